@@ -1,0 +1,122 @@
+"""What an endpoint is given of its request: who calls, when, with which headers, and the database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from services.foundation.database import Database, Transaction
+from services.foundation.problems import StaleVersion, Unreadable, VersionRequired
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: a key and what it may do."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who does it, when, and in which request: what every write leaves behind."""
+
+    now: datetime
+    key_id: str
+    request_id: str
+
+
+class Call(Request):
+    """One request as endpoints see it; a Starlette request, so that FastAPI passes it through."""
+
+    principal: Principal
+    transaction: Transaction
+
+    @property
+    def database(self) -> Database:
+        return self.scope["app"].state.database  # type: ignore[no-any-return]
+
+    @property
+    def now(self) -> datetime:
+        return self.scope["app"].state.clock()  # type: ignore[no-any-return]
+
+    @property
+    def request_id(self) -> str:
+        return str(self.scope["request_id"])
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(now=self.now, key_id=self.principal.key_id, request_id=self.request_id)
+
+    def may(self, scope: str) -> bool:
+        return scope in self.principal.scopes
+
+    def header(self, name: bytes) -> str | None:
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value.decode("latin-1"))
+        return None
+
+    @property
+    def language(self) -> str:
+        """`de` or `en`, from Accept-Language by its order of preference."""
+        best, language = 0.0, "en"
+        for part in (self.header(b"accept-language") or "").split(",")[:20]:
+            tag, _, quality = part.strip().partition(";q=")
+            try:
+                weight = float(quality) if quality else 1.0
+            except ValueError:
+                continue
+            if tag[:2].lower() in ("de", "en") and weight > best:
+                best, language = weight, tag[:2].lower()
+        return language
+
+    def expected_version(self) -> int | None:
+        """Return the version that If-Match names, or None for `*`.
+
+        Raises
+        ------
+        VersionRequired
+            There is no If-Match.
+        StaleVersion
+            The entity tag cannot be one of ours.
+        """
+        header = self.header(b"if-match")
+        if header is None:
+            raise VersionRequired()
+        return _version(header)
+
+    def optional_version(self) -> int | None:
+        header = self.header(b"if-match")
+        return None if header is None else _version(header)
+
+    def holds(self, version: int) -> bool:
+        """Tell whether If-None-Match names this version: the caller has it already."""
+        header = self.header(b"if-none-match")
+        return header is not None and f'"{version}"' in header
+
+
+def _version(header: str) -> int | None:
+    tag = header.strip()
+    if tag == "*":
+        return None
+    if not (tag.startswith('"') and tag.endswith('"') and len(tag) > 2):
+        raise Unreadable('If-Match takes one entity tag in quotes, for instance "3", or *.')
+    if not (tag[1:-1].isascii() and tag[1:-1].isdigit() and len(tag) < 20):
+        raise StaleVersion()
+    return int(tag[1:-1])
+
+
+def etag(version: int) -> Mapping[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def wire_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+Headers = list[tuple[bytes, bytes]]
+Message = Mapping[str, Any]

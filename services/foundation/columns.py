@@ -1,0 +1,296 @@
+"""Column types and SQL constructs that mean the same on PostgreSQL and on SQLite; no tables are here."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, Date, Dialect, String, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine, UserDefinedType
+
+from shared.money import CURRENCY_EXPONENTS
+from shared.values import wire_instant
+
+
+class Identifier(TypeDecorator[str]):
+    """A UUID, a string on the Python side: `uuid` on PostgreSQL, 36 characters on SQLite."""
+
+    impl = String(36)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Uuid(as_uuid=False) if dialect.name == "postgresql" else String(36)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant in UTC; naive values are refused. SQLite keeps the wire spelling, which sorts."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value if dialect.name == "postgresql" else wire_instant(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return (value if isinstance(value, datetime) else datetime.fromisoformat(value)).astimezone(UTC)
+
+
+class Day(TypeDecorator[date]):
+    """A calendar date without a time: `date` on PostgreSQL, ISO text on SQLite."""
+
+    impl = Date
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Date() if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else value.isoformat()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON value: `jsonb` on PostgreSQL, text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return _RawJsonb() if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else orjson.loads(value)
+
+
+class _RawJsonb(JSONB):
+    """`jsonb` whose text is made and read by `Document` alone, so that it is not encoded twice."""
+
+    def bind_processor(self, dialect: Dialect) -> None:  # type: ignore[override]
+        return None
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> None:  # type: ignore[override]
+        return None
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id (`xid8`); SQLite, with its one writer, keeps a plain zero."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+@compiles(TransactionId, "sqlite")
+def _transaction_id_on_sqlite(*_: Any, **__: Any) -> str:
+    return "BIGINT"
+
+
+class Texts(TypeDecorator[Sequence[str]]):
+    """A list of strings as one parameter: an array on PostgreSQL, JSON text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        values = [str(item) for item in value or ()]
+        return values if dialect.name == "postgresql" else orjson.dumps(values).decode()
+
+
+class json_record(FunctionElement[str]):  # noqa: N801 - reads as an SQL function
+    """A JSON object made by the database: `json_record(("id", table.c.id), …)`."""
+
+    # NullType: a boolean or text type would make SQLite's renderer wrap the construct.
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, *pairs: tuple[str, ColumnElement[Any]]) -> None:
+        self.names = tuple(name for name, _ in pairs)
+        super().__init__(*(expression for _, expression in pairs))
+
+    def pairs(self) -> list[tuple[str, ColumnElement[Any]]]:
+        return list(zip(self.names, self.clauses, strict=True))
+
+
+@compiles(json_record, "postgresql")
+def _json_record_on_postgresql(element: json_record, compiler: Any, **kw: Any) -> str:
+    parts = (f"'{name}', {_json_value(part, compiler, **kw)}" for name, part in element.pairs())
+    return f"json_build_object({', '.join(parts)})"
+
+
+@compiles(json_record, "sqlite")
+def _json_record_on_sqlite(element: json_record, compiler: Any, **kw: Any) -> str:
+    parts = (f"'{name}', {_json_value(part, compiler, **kw)}" for name, part in element.pairs())
+    return f"json_object({', '.join(parts)})"
+
+
+def _json_value(part: ColumnElement[Any], compiler: Any, **kw: Any) -> str:
+    """Give `part` the form that the dialect's JSON maker turns into our wire spelling."""
+    text = compiler.process(part, **kw)
+    sqlite = compiler.dialect.name == "sqlite"
+    kind = type(part.type)
+    if kind is Instant and not sqlite:
+        return f"to_char({text} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    if kind is Document and sqlite:
+        return f"json({text})"
+    if part.type.python_type is bool if kind.__name__ == "Boolean" else False:
+        return f"json(CASE WHEN {text} THEN 'true' WHEN NOT {text} THEN 'false' END)" if sqlite else text
+    return str(text)
+
+
+class wire_text(FunctionElement[str]):  # noqa: N801
+    """A column as the text that the wire shows, for exports that are not JSON."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(wire_text)
+def _wire_text(element: wire_text, compiler: Any, **kw: Any) -> str:
+    (part,) = element.clauses
+    if type(part.type) is Instant and compiler.dialect.name == "postgresql":
+        return _json_value(part, compiler, **kw)
+    text = str(compiler.process(part, **kw))
+    if type(part.type).__name__ == "Boolean":
+        return f"CASE WHEN {text} THEN 'true' WHEN NOT {text} THEN 'false' END"
+    return text
+
+
+class json_money(FunctionElement[str]):  # noqa: N801
+    """`{"amount": "12.30", "currency": "EUR"}` from minor units and a currency, null when unknown."""
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, minor: ColumnElement[int], currency: ColumnElement[str]) -> None:
+        super().__init__(minor, currency)
+
+
+def _by_exponent(currency: str, make: Any) -> str:
+    """A CASE that writes the amount with as many decimals as the currency has."""
+    groups: dict[int, list[str]] = {}
+    for code, exponent in CURRENCY_EXPONENTS.items():
+        groups.setdefault(exponent, []).append(f"'{code}'")
+    branches = (f"WHEN {currency} IN ({', '.join(codes)}) THEN {make(e)}" for e, codes in groups.items())
+    return f"CASE {' '.join(branches)} ELSE {make(2)} END"
+
+
+@compiles(json_money, "postgresql")
+def _json_money_on_postgresql(element: json_money, compiler: Any, **kw: Any) -> str:
+    minor, currency = (compiler.process(part, **kw) for part in element.clauses)
+    amount = _by_exponent(currency, lambda e: f"round({minor} * 1e-{e}, {e})::text")
+    return (
+        f"CASE WHEN {minor} IS NOT NULL THEN "
+        f"json_build_object('amount', {amount}, 'currency', {currency}) END"
+    )
+
+
+@compiles(json_money, "sqlite")
+def _json_money_on_sqlite(element: json_money, compiler: Any, **kw: Any) -> str:
+    minor, currency = (compiler.process(part, **kw) for part in element.clauses)
+
+    def decimal(exponent: int) -> str:
+        if exponent == 0:
+            return f"CAST({minor} AS TEXT)"
+        unit = 10**exponent
+        sign = f"CASE WHEN {minor} < 0 THEN '-' ELSE '' END"
+        return f"printf('%s%d.%0{exponent}d', {sign}, abs({minor}) / {unit}, abs({minor}) % {unit})"
+
+    return (
+        f"CASE WHEN {minor} IS NOT NULL THEN "
+        f"json_object('amount', {_by_exponent(currency, decimal)}, 'currency', {currency}) END"
+    )
+
+
+class any_of(FunctionElement[bool]):  # noqa: N801
+    """`column is one of the values`, the values being one parameter however many they are."""
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> None:
+        super().__init__(column, values)
+
+
+@compiles(any_of, "postgresql")
+def _any_of_on_postgresql(element: any_of, compiler: Any, **kw: Any) -> str:
+    column, values = element.clauses
+    cast = "uuid[]" if isinstance(column.type, Identifier) else "text[]"
+    value = compiler.process(values, **kw).split("::")[0]
+    return f"{compiler.process(column, **kw)} = ANY({value}::{cast})"
+
+
+@compiles(any_of, "sqlite")
+def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
+    column, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+class contains_any(FunctionElement[bool]):  # noqa: N801
+    """A JSON list of words (tags, flags) contains at least one of the given words."""
+
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, document: ColumnElement[Any], values: ColumnElement[Any]) -> None:
+        super().__init__(document, values)
+
+
+@compiles(contains_any, "postgresql")
+def _contains_any_on_postgresql(element: contains_any, compiler: Any, **kw: Any) -> str:
+    document, values = (compiler.process(part, **kw) for part in element.clauses)
+    return f"{document} ?| {values.split('::')[0]}::text[]"
+
+
+@compiles(contains_any, "sqlite")
+def _contains_any_on_sqlite(element: contains_any, compiler: Any, **kw: Any) -> str:
+    document, values = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"EXISTS (SELECT 1 FROM json_each({document}) AS have "
+        f"WHERE have.value IN (SELECT value FROM json_each({values})))"
+    )
+
+
+class settled(FunctionElement[bool]):  # noqa: N801
+    """The row's transaction is below every transaction that still runs (always so on SQLite)."""
+
+    type = NullType()
+    inherit_cache = True
+
+
+@compiles(settled, "postgresql")
+def _settled_on_postgresql(element: settled, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"{compiler.process(column, **kw)} < pg_snapshot_xmin(pg_current_snapshot())"
+
+
+@compiles(settled, "sqlite")
+def _settled_on_sqlite(*_: Any, **__: Any) -> str:
+    return "1"
+
+
+Whole = BigInteger
+"""64-bit integers: minor units, versions, counts."""

@@ -1,0 +1,75 @@
+"""What a database can do for an operation; `postgres` and `sqlite` are the two that can."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.engine.interfaces import Dialect
+
+from services.foundation.statements import Record, Statement
+
+Result = TypeVar("Result")
+NOTHING: Mapping[str, Any] = {}
+
+
+class UniqueViolation(Exception):
+    """A unique index of `table` refused a row."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"a unique index of {table} refused a row")
+        self.table = table
+
+
+class Reader(Protocol):
+    """Runs statements and gives back records, or the text that the database made."""
+
+    async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]: ...
+
+    async def first(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING
+    ) -> Record | None: ...
+
+    async def text(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> str | None:
+        """Return the first column of the first row as the driver gives it."""
+        ...
+
+    async def texts(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Any]:
+        """Return the rows as tuples as the driver gives them: no conversion at all."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """One open transaction; nobody but `Database.write` commits it."""
+
+    async def run(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> None: ...
+
+    async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None: ...
+
+    async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `work`; if it raises, take back what it wrote and let the exception through."""
+        ...
+
+
+Work = Callable[[Transaction], Awaitable[Result]]
+
+
+class Database(Reader, Protocol):
+    """A pool of connections; reads outside a transaction see the newest committed state."""
+
+    dialect: Dialect
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def write(self, work: Work[Result]) -> Result:
+        """Run `work` in one transaction and return only after its commit is durable.
+
+        `work` may run again after a deadlock, so it does nothing but talk to its transaction.
+        """
+        ...
+
+    def stream(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING, *, csv: bool = False
+    ) -> AsyncIterator[bytes]:
+        """Yield the rows in constant memory: CSV with a header, or one text column a line."""
+        ...

@@ -1,0 +1,176 @@
+"""The outermost layer of a service: request ids, common headers, the one log line, the last net."""
+
+import logging
+import sys
+import time
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from services.foundation.problems import InternalError, Problem, Unreadable
+from services.foundation.routing import problem_answer, send_answer
+
+_REQUEST_ID_LONGEST = 64
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class _Lines(logging.Formatter):
+    """One JSON object a line, from an allow-list of fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            # The text of an exception can hold personal data; its type and place cannot.
+            frame, error = record.exc_info[2], record.exc_info[1]
+            while frame is not None and frame.tb_next is not None:
+                frame = frame.tb_next
+            where = frame and f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}"
+            line |= {"error": type(error).__name__, "where": where}
+        return orjson.dumps(line).decode()
+
+
+def start_logging(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=_LEVELS[level], handlers=[handler], force=True)
+    logging.getLogger("uvicorn.access").disabled = True
+    for noisy in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+log = logging.getLogger("phasewise")
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        origins: Collection[str],
+        rate_policy: bytes,
+        log_requests: bool = True,
+    ) -> None:
+        self.app, self.hosts, self.origins = app, frozenset(hosts), frozenset(origins)
+        self.log_requests = log_requests
+        self._common = [
+            (b"ratelimit-policy", rate_policy),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        scope["request_id"] = identifier = _request_id(scope)
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(scope, message["headers"], identifier)
+            await send(message)
+
+        try:
+            self._check_host(scope)
+            if not self._is_preflight(scope):
+                await self.app(scope, receive, send_with_headers)
+            else:
+                await send_with_headers(_preflight(scope))
+                await send({"type": "http.response.body", "body": b""})
+        except Problem as problem:
+            await send_answer(_problem(problem, scope), send_with_headers)
+        except Exception:
+            log.exception("request failed", extra={"fields": {"request_id": identifier}})
+            if status:
+                raise
+            await send_answer(_problem(InternalError(), scope), send_with_headers)
+        finally:
+            if self.log_requests:
+                _log_request(scope, status, started)
+
+    def _add_headers(self, scope: Scope, headers: list[Any], identifier: str) -> None:
+        headers.append((b"x-request-id", identifier.encode()))
+        headers.extend(self._common)
+        quota = scope.get("quota")
+        headers.append((b"ratelimit", quota or b'"default"'))
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        if self.origins:
+            origin = _header(scope, b"origin")
+            headers.append((b"vary", b"Origin"))
+            if origin in self.origins:
+                headers.append((b"access-control-allow-origin", origin.encode()))
+                headers.append((b"access-control-expose-headers", b"ETag, Link, Location, X-Request-Id"))
+
+    def _check_host(self, scope: Scope) -> None:
+        """Refuse foreign host names, so that a page elsewhere cannot rebind its name to us."""
+        if self.hosts and "*" not in self.hosts:
+            host = _header(scope, b"host").rsplit(":", 1)[0] if _header(scope, b"host") else ""
+            if host not in self.hosts:
+                raise Unreadable("The Host header names no host of this service.")
+
+    def _is_preflight(self, scope: Scope) -> bool:
+        return (
+            scope["method"] == "OPTIONS"
+            and _header(scope, b"origin") in self.origins
+            and bool(_header(scope, b"access-control-request-method"))
+        )
+
+
+def _preflight(scope: Scope) -> Message:
+    asked = _header(scope, b"access-control-request-headers").encode()
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+        (b"access-control-allow-headers", asked),
+        (b"access-control-max-age", b"600"),
+    ]
+    return {"type": "http.response.start", "status": 204, "headers": headers}
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id")
+    if 1 <= len(given) <= _REQUEST_ID_LONGEST and given.replace("-", "").isalnum() and given.isascii():
+        return given
+    return str(uuid7())
+
+
+class _Bare:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+
+def _problem(problem: Problem, scope: Scope) -> Any:
+    return problem_answer(problem, _Bare(scope))
+
+
+def _log_request(scope: Scope, status: int, started: float) -> None:
+    principal = scope.get("principal")
+    fields = {
+        "request_id": scope["request_id"],
+        "method": scope["method"],
+        "route": scope.get("route_template", ""),
+        "status": status,
+        "ms": round((time.perf_counter() - started) * 1000, 2),
+        "key_id": principal.key_id if principal else None,
+    }
+    log.info("request", extra={"fields": fields})

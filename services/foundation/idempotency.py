@@ -1,0 +1,128 @@
+"""A write that is sent again answers as it did: its answer is stored in the transaction of the write."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from services.foundation.calls import Call
+from services.foundation.database import Database, Transaction, UniqueViolation, Work
+from services.foundation.problems import Answer, Invalid, Unreadable
+from services.foundation.statements import Statement
+from services.foundation.tables import idempotency_records as records
+
+KEEP = timedelta(days=7)
+
+_FIND = Statement(
+    select(
+        records.c.request_hash,
+        records.c.status,
+        records.c.media_type,
+        records.c.headers,
+        records.c.body,
+    ).where(
+        records.c.key_id == bindparam("key_id"),
+        records.c.method == bindparam("method"),
+        records.c.path == bindparam("path"),
+        records.c.idempotency_key == bindparam("idempotency_key"),
+    )
+)
+_STORE = Statement(insert(records))
+_FORGET = Statement(delete(records).where(records.c.created_at < bindparam("before")))
+
+
+class KeyReused(Invalid):
+    code, title = "idempotency_key_reused", "This Idempotency-Key was used for another request."
+
+
+@dataclass(frozen=True)
+class Request:
+    """What makes two requests the same: caller, method, path, key; and the hash of what was sent."""
+
+    key_id: str
+    method: str
+    path: str
+    idempotency_key: str
+    request_hash: str
+
+    @classmethod
+    def of(cls, call: Call, body: bytes) -> "Request | None":
+        """Read the Idempotency-Key of a call, bare or quoted; None when there is none.
+
+        Raises
+        ------
+        Unreadable
+            The header is not 1 to 255 visible characters.
+        """
+        header = call.header(b"idempotency-key")
+        if header is None:
+            return None
+        key = header.strip().strip('"')
+        if not 1 <= len(key) <= 255 or not all("!" <= letter <= "~" for letter in key):
+            raise Unreadable("Idempotency-Key takes 1 to 255 visible ASCII characters.")
+        sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)
+        sent.update((call.header(b"if-match") or "").encode())
+        method, path = call.scope["method"], call.scope["path"][:600]
+        return cls(call.principal.key_id, method, path, key, sent.hexdigest())
+
+    def identity(self) -> dict[str, str]:
+        return {
+            "key_id": self.key_id,
+            "method": self.method,
+            "path": self.path,
+            "idempotency_key": self.idempotency_key,
+        }
+
+
+async def once(
+    transaction: Transaction,
+    request: Request | None,
+    work: Callable[[], Awaitable[Answer]],
+    *,
+    now: datetime,
+) -> Answer:
+    """Do the work, or answer as the first time did.
+
+    Raises
+    ------
+    KeyReused
+        The same key came with another request before.
+    """
+    if request is None:
+        return await work()
+    found = await transaction.first(_FIND, request.identity())
+    if found is not None:
+        if found["request_hash"] != request.request_hash:
+            raise KeyReused()
+        headers = {**found["headers"], "Idempotent-Replayed": "true"}
+        return Answer(found["body"].encode(), found["status"], found["media_type"], headers)
+    answer = await work()
+    stored: dict[str, Any] = {
+        **request.identity(),
+        "request_hash": request.request_hash,
+        "status": answer.status,
+        "media_type": answer.media_type,
+        "headers": dict(answer.headers),
+        "body": answer.body.decode(),
+        "created_at": now,
+    }
+    await transaction.run(_STORE, stored)
+    return answer
+
+
+async def settle(database: Database, unit: Work[Answer]) -> Answer:
+    """Run a unit of work; a twin that lost the race for the same key answers as the winner did."""
+    try:
+        return await database.write(unit)
+    except UniqueViolation as violation:
+        if violation.table != records.name:
+            raise
+        return await database.write(unit)
+
+
+async def forget_old(database: Database, *, now: datetime) -> None:
+    """Remove records older than seven days."""
+    await database.write(lambda transaction: transaction.run(_FORGET, {"before": now - KEEP}))

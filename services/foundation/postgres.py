@@ -1,0 +1,194 @@
+"""PostgreSQL behind `Database`, on asyncpg."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from services.foundation.database import NOTHING, Result, UniqueViolation, Work
+from services.foundation.problems import Unavailable
+from services.foundation.statements import POSTGRESQL, Record, Statement
+
+_ATTEMPTS = 4
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.DiskFullError,
+    asyncpg.QueryCanceledError,
+)
+# COPY's CSV form leaves a text alone if neither delimiter, quote nor line break is in it, and
+# JSON made by the database holds no control characters.
+_LINES = {"format": "csv", "delimiter": "\x02", "quote": "\x01"}
+_TABLE = {"format": "csv", "header": True}
+_STREAM_SECONDS = 6 * 3600
+
+
+class _Reader:
+    """The reading half, over one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    async def _fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        compiled = statement.on(POSTGRESQL)
+        rows: list[Any] = await self.connection.fetch(compiled.text, *compiled.arguments(values))
+        return rows
+
+    async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
+        record = statement.on(POSTGRESQL).record
+        return [record(row) for row in await self._fetch(statement, values)]
+
+    async def first(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING
+    ) -> Record | None:
+        rows = await self._fetch(statement, values)
+        return statement.on(POSTGRESQL).record(rows[0]) if rows else None
+
+    async def text(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> str | None:
+        rows = await self._fetch(statement, values)
+        return rows[0][0] if rows else None
+
+    async def texts(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Any]:
+        return await self._fetch(statement, values)
+
+
+class _Transaction(_Reader):
+    """A transaction on one connection."""
+
+    async def run(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> None:
+        await self._fetch(statement, values)
+
+    async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        compiled = statement.on(POSTGRESQL)
+        await self.connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+
+    async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            async with self.connection.transaction():
+                return await work()
+        except asyncpg.UniqueViolationError as error:
+            raise UniqueViolation(error.table_name or "") from error
+
+
+async def _no_reset(_: Any) -> None:
+    """Nothing of ours sets session state, and the default reset doubles the server's work."""
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec(
+        "uuid", encoder=str, decoder=str, schema="pg_catalog", format="text"
+    )
+
+
+class PostgresDatabase:
+    """A pool of connections to one PostgreSQL database."""
+
+    dialect = POSTGRESQL
+
+    def __init__(self, url: str, *, connections: int = 4) -> None:
+        self.url = url.replace("postgresql+asyncpg://", "postgresql://")
+        self._connections = connections
+        self._pool: Any = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        try:
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        self.url,
+                        min_size=1,
+                        max_size=self._connections,
+                        init=_prepare,
+                        reset=_no_reset,
+                        statement_cache_size=500,
+                        command_timeout=10,
+                        timeout=5,
+                        server_settings={"application_name": "phasewise", "timezone": "UTC"},
+                    )
+        except _UNREACHABLE as error:
+            raise Unavailable() from error
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            if self._pool is None:
+                await self.open()
+            connection = await self._pool.acquire(timeout=5)
+            try:
+                yield connection
+            finally:
+                await self._pool.release(connection)
+        except _UNREACHABLE as error:
+            raise Unavailable() from error
+
+    async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
+        async with self._connection() as connection:
+            return await _Reader(connection).all(statement, values)
+
+    async def first(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING
+    ) -> Record | None:
+        async with self._connection() as connection:
+            return await _Reader(connection).first(statement, values)
+
+    async def text(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> str | None:
+        async with self._connection() as connection:
+            return await _Reader(connection).text(statement, values)
+
+    async def texts(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Any]:
+        async with self._connection() as connection:
+            return await _Reader(connection).texts(statement, values)
+
+    async def write(self, work: Work[Result]) -> Result:
+        for attempt in range(_ATTEMPTS):
+            try:
+                async with self._connection() as connection, connection.transaction():
+                    return await work(_Transaction(connection))
+            except asyncpg.UniqueViolationError as error:
+                raise UniqueViolation(error.table_name or "") from error
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise Unavailable() from error
+                await asyncio.sleep(0.01 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def stream(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING, *, csv: bool = False
+    ) -> AsyncIterator[bytes]:
+        compiled = statement.on(POSTGRESQL)
+        # A bounded queue between COPY and the client: a slow client slows COPY, memory stays flat.
+        chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=8)
+        async with self._connection() as connection:
+
+            async def copy() -> None:
+                try:
+                    await connection.copy_from_query(
+                        compiled.text,
+                        *compiled.arguments(values),
+                        output=chunks.put,
+                        timeout=_STREAM_SECONDS,
+                        **(_TABLE if csv else _LINES),
+                    )
+                finally:
+                    await chunks.put(None)
+
+            task = asyncio.create_task(copy())
+            try:
+                while (chunk := await chunks.get()) is not None:
+                    yield chunk
+                await task
+            finally:
+                task.cancel()

@@ -1,0 +1,139 @@
+"""Expected errors and how they answer: problem+json (RFC 9457) and nothing of the rejected value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import orjson
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One fault of the request: where, which rule, what was expected."""
+
+    pointer: str
+    code: str
+    message: str
+
+    def document(self) -> dict[str, str]:
+        return {"pointer": self.pointer, "code": self.code, "message": self.message}
+
+
+class Problem(Exception):
+    """An expected error; subclasses set `code`, `status` and `title` and live beside what raises them."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something failed on our side."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = tuple(errors)[:100]
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+    def document(self, *, instance: str = "", request_id: str = "") -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if instance:
+            document["instance"] = instance
+        if request_id:
+            document["request_id"] = request_id
+        if self.errors:
+            document["errors"] = [error.document() for error in self.errors]
+        return document | self.extra
+
+    def body(self, *, instance: str = "", request_id: str = "") -> bytes:
+        return orjson.dumps(self.document(instance=instance, request_id=request_id))
+
+
+class InternalError(Problem):
+    """An unexpected error; the log has it under the request id, the answer says nothing of it."""
+
+
+class Unreadable(Problem):
+    code, status, title = "unreadable_request", 400, "The request could not be read."
+
+
+class Unauthenticated(Problem):
+    code, status, title = "unauthenticated", 401, "A valid key is needed."
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="phasewise"'})
+
+
+class Forbidden(Problem):
+    code, status, title = "scope_missing", 403, "The key lacks a scope."
+
+
+class NotFound(Problem):
+    code, status, title = "not_found", 404, "There is no such resource, or this key may not see it."
+
+
+class MethodNotAllowed(Problem):
+    code, status, title = "method_not_allowed", 405, "This path does not know that method."
+
+
+class Conflict(Problem):
+    code, status, title = "conflict", 409, "The request conflicts with what is stored."
+
+
+class StaleVersion(Problem):
+    code, status, title = "stale_version", 412, "The record was changed since you read it."
+
+
+class TooLarge(Problem):
+    code, status, title = "too_large", 413, "The request is larger than this path accepts."
+
+
+class UnsupportedMediaType(Problem):
+    code, status, title = "unsupported_media_type", 415, "This path does not read that media type."
+
+
+class Invalid(Problem):
+    code, status, title = "invalid_request", 422, "The request breaks a rule."
+
+
+class VersionRequired(Problem):
+    code, status, title = "version_required", 428, "Send If-Match with the ETag that you read."
+
+
+class TooManyRequests(Problem):
+    code, status, title = "quota_exceeded", 429, "The key's quota is used up."
+
+
+class Unavailable(Problem):
+    code, status, title = "unavailable", 503, "The database cannot be reached. Try again soon."
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, headers={"Retry-After": "2"})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished answer: status, body and the headers that belong to it."""
+
+    body: bytes = b""
+    status: int = 200
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def invalid(pointer: str, code: str, message: str) -> Invalid:
+    """Build the common 422 with a single fault."""
+    return Invalid(message, errors=[FieldError(pointer, code, message)])

@@ -1,0 +1,329 @@
+"""Routes: FastAPI's signatures and OpenAPI, with a short way from the socket to the endpoint and back.
+
+FastAPI's dependency machinery costs a fast endpoint more than its database does, so `LeanRoute` reads
+path, query and body with compiled pydantic validators and writes bytes. No feature knows of it.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from starlette.types import Receive, Scope, Send
+
+from services.foundation import idempotency
+from services.foundation.calls import Call, wire_headers
+from services.foundation.database import Transaction
+from services.foundation.problems import (
+    MEDIA_TYPE,
+    Answer,
+    FieldError,
+    Forbidden,
+    Invalid,
+    Problem,
+    TooLarge,
+    Unreadable,
+    UnsupportedMediaType,
+)
+
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
+BODY_LIMIT = 1024 * 1024
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class StreamAnswer:
+    """An answer of unknown length, written chunk by chunk."""
+
+    chunks: AsyncIterator[bytes]
+    media_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RouteRules:
+    """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it."""
+
+    scope: str
+    writes: bool = False
+    if_match: str = ""
+    conditional: bool = False
+    problems: tuple[int, ...] = ()
+    body_media_types: tuple[str, ...] = (JSON,)
+    streamed_body: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    media_types: tuple[str, ...] = (JSON,)
+    localized: bool = False
+
+
+class Routes:
+    """The routes of one feature, collected at import and mounted by the application."""
+
+    def __init__(self, tag: str, prefix: str = "/v1") -> None:
+        self.tag, self.prefix = tag, prefix
+        self._entries: list[tuple[str, Endpoint, RouteRules, dict[str, Any]]] = []
+
+    def add(
+        self, method: str, path: str, *, answer: Any, status: int = 200, **rules: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare an endpoint; `rules` are the fields of `RouteRules` and FastAPI's own options."""
+        names = RouteRules.__dataclass_fields__
+        options = {key: rules.pop(key) for key in list(rules) if key not in names}
+
+        def declare(endpoint: Endpoint) -> Endpoint:
+            options.update(methods=[method], response_model=answer, status_code=status)
+            self._entries.append((self.prefix + path, endpoint, RouteRules(**rules), options))
+            return endpoint
+
+        return declare
+
+    def mount(self, app: FastAPI) -> None:
+        for path, endpoint, rules, options in self._entries:
+            app.router.routes.append(
+                LeanRoute(
+                    path,
+                    endpoint,
+                    rules=rules,
+                    tags=[self.tag],
+                    operation_id=endpoint.__name__,
+                    name=endpoint.__name__,
+                    **options,
+                )
+            )
+
+
+class LeanRoute(APIRoute):
+    """A FastAPI route whose running half is ours."""
+
+    def __init__(self, path: str, endpoint: Endpoint, *, rules: RouteRules, **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self.rules = rules
+        self.lean_endpoint = endpoint
+        self.call_name = self.dependant.request_param_name or "call"
+        self._paths = [(f.name, f._type_adapter) for f in self.dependant.path_params]
+        self._query = _only("query", self.dependant.query_params)
+        self._body = None if rules.streamed_body else _only("body", self.dependant.body_params)
+        self.app = self._respond
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope, receive)
+        scope["route_template"] = self.path
+        try:
+            scope["app"].state.gate.admit(scope, await self._authenticate(call))
+            arguments = self._read_address(scope)
+            body = b"" if self._body is None else await self._read_body(call, arguments)
+            arguments[self.call_name] = call
+            if self.rules.writes:
+                answer = await self._write(call, arguments, body)
+            else:
+                answer = await self.lean_endpoint(**arguments)
+        except Problem as problem:
+            answer = problem_answer(problem, call)
+        if isinstance(answer, StreamAnswer):
+            await _send_stream(answer, send)
+        else:
+            await send_answer(answer, send)
+
+    async def _authenticate(self, call: Call) -> Any:
+        principal = await call.scope["app"].state.gate.authenticate(call.header(b"authorization"))
+        if self.rules.scope not in principal.scopes:
+            raise Forbidden(f"This needs a key with the scope {self.rules.scope}.")
+        call.principal = principal
+        call.scope["principal"] = principal
+        return principal
+
+    def _read_address(self, scope: Scope) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        given = scope["path_params"]
+        for name, adapter in self._paths:
+            try:
+                arguments[name] = adapter.validate_python(given[name])
+            except ValidationError as error:
+                raise _invalid("path", error, name=name) from None
+        pairs = _query_pairs(scope["query_string"])
+        if self._query is not None:
+            name, adapter, lists = self._query
+            try:
+                arguments[name] = adapter.validate_python(_grouped(pairs, lists))
+            except ValidationError as error:
+                raise _invalid("query", error) from None
+        elif pairs:
+            raise Invalid(
+                "This path takes no query parameters.",
+                errors=[FieldError(f"/query/{_pointer(pairs[0][0])}", "unknown", "Unknown parameter.")],
+            )
+        return arguments
+
+    async def _read_body(self, call: Call, arguments: dict[str, Any]) -> bytes:
+        assert self._body is not None
+        name, adapter, _ = self._body
+        media = (call.header(b"content-type") or "").split(";")[0].strip().lower()
+        if media not in self.rules.body_media_types:
+            raise UnsupportedMediaType(f"Send {' or '.join(self.rules.body_media_types)}.")
+        body = await read_limited(call, BODY_LIMIT)
+        check_json(body)
+        try:
+            arguments[name] = adapter.validate_json(body)
+        except ValidationError as error:
+            raise _invalid("body", error) from None
+        return body
+
+    async def _write(self, call: Call, arguments: dict[str, Any], body: bytes) -> Any:
+        record = idempotency.Request.of(call, body)
+
+        async def unit(transaction: Transaction) -> Any:
+            call.transaction = transaction
+            return await idempotency.once(
+                transaction, record, lambda: self.lean_endpoint(**arguments), now=call.now
+            )
+
+        return await idempotency.settle(call.database, unit)
+
+
+def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozenset[str]] | None:
+    """Return the one model that describes query or body, with the names of its list fields."""
+    if not fields:
+        return None
+    if len(fields) > 1:
+        raise TypeError(f"describe the {place} by one model")
+    (only,) = fields
+    annotation = only.field_info.annotation
+    lists = frozenset(
+        name
+        for name, info in getattr(annotation, "model_fields", {}).items()
+        if "list[" in str(info.annotation)
+    )
+    return only.name, TypeAdapter(annotation), lists
+
+
+def _query_pairs(query: bytes) -> list[tuple[str, str]]:
+    if not query:
+        return []
+    try:
+        return parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=500
+        )
+    except ValueError:
+        raise Unreadable("The query string is not valid percent-encoded UTF-8.") from None
+
+
+def _grouped(pairs: list[tuple[str, str]], lists: frozenset[str]) -> dict[str, Any]:
+    grouped: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in lists:
+            grouped.setdefault(name, []).append(value)
+        elif name in grouped:
+            message = "This parameter may be given once."
+            raise Invalid(message, errors=[FieldError(f"/query/{_pointer(name)}", "repeated", message)])
+        else:
+            grouped[name] = value
+    return grouped
+
+
+async def read_limited(call: Call, limit: int) -> bytes:
+    """Read the body, at most `limit` bytes of it."""
+    length = call.header(b"content-length")
+    if length is not None and length.isdigit() and int(length) > limit:
+        raise TooLarge(f"The body may have at most {limit} bytes.")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await call.receive()
+        if message["type"] == "http.disconnect":
+            raise Unreadable("The connection closed before the body was complete.")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"The body may have at most {limit} bytes.")
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what JSON readers disagree on: other encodings, doubled keys, NaN, absurd depth or numbers.
+
+    Raises
+    ------
+    Unreadable
+        The body is not plain UTF-8 JSON.
+    """
+    try:
+        text = body.decode("utf-8")
+        json.loads(text, object_pairs_hook=_refuse_doubled, parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise Unreadable("The body is not UTF-8.") from None
+    except RecursionError:
+        raise Unreadable("The body is nested too deeply.") from None
+    except ValueError as error:
+        reason = str(error) if isinstance(error, _Refused) else "The body is not valid JSON."
+        raise Unreadable(reason) from None
+
+
+class _Refused(ValueError):
+    pass
+
+
+def _refuse_doubled(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise _Refused("The body names a key twice in one object.")
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise _Refused("NaN and Infinity are not JSON.")
+
+
+def _pointer(part: Any) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")[:100]
+
+
+def field_errors(place: str, error: ValidationError, *, name: str = "") -> list[FieldError]:
+    """Turn pydantic's findings into ours, without the rejected value."""
+    found = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
+        location = ([name] if name else []) + list(item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(
+            FieldError(
+                "/".join(["", place, *map(_pointer, location)]),
+                item["type"],
+                message[:1].upper() + message[1:],
+            )
+        )
+    return found
+
+
+def _invalid(place: str, error: ValidationError, *, name: str = "") -> Problem:
+    errors = field_errors(place, error, name=name)
+    if place == "body" and errors[0].code == "json_invalid":
+        return Unreadable("The body is not valid JSON.")
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Invalid(f"{errors[0].pointer}: {errors[0].message}{more}", errors=errors)
+
+
+def problem_answer(problem: Problem, call: Any) -> Answer:
+    """Write a problem as an answer."""
+    body = problem.body(instance=call.scope["path"], request_id=call.scope.get("request_id", ""))
+    return Answer(body, problem.status, MEDIA_TYPE, problem.headers)
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    headers = wire_headers(answer.headers)
+    if answer.status not in (204, 304):
+        headers.append((b"content-type", answer.media_type.encode()))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _send_stream(answer: StreamAnswer, send: Send) -> None:
+    headers = [*wire_headers(answer.headers), (b"content-type", answer.media_type.encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    async for chunk in answer.chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,230 @@
+"""SQLite behind `Database`: reads run inline, one writer thread commits waiting writes in groups."""
+
+import asyncio
+import csv as csv_module
+import io
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.foundation.database import NOTHING, Result, UniqueViolation, Work
+from services.foundation.problems import Unavailable
+from services.foundation.statements import SQLITE, Record, Statement
+
+_GROUP = 64
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection with our pragmas; `isolation_level=None` leaves transactions to us."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    if read_only:
+        connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _translate(error: sqlite3.Error) -> Exception:
+    text = str(error)
+    if isinstance(error, sqlite3.IntegrityError) and text.startswith("UNIQUE constraint failed: "):
+        return UniqueViolation(text.removeprefix("UNIQUE constraint failed: ").split(".")[0])
+    if isinstance(error, sqlite3.OperationalError) and any(
+        word in text for word in ("locked", "disk", "full", "unable to open", "readonly")
+    ):
+        return Unavailable()
+    return error
+
+
+class _Reader:
+    """The reading half, over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def _execute(self, statement: Statement, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        compiled = statement.on(SQLITE)
+        try:
+            return self.connection.execute(compiled.text, compiled.arguments(values))
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
+        record = statement.on(SQLITE).record
+        return [record(row) for row in self._execute(statement, values).fetchall()]
+
+    async def first(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING
+    ) -> Record | None:
+        rows = self._execute(statement, values).fetchall()
+        return statement.on(SQLITE).record(rows[0]) if rows else None
+
+    async def text(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> str | None:
+        rows = self._execute(statement, values).fetchall()
+        return rows[0][0] if rows else None
+
+    async def texts(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Any]:
+        return self._execute(statement, values).fetchall()
+
+
+class _Transaction(_Reader):
+    """A transaction on the writer's connection."""
+
+    async def run(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> None:
+        self._execute(statement, values)
+
+    async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        compiled = statement.on(SQLITE)
+        try:
+            self.connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        self.connection.execute("SAVEPOINT step")
+        try:
+            result = await work()
+        except BaseException:
+            self.connection.execute("ROLLBACK TO step")
+            self.connection.execute("RELEASE step")
+            raise
+        self.connection.execute("RELEASE step")
+        return result
+
+
+def _drive(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that never waits for anything but the transaction, which never waits."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    work.close()
+    raise RuntimeError("a unit of work on SQLite may only await its transaction")
+
+
+class _Job:
+    def __init__(self, work: Work[Any]) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def attempt(self, transaction: _Transaction) -> None:
+        async def unit() -> Any:
+            return await transaction.savepoint(lambda: self.work(transaction))
+
+        try:
+            self.result = _drive(unit())
+        except BaseException as error:
+            self.error = error
+
+    def settle(self) -> None:
+        if self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class SqliteDatabase(_Reader):
+    """One file, one reading connection on the event loop, one writing thread."""
+
+    dialect = SQLITE
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+
+    async def open(self) -> None:
+        self.connection = connect(self.path, read_only=True)
+        self._writer = threading.Thread(target=self._write_forever, name="writer", daemon=True)
+        self._writer.start()
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._jobs.put(None)
+            await asyncio.to_thread(self._writer.join)
+            self._writer = None
+            self.connection.close()
+
+    async def write(self, work: Work[Result]) -> Result:
+        job = _Job(work)
+        self._jobs.put(job)
+        result: Result = await job.future
+        return result
+
+    def _write_forever(self) -> None:
+        connection = connect(self.path)
+        try:
+            while (job := self._jobs.get()) is not None:
+                group = [job]
+                last = self._write_group(connection, group)
+                self._settle(group)
+                if last:
+                    return
+        finally:
+            connection.close()
+
+    def _write_group(self, connection: sqlite3.Connection, group: list[_Job]) -> bool:
+        """Run the first job and all that wait behind it, then commit once for all of them."""
+        transaction, last = _Transaction(connection), False
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            group[0].attempt(transaction)
+            while len(group) < _GROUP and not self._jobs.empty():
+                job = self._jobs.get()
+                if job is None:
+                    last = True
+                    break
+                group.append(job)
+                job.attempt(transaction)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for job in group:
+                job.error = job.error or _translate(error)
+        return last
+
+    def _settle(self, group: list[_Job]) -> None:
+        def settle() -> None:
+            for job in group:
+                job.settle()
+
+        group[0].loop.call_soon_threadsafe(settle)
+
+    async def stream(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING, *, csv: bool = False
+    ) -> AsyncIterator[bytes]:
+        compiled = statement.on(SQLITE)
+        connection = await asyncio.to_thread(connect, self.path, read_only=True)
+        try:
+            cursor = await asyncio.to_thread(
+                connection.execute, compiled.text, compiled.arguments(values)
+            )
+            if csv:
+                yield _csv([[name for name, _ in compiled.columns]])
+            while rows := await asyncio.to_thread(cursor.fetchmany, 2000):
+                yield _csv(rows) if csv else ("\n".join([row[0] for row in rows]) + "\n").encode()
+        finally:
+            connection.close()
+
+
+def _csv(rows: Sequence[Any]) -> bytes:
+    out = io.StringIO()
+    csv_module.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode()

@@ -1,0 +1,76 @@
+"""SQLAlchemy Core statements, compiled once per dialect and then run by the bare driver."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
+SQLITE: Dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+
+Record = dict[str, Any]
+Converter = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Text of a statement with what turns Python values into parameters and columns into values."""
+
+    text: str
+    parameters: tuple[tuple[str, Converter | None], ...]
+    defaults: Mapping[str, Any]
+    columns: tuple[tuple[str, Converter | None], ...]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        given = {**self.defaults, **values} if self.defaults else values
+        return [
+            given[name] if convert is None else convert(given[name])
+            for name, convert in self.parameters
+        ]
+
+    def record(self, row: Any) -> Record:
+        return {
+            name: value if convert is None or value is None else convert(value)
+            for (name, convert), value in zip(self.columns, row, strict=True)
+        }
+
+
+class Statement:
+    """One Core statement; make it once at import, or per combination of filters and keep it."""
+
+    def __init__(self, clause: Executable) -> None:
+        self.clause = clause
+        self._compiled: dict[str, Compiled] = {}
+
+    def on(self, dialect: Dialect) -> Compiled:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = _compile(self.clause, dialect)
+        return found
+
+
+def _compile(clause: Any, dialect: Dialect) -> Compiled:
+    # Only SQLite's dialect names no casts; both get literal limits and one text for good.
+    compiled: SQLCompiler = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    names = list(compiled.positiontup or ())
+    processors: Mapping[str, Any] = compiled._bind_processors
+    columns: list[tuple[str, Converter | None]] = []
+    for entry in compiled._result_columns or ():
+        kind = entry.type.dialect_impl(dialect)
+        columns.append((entry.keyname, kind.result_processor(dialect, None)))
+    fixed = {
+        name: bind.effective_value
+        for name, bind in compiled.binds.items()
+        if not bind.required and bind.effective_value is not None
+    }
+    return Compiled(
+        text=str(compiled),
+        parameters=tuple((name, processors.get(name)) for name in names),
+        defaults=fixed,
+        columns=tuple(columns),
+    )

@@ -1,0 +1,1 @@
+"""The language of the wire between the two services: words, value types and read shapes, nothing else."""
