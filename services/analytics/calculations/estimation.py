@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,8 +13,8 @@ from scipy.special import betaln, digamma, gammaln
 from services.analytics.calculations.parameters import Prior, PurchaseModel, RhythmParameters
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 
-type Basis = Literal["prior", "blended", "fitted"]
-type Family = Literal["mbg_nbd", "bg_nbd"]
+Basis: TypeAlias = Literal["prior", "blended", "fitted"]
+Family: TypeAlias = Literal["mbg_nbd", "bg_nbd"]
 
 _SAMPLE_ROWS = 20_000
 _BLOCK_ROWS = 32_768

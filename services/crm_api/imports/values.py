@@ -1,4 +1,4 @@
-"""Cell texts turned into wire values by field; mail and phone numbers pass as text, rows are not here."""
+"""Cell texts turned into wire values, field by field; mail and phone numbers pass as text."""
 
 import json
 import re
@@ -309,9 +309,8 @@ def number_parts(cell: str) -> NumberParts | None:
     mark = (found["prefix"] + found["suffix"]).casefold()
     if len(signs) + bool(found["open"]) > 1 or (found["prefix"] and found["suffix"]):
         return None
-    if mark and mark != "%" and mark not in _CURRENCY_MARKS and mark not in _SHARED_MARKS:
-        if mark.upper() not in CURRENCIES:
-            return None
+    if not _is_known_mark(mark):
+        return None
     body = found["body"].strip(_SPACES)
     if found["dash"]:
         if body[-1] not in ".,":
@@ -319,6 +318,11 @@ def number_parts(cell: str) -> NumberParts | None:
         body = body[:-1]
     is_negative = bool(found["open"]) or (bool(signs) and signs[0] != "+")
     return NumberParts(is_negative, body, int((found["exponent"] or "e0")[1:]), mark)
+
+
+def _is_known_mark(mark: str) -> bool:
+    is_sign = mark in ("", "%") or mark in _CURRENCY_MARKS or mark in _SHARED_MARKS
+    return is_sign or mark.upper() in CURRENCIES
 
 
 def _with_trailing_sign(dash: str, signs: list[str], body: str, mark: str) -> NumberParts | None:
@@ -444,7 +448,7 @@ def _spelled(value: Decimal) -> str:
 
 
 def money(cell: str, *, decimal_mark: DecimalMark, currency: str | None) -> WireValue:
-    """Return wire money; the currency beside the number must agree with the row's, if both are told.
+    """Return wire money; a currency beside the number must agree with the row's, if that is told.
 
     Raises
     ------
@@ -482,18 +486,17 @@ def _money_object(cell: str, currency: str | None) -> WireValue:
 
 
 def _currency(mark: str, told: str | None) -> str:
-    shown = _CURRENCY_MARKS.get(mark)
-    if shown is None and mark.upper() in CURRENCIES:
-        shown = mark.upper()
-    if told is not None and told in CURRENCIES:
-        if (told in _SHARED_MARKS[mark]) if mark in _SHARED_MARKS else shown in (None, told):
-            if shown or not mark or mark in _SHARED_MARKS:
-                return told
-        code = "currency_mismatch" if shown or mark in _SHARED_MARKS else "unknown_currency"
-    elif shown:
+    """Return the currency that the sign beside a number and the row's currency agree on."""
+    shown = _CURRENCY_MARKS.get(mark) or (mark.upper() if mark.upper() in CURRENCIES else None)
+    meant = frozenset({shown}) if shown else _SHARED_MARKS.get(mark)
+    if told in CURRENCIES and told is not None and (not mark or (meant and told in meant)):
+        return told
+    if shown and told is None:
         return shown
+    if meant is None:
+        code = "unknown_currency"
     else:
-        code = "ambiguous_currency" if mark in _SHARED_MARKS else "unknown_currency"
+        code = "ambiguous_currency" if told is None else "currency_mismatch"
     english, german = _CURRENCY_FAULTS[code]
     raise ValueRejected(code, english, german, expected=told or "an ISO 4217 code such as EUR")
 
@@ -747,7 +750,7 @@ def _out_of_range() -> ValueRejected:
 
 
 def _first_instant(earlier: datetime, later: datetime) -> datetime:
-    """Midnight twice: the first one. Midnight skipped: the instant of the jump, found by halving."""
+    """Return the first of two midnights, or the instant at which a skipped one was jumped over."""
     if earlier.astimezone(UTC) < later.astimezone(UTC):
         return earlier
     zone, today = earlier.tzinfo, earlier.date()
@@ -874,14 +877,14 @@ def country(cell: str) -> str | None:
 
 
 _CONVERTERS: dict[str, Callable[[str, CellReading], WireValue]] = {
-    "text": lambda cell, by: text(cell),
-    "lines": lambda cell, by: text(cell, has_lines=True),
+    "text": lambda cell, _: text(cell),
+    "lines": lambda cell, _: text(cell, has_lines=True),
     "word": lambda cell, by: by.words.get(folded(cell)) or word(cell),
-    "boolean": lambda cell, by: boolean(cell),
-    "list": lambda cell, by: items(cell),
-    "structure": lambda cell, by: structure(cell),
-    "country": lambda cell, by: country(cell),
-    "currency": lambda cell, by: currency_code(cell),
+    "boolean": lambda cell, _: boolean(cell),
+    "list": lambda cell, _: items(cell),
+    "structure": lambda cell, _: structure(cell),
+    "country": lambda cell, _: country(cell),
+    "currency": lambda cell, _: currency_code(cell),
     "integer": lambda cell, by: integer(cell, decimal_mark=by.decimal_mark),
     "decimal": lambda cell, by: decimal(cell, decimal_mark=by.decimal_mark),
     "percentage": lambda cell, by: percentage(cell, decimal_mark=by.decimal_mark),

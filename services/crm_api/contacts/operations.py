@@ -1,0 +1,119 @@
+"""The rules of contacts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from services.crm_api import records
+from services.crm_api.contacts.schemas import international
+from services.crm_api.contacts.table import CONTACT, contacts
+from services.crm_api.records import Written
+from services.crm_api.schemas import row_values
+from services.foundation.calls import Stamp
+from services.foundation.columns import Texts, any_of
+from services.foundation.database import Reader, Transaction
+from services.foundation.problems import FieldError, Invalid
+from services.foundation.statements import Record, Statement
+
+_EXISTING = Statement(
+    select(contacts.c.id, contacts.c.kind).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
+    )
+)
+
+
+class ContactMissing(Invalid):
+    code, title = "contact_missing", "A contact that the record points to does not exist."
+
+
+class ParentNotOrganisation(Invalid):
+    code, title = "parent_not_organisation", "Only a person can belong to an organisation."
+
+
+async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
+    """Return the kind of each of these contacts that is live."""
+    if not ids:
+        return {}
+    rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
+    return {row["id"]: row["kind"] for row in rows}
+
+
+async def require(reader: Reader, field: str, contact_id: str) -> str:
+    """Return the kind of a live contact.
+
+    Raises
+    ------
+    ContactMissing
+        There is no such contact; `field` is what pointed to it.
+    """
+    kind = (await existing(reader, [contact_id])).get(contact_id)
+    if kind is None:
+        message = f"There is no contact {contact_id}."
+        raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
+    return kind
+
+
+def _display_name(row: Mapping[str, Any]) -> str:
+    full = " ".join(part for part in (row.get("given_name"), row.get("family_name")) if part)
+    refs = row.get("external_refs") or [{}]
+    return row.get("name") or full or row.get("email") or refs[0].get("id") or ""
+
+
+def complete(row: Record) -> Record:
+    """Derive what is not entered: the name to show and the international telephone number."""
+    return row | {"display_name": _display_name(row), "phone_e164": international(row.get("phone"))}
+
+
+async def _check(transaction: Transaction, row: Mapping[str, Any], kind: str) -> None:
+    if row.get("referred_by_id"):
+        await require(transaction, "referred_by_id", row["referred_by_id"])
+    if not row.get("parent_id"):
+        return
+    parent = await require(transaction, "parent_id", row["parent_id"])
+    if kind != "person" or parent != "organisation":
+        message = "A person belongs to an organisation, and to nothing else."
+        raise ParentNotOrganisation(
+            message, errors=[FieldError("/body/parent_id", "not_an_organisation", message)]
+        )
+
+
+async def create_contact(
+    transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp, personal: bool
+) -> Written:
+    """Create a contact from the fields of `NewContact`.
+
+    Raises
+    ------
+    ContactMissing, ParentNotOrganisation, ExternalRefTaken
+        A rule is broken; nothing is written.
+    """
+    row = complete(row_values(dict(given), CONTACT.money))
+    await _check(transaction, row, row["kind"])
+    return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
+
+
+async def change_contact(
+    transaction: Transaction,
+    contact_id: str,
+    *,
+    given: Mapping[str, Any],
+    version: int | None,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Change the given fields of a contact.
+
+    Raises
+    ------
+    NotFound, StaleVersion, ContactMissing, ParentNotOrganisation, ExternalRefTaken
+        A rule is broken; nothing is written.
+    """
+    current = await records.lock(transaction, CONTACT, contact_id, version=version)
+    values = row_values(dict(given), CONTACT.money)
+    await _check(transaction, values, current["kind"])
+    after = complete({**current, **values})
+    derived = {name: after[name] for name in ("display_name", "phone_e164")}
+    return await records.change(
+        transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
+    )

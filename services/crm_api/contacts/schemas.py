@@ -1,0 +1,170 @@
+"""The shapes of contacts on the wire."""
+
+from typing import Annotated, Literal
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field
+
+from services.crm_api.schemas import (
+    CampaignId,
+    ExternalRefs,
+    Kept,
+    ListPage,
+    ListQuery,
+    Partial,
+    RecordIds,
+    Tags,
+    Texts,
+    UserId,
+    word,
+)
+from shared.values import CountryCode, Instant, Language, Money, RecordId, Shape, text
+
+Kind = Literal["person", "organisation"]
+Status = Literal["active", "blocked", "terminated"]
+Terminator = Literal["company", "customer", "mutual"]
+ContactFlag = Literal["innovation_partner", "reference_customer", "minor"]
+
+
+def _email(value: str) -> str:
+    """Check the form, keep the spelling but for the domain's case; ask no server."""
+    try:
+        checked = validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError("this is not an e-mail address") from None
+    return checked.normalized
+
+
+Email = Annotated[
+    str,
+    Field(max_length=254, json_schema_extra={"format": "email"}, examples=["anna.weber@example.org"]),
+    AfterValidator(_email),
+]
+StoredEmail = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
+
+
+class ContactFields(Shape):
+    """The fields that people enter."""
+
+    parent_id: RecordId | None = Field(
+        default=None, description="The organisation that this person belongs to."
+    )
+    name: text(200, example="Weber Möbel GmbH") | None = Field(
+        default=None, description="Name of the organisation, or full name of the person."
+    )
+    given_name: text(200, example="Anna") | None = Field(default=None, description="First name.")
+    family_name: text(200, example="Weber") | None = Field(default=None, description="Last name.")
+    email: Email | None = Field(default=None, description="E-mail address.")
+    phone: text(64, example="030 901820") | None = Field(
+        default=None, description="Telephone number as it was told."
+    )
+    street: text(200, example="Lindenstraße 7") | None = Field(
+        default=None, description="Street and number."
+    )
+    zip: text(20, example="10969") | None = Field(default=None, description="Postal code.")
+    city: text(200, example="Berlin") | None = Field(default=None, description="Town.")
+    country_code: CountryCode | None = Field(default=None, description="ISO 3166-1, two letters.")
+    language: Language | None = Field(default=None, description="Language for texts to the contact.")
+    status: Status = Field(default="active", description="Whether business is possible.")
+    terminated_at: Instant | None = Field(default=None, description="When the relationship ended.")
+    terminated_by: Terminator | None = Field(default=None, description="Who ended it.")
+    owner_id: UserId | None = Field(default=None, description="Who looks after the contact.")
+    source_campaign_id: CampaignId | None = Field(
+        default=None, description="The campaign that brought the contact."
+    )
+    acquisition_cost: Money | None = Field(
+        default=None, description="What winning the contact cost."
+    )
+    referred_by_id: RecordId | None = Field(
+        default=None, description="The contact that recommended us."
+    )
+    purchase_motive: word(example="price") | None = Field(
+        default=None, description="Declared motive, an id of the catalogue's purchase_motives."
+    )
+    profiling_objection_at: Instant | None = Field(
+        default=None, description="Since when the contact objects to profiling: no scores are made."
+    )
+    next_contact_at: Instant | None = Field(default=None, description="When to get in touch next.")
+    flags: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
+        default=[], description="Known traits."
+    )
+    tags: Tags = Field(default=[], description="Free words.")
+    external_refs: ExternalRefs = Field(default=[], description="How other systems name this record.")
+
+
+class NewContact(ContactFields):
+    """A contact to create."""
+
+    kind: Kind = Field(description="Person or organisation; it never changes.")
+
+
+class ContactPatch(Partial, ContactFields):
+    """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
+
+
+class UpsertContact(Partial, ContactFields):
+    """A contact to create or change: fields that are sent are set, absent ones keep their value."""
+
+    kind: Kind = Field(default="person", description="Only used if the contact is created.")
+
+
+class Contact(Kept, ContactFields):
+    """A person or an organisation."""
+
+    id: RecordId = Field(description="Made by this service.")
+    kind: Kind = Field(description="Person or organisation.")
+    display_name: text(410, example="Anna Weber") | None = Field(
+        description="What to show: name, else given and family name, else e-mail or reference."
+    )
+    phone_e164: text(16, example="+4930901820") | None = Field(
+        description="The telephone number in international form, if it could be read."
+    )
+    email: StoredEmail | None = Field(description="E-mail address.")
+
+
+class ContactPage(ListPage):
+    """A page of contacts."""
+
+    items: Annotated[list[Contact], Field(max_length=200)]
+
+
+class ListContacts(ListQuery):
+    """Filters and order of the list of contacts."""
+
+    kind: Annotated[list[Kind], Field(max_length=2)] = Field(default=[], description="Of this kind.")
+    status: Annotated[list[Status], Field(max_length=3)] = Field(
+        default=[], description="In this status."
+    )
+    parent_id: RecordIds = Field(default=[], description="Persons of this organisation.")
+    owner_id: Texts = Field(default=[], description="Looked after by this user.")
+    email: Texts = Field(default=[], description="With exactly this e-mail address.")
+    language: Annotated[list[Language], Field(max_length=2)] = Field(
+        default=[], description="With this language."
+    )
+    country_code: Annotated[list[CountryCode], Field(max_length=50)] = Field(
+        default=[], description="In this country."
+    )
+    tag: Texts = Field(default=[], description="Carrying this tag.")
+    flag: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
+        default=[], description="Carrying this flag."
+    )
+    sort: Literal[
+        "created_at", "-created_at", "updated_at", "-updated_at", "display_name", "-display_name"
+    ] = Field(default="-created_at", description="Order; a minus means descending.")
+
+
+DEFAULT_REGION = "DE"
+
+
+def international(phone: str | None) -> str | None:
+    """Return a telephone number in E.164, or None if it cannot be read as one."""
+    if not phone:
+        return None
+    try:
+        number = phonenumbers.parse(phone, DEFAULT_REGION)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -1,0 +1,61 @@
+"""The deals; all amounts of a deal are in its one currency."""
+
+from sqlalchemy import Column, ForeignKey, Index, String, Table
+
+from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.foundation.columns import Day, Document, Identifier, Instant, Whole
+
+AMOUNTS = (
+    "amount",
+    "list_amount",
+    "cost",
+    "refund",
+    "cost_recovered",
+    "written_off",
+    "chargeback_lost",
+)
+
+deals = Table(
+    "deals",
+    metadata,
+    identifier(),
+    Column("contact_id", Identifier, ForeignKey("contacts.id"), nullable=False),
+    Column("title", String(500)),
+    Column("stage", String(32), nullable=False),
+    Column("stage_history", Document, nullable=False),
+    Column("currency", String(3)),
+    *(Column(f"{name}_minor", Whole) for name in AMOUNTS),
+    # Exact decimals travel as text: SQLite has no decimal type, and nothing filters by them.
+    Column("discount_pct", String(8)),
+    Column("fx_rate", String(24)),
+    Column("lines", Document, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("expected_close_date", Day),
+    Column("closed_at", Instant),
+    Column("won_reason", String(32)),
+    Column("lost_reason", String(32)),
+    Column("competitor_id", String(64)),
+    Column("campaign_id", String(64)),
+    Column("promo_code", String(64)),
+    Column("invoiced_at", Instant),
+    Column("due_at", Instant),
+    Column("paid_at", Instant),
+    Column("refunded_at", Instant),
+    Column("chargeback_at", Instant),
+    Column("contract_end_at", Instant),
+    Column("contract_cancelled_at", Instant),
+    *record_columns(),
+    Index("ix_deals_contact", "contact_id", "opened_at", "id"),
+    Index("ix_deals_stage", "stage", "opened_at", "id"),
+    Index("ix_deals_opened", "opened_at", "id"),
+    Index("ix_deals_created", "created_at", "id"),
+    Index("ix_deals_updated", "updated_at", "id"),
+)
+
+DEAL = Resource(
+    name="deal",
+    plural="deals",
+    table=deals,
+    money={name: (f"{name}_minor", "currency") for name in AMOUNTS},
+    personal=frozenset({"title"}),
+)

@@ -1,0 +1,1 @@
+"""Interactions: every contact with a customer, over all touchpoints."""

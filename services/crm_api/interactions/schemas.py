@@ -1,0 +1,176 @@
+"""The shapes of interactions on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.crm_api.schemas import (
+    CampaignId,
+    ExternalRefs,
+    Kept,
+    ListPage,
+    ListQuery,
+    Partial,
+    RecordIds,
+    Tags,
+    Texts,
+    UserId,
+    word,
+)
+from shared.values import ExternalRef, Flag, Instant, Money, RecordId, Shape, number, text, whole
+
+Kind = Literal[
+    "call",
+    "email",
+    "message",
+    "chat",
+    "meeting",
+    "visit",
+    "social",
+    "note",
+    "complaint",
+    "service_request",
+    "survey_invitation",
+    "survey_response",
+    "campaign_touch",
+    "offer",
+    "quote_request",
+    "idea",
+    "referral",
+    "cancellation",
+    "payment_reminder",
+    "life_event",
+]
+Direction = Literal["inbound", "outbound", "internal"]
+Outcome = Literal[
+    "sent", "delivered", "clicked", "replied", "accepted", "declined", "unsubscribed", "bounced"
+]
+Resolution = Literal["fixed", "compensated", "explained", "rejected", "withdrawn"]
+Dimension = Literal["product", "peripheral", "ambience", "psychic"]
+Score = number(0, 10, example=8)
+
+
+class Rating(Shape):
+    """One dimension of a survey: what was perceived and what had been expected."""
+
+    dimension: Dimension = Field(description="An id of the catalogue's satisfaction_dimensions.")
+    perception: Score = Field(description="0 is worst, 10 is best.")
+    expectation: Score | None = Field(default=None, description="Null if it was not asked.")
+
+
+class InteractionFields(Shape):
+    """The fields that people enter."""
+
+    deal_id: RecordId | None = Field(default=None, description="The deal it was about.")
+    parent_id: RecordId | None = Field(default=None, description="The interaction it answers.")
+    channel: word(example="phone") | None = Field(
+        default=None, description="An id of the catalogue's channels."
+    )
+    touchpoint: word(example="service_hotline") | None = Field(
+        default=None, description="An id of the catalogue's touchpoints."
+    )
+    direction: Direction | None = Field(default=None, description="Who turned to whom.")
+    user_id: UserId | None = Field(default=None, description="Who of us took part.")
+    campaign_id: CampaignId | None = Field(default=None, description="The campaign it belongs to.")
+    subject: text(500, example="Delivery date of the table") | None = Field(
+        default=None, description="What it was about."
+    )
+    body: text(20000, lines=True, example="Asked for delivery before Christmas.") | None = Field(
+        default=None, description="What was said."
+    )
+    sentiment: number(-1, 1, example=0.4) | None = Field(
+        default=None, description="Mood from -1 (very bad) to 1 (very good)."
+    )
+    sentiment_source: Literal["agent", "customer", "model"] | None = Field(
+        default=None, description="Who judged the mood."
+    )
+    severity: whole(1, 3, example=2) | None = Field(
+        default=None, description="Of a complaint: 1 small, 3 grave."
+    )
+    resolved_at: Instant | None = Field(
+        default=None, description="When a complaint or service request was settled."
+    )
+    resolution: Resolution | None = Field(default=None, description="How a complaint was settled.")
+    justified: Flag | None = Field(default=None, description="Whether a complaint was justified.")
+    ratings: Annotated[list[Rating], Field(max_length=20)] = Field(
+        default=[], description="Answers of a survey."
+    )
+    nps: whole(0, 10, example=9) | None = Field(
+        default=None, description="Would recommend us: 0 never, 10 certainly."
+    )
+    outcome: Outcome | None = Field(default=None, description="Of a campaign touch or an offer.")
+    decline_reason: word(example="price") | None = Field(
+        default=None, description="Why an offer was declined."
+    )
+    competitor_id: text(64, shortest=1, example="nordwind") | None = Field(
+        default=None, description="The competitor that was chosen instead."
+    )
+    effective_at: Instant | None = Field(
+        default=None, description="Of a cancellation: when it takes effect (may lie ahead)."
+    )
+    event_type: word(example="move") | None = Field(
+        default=None, description="Of a life event: which, as the customer told us."
+    )
+    cost: Money | None = Field(default=None, description="What it cost us; null means the default.")
+    is_public: Flag = Field(default=False, description="Whether others could read it.")
+    tags: Tags = Field(default=[], description="Free words; `need:…` and `leave_intent` have meaning.")
+    external_refs: ExternalRefs = Field(default=[], description="How other systems name this record.")
+
+
+class _Placed(Shape):
+    contact_id: RecordId | None = Field(default=None, description="The contact it was with.")
+    contact_ref: ExternalRef | None = Field(
+        default=None, description="Instead of contact_id: the contact by its external reference."
+    )
+
+
+class NewInteraction(InteractionFields, _Placed):
+    """An interaction to create; it names its contact by `contact_id` or by `contact_ref`."""
+
+    kind: Kind = Field(description="What it was; it never changes.")
+    occurred_at: Instant = Field(description="When it happened; not in the future.")
+
+
+class InteractionPatch(Partial, InteractionFields):
+    """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
+
+    occurred_at: Instant = Field(default=None, description="When it happened.")  # type: ignore[assignment]
+
+
+class UpsertInteraction(Partial, InteractionFields, _Placed):
+    """An interaction to create or change: fields that are sent are set, absent ones keep their value."""
+
+    kind: Kind = Field(default="note", description="Only used if the interaction is created.")
+    occurred_at: Instant = Field(description="When it happened; not in the future.")
+
+
+class Interaction(Kept, InteractionFields):
+    """Something that happened between a customer and us."""
+
+    id: RecordId = Field(description="Made by this service.")
+    contact_id: RecordId = Field(description="The contact it was with.")
+    kind: Kind = Field(description="What it was.")
+    occurred_at: Instant = Field(description="When it happened.")
+
+
+class InteractionPage(ListPage):
+    """A page of interactions."""
+
+    items: Annotated[list[Interaction], Field(max_length=200)]
+
+
+class ListInteractions(ListQuery):
+    """Filters and order of the list of interactions."""
+
+    contact_id: RecordIds = Field(default=[], description="With this contact.")
+    deal_id: RecordIds = Field(default=[], description="About this deal.")
+    kind: Annotated[list[Kind], Field(max_length=20)] = Field(default=[], description="Of this kind.")
+    channel: Texts = Field(default=[], description="Over this channel.")
+    campaign_id: Texts = Field(default=[], description="Of this campaign.")
+    user_id: Texts = Field(default=[], description="In which this user took part.")
+    tag: Texts = Field(default=[], description="Carrying this tag.")
+    occurred_at_gte: Instant | None = Field(default=None, description="At or after.")
+    occurred_at_lt: Instant | None = Field(default=None, description="Before.")
+    sort: Literal[
+        "occurred_at", "-occurred_at", "created_at", "-created_at", "updated_at", "-updated_at"
+    ] = Field(default="-occurred_at", description="Order; a minus means descending.")

@@ -1,0 +1,289 @@
+"""The one write path: a row, its external references and its change record, in one transaction.
+
+Every write of every resource goes through here; the rules of a resource are in its operations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from uuid_utils import uuid7
+
+from services.crm_api.changes.table import changes
+from services.crm_api.external_refs import operations as external_refs
+from services.crm_api.resources import Resource
+from services.foundation.calls import Stamp
+from services.foundation.columns import Texts, any_of
+from services.foundation.database import Reader, Transaction
+from services.foundation.problems import NotFound, StaleVersion
+from services.foundation.statements import Record, Statement
+
+_BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
+_CHANGE_COLUMNS = tuple(
+    column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
+)
+_RECORD_CHANGE = Statement(
+    insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write left: the record's id and version, and its JSON as the caller may see it."""
+
+    id: str
+    version: int
+    body: str
+    action: str
+
+
+def new_id() -> str:
+    """Make a UUIDv7: ordered by time, so that indexes grow at their end."""
+    return str(uuid7())
+
+
+class _Statements:
+    """The statements of one resource, made once."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource, self.table = resource, resource.table
+        live = (self.table.c.id == bindparam("id"), self.table.c.deleted_at.is_(None))
+        versioned = self.table.c.version
+        self.read = {
+            personal: Statement(select(resource.json(personal=personal), versioned).where(*live))
+            for personal in (True, False)
+        }
+        self.lock = Statement(
+            select(self.table).where(self.table.c.id == bindparam("id")).with_for_update()
+        )
+        self.lock_many = Statement(
+            select(self.table)
+            .where(any_of(self.table.c.id, bindparam("ids", type_=Texts)))
+            .order_by(self.table.c.id)
+            .with_for_update()
+        )
+        self.insert_silently = Statement(insert(self.table))
+        self.insert = {
+            personal: Statement(insert(self.table).returning(resource.json(personal=personal)))
+            for personal in (True, False)
+        }
+
+    @cache  # noqa: B019 - one object per resource, for the life of the process
+    def update(self, columns: frozenset[str], personal: bool) -> Statement:
+        return Statement(
+            update(self.table)
+            .where(self.table.c.id == bindparam("at_id"))
+            .values({name: bindparam(f"set_{name}") for name in sorted(columns)})
+            .returning(self.resource.json(personal=personal))
+        )
+
+
+_statements: dict[str, _Statements] = {}
+
+
+def _of(resource: Resource) -> _Statements:
+    found = _statements.get(resource.name)
+    if found is None:
+        found = _statements[resource.name] = _Statements(resource)
+    return found
+
+
+async def read(
+    reader: Reader, resource: Resource, record_id: str, *, personal: bool
+) -> tuple[str, int]:
+    """Return the JSON of a live record and its version.
+
+    Raises
+    ------
+    NotFound
+        There is no such record, or it is in the trash.
+    """
+    rows = await reader.texts(_of(resource).read[personal], {"id": record_id})
+    if not rows:
+        raise NotFound(f"There is no {resource.name} {record_id}.")
+    return rows[0][0], rows[0][1]
+
+
+async def lock(
+    transaction: Transaction,
+    resource: Resource,
+    record_id: str,
+    *,
+    version: int | None = None,
+    in_trash: bool = False,
+) -> Record:
+    """Read a record for a change and keep others from changing it.
+
+    Raises
+    ------
+    NotFound
+        There is no such record, or it is (with `in_trash`: is not) in the trash.
+    StaleVersion
+        Its version is not the expected one.
+    """
+    row = await transaction.first(_of(resource).lock, {"id": record_id})
+    if row is None or (row["deleted_at"] is not None) != in_trash:
+        where = " in the trash" if in_trash else ""
+        raise NotFound(f"There is no {resource.name} {record_id}{where}.")
+    if version is not None and row["version"] != version:
+        raise StaleVersion(f"The record's version is {row['version']}, If-Match named {version}.")
+    return row
+
+
+async def lock_many(
+    transaction: Transaction, resource: Resource, record_ids: Sequence[str]
+) -> dict[str, Record]:
+    """Lock several records in the order of their ids, so that two callers cannot block each other."""
+    if not record_ids:
+        return {}
+    rows = await transaction.all(_of(resource).lock_many, {"ids": sorted(set(record_ids))})
+    return {row["id"]: row for row in rows}
+
+
+def complete_row(resource: Resource, values: Mapping[str, Any], *, stamp: Stamp) -> Record:
+    """Fill a new row: every column is named, unknown ones are null."""
+    row: Record = {column.name: None for column in resource.table.columns}
+    row |= values
+    row["id"] = row["id"] or new_id()
+    row["external_refs"] = row["external_refs"] or []
+    row |= {"version": 1, "created_at": stamp.now, "updated_at": stamp.now}
+    return row
+
+
+async def create(
+    transaction: Transaction,
+    resource: Resource,
+    values: Mapping[str, Any],
+    *,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Insert one record.
+
+    Raises
+    ------
+    ExternalRefTaken
+        A live record has one of its external references.
+    """
+    row = complete_row(resource, values, stamp=stamp)
+    refs = external_refs.pairs(row["external_refs"])
+    await external_refs.claim(transaction, resource.name, row["id"], refs)
+    body = await transaction.text(_of(resource).insert[personal], row)
+    names = [name for name, value in values.items() if value not in (None, [])]
+    await _record(transaction, [_change(resource, row, "created", names, stamp)])
+    return Written(row["id"], 1, str(body), "created")
+
+
+async def create_many(
+    transaction: Transaction, resource: Resource, rows: Sequence[Mapping[str, Any]], *, stamp: Stamp
+) -> list[str]:
+    """Insert many records whose references are known to be free; returns their ids."""
+    full = [complete_row(resource, row, stamp=stamp) for row in rows]
+    refs = [
+        ref
+        for row in full
+        for ref in external_refs.rows_of(
+            resource.name, row["id"], external_refs.pairs(row["external_refs"])
+        )
+    ]
+    await transaction.run_many(_of(resource).insert_silently, full)
+    await external_refs.claim_many(transaction, refs)
+    told = [
+        _change(resource, row, "created", [n for n, v in given.items() if v not in (None, [])], stamp)
+        for row, given in zip(full, rows, strict=True)
+    ]
+    await _record(transaction, told)
+    return [row["id"] for row in full]
+
+
+async def change(
+    transaction: Transaction,
+    resource: Resource,
+    current: Record,
+    values: Mapping[str, Any],
+    *,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Write what differs from the locked row; if nothing does, nothing is written at all.
+
+    Raises
+    ------
+    ExternalRefTaken
+        A live record has one of the new external references.
+    """
+    differing = {name: value for name, value in values.items() if value != current[name]}
+    if not differing:
+        body, version = await read(transaction, resource, current["id"], personal=personal)
+        return Written(current["id"], version, body, "unchanged")
+    if "external_refs" in differing:
+        refs = external_refs.pairs(differing["external_refs"])
+        await external_refs.replace(transaction, resource.name, current["id"], refs)
+    return await _write(transaction, resource, current, differing, "updated", stamp, personal)
+
+
+async def trash(
+    transaction: Transaction, resource: Resource, current: Record, *, stamp: Stamp
+) -> Written:
+    """Put a locked record into the trash and free its external references."""
+    await external_refs.release(transaction, current["id"])
+    values = {"deleted_at": stamp.now}
+    return await _write(transaction, resource, current, values, "deleted", stamp, False)
+
+
+async def restore(
+    transaction: Transaction, resource: Resource, current: Record, *, stamp: Stamp, personal: bool
+) -> Written:
+    """Take a locked record out of the trash.
+
+    Raises
+    ------
+    ExternalRefTaken
+        Meanwhile another live record got one of its external references.
+    """
+    refs = external_refs.pairs(current["external_refs"])
+    await external_refs.replace(transaction, resource.name, current["id"], refs)
+    values = {"deleted_at": None}
+    return await _write(transaction, resource, current, values, "restored", stamp, personal)
+
+
+async def _write(
+    transaction: Transaction,
+    resource: Resource,
+    current: Record,
+    values: Mapping[str, Any],
+    action: str,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    row = {**values, "version": current["version"] + 1, "updated_at": stamp.now}
+    statement = _of(resource).update(frozenset(row), personal)
+    parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
+    body = await transaction.text(statement, parameters)
+    after = {"id": current["id"], "version": row["version"]}
+    await _record(transaction, [_change(resource, after, action, list(values), stamp)])
+    return Written(current["id"], row["version"], str(body), action)
+
+
+def _change(
+    resource: Resource, row: Mapping[str, Any], action: str, names: Sequence[str], stamp: Stamp
+) -> Record:
+    return {
+        "new_resource": resource.name,
+        "new_record_id": row["id"],
+        "new_action": action,
+        "new_version": row["version"],
+        "new_changed": sorted(name for name in names if name not in _BOOKKEEPING),
+        "new_key_id": stamp.key_id,
+        "new_request_id": stamp.request_id,
+        "new_occurred_at": stamp.now,
+    }
+
+
+async def _record(transaction: Transaction, told: Sequence[Record]) -> None:
+    if len(told) == 1:
+        await transaction.run(_RECORD_CHANGE, told[0])
+    elif told:
+        await transaction.run_many(_RECORD_CHANGE, told)

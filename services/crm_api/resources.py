@@ -1,0 +1,84 @@
+"""How a resource is laid out between its table and its JSON: one description per feature."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ColumnElement, MetaData, Table, literal_column, null
+from sqlalchemy.sql.elements import Label
+
+from services.foundation.columns import (
+    Document,
+    Identifier,
+    Instant,
+    Whole,
+    json_money,
+    json_record,
+    wire_text,
+)
+from services.foundation.tables import CONSTRAINT_NAMES
+
+metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+
+
+def record_columns() -> list[Column[Any]]:
+    """Return the columns that every resource has behind its own."""
+    return [
+        Column("external_refs", Document, nullable=False),
+        Column("version", Whole, nullable=False),
+        Column("created_at", Instant, nullable=False),
+        Column("updated_at", Instant, nullable=False),
+        Column("deleted_at", Instant),
+    ]
+
+
+def identifier() -> Column[str]:
+    return Column("id", Identifier, primary_key=True)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A table and what of it goes over the wire.
+
+    `money` maps a wire field to the columns of its minor units and its currency; `personal` names the
+    fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave.
+    """
+
+    name: str
+    plural: str
+    table: Table
+    money: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+    @cached_property
+    def _money_columns(self) -> frozenset[str]:
+        minor = {pair[0] for pair in self.money.values()}
+        # A currency column of one amount goes inside it; one that several share is shown on its own.
+        alone = {currency for _, currency in self.money.values() if currency != "currency"}
+        return frozenset(minor | alone)
+
+    def json(self, *, personal: bool) -> json_record:
+        """Return the row as the JSON object of the wire."""
+        pairs: list[tuple[str, ColumnElement[Any]]] = []
+        shown = {minor: name for name, (minor, _) in self.money.items()}
+        for column in self.table.columns:
+            if column.name in shown:
+                name = shown[column.name]
+                currency = self.table.c[self.money[name][1]]
+                pairs.append((name, json_money(column, currency)))
+            elif column.name not in self._money_columns and column.name not in self.hidden:
+                blank = not personal and column.name in self.personal
+                pairs.append((column.name, null() if blank else column))
+        if self.personal:
+            pairs.append(("is_redacted", literal_column("false" if personal else "true", Boolean())))
+        return json_record(*pairs)
+
+    def flat(self, *, personal: bool) -> Iterable[Label[Any]]:
+        """Return the row as the flat columns of the machine export."""
+        for column in self.table.columns:
+            if column.name not in self.hidden:
+                blank = not personal and column.name in self.personal
+                part: ColumnElement[Any] = null() if blank else wire_text(column)
+                yield part.label(column.name)

@@ -1,0 +1,101 @@
+"""Parts of the shapes that contacts, interactions and deals have in common."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from services.foundation.queries import Page
+from shared.values import ExternalRef, Instant, Money, RecordId, Shape, Version, text, word
+
+ExternalRefs = Annotated[list[ExternalRef], Field(max_length=20)]
+Tags = Annotated[list[text(64, shortest=1, example="vip")], Field(max_length=50)]
+UserId = text(64, shortest=1, example="anna.weber")
+CampaignId = text(64, shortest=1, example="spring-2026")
+MAXIMUM_IDS = 200
+RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
+Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for part in schema.get("properties", {}).values():
+        part.pop("default", None)
+
+
+class Partial(Shape):
+    """The base of bodies whose absent fields stay as they are: a default would say otherwise."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class Kept(Shape):
+    """What the service itself keeps about every record."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    external_refs: ExternalRefs = Field(description="How other systems name this record.")
+    version: Version = Field(description="Grows by one with every change; the ETag holds it.")
+    created_at: Instant = Field(description="When the record was entered here.")
+    updated_at: Instant = Field(description="When the record was last changed here.")
+    deleted_at: Instant | None = Field(description="When it went to the trash; null while it is live.")
+    is_redacted: bool = Field(
+        description="True if this key lacks the pii scope: personal fields are then null."
+    )
+
+
+class ListPage(Shape):
+    """A page of a list; subclasses name the items."""
+
+    next: Annotated[
+        str,
+        Field(
+            max_length=4000,
+            pattern=r"^/v1/[^\x00-\x20]*$",
+            description="Path of the next page; absent on the last one.",
+            examples=["/v1/contacts?cursor=WyI5YzI4Il0"],
+        ),
+    ] = ""
+
+
+class ListQuery(Page):
+    """Filters that every list has; a filter that is given several times means any of the values."""
+
+    id: RecordIds = Field(default=[], description="Only these records.")
+    created_at_gte: Instant | None = Field(default=None, description="Entered at or after.")
+    created_at_lt: Instant | None = Field(default=None, description="Entered before.")
+    updated_at_gte: Instant | None = Field(default=None, description="Changed at or after.")
+    updated_at_lt: Instant | None = Field(default=None, description="Changed before.")
+
+
+Mode = Literal["create", "update", "both"]
+
+
+def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -> dict[str, Any]:
+    """Turn the given fields of a validated body into columns: money becomes minor units."""
+    row: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in money:
+            minor, currency = money[name]
+            amount = value if value is None or isinstance(value, Money) else Money(**value)
+            row[minor] = None if amount is None else amount.minor()
+            if currency != "currency":
+                row[currency] = None if amount is None else amount.currency
+        else:
+            row[name] = value
+    return row
+
+
+__all__ = [
+    "CampaignId",
+    "ExternalRefs",
+    "Kept",
+    "ListPage",
+    "ListQuery",
+    "Mode",
+    "Partial",
+    "RecordIds",
+    "Tags",
+    "Texts",
+    "UserId",
+    "row_values",
+    "word",
+]

@@ -1,0 +1,157 @@
+"""Puts a service together: routes, problems of the framework, health, documents, the edge."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from services.foundation.database import Database
+from services.foundation.docs_page import mount_docs
+from services.foundation.edge import Edge
+from services.foundation.keys import Gate
+from services.foundation.openapi import build_openapi
+from services.foundation.problems import (
+    MEDIA_TYPE,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Unreadable,
+)
+from services.foundation.routing import LeanRoute, Routes
+
+
+def utc_now() -> datetime:
+    """The clock of the edge; nothing below reads one."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a service faces its network."""
+
+    hosts: Sequence[str]
+    origins: Sequence[str]
+    requests_per_minute: int
+    log_requests: bool = True
+
+
+def assemble(
+    *,
+    about: Mapping[str, Any],
+    features: Sequence[Routes],
+    database: Database,
+    serving: Serving,
+    is_ready: Callable[[], Awaitable[bool]],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> ASGIApp:
+    """Build the application of one service; every test builds its own."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        try:
+            if lifespan is None:
+                yield
+            else:
+                async with lifespan(app):
+                    yield
+        finally:
+            await database.close()
+
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=life
+    )
+    app.state.database = database
+    app.state.clock = clock
+    app.state.gate = gate = Gate(
+        database, clock=clock, requests_per_minute=serving.requests_per_minute
+    )
+    app.add_exception_handler(HTTPException, _framework_problem)
+    app.add_exception_handler(Problem, _problem)
+    for feature in features:
+        feature.mount(app)
+    _mount_plain(app, about, is_ready)
+    edge = Edge(
+        app,
+        hosts=serving.hosts,
+        origins=serving.origins,
+        rate_policy=gate.policy,
+        log_requests=serving.log_requests,
+    )
+    edge.openapi = lambda: build_openapi(app, about)  # type: ignore[attr-defined]
+    return edge
+
+
+def _mount_plain(
+    app: FastAPI, about: Mapping[str, Any], is_ready: Callable[[], Awaitable[bool]]
+) -> None:
+    """Health, version and documents: outside /v1, without a key, outside the OpenAPI document."""
+    document: list[bytes] = []
+
+    async def openapi(_: Request) -> Response:
+        import orjson
+
+        if not document:
+            document.append(orjson.dumps(build_openapi(app, about)))
+        return Response(document[0], media_type="application/json")
+
+    async def live(_: Request) -> Response:
+        return Response(b'{"status":"alive"}', media_type="application/json")
+
+    async def ready(_: Request) -> Response:
+        good = await is_ready()
+        body = b'{"status":"ready"}' if good else b'{"status":"not_ready"}'
+        return Response(body, status_code=200 if good else 503, media_type="application/json")
+
+    async def version(_: Request) -> Response:
+        return Response(f'{{"version":"{about["version"]}"}}', media_type="application/json")
+
+    for path, endpoint in (
+        ("/openapi.json", openapi),
+        ("/livez", live),
+        ("/readyz", ready),
+        ("/version", version),
+    ):
+        app.router.routes.append(Route(path, endpoint, methods=["GET"]))
+    mount_docs(app, title=about["title"])
+
+
+async def _framework_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    problem: Problem
+    if error.status_code == 405:
+        problem = MethodNotAllowed(headers={"Allow": ", ".join(_methods(request))})
+    elif error.status_code == 404:
+        problem = NotFound("There is no such path.")
+    elif error.status_code < 500:
+        problem = Unreadable()
+    else:
+        problem = InternalError()
+    return await _problem(request, problem)
+
+
+def _methods(request: Request) -> list[str]:
+    """All methods that any route has for this path; Starlette names only the first route's."""
+    found: set[str] = set()
+    for route in request.app.router.routes:
+        if isinstance(route, LeanRoute | Route) and route.path_regex.match(request.scope["path"]):
+            found |= route.methods or set()
+    return sorted(found)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    body = error.body(
+        instance=request.scope["path"], request_id=request.scope.get("request_id", "")
+    )
+    return Response(body, error.status, headers=error.headers, media_type=MEDIA_TYPE)

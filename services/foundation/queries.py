@@ -1,0 +1,50 @@
+"""Types of query parameters: text on the wire, so read strictly and by their own spelling."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+
+
+class Query(BaseModel):
+    """The base of every set of query parameters: an unknown parameter is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            raise ValueError("a whole number is expected")
+        return int(value)
+    return value
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise ValueError("true or false is expected")
+        return value == "true"
+    return value
+
+
+QueryInteger = Annotated[int, BeforeValidator(_integer, json_schema_input_type=int)]
+QueryFlag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=bool)]
+Limit = Annotated[
+    QueryInteger,
+    Field(ge=1, le=200, json_schema_extra={"format": "int32"}, examples=[50]),
+]
+CursorText = Annotated[
+    str, Field(min_length=1, max_length=600, pattern=r"^[A-Za-z0-9_-]+$", examples=["WyI5YzI4Il0"])
+]
+
+
+class Page(Query):
+    """What every list takes."""
+
+    limit: Limit = Field(default=50, description="How many items a page holds.")
+    cursor: CursorText | None = Field(
+        default=None, description="Where the page starts: taken from `next` of the page before."
+    )
