@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 from services.crm_api import records
 from services.crm_api.contacts.schemas import international
 from services.crm_api.contacts.table import CONTACT, contacts
+from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
@@ -117,3 +118,28 @@ async def change_contact(
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
     )
+
+
+async def resolve_contact(
+    transaction: Transaction, contact_id: str | None, contact_ref: Mapping[str, str] | None
+) -> str:
+    """Return the id of the live contact that a deal or an interaction names.
+
+    Raises
+    ------
+    ContactMissing
+        It names none, both ways at once, or one that does not exist.
+    """
+    if (contact_id is None) == (contact_ref is None):
+        message = "Name the contact by contact_id or by contact_ref, and not by both."
+        raise ContactMissing(message, errors=[FieldError("/body/contact_id", "missing", message)])
+    if contact_id is not None:
+        await require(transaction, "contact_id", contact_id)
+        return contact_id
+    assert contact_ref is not None
+    pair = (contact_ref["source"], contact_ref["id"])
+    found = await external_refs.find(transaction, CONTACT.name, [pair])
+    if pair not in found:
+        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+        raise ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
+    return found[pair]

@@ -19,6 +19,7 @@ LONGEST_CELL = 100_000
 LONGEST_RECORD = 4 * 2**20
 """In bytes; also how far the end of a quoted cell is looked for."""
 _MOST_SURPLUS_CELLS = 100
+_MOST_KEYS = 1_000
 
 ENCODINGS: dict[str, str] = {
     "utf-8": "utf-8",
@@ -139,7 +140,7 @@ class NumberText(str):
     __slots__ = ()
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """The record at hand is to be rejected with this code."""
 
     def __init__(self, code: str, *, column: int | None = None, **facts: object) -> None:
@@ -269,9 +270,9 @@ class _Reader:
                 continue
             try:
                 if taken[1] > LONGEST_RECORD:
-                    raise _Unreadable("row_too_long")
+                    raise Unreadable("row_too_long")
                 cells = parse(text, is_text)
-            except _Unreadable as fault:
+            except Unreadable as fault:
                 if not self._skips_header:
                     yield self._rejected(fault, start, first_line)
             else:
@@ -288,7 +289,7 @@ class _Reader:
         self._offset += size
         self._line += 1
 
-    def _rejected(self, fault: _Unreadable, start: int, first_line: int) -> RejectedRow:
+    def _rejected(self, fault: Unreadable, start: int, first_line: int) -> RejectedRow:
         english, german = REJECTIONS[fault.code]
         facts = {"encoding": self._dialect.encoding, "expected": self._width, **fault.facts}
         columns = self._dialect.columns
@@ -319,14 +320,14 @@ class _Reader:
             line = text.rstrip("\r\n")
             cells = self._split(line)
             if "\r" in line and is_text:
-                raise _Unreadable("stray_line_break")
+                raise Unreadable("stray_line_break")
         else:
             try:
                 cells = next(csv.reader((text,), self._csv))
             except csv.Error:
                 text, is_text, cells = self._continued(text, is_text)
         if not is_text:
-            raise _Unreadable("undecodable")
+            raise Unreadable("undecodable")
         return self._checked(text, cells)
 
     def _continued(self, text: str, is_text: bool) -> tuple[str, bool, list[str]]:
@@ -343,23 +344,23 @@ class _Reader:
             while is_open:
                 taken = self._lines.take()
                 if taken is None:
-                    raise _Unreadable("broken_quote")
+                    raise Unreadable("broken_quote")
                 looked_at.append(taken)
                 size += taken[1]
                 if size > LONGEST_RECORD:
-                    raise _Unreadable("broken_quote")
+                    raise Unreadable("broken_quote")
                 following, is_good = self._decoded(taken[0])
                 is_text = is_text and is_good
                 texts.append(following)
                 is_open, count = self._scan(following, is_open=True, count=count)
             whole = "".join(texts)
             cells = self._fitting(self._quoted_cells(whole, count))
-        except _Unreadable as fault:
+        except Unreadable as fault:
             if fault.code != "cell_too_long":
                 self._lines.put_back(looked_at)
                 is_damaged = not (is_text or looked_at)
                 code = "undecodable" if is_damaged else _of_one_line(fault.code)
-                raise _Unreadable(code) from None
+                raise Unreadable(code) from None
             self._advance_over(looked_at)
             raise
         self._advance_over(looked_at)
@@ -374,9 +375,9 @@ class _Reader:
             return next(csv.reader((text,), self._csv or "excel"))
         except csv.Error as error:
             if "field larger" in str(error) and self._width in (0, count):
-                raise _Unreadable("cell_too_long", longest=LONGEST_CELL) from None
+                raise Unreadable("cell_too_long", longest=LONGEST_CELL) from None
             is_break = "new-line" in str(error)
-            raise _Unreadable("stray_line_break" if is_break else "broken_quote") from None
+            raise Unreadable("stray_line_break" if is_break else "broken_quote") from None
 
     def _scan(self, text: str, *, is_open: bool, count: int) -> tuple[bool, int]:
         """Walk over one line; say whether a cell is open at its end, and the cells so far."""
@@ -395,7 +396,7 @@ class _Reader:
                 if not text[position:].strip("\r\n"):
                     return False, count + 1
                 if not text.startswith(delimiter, position):
-                    raise _Unreadable("broken_quote")
+                    raise Unreadable("broken_quote")
                 position += 1
             else:
                 while self._dialect.skips_initial_space and text.startswith(" ", position):
@@ -409,16 +410,16 @@ class _Reader:
                 position = end + 1
             count += 1
             if self._width and count > self._width + _MOST_SURPLUS_CELLS:
-                raise _Unreadable("broken_quote")
+                raise Unreadable("broken_quote")
 
     def _checked(self, text: str, cells: list[str]) -> list[str]:
         if "\0" in text:
             column = next((at for at, cell in enumerate(cells) if "\0" in cell), None)
-            raise _Unreadable("nul_character", column=column)
+            raise Unreadable("nul_character", column=column)
         if len(text) > LONGEST_CELL:
             for at, cell in enumerate(cells):
                 if len(cell) > LONGEST_CELL:
-                    raise _Unreadable("cell_too_long", column=at, longest=LONGEST_CELL)
+                    raise Unreadable("cell_too_long", column=at, longest=LONGEST_CELL)
         return self._fitting(cells)
 
     def _fitting(self, cells: list[str]) -> list[str]:
@@ -426,24 +427,24 @@ class _Reader:
         if found == width or not width:
             return cells
         if found < width:
-            raise _Unreadable("too_few_cells", found=found)
+            raise Unreadable("too_few_cells", found=found)
         if any(cell.strip() for cell in cells[width:]):
-            raise _Unreadable("too_many_cells", found=found)
+            raise Unreadable("too_many_cells", found=found)
         return cells[:width]
 
     def _object_cells(self, text: str, is_text: bool) -> list[str]:
         if not is_text:
-            raise _Unreadable("undecodable")
+            raise Unreadable("undecodable")
         found = json_object(text)
         columns = self._dialect.columns
         cells = [found.pop(column, "") for column in columns]
         if found:
-            raise _Unreadable("unexpected_key")
+            raise Unreadable("unexpected_key")
         for at, cell in enumerate(cells):
             if "\0" in cell:
-                raise _Unreadable("nul_character", column=at)
+                raise Unreadable("nul_character", column=at)
             if len(cell) > LONGEST_CELL:
-                raise _Unreadable("cell_too_long", column=at, longest=LONGEST_CELL)
+                raise Unreadable("cell_too_long", column=at, longest=LONGEST_CELL)
         return cells
 
 
@@ -478,12 +479,12 @@ def _splitter(dialect: Dialect) -> Callable[[str], list[str]]:
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Unreadable("repeated_key")
+        raise Unreadable("repeated_key")
     return found
 
 
 def _no_number(_: str) -> NoReturn:
-    raise _Unreadable("broken_json")
+    raise Unreadable("broken_json")
 
 
 _JSON = json.JSONDecoder(
@@ -500,15 +501,28 @@ def json_object(text: str) -> dict[str, str]:
         found = _JSON.decode(text.strip("\ufeff \t\r\n"))
         text.encode()
     except (ValueError, RecursionError):
-        raise _Unreadable("broken_json") from None
+        raise Unreadable("broken_json") from None
     if not isinstance(found, dict):
-        raise _Unreadable("broken_json")
+        raise Unreadable("broken_json")
     cells = {key: _cell(value) for key, value in found.items()}
     try:
         "".join(cells.values()).encode()
     except UnicodeEncodeError:
-        raise _Unreadable("broken_json") from None
+        raise Unreadable("broken_json") from None
     return cells
+
+
+def object_keys(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
+    """Return the keys of every object of an NDJSON file in order of appearance, 1,000 at most."""
+    keys: dict[str, None] = {}
+    lines = _Lines(file, dialect)
+    while (taken := lines.take()) is not None and len(keys) < _MOST_KEYS:
+        try:
+            found = json_object(taken[0].decode(ENCODINGS[dialect.encoding]))
+        except (Unreadable, UnicodeDecodeError):
+            continue
+        keys |= dict.fromkeys(found)
+    return tuple(keys)[:_MOST_KEYS]
 
 
 def _cell(value: object) -> str:

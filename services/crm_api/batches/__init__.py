@@ -1,0 +1,1 @@
+"""Batches: many writes of one resource in one request."""

@@ -1,0 +1,1 @@
+"""Exports: bulk reading in constant memory."""

@@ -1,0 +1,163 @@
+"""What a resource needs to be created, read, changed, trashed, upserted, batched, listed and imported."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.crm_api import records
+from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import schemas as contact_schemas
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.deals import operations as deals
+from services.crm_api.deals import schemas as deal_schemas
+from services.crm_api.deals.table import DEAL
+from services.crm_api.external_refs import operations as external_refs
+from services.crm_api.external_refs.operations import Pair
+from services.crm_api.interactions import operations as interactions
+from services.crm_api.interactions import schemas as interaction_schemas
+from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.records import Written
+from services.crm_api.resources import Resource
+from services.crm_api.schemas import ListPage, ListQuery, Mode
+from services.foundation.calls import Stamp
+from services.foundation.database import Transaction
+from services.foundation.problems import Conflict, NotFound
+from shared.values import Shape
+
+
+class Create(Protocol):
+    def __call__(
+        self, transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp, personal: bool
+    ) -> Awaitable[Written]: ...
+
+
+class Change(Protocol):
+    def __call__(
+        self,
+        transaction: Transaction,
+        record_id: str,
+        /,
+        *,
+        given: Mapping[str, Any],
+        version: int | None,
+        stamp: Stamp,
+        personal: bool,
+    ) -> Awaitable[Written]: ...
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A resource with its shapes and its rules."""
+
+    resource: Resource
+    new: type[Shape]
+    patch: type[Shape]
+    upsert: type[Shape]
+    shown: type[Shape]
+    page: type[ListPage]
+    query: type[ListQuery]
+    create: Create
+    change: Change
+
+
+CONTACTS = Feature(
+    resource=CONTACT,
+    new=contact_schemas.NewContact,
+    patch=contact_schemas.ContactPatch,
+    upsert=contact_schemas.UpsertContact,
+    shown=contact_schemas.Contact,
+    page=contact_schemas.ContactPage,
+    query=contact_schemas.ListContacts,
+    create=contacts.create_contact,
+    change=contacts.change_contact,
+)
+INTERACTIONS = Feature(
+    resource=INTERACTION,
+    new=interaction_schemas.NewInteraction,
+    patch=interaction_schemas.InteractionPatch,
+    upsert=interaction_schemas.UpsertInteraction,
+    shown=interaction_schemas.Interaction,
+    page=interaction_schemas.InteractionPage,
+    query=interaction_schemas.ListInteractions,
+    create=interactions.create_interaction,
+    change=interactions.change_interaction,
+)
+DEALS = Feature(
+    resource=DEAL,
+    new=deal_schemas.NewDeal,
+    patch=deal_schemas.DealPatch,
+    upsert=deal_schemas.UpsertDeal,
+    shown=deal_schemas.Deal,
+    page=deal_schemas.DealPage,
+    query=deal_schemas.ListDeals,
+    create=deals.create_deal,
+    change=deals.change_deal,
+)
+FEATURES = {feature.resource.plural: feature for feature in (CONTACTS, INTERACTIONS, DEALS)}
+_ONLY_AT_CREATION = ("kind", "contact_id", "contact_ref", "opened_at")
+
+
+class ExistsAlready(Conflict):
+    code, title = "exists_already", "A live record has this external reference already."
+
+
+async def upsert(
+    transaction: Transaction,
+    feature: Feature,
+    ref: Pair,
+    body: Shape,
+    *,
+    mode: Mode,
+    version: int | None,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Create the record with this external reference, or set the sent fields of the one that has it.
+
+    Raises
+    ------
+    ExistsAlready
+        `mode` is create and there is such a record.
+    NotFound
+        `mode` is update and there is none.
+    """
+    name = feature.resource.name
+    found = await external_refs.find(transaction, name, [ref])
+    source, external_id = ref
+    if ref in found:
+        if mode == "create":
+            raise ExistsAlready(extra={"existing_id": found[ref]})
+        given = body.model_dump(exclude_unset=True, exclude=set(_ONLY_AT_CREATION))
+        if "external_refs" in given:
+            given["external_refs"] = _with_ref(given["external_refs"], ref)
+        return await feature.change(
+            transaction, found[ref], given=given, version=version, stamp=stamp, personal=personal
+        )
+    if mode == "update":
+        raise NotFound(f"No live {name} has the reference {external_id} of {source}.")
+    given = body.model_dump()
+    given["external_refs"] = _with_ref(given["external_refs"], ref)
+    return await feature.create(transaction, given=given, stamp=stamp, personal=personal)
+
+
+def _with_ref(refs: list[dict[str, Any]], ref: Pair) -> list[dict[str, Any]]:
+    own = {"source": ref[0], "id": ref[1]}
+    return refs if own in refs else [own, *refs]
+
+
+async def trash(
+    transaction: Transaction, feature: Feature, record_id: str, *, version: int | None, stamp: Stamp
+) -> Written:
+    """Put a record into the trash."""
+    current = await records.lock(transaction, feature.resource, record_id, version=version)
+    return await records.trash(transaction, feature.resource, current, stamp=stamp)
+
+
+async def restore(
+    transaction: Transaction, feature: Feature, record_id: str, *, stamp: Stamp, personal: bool
+) -> Written:
+    """Take a record out of the trash."""
+    current = await records.lock(transaction, feature.resource, record_id, in_trash=True)
+    return await records.restore(
+        transaction, feature.resource, current, stamp=stamp, personal=personal
+    )

@@ -1,0 +1,179 @@
+"""The HTTP face that contacts, interactions and deals share: eight operations, the same for each."""
+
+# Annotations of the endpoints are the models of the feature, so they are evaluated, not postponed.
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from services.crm_api import features, listing, records
+from services.crm_api.batches.operations import run_batch
+from services.crm_api.batches.schemas import BatchAnswer, batch_request
+from services.crm_api.features import Feature
+from services.crm_api.records import Written
+from services.crm_api.schemas import Mode
+from services.foundation.calls import Call, etag
+from services.foundation.problems import Answer
+from services.foundation.queries import Query as QueryModel
+from services.foundation.queries import QueryFlag
+from services.foundation.routing import MERGE_PATCH, Routes
+from shared.values import RecordId, text
+
+ExternalSource = Annotated[
+    str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The other system.")
+]
+ExternalId = text(200, shortest=1, example="C-1001")
+
+
+class UpsertQuery(QueryModel):
+    """How an upsert treats a record that is there, or is not."""
+
+    mode: Mode = "both"
+
+
+class BatchQuery(QueryModel):
+    """How a batch treats an item that fails."""
+
+    atomic: QueryFlag = False
+
+
+def answer_written(written: Written, plural: str) -> Answer:
+    """Answer a write with the record: 201 with its place if it was created, else 200."""
+    headers = dict(etag(written.version))
+    if written.action == "created":
+        headers["Location"] = f"/v1/{plural}/{written.id}"
+    return Answer(written.body.encode(), 201 if written.action == "created" else 200, headers=headers)
+
+
+def record_routes(feature: Feature, *, singular: str) -> Routes:
+    """Declare the operations of one resource; `singular` is its name in sentences, with article."""
+    resource = feature.resource
+    name, plural = resource.name, resource.plural
+    routes = Routes(plural)
+    reads, writes, sees = f"{plural}:read", f"{plural}:write", f"{plural}:pii"
+    id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
+    New: Any = feature.new
+    Patch: Any = feature.patch
+    Upsert: Any = feature.upsert
+    Listed: Any = Annotated[feature.query, Query()]
+    Batch: Any = batch_request(feature)
+
+    async def create(call: Call, body: New) -> Answer:
+        written = await feature.create(
+            call.transaction, given=body.model_dump(), stamp=call.stamp, personal=call.may(sees)
+        )
+        return answer_written(written, plural)
+
+    async def list_all(call: Call, query: Listed) -> Answer:
+        return await listing.answer_page(call, resource, query, sort=query.sort)
+
+    async def read(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+        body, version = await records.read(call.database, resource, id, personal=call.may(sees))
+        if call.holds(version):
+            return Answer(status=304, headers=etag(version))
+        return Answer(body.encode(), headers=etag(version))
+
+    async def patch(call: Call, id: id_path, body: Patch) -> Answer:  # type: ignore[valid-type]
+        written = await feature.change(
+            call.transaction,
+            id,
+            given=body.model_dump(exclude_unset=True),
+            version=call.expected_version(),
+            stamp=call.stamp,
+            personal=call.may(sees),
+        )
+        return answer_written(written, plural)
+
+    async def delete(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+        version = call.expected_version()
+        await features.trash(call.transaction, feature, id, version=version, stamp=call.stamp)
+        return Answer(status=204)
+
+    async def restore(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+        written = await features.restore(
+            call.transaction, feature, id, stamp=call.stamp, personal=call.may(sees)
+        )
+        return answer_written(written, plural)
+
+    async def upsert(
+        call: Call,
+        source: ExternalSource,
+        external_id: Annotated[ExternalId, Path(description="The id of the record there.")],  # type: ignore[valid-type]
+        query: Annotated[UpsertQuery, Query()],
+        body: Upsert,
+    ) -> Answer:
+        written = await features.upsert(
+            call.transaction,
+            feature,
+            (source, external_id),
+            body,
+            mode=query.mode,
+            version=call.optional_version(),
+            stamp=call.stamp,
+            personal=call.may(sees),
+        )
+        return answer_written(written, plural)
+
+    async def batch(call: Call, query: Annotated[BatchQuery, Query()], body: Batch) -> Answer:
+        return await run_batch(
+            call.transaction, feature, body, is_atomic=query.atomic, stamp=call.stamp
+        )
+
+    shown = feature.shown
+    made = (("Location", ""), ("ETag", ""))
+    versioned = (("ETag", ""),)
+    declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
+        ("GET", "", list_all, {
+            "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
+            "name": f"list_{plural}", "summary": f"List {plural}",
+            "description": f"A page of live {plural}. Follow `next` for more; an unknown parameter is "
+            "an error, a filter given several times means any of its values.",
+        }),
+        ("POST", "", create, {
+            "answer": shown, "status": 201, "scope": writes, "writes": True, "headers": made,
+            "problems": (409,), "name": f"create_{name}", "summary": f"Create {singular}",
+            "description": f"Creates {singular}. Send an Idempotency-Key to retry safely.",
+        }),
+        ("POST", "/batch", batch, {
+            "answer": BatchAnswer, "status": 207, "scope": writes, "writes": True, "problems": (409,),
+            "name": f"batch_{plural}", "summary": f"Write many {plural} at once",
+            "description": f"Up to 500 creations, changes, upserts and deletions of {plural}, done in "
+            "order. Each item succeeds or fails on its own and tells; with `atomic=true` the first "
+            "failure undoes them all and is answered as the problem of the request.",
+        }),
+        ("PUT", "/by-external-id/{source}/{external_id}", upsert, {
+            "answer": shown, "scope": writes, "writes": True, "if_match": "optional",
+            "headers": versioned, "problems": (404, 409), "name": f"upsert_{name}",
+            "summary": f"Create or change {singular} by external id",
+            "description": f"Finds {singular} by the reference that another system gave it. Sent fields "
+            "are set, absent ones keep their value; what equals the stored record changes nothing. "
+            "`mode` limits it to creating or to changing. Answers 201 if it created, else 200.",
+            "responses": {201: {"model": shown, "description": "Created"}},
+        }),
+        ("GET", "/{id}", read, {
+            "answer": shown, "scope": reads, "conditional": True, "headers": versioned,
+            "problems": (404,), "name": f"get_{name}", "summary": f"Read {singular}",
+            "description": f"One live {name}. The ETag holds its version for If-Match.",
+        }),
+        ("PATCH", "/{id}", patch, {
+            "answer": shown, "scope": writes, "writes": True, "if_match": "required",
+            "headers": versioned, "problems": (404, 409), "body_media_types": (MERGE_PATCH,),
+            "name": f"patch_{name}", "summary": f"Change {singular}",
+            "description": "JSON merge patch (RFC 7396): only what differs is written.",
+        }),
+        ("DELETE", "/{id}", delete, {
+            "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
+            "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
+            "description": "It can be restored; until then it is found nowhere and its external "
+            "references are free.",
+        }),
+        ("POST", "/{id}/restore", restore, {
+            "answer": shown, "scope": writes, "writes": True, "headers": versioned,
+            "problems": (404, 409), "name": f"restore_{name}",
+            "summary": f"Take {singular} out of the trash",
+            "description": "Answers 409 if another live record has one of its external references now.",
+        }),
+    )  # fmt: skip
+    for method, path, endpoint, options in declarations:
+        endpoint.__name__ = options.pop("name")
+        routes.add(method, f"/{plural}{path}", **options)(endpoint)
+    return routes
