@@ -275,11 +275,18 @@ def _change(
         "new_record_id": row["id"],
         "new_action": action,
         "new_version": row["version"],
-        "new_changed": sorted(name for name in names if name not in _BOOKKEEPING),
+        "new_changed": sorted({_wire_name(resource, name) for name in names} - _BOOKKEEPING),
         "new_key_id": stamp.key_id,
         "new_request_id": stamp.request_id,
         "new_occurred_at": stamp.now,
     }
+
+
+def _wire_name(resource: Resource, column: str) -> str:
+    for field, pair in resource.money.items():
+        if column == pair[0] or (column == pair[1] and column != "currency"):
+            return field
+    return column
 
 
 async def _record(transaction: Transaction, told: Sequence[Record]) -> None:

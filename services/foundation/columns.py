@@ -219,8 +219,9 @@ def _json_money_on_sqlite(element: json_money, compiler: Any, **kw: Any) -> str:
         sign = f"CASE WHEN {minor} < 0 THEN '-' ELSE '' END"
         return f"printf('%s%d.%0{exponent}d', {sign}, abs({minor}) / {unit}, abs({minor}) % {unit})"
 
+    # SQLite 3.40 takes `IS NULL` for false in RETURNING if the table has foreign keys; typeof is right.
     return (
-        f"CASE WHEN {minor} IS NOT NULL THEN "
+        f"CASE WHEN typeof({minor}) <> 'null' THEN "
         f"json_object('amount', {_by_exponent(currency, decimal)}, 'currency', {currency}) END"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,3 +150,25 @@ def plain_units(count: int) -> pd.DataFrame:
         },
         index=pd.RangeIndex(count, name="unit"),
     )
+
+
+def plain_deals(
+    unit: Sequence[int], day: Sequence[int], **columns: float | Sequence[float]
+) -> pd.DataFrame:
+    """Make won deals of 100 that cost 60, with nothing else known unless given."""
+    known: dict[str, float | Sequence[float]] = {
+        "amount": 100.0,
+        "list_amount": np.nan,
+        "discount_pct": np.nan,
+        "cost": 60.0,
+        "refund": np.nan,
+        "cost_recovered": np.nan,
+        "written_off": np.nan,
+    }
+    known.update(columns)
+    deals = pd.DataFrame(
+        {"unit": np.array(unit, dtype=np.int64), "day": np.array(day, dtype=np.int32)}
+    )
+    for name, values in known.items():
+        deals[name] = np.broadcast_to(np.asarray(values, dtype=np.float64), len(deals))
+    return deals

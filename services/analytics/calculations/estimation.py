@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -16,8 +17,10 @@ from services.analytics.calculations.purchases import Booleans, Floats, Integers
 Basis: TypeAlias = Literal["prior", "blended", "fitted"]
 Family: TypeAlias = Literal["mbg_nbd", "bg_nbd"]
 
-_SAMPLE_ROWS = 20_000
-_BLOCK_ROWS = 32_768
+_SAMPLE_ROWS = 10_000
+_BLOCK_ROWS = 8_192
+_POLISH_PASSES = 12
+_POLISH_TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,32 +160,78 @@ def maximize_likelihood(
     if not len(histories.weight):
         return start, 0.0, True
     precision = log_standard_deviation**-2
-    position, is_converged = center, True
-    step = -(-len(histories.weight) // _SAMPLE_ROWS)
-    for sample in (_every(histories, step), histories) if step > 1 else (histories,):
-        scale = 1 / float(sample.weight.sum())
-        share = float(sample.weight.sum() / histories.weight.sum())
+    total = float(histories.weight.sum())
 
-        def objective(
-            logs: Floats, sample: Histories = sample, scale: float = scale, share: float = share
-        ) -> tuple[float, Floats]:
-            value, gradient = log_likelihood_and_gradient(logs, sample, family=family)
-            distance = logs - center
-            value -= 0.5 * share * precision * float(distance @ distance)
-            return -value * scale, -(gradient - share * precision * distance) * scale
+    def objective(logs: Floats, rows: Histories) -> tuple[float, Floats]:
+        """Give what is minimized, per unit, with the penalty at its share for the whole base."""
+        value, gradient = log_likelihood_and_gradient(logs, rows, family=family)
+        count = float(rows.weight.sum())
+        distance = logs - center
+        penalty = 0.5 * precision * float(distance @ distance) / total
+        return penalty - value / count, precision * distance / total - gradient / count
 
+    def search(position: Floats, rows: Histories) -> tuple[Floats, bool]:
         result = minimize(
             objective,
             position,
+            args=(rows,),
             jac=True,
             method="L-BFGS-B",
             bounds=[(middle - log_bound, middle + log_bound) for middle in center],
-            options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 500, "maxls": 50},
+            options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 500, "maxls": 50},
         )
-        position, is_converged = result.x, bool(result.success)
+        return result.x, bool(result.success)
+
+    step = -(-len(histories.weight) // _SAMPLE_ROWS)
+    if step > 1:
+        sample = _every(histories, step)
+        position, _ = search(center, sample)
+        polished = _polish(position, objective, sample, histories)
+        is_converged = polished is not None and bool(
+            (np.abs(polished - center) < log_bound).all()
+        )
+        if polished is not None and is_converged:
+            position = polished
+        else:
+            position, is_converged = search(position, histories)
+    else:
+        position, is_converged = search(center, histories)
     r, alpha, a, b = (float(value) for value in np.exp(position))
     value, _ = log_likelihood_and_gradient(position, histories, family=family)
     return PurchaseModel(r, alpha, a, b), value, is_converged
+
+
+def _polish(
+    position: Floats,
+    objective: Callable[[Floats, Histories], tuple[float, Floats]],
+    sample: Histories,
+    histories: Histories,
+) -> Floats | None:
+    """Walk from the optimum of a sample to that of the base with the curvature of the sample.
+
+    Each pass over the base costs one gradient and shrinks the distance by about the sampling error
+    of the curvature. None if that does not lead there.
+    """
+    width = 1e-4
+    curvature = np.array(
+        [
+            objective(position + shift, sample)[1] - objective(position - shift, sample)[1]
+            for shift in np.eye(len(position)) * width
+        ]
+    ) / (2 * width)
+    curvature = (curvature + curvature.T) / 2
+    if np.linalg.eigvalsh(curvature)[0] <= 0:
+        return None
+    last = np.inf
+    for _ in range(_POLISH_PASSES):
+        move = np.linalg.solve(curvature, objective(position, histories)[1])
+        length = float(np.abs(move).max())
+        if not length < min(last, 1.0):
+            return None
+        position, last = position - move, length
+        if length < _POLISH_TOLERANCE:
+            return position
+    return None
 
 
 def log_likelihood_and_gradient(
@@ -257,21 +306,21 @@ def _add_silence(
     x, weight = histories.repeat_count[rows], histories.weight[rows]
     until_now, until_last = alpha + histories.age[rows], alpha + histories.recency[rows]
     shape = r + x
-    could_drop = x + tries > 0
-    offset = np.where(could_drop, b + x + tries - 1, 1.0)
-    log_now = np.log(until_now)
-    log_ratio = log_now - np.log(until_last)
-    exponent = shape * log_ratio + (np.log(a) - np.log(offset))
-    if tries == 0:
-        exponent[~could_drop] = -np.inf
+    offset = x + (b + tries - 1)
+    if not tries:
+        offset[x == 0] = 1.0
+    log_now, log_last = np.log(until_now), np.log(until_last)
+    exponent = shape * (log_now - log_last) + (np.log(a) - np.log(offset))
+    if not tries:
+        exponent[x == 0] = -np.inf
     small = np.exp(-np.abs(exponent))
     softplus = np.maximum(exponent, 0.0) + np.log1p(small)
-    dead = weight * np.where(exponent >= 0, 1.0, small) / (1 + small)
+    dead = weight * np.exp(np.minimum(exponent, 0.0)) / (1 + small)
     alive = weight - dead
-    gradient[0] -= alive @ log_now + dead @ np.log(until_last)
-    gradient[1] -= alive @ (shape / until_now) + dead @ (shape / until_last)
+    gradient[0] -= alive @ log_now + dead @ log_last
+    gradient[1] -= shape @ (alive / until_now + dead / until_last)
     gradient[2] += dead.sum() / a
-    gradient[3] -= dead @ (1 / offset)
+    gradient[3] -= (dead / offset).sum()
     return float(weight @ (softplus - shape * log_now))
 
 

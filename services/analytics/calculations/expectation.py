@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class ExpectedPurchases:
     span: float
 
     def within(
-        self, *, months: int, discount_rate: float = 0.0, rows: Integers | None = None
+        self, *, months: int, discount_rate: float = 0.0, table_cells: int = _TABLE_CELLS
     ) -> Floats:
         """Expect purchases within some months, discounted to today at the middle of each month.
 
@@ -57,19 +58,18 @@ class ExpectedPurchases:
             Months of 365/12 days, at most those the series was made for.
         discount_rate
             Per year; 0 counts the purchases.
-        rows
-            Which units; all without it.
+        table_cells
+            How large a table of distinct ``x`` by distinct ``T`` may grow before it is worked
+            through in blocks.
 
         Returns
         -------
         numpy.ndarray
-            Purchases if alive; shape (units,) or (rows,). Source: domain specification 3.2.
+            Purchases if alive; shape (units,). Source: domain specification 3.2.
         """
         x_index, age_index = self.repeat_index, self.age_index
-        if rows is not None:
-            x_index, age_index = x_index[rows], age_index[rows]
-        basis = self._discounted_basis(months=months, discount_rate=discount_rate)
-        block = max(1, _TABLE_CELLS // max(1, len(self.ages)))
+        *_, basis = self._bases(months=months, discount_rate=discount_rate)
+        block = max(1, table_cells // max(1, len(self.ages)))
         if block >= len(self.coefficients):
             return (self.coefficients @ basis.T)[x_index, age_index]
         expected = np.empty(len(x_index))
@@ -82,18 +82,47 @@ class ExpectedPurchases:
             expected[part] = table[x_index[part] - first, age_index[part]]
         return expected
 
-    def _discounted_basis(self, *, months: int, discount_rate: float) -> Floats:
-        """Weigh the series' terms over the months; shape (distinct ``T``, terms)."""
-        month = np.arange(1, months + 1)
-        weight = (1 + discount_rate) ** (-(month - 0.5) / 12)
-        step = weight - np.append(weight[1:], 0.0)
+    def within_each(
+        self, months: Integers, *, discount_rate: float, rows: Integers
+    ) -> Floats:
+        """Expect purchases within a horizon of each unit's own.
+
+        Parameters
+        ----------
+        months
+            Months of 365/12 days; shape (rows,).
+        discount_rate
+            Per year; 0 counts the purchases.
+        rows
+            Which units.
+
+        Returns
+        -------
+        numpy.ndarray
+            Purchases if alive; shape (rows,).
+        """
+        expected = np.zeros(len(rows))
+        longest = int(months.max(initial=0))
+        bases = self._bases(months=longest, discount_rate=discount_rate)
+        for month, basis in enumerate(bases, start=1):
+            chosen = np.flatnonzero(months == month)
+            units = rows[chosen]
+            expected[chosen] = np.einsum(
+                "ij,ij->i", self.coefficients[self.repeat_index[units]], basis[self.age_index[units]]
+            )
+        return expected
+
+    def _bases(self, *, months: int, discount_rate: float) -> Iterator[Floats]:
+        """Weigh the series' terms over one month after the other; shape (distinct ``T``, terms)."""
         last_term = self.coefficients.shape[1] - 1
+        before = chebyshev.chebvander(np.full(len(self.ages), -1.0), last_term)
         basis = np.zeros((len(self.ages), last_term + 1))
-        for days, share in zip(month * DAYS_PER_MONTH, step, strict=True):
-            if share:
-                position = 2 * np.log1p(days / (self.alpha + self.ages)) / self.span - 1
-                basis += share * chebyshev.chebvander(position, last_term)
-        return basis - step.sum() * chebyshev.chebvander(np.array([-1.0]), last_term)
+        for month in range(1, months + 1):
+            reached = np.log1p(month * DAYS_PER_MONTH / (self.alpha + self.ages))
+            until = chebyshev.chebvander(2 * reached / self.span - 1, last_term)
+            basis += (1 + discount_rate) ** (-(month - 0.5) / 12) * (until - before)
+            before = until
+            yield basis
 
 
 def tabulate_expected_purchases(

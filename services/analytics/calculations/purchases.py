@@ -65,7 +65,10 @@ class Purchases:
 
 def float_column(frame: pd.DataFrame, name: str) -> Floats:
     """Read one column as float64, unknown as NaN; never a view that is written to."""
-    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    series = frame[name]
+    if isinstance(series.dtype, np.dtype):
+        return series.to_numpy(dtype=np.float64)
+    return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def is_refunded_in_full(deals: pd.DataFrame) -> Booleans:

@@ -230,7 +230,7 @@ def value_base(
         {
             "contribution": historic.contribution,
             "contribution_730": historic.recent_contribution,
-            "service_cost": float_column(units, "service_cost"),
+            "service_cost": float_column(units, "service_cost").copy(),
             "historic_value": historic.historic_value,
             "margin_per_purchase": margin,
             "expected_purchases_365": spread(lifetime.expected_purchases),
@@ -308,6 +308,7 @@ def assemble(
             "is_cost_estimated": is_cost_estimated,
         },
         index=units.index,
+        copy=False,
     )
 
 

@@ -17,6 +17,9 @@ from services.analytics.calculations.purchases import Booleans, Floats, Integers
 from services.analytics.calculations.purchases import float_column as column
 
 
+_ROUNDING = 1e-12
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DealMargins:
     """What each won deal earned.
@@ -174,17 +177,16 @@ def historic_value(
     unit, day = deals["unit"].to_numpy(dtype=np.int64), deals["day"].to_numpy()
     earned = margins.margin
     count = len(units)
-    known = earned == earned
+    known = ~np.isnan(earned)
     if not known.all():
         unit, day, earned = unit[known], day[known], earned[known]
-    without_deal = np.bincount(unit, minlength=count) == 0
+    without_deal = np.ones(count, dtype=np.bool_)
+    without_deal[unit] = False
     total = np.bincount(unit, weights=earned, minlength=count)
     oldest = purchases.as_of_day - parameters.contribution_window_days
-    recent = np.flatnonzero(day > oldest)
-    total_recent = np.bincount(unit[recent], weights=earned[recent], minlength=count)
-    until = purchases.first_day + parameters.first_year_days
-    early = np.flatnonzero(day < until.astype(day.dtype)[unit])
-    total_early = np.bincount(unit[early], weights=earned[early], minlength=count)
+    total_recent = np.bincount(unit, weights=earned * (day > oldest), minlength=count)
+    until = (purchases.first_day + parameters.first_year_days).astype(day.dtype)
+    total_early = np.bincount(unit, weights=earned * (day < until[unit]), minlength=count)
     service, service_recent, acquisition = (
         np.nan_to_num(column(units, name), nan=0.0)
         for name in ("service_cost", "service_cost_730", "acquisition_cost")
@@ -253,7 +255,7 @@ def margin_per_purchase(
     is_known = number > 0
     credibility, within, between = parameters.credibility_default, np.nan, np.nan
     if int((number >= 2).sum()) >= parameters.credibility_from_repeat_buyers:
-        within, between = within_and_between_variance(merged_unit, merged, number, total)
+        within, between = within_and_between_variance(merged, number, total)
         credibility = credibility_factor(within, between, parameters=parameters)
     if len(purchases.deal_rows) < len(unit):
         rest = np.ones(len(unit), dtype=np.bool_)
@@ -265,20 +267,37 @@ def margin_per_purchase(
     base = parameters.base_purchase_contribution
     if is_known.any():
         base = float(own.sum() / number.sum())
-    value = (credibility * base + own) / (credibility + number)
+    value = credible_margin(
+        own, number, base_purchase_contribution=base, credibility=credibility
+    )
     value[~purchases.has_purchase] = np.nan
     return value, Credibility(base, credibility, within, between, lowest, highest)
 
 
-def within_and_between_variance(
-    unit: Integers, margin: Floats, number: Floats, total: Floats
-) -> tuple[float, float]:
+def credible_margin(
+    contribution: Floats,
+    purchase_count: Floats,
+    *,
+    base_purchase_contribution: float,
+    credibility: float,
+) -> Floats:
+    """Weigh own and base contribution per purchase: ``(k mu0 + S) / (k + n)``.
+
+    Contributions in base currency, shape (units,). Source: domain specification 3.2.
+    """
+    weighed: Floats = (credibility * base_purchase_contribution + contribution) / (
+        credibility + purchase_count
+    )
+    return weighed
+
+
+def within_and_between_variance(margin: Floats, number: Floats, total: Floats) -> tuple[float, float]:
     r"""Estimate the variance of margins within and between units (Buehlmann-Straub).
 
     Parameters
     ----------
-    unit, margin
-        Unit and margin (base currency) of each purchase; shape (purchases,).
+    margin
+        Of each purchase, base currency; shape (purchases,).
     number, total
         Purchases and sum of margins of each unit; shape (units,).
 
@@ -291,15 +310,15 @@ def within_and_between_variance(
         specification 3.2.
     """
     purchases, groups = float(number.sum()), int((number > 0).sum())
-    mean = total / np.maximum(number, 1.0)
     overall = float(total.sum()) / purchases
-    deviation = margin - mean[unit]
+    apart = float(number @ (total / np.maximum(number, 1.0) - overall) ** 2)
+    deviation = margin - overall
     spread = purchases - float(number @ number) / purchases
     if purchases <= groups or spread <= 0:
         return np.nan, np.nan
-    within = float(deviation @ deviation) / (purchases - groups)
-    apart = float(number @ (mean - overall) ** 2)
-    return within, (apart - (groups - 1) * within) / spread
+    within = max(float(deviation @ deviation) - apart, 0.0) / (purchases - groups)
+    between = (apart - (groups - 1) * within) / spread
+    return within, between if abs(between) > _ROUNDING * overall**2 else 0.0
 
 
 def credibility_factor(within: float, between: float, *, parameters: ValueParameters) -> float:
@@ -357,11 +376,11 @@ def lifetime_value(
     def weighed(horizon: int, discount_rate: float) -> tuple[Floats, Floats]:
         alive = table.within(months=horizon, discount_rate=discount_rate)
         expected = alive_probability * alive
-        until = np.minimum(certain, horizon)
-        for months in np.unique(until[until > 0]):
-            rows = np.flatnonzero(until == months)
-            sure = table.within(months=int(months), discount_rate=discount_rate, rows=rows)
-            expected[rows] += (1 - alive_probability[rows]) * sure
+        rows = np.flatnonzero(certain)
+        sure = table.within_each(
+            np.minimum(certain[rows], horizon), discount_rate=discount_rate, rows=rows
+        )
+        expected[rows] += (1 - alive_probability[rows]) * sure
         return alive, expected
 
     _, expected_purchases = weighed(decision, 0.0)
@@ -419,7 +438,8 @@ def expected_new_value(
 
 def _caps(earned: Floats, parameters: ValueParameters) -> tuple[float, float]:
     """Find the margins at the capping percentiles, themselves in the data: few are never capped."""
-    known = earned[~np.isnan(earned)]
+    is_known = ~np.isnan(earned)
+    known = earned.copy() if is_known.all() else earned[is_known]
     if not len(known):
         return np.nan, np.nan
     last = len(known) - 1

@@ -459,6 +459,7 @@ def _csv_dialect(dialect: Dialect) -> Any:
     class Spelled(csv.Dialect):
         delimiter = dialect.delimiter
         quotechar = dialect.quote
+        doublequote = True
         quoting = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
         lineterminator = "\n"
         skipinitialspace = dialect.skips_initial_space

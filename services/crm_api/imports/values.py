@@ -75,7 +75,7 @@ for _fields in RESOURCES.values():
     _fields |= {f"{name}_minor": "minor" for name, how in _fields.items() if how == "money"}
 
 
-class ValueRejected(Exception):  # noqa: N818
+class ValueRejected(Exception):
     """A cell is not of the form its field expects; the cell itself is not repeated here."""
 
     status = 422
@@ -426,6 +426,11 @@ def decimal(cell: str, *, decimal_mark: DecimalMark) -> str | None:
     """Return an exact decimal as the wire spells it, without needless zeros."""
     value = _plain_number(cell, decimal_mark)
     return None if value is None else _spelled(value)
+
+
+def number_shown(cell: str, *, decimal_mark: DecimalMark) -> str:
+    """Return how a number is read, whatever unit or currency stands beside it."""
+    return _spelled(_number(cell, decimal_mark)[0])
 
 
 def percentage(cell: str, *, decimal_mark: DecimalMark) -> str | None:

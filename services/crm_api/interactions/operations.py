@@ -58,7 +58,7 @@ async def _check(
     check_past(values, _PAST, now=stamp.now)
     for name, kinds in _ONLY_FOR.items():
         if values.get(name) not in (None, []) and kind not in kinds:
-            message = f"Only {' and '.join(kinds)} have {name}, this is a {kind}."
+            message = f"{name} belongs to {' or '.join(kinds)}, not to {kind}."
             raise FieldOfOtherKind(
                 message, errors=[FieldError(f"/body/{name}", "field_of_other_kind", message)]
             )

@@ -1,0 +1,182 @@
+"""What can be recommended at all: candidates, obligations and situations as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OPEN_CONDITIONS = ("addressable", "pressure_ok")
+"""Conditions left open for the person who acts: consent and contacts are not recorded yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition and whether it must hold (a prerequisite) or must not (a contraindication)."""
+
+    condition_id: str
+    must_hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One instrument of one strategy in one phase, with all that its expected value needs.
+
+    Attributes
+    ----------
+    phase, strategy_id, instrument_id, goal_id
+        Ids of the catalogue.
+    instrument_type
+        Type of the instrument; ``product`` needs a price and is valued in win-back only.
+    effect_probability
+        Mean rise of the chance of success; probability.
+    contact_cost
+        Of the instrument and its cheapest channel; base currency per contact.
+    incentive_share, incentive_amount
+        Paid on success: share of the expected order value, and base currency.
+    risk_rate
+        Share of the value put at risk by bad word of mouth.
+    answers
+        Churn signals this candidate answers.
+    checks
+        Conditions to be evaluated, in the order they are named in an explanation.
+    open_conditions
+        Conditions left to the person who acts.
+    """
+
+    phase: str
+    strategy_id: str
+    instrument_id: str
+    goal_id: str
+    instrument_type: str
+    effect_probability: float
+    contact_cost: float
+    incentive_share: float
+    incentive_amount: float
+    risk_rate: float
+    answers: tuple[str, ...]
+    checks: tuple[Check, ...]
+    open_conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What an open complaint asks for in one phase; no strategy where none answers complaints."""
+
+    phase: str
+    instrument_id: str
+    strategy_id: str | None
+    goal_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A row of the situation table that restricts the candidates to what it names.
+
+    Attributes
+    ----------
+    state
+        Lifecycle state.
+    strategy_id
+        The strategy it names.
+    instrument_ids
+        The instruments it names; all of the strategy if empty.
+    lead_stage
+        Stage of a lead; none for other states.
+    motive
+        Purchase motive it is limited to; none for any.
+    """
+
+    state: str
+    strategy_id: str
+    instrument_ids: tuple[str, ...] = ()
+    lead_stage: str | None = None
+    motive: str | None = None
+
+
+SITUATIONS = (
+    Situation("lead", "awareness_building", lead_stage="unaware"),
+    *(
+        Situation(
+            "lead",
+            "awareness_building",
+            ("newsletter", "direct_mail", "marketing_event"),
+            lead_stage=stage,
+        )
+        for stage in ("aware", "dormant")
+    ),
+    Situation("lead", "persuasion_factual", lead_stage="interested"),
+    Situation("lead", "persuasion_symbolic", lead_stage="interested", motive="brand_image"),
+    Situation("lead", "persuasion_factual", ("advice", "guarantee"), lead_stage="intent"),
+    Situation("lead", "stimulation", lead_stage="intent"),
+    Situation("new", "attachment", ("follow_up_contact", "personal_attention")),
+    Situation("new", "service_strategy"),
+)
+"""The restricting rows of domain specification 6.1: those of leads and new customers.
+
+The others only show what signals and values lead to. A dormant lead shares the goal of an aware
+one and is treated like it; selling to a new customer needs a known first contact and is left out.
+"""
+
+NEEDED_SIGNALS = (("better_offer", "competitor_loss"),)
+"""Strategies only for units with some strength of a signal: a better offer is for the diverted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyOptions:
+    """Everything that can be recommended, as the catalogue has it.
+
+    Attributes
+    ----------
+    candidates
+        In the order that decides between equal values: contact cost, then ids.
+    obligations
+        One per phase at most.
+    situations
+        Rows that restrict the candidates of a state.
+    needed_signals
+        Strategies only for units with some strength of a signal.
+    unknown_conditions
+        What each condition counts as while unknown.
+    lead_goals
+        The next goal of each lead stage.
+    affinities
+        Purchase motive, strategy and the factor by which the motive favors it.
+    """
+
+    candidates: tuple[Candidate, ...]
+    obligations: tuple[Obligation, ...]
+    situations: tuple[Situation, ...]
+    needed_signals: tuple[tuple[str, str], ...]
+    unknown_conditions: tuple[tuple[str, bool], ...]
+    lead_goals: tuple[tuple[str, str], ...]
+    affinities: tuple[tuple[str, str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyParameters:
+    """How candidates are valued (domain specification 6.2).
+
+    Attributes
+    ----------
+    lead_conversion_probability
+        Chance that a lead buys within 90 days without us; probability; default 0.05 (6.2).
+    winback_value_share
+        Share of the lifetime value that counts in win-back; share; default 0.8 (6.2, 11).
+    signal_weight
+        How much the strongest answered signal adds to the fit; no unit; default 0.5 (6.2).
+    fit_min, fit_max
+        Limits of the fit; no unit; defaults 0.25 and 2 (6.2).
+    spend_share
+        Share of the value that a step may cost; share; default 0.20 (6.2, 11).
+    base_margin, base_order_value
+        Mean contribution and mean amount of a purchase of the base, used for leads; base currency;
+        unknown by default (6.2 asks for the credibility mean, which is the base mean for them).
+    """
+
+    lead_conversion_probability: float = 0.05
+    winback_value_share: float = 0.8
+    signal_weight: float = 0.5
+    fit_min: float = 0.25
+    fit_max: float = 2.0
+    spend_share: float = 0.20
+    base_margin: float = float("nan")
+    base_order_value: float = float("nan")

@@ -1,0 +1,109 @@
+"""Puts the CRM service together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fastapi import FastAPI
+from sqlalchemy import bindparam, column, select, table
+from starlette.types import ASGIApp
+
+from services.crm_api.changes.routes import routes as changes
+from services.crm_api.contacts.routes import routes as contacts
+from services.crm_api.deals.routes import routes as deals
+from services.crm_api.exports.routes import routes as exports
+from services.crm_api.imports.routes import routes as imports
+from services.crm_api.imports.runner import ImportRunner
+from services.crm_api.interactions.routes import routes as interactions
+from services.crm_api.settings import Settings
+from services.foundation import idempotency, migrating
+from services.foundation.application import Serving, assemble, utc_now
+from services.foundation.connecting import connect
+from services.foundation.problems import Unavailable
+from services.foundation.statements import Statement
+
+VERSION = "0.1.0"
+ABOUT = {
+    "id": "6f0f9e3e-52a1-4b8f-9a39-3d1f6c1b7a10",
+    "title": "Phasewise CRM",
+    "version": VERSION,
+    "description": (
+        "Contacts, interactions and deals: what people enter about customers.\n\n"
+        "**Start**: send `Authorization: Bearer <key>`; `make run` writes a key to `var/dev.key`. "
+        "Every list is paged by `next`; every write takes an `Idempotency-Key`; every change of a "
+        "record names the version it was made from with `If-Match`. Errors are "
+        "`application/problem+json` with a stable `code`."
+    ),
+    "servers": [
+        {
+            "url": "https://crm.phasewise.example.org",
+            "description": "Production environment",
+            "x-internal": "false",
+        },
+        {
+            "url": "https://localhost:8000",
+            "description": "Local development environment (plain http on loopback)",
+            "x-internal": "true",
+        },
+    ],
+    "tags": [
+        {"name": "contacts", "description": "People and organisations."},
+        {"name": "interactions", "description": "Every contact with a customer."},
+        {"name": "deals", "description": "What is sold or may be."},
+        {"name": "changes", "description": "The change feed."},
+        {"name": "exports", "description": "Bulk reading."},
+        {"name": "imports", "description": "Files into records."},
+    ],
+}
+FEATURES = (contacts, interactions, deals, changes, exports, imports)
+_revision = table("alembic_version", column("version_num"))
+_AT_HEAD = Statement(
+    select(_revision.c.version_num).where(_revision.c.version_num == bindparam("newest"))
+)
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:
+    """Build the service from its settings."""
+    database = connect(settings.database_url, connections=settings.crm_database_connections)
+    newest = migrating.newest("crm_api")
+
+    async def is_ready() -> bool:
+        try:
+            return await database.text(_AT_HEAD, {"newest": newest}) is not None
+        except Unavailable:
+            return False
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        runner = ImportRunner(
+            database,
+            folder=settings.data_dir / "imports",
+            clock=clock,
+            time_zone=settings.business_time_zone,
+        )
+        app.state.imports = runner
+        try:
+            await idempotency.forget_old(database, now=clock())
+        except Unavailable:
+            pass  # the service starts all the same and says 503 until the database is there
+        await runner.start()
+        try:
+            yield
+        finally:
+            await runner.stop()
+
+    serving = Serving(
+        hosts=settings.crm_allowed_hosts,
+        origins=settings.crm_allowed_origins,
+        requests_per_minute=settings.crm_requests_per_minute,
+        log_requests=settings.log_requests,
+    )
+    return assemble(
+        about=ABOUT,
+        features=FEATURES,
+        database=database,
+        serving=serving,
+        is_ready=is_ready,
+        lifespan=life,
+        clock=clock,
+    )

@@ -1,0 +1,48 @@
+"""The imports and the rows that they refused."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
+
+from services.crm_api.resources import identifier, metadata
+from services.foundation.columns import Document, Identifier, Instant, Whole
+
+imports = Table(
+    "imports",
+    metadata,
+    identifier(),
+    Column("resource", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("file_name", String(200)),
+    Column("size_bytes", Whole, nullable=False),
+    Column("settings", Document, nullable=False),
+    Column("detected", Document, nullable=False),
+    Column("is_dry_run", Boolean, nullable=False),
+    Column("processed_count", Whole, nullable=False),
+    Column("created_count", Whole, nullable=False),
+    Column("updated_count", Whole, nullable=False),
+    Column("unchanged_count", Whole, nullable=False),
+    Column("rejected_count", Whole, nullable=False),
+    Column("checkpoint", Document, nullable=False),
+    Column("failure", Text),
+    Column("key_id", String(8), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("version", Whole, nullable=False),
+    Column("lease_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Index("ix_imports_created", "created_at", "id"),
+    Index("ix_imports_status", "status"),
+)
+
+rejected_rows = Table(
+    "import_rejected_rows",
+    metadata,
+    Column("import_id", Identifier, ForeignKey("imports.id"), primary_key=True),
+    Column("record_number", Whole, primary_key=True, autoincrement=False),
+    Column("row_number", Whole, nullable=False),
+    Column("column_name", String(200)),
+    Column("code", String(64), nullable=False),
+    Column("message", String(2000), nullable=False),
+    Column("cells", Document, nullable=False),
+)
+

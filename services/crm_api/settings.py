@@ -1,0 +1,40 @@
+"""The settings of the CRM service, read once at the edge."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Environment variables; each has the prefix PHASEWISE_."""
+
+    model_config = SettingsConfigDict(env_prefix="PHASEWISE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("var")
+    crm_database_url: str = ""
+    crm_host: str = "127.0.0.1"
+    crm_port: int = Field(default=8000, ge=1, le=65535)
+    crm_allowed_hosts: list[str] = ["127.0.0.1", "localhost"]
+    crm_allowed_origins: list[str] = []
+    crm_requests_per_minute: int = Field(default=6000, ge=1)
+    crm_database_connections: int = Field(default=4, ge=1, le=100)
+    business_time_zone: str = "Europe/Berlin"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_requests: bool = True
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.crm_host not in LOOPBACK and self.database_url.startswith("sqlite:"):
+            raise ValueError(
+                "PHASEWISE_CRM_HOST opens the service to a network: give it PostgreSQL "
+                "(PHASEWISE_CRM_DATABASE_URL), SQLite is for one machine"
+            )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        return self.crm_database_url or f"sqlite:///{self.data_dir / 'crm.sqlite3'}"
