@@ -108,7 +108,7 @@ def whole(low: int, high: int, *, example: int) -> Any:
     return Annotated[
         int,
         Field(ge=low, le=high, examples=[example], json_schema_extra={"format": form}),
-        BeforeValidator(_json_integer, json_schema_input_type=int),
+        BeforeValidator(_json_integer),
     ]
 
 
@@ -123,7 +123,7 @@ def number(low: float, high: float, *, example: float) -> Any:
     return Annotated[
         float,
         Field(ge=low, le=high, allow_inf_nan=False, examples=[example], json_schema_extra={"format": "double"}),
-        BeforeValidator(plain, json_schema_input_type=float),
+        BeforeValidator(plain),
     ]
 
 

@@ -262,6 +262,8 @@ def _check_answer(response: httpx.Response, media_type: str) -> None:
         raise CrmUnavailable(f"the CRM does not accept the key for this (status {status})")
     if response.is_client_error:
         raise _Rejected(f"the CRM rejected the request (status {status})")
+    if response.is_server_error:
+        raise CrmUnavailable(f"the CRM failed (status {status})")
     if status != httpx.codes.OK:
         raise CrmContractBroken(f"the CRM answered {status}")
     if not response.headers.get("Content-Type", "").startswith(media_type):

@@ -45,15 +45,10 @@ class Kept(Shape):
 class ListPage(Shape):
     """A page of a list; subclasses name the items."""
 
-    next: Annotated[
-        str,
-        Field(
-            max_length=4000,
-            pattern=r"^/v1/[^\x00-\x20]*$",
-            description="Path of the next page; absent on the last one.",
-            examples=["/v1/contacts?cursor=WyI5YzI4Il0"],
-        ),
-    ] = ""
+    next: (
+        Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/contacts?cursor=WyI5"])]
+        | None
+    ) = Field(default=None, description="Path of the next page; absent on the last one.")
 
 
 class ListQuery(Page):

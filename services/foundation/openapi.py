@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -52,7 +53,12 @@ PROBLEM = {
     "description": "An error (RFC 9457). `code` is stable and made for programs.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string", "format": "uri-reference", "maxLength": 200},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "maxLength": 200,
+            "examples": ["urn:phasewise:problem:invalid_request"],
+        },
         "title": _text(200, "The request breaks a rule."),
         "status": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
         "detail": _text(2000, "/body/email: Value is not a valid e-mail address."),
@@ -175,6 +181,11 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
     document["components"]["responses"] = {str(code): _problem_response(code) for code in _TITLES}
     document["components"]["responses"]["default"] = _problem_response(500)
     tidied: dict[str, Any] = _tidy(document)
+    used = orjson.dumps(tidied).decode()
+    for name in [name for name in _HEADERS if f"#/components/headers/{name}\"" not in used]:
+        del tidied["components"]["headers"][name]
+    for name in [str(code) for code in _TITLES if f"#/components/responses/{code}\"" not in used]:
+        del tidied["components"]["responses"][name]
     return tidied
 
 
@@ -185,7 +196,7 @@ def _problem_response(status: int) -> dict[str, Any]:
     if status == 401:
         names.append("WWW-Authenticate")
     example = {
-        "type": f"/problems/{_CODES[status]}",
+        "type": f"urn:phasewise:problem:{_CODES[status]}",
         "title": _TITLES[status],
         "status": status,
         "detail": _TITLES[status],
@@ -220,12 +231,14 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
     )
     responses = operation["responses"]
     success = responses[str(status)]
+    others = [response for code, response in responses.items() if code[0] == "2"]
     names = list(_EVERYWHERE) + [name for name, _ in rules.headers]
     if rules.writes:
         names.append("Idempotent-Replayed")
     if rules.localized:
         names.append("Content-Language")
-    success["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    for response in others:
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     if rules.media_types != ("application/json",):
         text = {"type": "string", "maxLength": 2**31 - 1, "pattern": r"^[\s\S]*$"}
         success["content"] = {media: {"schema": text} for media in rules.media_types}
@@ -264,6 +277,7 @@ def _strip_null(parameter: dict[str, Any]) -> None:
         parameter["schema"] = {**kept[0], **schema}
 
 
+_LONGEST = {"date-time": 40, "date": 10, "uuid": 36, "email": 254, "uri-reference": 2000}
 _CONTROL = re.compile(r"\\x([0-9a-f]{2})")
 
 
@@ -277,9 +291,17 @@ def _tidy(node: Any) -> Any:
     for key, value in node.items():
         if key == "default" and value is None:
             continue
-        if key == "title" and isinstance(value, str) and ("type" in node or "anyOf" in node or "$ref" in node):
+        if key in ("example", "examples"):
+            tidy[key] = value
+            continue
+        if key == "title" and isinstance(value, str) and node.keys() & {"type", "anyOf", "oneOf", "$ref"}:
             continue
         if key == "pattern" and isinstance(value, str):
             value = _CONTROL.sub(r"\\u00\1", value)
         tidy[key] = _tidy(value)
+    longest = _LONGEST.get(tidy.get("format", ""))
+    if tidy.get("type") == "string" and longest:
+        tidy.setdefault("maxLength", longest)
+        if "examples" in tidy and "example" not in tidy:
+            tidy["example"] = tidy["examples"][0]
     return tidy

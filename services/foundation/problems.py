@@ -44,7 +44,7 @@ class Problem(Exception):
 
     def document(self, *, instance: str = "", request_id: str = "") -> dict[str, Any]:
         document: dict[str, Any] = {
-            "type": f"/problems/{self.code}",
+            "type": f"urn:phasewise:problem:{self.code}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,

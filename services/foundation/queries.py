@@ -30,12 +30,19 @@ def _flag(value: Any) -> Any:
     return value
 
 
-QueryInteger = Annotated[int, BeforeValidator(_integer, json_schema_input_type=int)]
-QueryFlag = Annotated[bool, BeforeValidator(_flag, json_schema_input_type=bool)]
-Limit = Annotated[
-    QueryInteger,
-    Field(ge=1, le=200, json_schema_extra={"format": "int32"}, examples=[50]),
-]
+QueryFlag = Annotated[bool, BeforeValidator(_flag)]
+
+
+def query_integer(low: int, high: int, *, example: int) -> Any:
+    """Build the type of a whole number in a query string, both bounds allowed."""
+    return Annotated[
+        int,
+        Field(ge=low, le=high, examples=[example], json_schema_extra={"format": "int32"}),
+        BeforeValidator(_integer),
+    ]
+
+
+Limit = query_integer(1, 200, example=50)
 CursorText = Annotated[
     str, Field(min_length=1, max_length=600, pattern=r"^[A-Za-z0-9_-]+$", examples=["WyI5YzI4Il0"])
 ]

@@ -128,7 +128,9 @@ def plain_units(count: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "unit_id": pd.Series(np.arange(count)).map("unit-{:08d}".format).astype("str"),
-            "status": pd.Categorical(["active"] * count, categories=["active", "blocked", "terminated"]),
+            "status": pd.Categorical(
+                ["active"] * count, categories=["active", "blocked", "terminated"]
+            ),
             "is_excluded": false,
             "has_profiling_objection": false,
             "acquisition_cost": unknown,

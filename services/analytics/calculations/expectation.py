@@ -82,9 +82,7 @@ class ExpectedPurchases:
             expected[part] = table[x_index[part] - first, age_index[part]]
         return expected
 
-    def within_each(
-        self, months: Integers, *, discount_rate: float, rows: Integers
-    ) -> Floats:
+    def within_each(self, months: Integers, *, discount_rate: float, rows: Integers) -> Floats:
         """Expect purchases within a horizon of each unit's own.
 
         Parameters
@@ -108,7 +106,9 @@ class ExpectedPurchases:
             chosen = np.flatnonzero(months == month)
             units = rows[chosen]
             expected[chosen] = np.einsum(
-                "ij,ij->i", self.coefficients[self.repeat_index[units]], basis[self.age_index[units]]
+                "ij,ij->i",
+                self.coefficients[self.repeat_index[units]],
+                basis[self.age_index[units]],
             )
         return expected
 
@@ -149,9 +149,7 @@ def tabulate_expected_purchases(
     to_series = np.cos(np.outer(angles, np.arange(terms))) * (2 / terms)
     to_series[:, 0] /= 2
     values = expected_purchases_of_ratio(repeats, ratio, model=model)
-    return ExpectedPurchases(
-        model.alpha, ages, repeat_index, age_index, values @ to_series, span
-    )
+    return ExpectedPurchases(model.alpha, ages, repeat_index, age_index, values @ to_series, span)
 
 
 def expected_purchases_of_ratio(

@@ -103,20 +103,21 @@ def collect_facts(
     if "order_value" in customers:
         order_value = float_column(customers, "order_value").copy()
     order_value[is_lead] = parameters.base_order_value
-    motives = tuple(dict.fromkeys(motive for motive, _, _ in options.affinities))
+    motives = tuple(dict.fromkeys(name for name, _, _ in options.affinities))
+    motive = codes_of(units["purchase_motive"], motives)
     return Facts(
         stake=np.where(is_winback, parameters.winback_value_share * value, value),
         base_probability=base,
         spend_limit=parameters.spend_share * value,
         order_value=order_value,
         margin=margin,
-        motive=codes_of(units["purchase_motive"], motives),
+        motive=motive,
         signals={
             "leave_intent": _strength(float_column(units, "leave_intent")),
             "competitor_loss": _strength(float_column(units, "competitor_loss")),
             "inactivity": _strength((float_column(customers, "gap_rank") - 0.5) / 0.5),
         },
-        conditions=_conditions(customers, units, options=options),
+        conditions=_conditions(customers, units, motive=motive, motives=motives, options=options),
         motives=motives,
         while_unknown=dict(options.unknown_conditions),
     )
@@ -132,16 +133,18 @@ def _strength(values: Floats) -> Floats:
 
 
 def _conditions(
-    customers: pd.DataFrame, units: pd.DataFrame, *, options: StrategyOptions
+    customers: pd.DataFrame,
+    units: pd.DataFrame,
+    *,
+    motive: Codes,
+    motives: tuple[str, ...],
+    options: StrategyOptions,
 ) -> dict[str, Answers]:
     """Answer the conditions that the frames know; a column named as a condition answers it."""
     known = {
         "open_complaint": units["has_open_complaint"],
         "active_contract": units["has_active_contract"],
         "retained_rhythm": customers["state"] == "retained",
-        "motive_monopoly": (units["purchase_motive"] == "monopoly").where(
-            units["purchase_motive"].notna()
-        ),
     }
     answers = {}
     for name, while_unknown in options.unknown_conditions:
@@ -150,4 +153,6 @@ def _conditions(
             is_unknown = column.isna().to_numpy(dtype=np.bool_)
             holds = column.to_numpy(dtype=np.bool_, na_value=while_unknown)
             answers[name] = Answers(holds, is_unknown)
+        elif name == "motive_monopoly" and "monopoly" in motives:
+            answers[name] = Answers(motive == motives.index("monopoly"), motive < 0)
     return answers

@@ -1,4 +1,4 @@
-"""Every number the calculations can be told, with unit, default and source; nothing is read here."""
+"""Every number the calculations can be told, with unit, default and source; nothing is read."""
 
 from __future__ import annotations
 

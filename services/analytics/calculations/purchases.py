@@ -124,9 +124,7 @@ def summarize_purchases(deals: pd.DataFrame, *, unit_count: int, as_of_day: int)
     return Purchases(rows, starts, unit, count, first_day, last_day, as_of_day)
 
 
-def _ordered(
-    unit: Integers, day: Integers, rows: Integers
-) -> tuple[Integers, Integers, Integers]:
+def _ordered(unit: Integers, day: Integers, rows: Integers) -> tuple[Integers, Integers, Integers]:
     if len(unit) < 2:
         return unit, day, rows
     first = int(day.min())

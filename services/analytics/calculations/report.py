@@ -14,6 +14,7 @@ from services.analytics.calculations.estimation import (
     confidence_of,
     fit_purchase_model,
 )
+from services.analytics.calculations.margins import Credibility, deal_margins, margin_per_purchase
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchases import (
     Floats,
@@ -71,7 +72,7 @@ class ModelCard:
     as_of_day: int
     parameters: Parameters
     purchase_fit: PurchaseFit
-    credibility: value.Credibility
+    credibility: Credibility
     unit_count: int
     customer_count: int
     deal_count: int
@@ -197,13 +198,13 @@ def value_base(
     *,
     fit: PurchaseFit,
     parameters: Parameters,
-) -> tuple[pd.DataFrame, value.Credibility, DataGaps]:
+) -> tuple[pd.DataFrame, Credibility, DataGaps]:
     """Compute the values of all units; indexed like ``units``."""
-    margins = value.deal_margins(deals, default_margin=parameters.value.default_margin)
+    margins = deal_margins(deals, default_margin=parameters.value.default_margin)
     historic = value.historic_value(
         units, deals, margins=margins, purchases=purchases, parameters=parameters.value
     )
-    margin, credibility = value.margin_per_purchase(
+    margin, credibility = margin_per_purchase(
         units, deals, margins=margins, purchases=purchases, parameters=parameters.value
     )
     bought = rhythm.index.to_numpy()
@@ -249,9 +250,7 @@ def value_base(
         deals_without_amount=int(np.isnan(margins.margin).sum()),
         deals_with_estimated_cost=int(margins.is_cost_estimated.sum()),
         units_with_estimated_cost=int(historic.is_cost_estimated.sum()),
-        units_without_acquisition_cost=int(
-            (is_unknown & ~np.isnan(historic.contribution)).sum()
-        ),
+        units_without_acquisition_cost=int((is_unknown & ~np.isnan(historic.contribution)).sum()),
     )
     return values, credibility, gaps
 

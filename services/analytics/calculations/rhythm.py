@@ -75,7 +75,7 @@ def score_rhythm(
             "gap_days": age_days - recency_days,
             "gap_rank": -np.expm1(-silence),
             "alive_probability": alive,
-            "vitality": np.minimum((1 + dropout_odds) * alive, 1.0),
+            "vitality": (1 + dropout_odds) / (1 + dead_odds),
             "churn_horizon_days": horizon,
             "baseline_churn_probability": 1 - alive * buying,
             "reference_churn_probability": 1 - buying_after_purchase / (1 + dropout_odds),

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.analytics.calculations.candidates import (
-    Candidate,
-    Situation,
-    StrategyOptions,
-    StrategyParameters,
-)
+from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
 from services.analytics.calculations.facts import Codes, Facts, codes_of, collect_facts
-from services.analytics.calculations.phases import LEAD_STAGES, PHASES, STATES
+from services.analytics.calculations.phases import LEAD_STAGES, PHASES
 from services.analytics.calculations.purchases import Booleans, Floats
+from services.analytics.calculations.situations import options_in, situation_codes
 from services.analytics.calculations.valuation import (
     SPEND_CAP,
     Choice,
-    Option,
     choose,
     weigh_candidate,
 )
@@ -52,17 +48,21 @@ GAPS: Final = (
 )
 """What a recommendation could not take into account; ids of the catalogue's `data_gaps`."""
 
-RECOMMENDATION_COLUMNS: Final = (
-    "goal_id",
-    "strategy_id",
-    "instrument_id",
+_VALUE_COLUMNS: Final = (
     "recommendation_value",
-    "recommendation_basis",
     "recommendation_stake",
     "recommendation_effect_probability",
     "recommendation_contact_cost",
     "recommendation_incentive_cost",
     "recommendation_risk_cost",
+)
+
+RECOMMENDATION_COLUMNS: Final = (
+    "goal_id",
+    "strategy_id",
+    "instrument_id",
+    "recommendation_basis",
+    *_VALUE_COLUMNS,
     "open_condition_ids",
     "recommendation_gap_ids",
     "alternative_strategy_id",
@@ -170,10 +170,10 @@ def _choose_for(
     """Choose situation by situation, in blocks that stay in the processor's cache."""
     choice = Choice.none(len(customers))
     gaps = np.zeros(len(customers), dtype=np.int16)
-    situation = _situation_codes(customers)
+    situation = situation_codes(customers)
     for code in np.flatnonzero(np.bincount(situation[is_valued])):
         rows = np.flatnonzero(is_valued & (situation == code))
-        allowed, has_product_offer = _options_in(options, int(code))
+        allowed, has_product_offer = options_in(options, int(code))
         for start in range(0, len(rows), _BLOCK_ROWS):
             block = rows[start : start + _BLOCK_ROWS]
             chosen = choose(allowed, facts.take(block), options=options, parameters=parameters)
@@ -183,45 +183,6 @@ def _choose_for(
         if any(option.candidate.incentive_share for option in allowed):
             gaps[rows[np.isnan(facts.order_value[rows])]] |= _bits("order_value_unknown")
     return choice, gaps
-
-
-def _situation_codes(customers: pd.DataFrame) -> NDArray[np.int64]:
-    """Write phase, state and lead stage as one number."""
-    code = codes_of(customers["phase"], PHASES).astype(np.int64) + 1
-    code = code * 16 + codes_of(customers["state"], STATES) + 1
-    return code * 16 + codes_of(customers["lead_stage"], LEAD_STAGES) + 1
-
-
-def _options_in(options: StrategyOptions, code: int) -> tuple[list[Option], bool]:
-    """List the candidates of a situation, and tell whether product offers were left out."""
-    phase, state, stage = (
-        names[place - 1] if place else None
-        for names, place in (
-            (PHASES, code // 256),
-            (STATES, code // 16 % 16),
-            (LEAD_STAGES, code % 16),
-        )
-    )
-    rows = [row for row in options.situations if row.state == state]
-    named = [row for row in rows if row.lead_stage in (None, stage)]
-    allowed = []
-    left_out = False
-    for number, candidate in enumerate(options.candidates):
-        naming = [row for row in named if _is_named(candidate, row)]
-        if candidate.phase != phase or (rows and not naming):
-            continue
-        if candidate.instrument_type == "product" and phase != "winback":
-            left_out = True
-            continue
-        motives = [row.motive for row in naming]
-        motive = None if None in motives or not motives else motives[0]
-        allowed.append(Option(number, candidate, motive))
-    return allowed, left_out
-
-
-def _is_named(candidate: Candidate, row: Situation) -> bool:
-    is_instrument = not row.instrument_ids or candidate.instrument_id in row.instrument_ids
-    return candidate.strategy_id == row.strategy_id and is_instrument
 
 
 def _ids(
@@ -252,10 +213,10 @@ def _ids(
             rows = is_lead_with_goal & (stage == LEAD_STAGES.index(name))
             goal_codes[rows] = goal_words.index(goal_id)
     return {
-        "goal_id": pd.Categorical.from_codes(goal_codes, categories=goal_words),
+        "goal_id": _category(goal_codes, goal_words),
         "strategy_id": _named(strategies, place),
         "instrument_id": _named(instruments, place),
-        "recommendation_basis": pd.Categorical.from_codes(basis, categories=BASES),
+        "recommendation_basis": _category(basis, BASES),
     }
 
 
@@ -267,8 +228,7 @@ def _values(
     parameters: StrategyParameters,
 ) -> dict[str, Floats]:
     """Value the chosen steps once more, with their parts."""
-    columns = {name: np.full(len(step), np.nan) for name in RECOMMENDATION_COLUMNS[3:10]}
-    del columns["recommendation_basis"]
+    columns = {name: np.full(len(step), np.nan) for name in _VALUE_COLUMNS}
     columns["recommendation_value"][basis == BASES.index("do_nothing")] = 0.0
     for number in np.flatnonzero(np.bincount(step[step >= 0])):
         candidate = options.candidates[number]
@@ -294,13 +254,15 @@ def _circumstances(step: Codes, gaps: Codes, options: StrategyOptions) -> dict[s
         for candidate in options.candidates
     ]
     gaps = gaps | np.array([*of_step, 0], dtype=np.int16)[step]
+    present = np.flatnonzero(np.bincount(gaps, minlength=1))
+    place = np.zeros(1 << len(GAPS), dtype=np.int16)
+    place[present] = np.arange(len(present))
     words = [
-        " ".join(gap for place, gap in enumerate(GAPS) if bits >> place & 1)
-        for bits in range(1 << len(GAPS))
+        " ".join(gap for bit, gap in enumerate(GAPS) if int(bits) >> bit & 1) for bits in present
     ]
     return {
         "open_condition_ids": _named(still_open, step),
-        "recommendation_gap_ids": _named(words, gaps),
+        "recommendation_gap_ids": _named(words, place[gaps]),
     }
 
 
@@ -333,7 +295,7 @@ def _alternatives(
         "alternative_strategy_id": _named([c.strategy_id for c in options.candidates], step),
         "alternative_instrument_id": _named([c.instrument_id for c in options.candidates], step),
         "alternative_value": np.where(step >= 0, value, np.nan),
-        "alternative_basis": pd.Categorical.from_codes(why, categories=ALTERNATIVE_BASES),
+        "alternative_basis": _category(why, ALTERNATIVE_BASES),
         "alternative_condition_id": _named(conditions, condition),
     }
 
@@ -352,4 +314,10 @@ def _numbered(words: list[str], *, extra: list[str] | None = None) -> tuple[list
 def _named(words: list[str], place: NDArray[np.int16]) -> pd.Categorical:
     """Write the word at each place as a category, none at -1 or where the word is empty."""
     known, numbers = _numbered(words)
-    return pd.Categorical.from_codes(numbers[place], categories=known)
+    return _category(numbers[place], known)
+
+
+def _category(codes: Codes, words: Sequence[str]) -> pd.Categorical:
+    """Make a column of categories from codes, -1 for none."""
+    dtype = pd.CategoricalDtype(pd.Index(list(words), dtype="str"))
+    return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)

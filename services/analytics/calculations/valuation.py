@@ -13,7 +13,7 @@ from services.analytics.calculations.candidates import (
     StrategyOptions,
     StrategyParameters,
 )
-from services.analytics.calculations.facts import Codes, Facts
+from services.analytics.calculations.facts import Answers, Codes, Facts
 from services.analytics.calculations.purchases import Booleans, Floats
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -156,15 +156,17 @@ def choose(
         if possible is not None:
             value = np.where(possible, value, np.nan)
         barrier = _barrier(option.candidate, facts)
-        is_free = barrier < 0
-        better = (value > choice.best_value) & is_free
-        np.copyto(choice.best_value, value, where=better)
-        choice.best[better] = option.number
-        if not is_free.all():
+        if barrier is None:
+            better = value > choice.best_value
+        else:
+            is_free = barrier < 0
             better = (value > choice.ruled_out_value) & ~is_free
             np.copyto(choice.ruled_out_value, value, where=better)
-            np.copyto(choice.barrier, barrier, where=better)
-            choice.ruled_out[better] = option.number
+            np.copyto(choice.ruled_out, option.number, where=better)
+            np.copyto(choice.barrier, barrier, where=better, casting="same_kind")
+            better = (value > choice.best_value) & is_free
+        np.copyto(choice.best_value, value, where=better)
+        np.copyto(choice.best, option.number, where=better)
     return choice
 
 
@@ -203,25 +205,32 @@ def _possible(option: Option, facts: Facts, *, options: StrategyOptions) -> Bool
     return possible
 
 
-def _barrier(candidate: Candidate, facts: Facts) -> Codes:
-    """Find what rules a candidate out for each unit, -1 for nothing."""
-    barrier = np.full(len(facts.stake), -1, dtype=np.int16)
+def _barrier(candidate: Candidate, facts: Facts) -> Codes | None:
+    """Find what rules a candidate out for each unit, -1 for nothing; none if free for everyone."""
+    barrier: Codes | None = None
     for place, check in enumerate(candidate.checks):
         if check.condition_id == "margin_covers_incentive":
             left = facts.margin - _incentive(candidate, facts)
-            holds, is_unknown = left > 0, np.isnan(left)
+            answers = Answers(left > 0, np.isnan(left))
         elif check.condition_id in facts.conditions:
             answers = facts.conditions[check.condition_id]
-            holds, is_unknown = answers.holds, answers.is_unknown
         elif facts.while_unknown[check.condition_id] == check.must_hold:
             continue
         else:
+            barrier = _free(facts) if barrier is None else barrier
             barrier[barrier < 0] = 2 * place + 1
             return barrier
-        failing = holds != check.must_hold
+        failing = answers.holds != check.must_hold
         if failing.any():
+            barrier = _free(facts) if barrier is None else barrier
             failing &= barrier < 0
-            barrier[failing] = 2 * place + is_unknown[failing]
-    cost = candidate.contact_cost + _incentive(candidate, facts)
-    barrier[(cost > facts.spend_limit) & (barrier < 0)] = SPEND_CAP
+            barrier[failing] = 2 * place + answers.is_unknown[failing]
+    too_much = candidate.contact_cost + _incentive(candidate, facts) > facts.spend_limit
+    if too_much.any():
+        barrier = _free(facts) if barrier is None else barrier
+        barrier[too_much & (barrier < 0)] = SPEND_CAP
     return barrier
+
+
+def _free(facts: Facts) -> Codes:
+    return np.full(len(facts.stake), -1, dtype=np.int16)

@@ -1,1 +1,1 @@
-"""The catalogue: phases, strategies, instruments, conditions and reasons with English and German texts."""
+"""The catalogue: phases, strategies, conditions, reasons, with English and German texts."""

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.foundation.queries import CursorText, Query, QueryInteger
-from shared.values import Flag, Instant, RecordId, Shape, Version, text
+from services.foundation.queries import CursorText, Query, query_integer
+from shared.values import Flag, Instant, Shape, Version, text
 
 LONGEST = 1000
 
@@ -65,12 +65,5 @@ class FollowChanges(Query):
     after: CursorText | None = Field(
         default=None, description="The `cursor` of the last answer; absent: from the beginning."
     )
-    limit: Annotated[
-        QueryInteger, Field(ge=1, le=LONGEST, json_schema_extra={"format": "int32"}, examples=[200])
-    ] = Field(default=200, description="How many changes at most.")
-    wait_seconds: Annotated[
-        QueryInteger, Field(ge=0, le=25, json_schema_extra={"format": "int32"}, examples=[0])
-    ] = Field(default=0, description="If nothing is new, wait for so long before answering.")
-
-
-__all__ = ["Change", "ChangePage", "FollowChanges", "RecordId"]
+    limit: query_integer(1, LONGEST, example=200) = Field(default=200, description="How many changes at most.")
+    wait_seconds: query_integer(0, 25, example=0) = Field(default=0, description="If nothing is new, wait for so long before answering.")

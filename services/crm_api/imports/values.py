@@ -88,13 +88,17 @@ class ValueRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CellReading:
-    """How the cells of one column are read, as given by the user or detected."""
+    """How the cells of one column are read; `words` are the user's own labels of wire words."""
 
     zone: ZoneInfo
     decimal_mark: DecimalMark = "."
     date_format: str = "YYYY-MM-DD"
     currency: str | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = {folded(label): meaning for label, meaning in self.words.items()}
+        object.__setattr__(self, "words", labels)
 
 
 def convert(resource: str, name: str, cell: str, *, by: CellReading) -> WireValue:
@@ -181,15 +185,12 @@ def word(cell: str) -> str | None:
 
 
 def choice(cell: str, labels: Mapping[str, str]) -> str | None:
-    """Return the wire word that a label stands for, in any case, in English or German."""
+    """Return the wire word that a label stands for; the labels are folded."""
     if is_absent(cell):
         return None
     wanted = folded(clean(cell))
     if wanted in labels:
         return labels[wanted]
-    for label, meaning in labels.items():
-        if folded(label) == wanted:
-            return meaning
     expected = ", ".join(sorted(set(labels.values())))
     raise ValueRejected(
         "unknown_word",
@@ -260,9 +261,9 @@ _SPACES = " \u00a0\u202f\u2009"
 _APOSTROPHES = "'\u2019"
 _AMOUNT = re.compile(
     rf"""(?P<open>\()?\s*(?P<sign>[-+\u2212]?)\s*
-    (?P<prefix>[^\d\s.,()+\-\u2212]{{0,5}}\.?)\s*(?P<inner_sign>[-+\u2212]?)\s*
+    (?P<prefix>(?:[^\d\s.,()+\-\u2212]{{1,5}}\.?)?)\s*(?P<inner_sign>[-+\u2212]?)\s*
     (?P<body>\d[\d.,{_APOSTROPHES}{_SPACES}]*|[.,]\d+)(?P<exponent>[eE][-+]?\d{{1,3}})?
-    (?P<dash>-{{1,2}}|\u2013|\u2014)?\s*(?P<suffix>[^\d\s.,()+\-\u2212]{{0,5}}\.?)\s*
+    (?P<dash>-{{1,2}}|\u2013|\u2014)?\s*(?P<suffix>(?:[^\d\s.,()+\-\u2212]{{1,5}}\.?)?)\s*
     (?P<last_sign>[-\u2212]?)\s*(?P<close>\))?""",
     re.VERBOSE,
 )
@@ -300,9 +301,11 @@ class NumberParts:
 def number_parts(cell: str) -> NumberParts | None:
     """Take a number apart; None if the cell is none, whatever its decimal mark may be."""
     content = clean(cell)
+    if len(content) > _LONGEST_NUMBER:
+        return None
     if content.isascii() and content.isdigit():
         return NumberParts(False, content, 0, "")
-    found = _AMOUNT.fullmatch(content) if len(content) <= _LONGEST_NUMBER else None
+    found = _AMOUNT.fullmatch(content)
     if not found or bool(found["open"]) != bool(found["close"]):
         return None
     signs = [found[name] for name in ("sign", "inner_sign", "last_sign") if found[name]]

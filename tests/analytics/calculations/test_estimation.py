@@ -11,12 +11,11 @@ from scipy.optimize import approx_fprime
 from scipy.special import betaln, gammaln
 
 from services.analytics.calculations import estimation
-from services.analytics.calculations.estimation import (
+from services.analytics.calculations.estimation import fit_purchase_model, maximize_likelihood
+from services.analytics.calculations.likelihood import (
     Family,
-    fit_purchase_model,
     group_histories,
     log_likelihood_and_gradient,
-    maximize_likelihood,
 )
 from services.analytics.calculations.parameters import Prior, PurchaseModel, RhythmParameters
 from services.analytics.calculations.purchases import Floats, summarize_purchases

@@ -41,7 +41,12 @@ def by_integration(model: PurchaseModel, x: float, age: float, horizon: float) -
 @pytest.mark.parametrize("months", [1, 12, 36])
 @pytest.mark.parametrize(
     "model",
-    [USUAL, PurchaseModel(0.3, 15.0, 0.6, 2.0), PurchaseModel(2, 180, 1.4, 3), PurchaseModel(4, 9, 2, 9)],
+    [
+        USUAL,
+        PurchaseModel(0.3, 15.0, 0.6, 2.0),
+        PurchaseModel(2, 180, 1.4, 3),
+        PurchaseModel(4, 9, 2, 9),
+    ],
 )
 def test_expected_purchases_are_those_of_the_hypergeometric_formula(
     model: PurchaseModel, months: int

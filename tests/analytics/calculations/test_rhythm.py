@@ -22,7 +22,9 @@ MODELS = st.builds(
 
 def score(x: list[float], t_x: list[float], age: list[float], model: PurchaseModel) -> pd.DataFrame:
     return score_rhythm(
-        np.array(x), np.array(t_x), np.array(age), model=model, parameters=RhythmParameters()
+        *(np.array(values, dtype=np.float64) for values in (x, t_x, age)),
+        model=model,
+        parameters=RhythmParameters(),
     )
 
 
@@ -85,7 +87,6 @@ def test_probabilities_do_not_depend_on_the_unit_of_time(factor: float) -> None:
 
 
 def test_nobody_scored_gives_the_same_columns() -> None:
-    empty, full = score([], [], [], PurchaseModel(1, 60, 0.8, 3.2)), score(
-        [1], [10], [20], PurchaseModel(1, 60, 0.8, 3.2)
-    )
+    model = PurchaseModel(1, 60, 0.8, 3.2)
+    empty, full = score([], [], [], model), score([1], [10], [20], model)
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()

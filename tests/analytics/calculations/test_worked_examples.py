@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.analytics.calculations import value
+from services.analytics.calculations import margins, value
 from services.analytics.calculations.parameters import (
     PhaseThresholds,
     PurchaseModel,
@@ -169,16 +169,16 @@ def test_historic_value_b1() -> None:
     )
     units = plain_units(1)
     units["service_cost"], units["acquisition_cost"] = 31.0, 15.0
-    margins = value.deal_margins(deals, default_margin=0.35)
+    earned = margins.deal_margins(deals, default_margin=0.35)
     historic = value.historic_value(
         units,
         deals,
-        margins=margins,
+        margins=earned,
         purchases=summarize_purchases(deals, unit_count=1, as_of_day=10),
         parameters=ValueParameters(),
     )
-    np.testing.assert_allclose(margins.margin, [40, 25, 0, 63], atol=5e-5)
-    assert margins.is_cost_estimated.tolist() == [False, True, False, False]
+    np.testing.assert_allclose(earned.margin, [40, 25, 0, 63], atol=5e-5)
+    assert earned.is_cost_estimated.tolist() == [False, True, False, False]
     np.testing.assert_allclose(historic.contribution, 97, atol=5e-5)
     np.testing.assert_allclose(historic.historic_value, 82, atol=5e-5)
 
@@ -190,7 +190,7 @@ def test_lifetime_value_b2() -> None:
         purchases.repeat_count.astype(np.float64),
         purchases.age_days,
         alive,
-        value.credible_margin(
+        margins.credible_margin(
             np.array([540.0]), np.array([6.0]), base_purchase_contribution=50, credibility=2
         ),
         model=STEADY_MODEL,
@@ -203,7 +203,7 @@ def test_lifetime_value_b2() -> None:
 
 
 def test_credible_margin_b2() -> None:
-    margin = value.credible_margin(
+    margin = margins.credible_margin(
         np.array([540.0]), np.array([6.0]), base_purchase_contribution=50, credibility=2
     )
     np.testing.assert_allclose(margin, 80, atol=5e-5)
@@ -211,8 +211,8 @@ def test_credible_margin_b2() -> None:
 
 def test_credibility_b3() -> None:
     margin = np.array([40, 60, 50, 80, 50, 20, 50, 30, 40], dtype=np.float64)
-    within, between = value.within_and_between_variance(
+    within, between = margins.within_and_between_variance(
         margin, np.array([3.0, 2.0, 4.0]), np.array([150.0, 130.0, 140.0])
     )
-    factor = value.credibility_factor(within, between, parameters=ValueParameters())
+    factor = margins.credibility_factor(within, between, parameters=ValueParameters())
     np.testing.assert_allclose([within, between, factor], [191.6667, 150, 1.2778], atol=5e-5)

@@ -1,0 +1,305 @@
+"""The whole calculation: its columns, its edges, and what must not change its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.analytics.calculations.parameters import PurchaseModel
+from services.analytics.calculations.report import Report, calculate
+from tests.analytics.simulation import SimulatedBase, plain_deals, plain_units, simulate_base
+
+COLUMNS = [
+    "state",
+    "phase",
+    "phase_rule",
+    "lead_stage",
+    "purchase_count",
+    "repeat_count",
+    "recency_days",
+    "age_days",
+    "first_purchase_day",
+    "last_purchase_day",
+    "interpurchase_days",
+    "median_gap_days",
+    "gap_days",
+    "gap_rank",
+    "alive_probability",
+    "vitality",
+    "churn_horizon_days",
+    "baseline_churn_probability",
+    "reference_churn_probability",
+    "churn_probability",
+    "contribution",
+    "contribution_730",
+    "service_cost",
+    "historic_value",
+    "margin_per_purchase",
+    "expected_purchases_365",
+    "clv_alive_365",
+    "clv_365",
+    "clv_alive_1095",
+    "clv_1095",
+    "expected_new_value",
+    "value_at_risk",
+    "confidence",
+    "is_cost_estimated",
+]
+MONEY_OF_DEALS = ["amount", "list_amount", "cost", "refund", "cost_recovered", "written_off"]
+MONEY_OF_UNITS = ["acquisition_cost", "service_cost", "service_cost_730"]
+MONEY_OF_CUSTOMERS = [
+    "contribution",
+    "contribution_730",
+    "service_cost",
+    "historic_value",
+    "margin_per_purchase",
+    "clv_alive_365",
+    "clv_365",
+    "clv_alive_1095",
+    "clv_1095",
+    "expected_new_value",
+    "value_at_risk",
+]
+
+
+@pytest.fixture(scope="module")
+def base() -> SimulatedBase:
+    return simulate_base(1_500, seed=4, lead_share=0.2)
+
+
+def calculate_base(base: SimulatedBase) -> Report:
+    return calculate(base.units, base.deals, as_of_day=base.as_of_day)
+
+
+def assert_same(found: pd.DataFrame, expected: pd.DataFrame, rtol: float = 1e-6) -> None:
+    pd.testing.assert_frame_equal(found, expected, rtol=rtol, atol=1e-9, check_index_type=False)
+
+
+def test_columns_are_those_of_the_design(base: SimulatedBase) -> None:
+    report = calculate_base(base)
+    assert [name for name in report.customers.columns if name in COLUMNS] == COLUMNS
+    assert report.customers.index.equals(base.units.index)
+
+
+def test_nothing_in_gives_nothing_out_with_the_same_columns_and_dtypes(base: SimulatedBase) -> None:
+    empty = calculate(base.units.iloc[:0], base.deals.iloc[:0], as_of_day=base.as_of_day)
+    full = calculate_base(base)
+    assert len(empty.customers) == 0
+    assert empty.customers.dtypes.to_dict() == full.customers.dtypes.to_dict()
+    assert empty.card.purchase_fit.basis == "prior"
+
+
+def test_units_without_deals_are_leads_with_the_prior() -> None:
+    report = calculate(plain_units(3), plain_deals([], []), as_of_day=100)
+    customers = report.customers
+    assert customers["state"].tolist() == ["lead"] * 3
+    assert customers["expected_new_value"].tolist() == [100.0] * 3
+    for name in ("contribution", "contribution_730", "historic_value", "clv_365", "vitality"):
+        assert customers[name].isna().all(), name
+    assert report.card.purchase_fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
+
+
+def test_inputs_are_never_changed(base: SimulatedBase) -> None:
+    units, deals = base.units.copy(), base.deals.copy()
+    calculate_base(base)
+    pd.testing.assert_frame_equal(base.units, units)
+    pd.testing.assert_frame_equal(base.deals, deals)
+
+
+def test_two_runs_give_equal_output(base: SimulatedBase) -> None:
+    first, second = calculate_base(base), calculate_base(base)
+    pd.testing.assert_frame_equal(first.customers, second.customers, check_exact=True)
+    assert first.card == second.card
+
+
+def test_row_order_carries_no_meaning(base: SimulatedBase) -> None:
+    shuffled = calculate(
+        base.units.sample(frac=1, random_state=1),
+        base.deals.sample(frac=1, random_state=2),
+        as_of_day=base.as_of_day,
+    )
+    expected = calculate_base(base)
+    assert_same(shuffled.customers.sort_index(), expected.customers)
+    assert shuffled.card.purchase_fit == expected.card.purchase_fit
+
+
+def test_surrogates_carry_no_meaning(base: SimulatedBase) -> None:
+    new = np.random.default_rng(6).permutation(len(base.units))
+    units = base.units.set_axis(pd.Index(new, name="unit")).sort_index()
+    deals = base.deals.assign(unit=new[base.deals["unit"]])
+    renamed = calculate(units, deals, as_of_day=base.as_of_day).customers
+    assert_same(renamed.loc[new].set_axis(base.units.index), calculate_base(base).customers)
+
+
+@pytest.mark.parametrize("days", [-30_000, 1, 40_000])
+def test_the_era_changes_only_the_days(base: SimulatedBase, days: int) -> None:
+    units = base.units.assign(contract_end_day=base.units["contract_end_day"] + days)
+    deals = base.deals.assign(day=base.deals["day"] + days)
+    moved = calculate(units, deals, as_of_day=base.as_of_day + days).customers
+    for name in ("first_purchase_day", "last_purchase_day"):
+        moved[name] -= days
+    assert_same(moved, calculate_base(base).customers)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 100.0, 1e6])
+def test_the_currency_scales_money_and_nothing_else(base: SimulatedBase, factor: float) -> None:
+    units, deals = base.units.copy(), base.deals.copy()
+    units[MONEY_OF_UNITS] *= factor
+    deals[MONEY_OF_DEALS] *= factor
+    scaled = calculate(units, deals, as_of_day=base.as_of_day)
+    expected = calculate_base(base)
+    scaled.customers[MONEY_OF_CUSTOMERS] /= factor
+    assert_same(scaled.customers, expected.customers)
+    assert scaled.card.credibility.credibility == pytest.approx(
+        expected.card.credibility.credibility
+    )
+
+
+SMALL_BASES = st.integers(1, 6).flatmap(
+    lambda count: st.tuples(
+        st.just(count),
+        st.lists(
+            st.tuples(
+                st.integers(0, count - 1),
+                st.integers(-7_000, 100),
+                st.sampled_from([np.nan, 0.0, 1.0, 59.99, 1e7]),
+                st.sampled_from([np.nan, 0.0, 40.0, 1e7]),
+                st.sampled_from([np.nan, 0.0, 59.99, 1e7]),
+            ),
+            max_size=25,
+        ),
+    )
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(drawn=SMALL_BASES)
+def test_any_small_base_gives_sensible_numbers(
+    drawn: tuple[int, list[tuple[int, int, float, float, float]]],
+) -> None:
+    count, rows = drawn
+    deals = plain_deals(
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        amount=[row[2] for row in rows],
+        cost=[row[3] for row in rows],
+        refund=[row[4] for row in rows],
+    )
+    report = calculate(plain_units(count), deals, as_of_day=100)
+    customers = report.customers
+    bought = customers["purchase_count"] > 0
+    assert [name for name in customers.columns if name in COLUMNS] == COLUMNS
+    for name in (*COLUMNS[6:20], "margin_per_purchase", *COLUMNS[25:30], "value_at_risk"):
+        assert (np.isfinite(customers[name]) == bought).all(), name
+    for name in COLUMNS:
+        if name.endswith("_probability") or name in ("vitality", "gap_rank"):
+            assert customers.loc[bought, name].between(0, 1).all(), name
+    assert (customers.loc[bought, "expected_purchases_365"] >= 0).all()
+    has_value = deals.loc[deals["amount"].notna(), "unit"].unique()
+    assert customers["contribution"].notna().sum() == len(has_value)
+    assert (customers["state"] == "lead").equals(~bought)
+
+
+def test_all_refunded_is_a_loss_without_predictive_value() -> None:
+    deals = plain_deals([0, 1], [10, 10], refund=[100.0, np.nan])
+    customers = calculate(plain_units(2), deals, as_of_day=100).customers
+    refunded = customers.loc[0]
+    assert refunded["historic_value"] == -60.0
+    assert refunded["state"] == "lead"
+    assert np.isnan(refunded["clv_365"])
+    assert np.isnan(refunded["margin_per_purchase"])
+
+
+def test_a_customer_who_has_not_bought_lately_has_a_recent_contribution_of_nothing() -> None:
+    customers = calculate(plain_units(1), plain_deals([0], [10]), as_of_day=2_000).customers
+    assert customers["contribution"].tolist() == [40.0]
+    assert customers["contribution_730"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("day", "recent"), [(270, 0.0), (271, 40.0), (1_000, 40.0)])
+def test_the_recent_window_is_the_last_730_days(day: int, recent: float) -> None:
+    customers = calculate(plain_units(1), plain_deals([0], [day]), as_of_day=1_000).customers
+    assert customers["contribution_730"].tolist() == [recent]
+
+
+def test_excluded_units_are_not_looked_at() -> None:
+    units = plain_units(2)
+    units.loc[0, "is_excluded"] = True
+    deals = plain_deals([0, 0, 1], [10, 30, 10])
+    report = calculate(units, deals, as_of_day=100)
+    excluded = report.customers.loc[0]
+    assert excluded["state"] == "excluded"
+    assert pd.isna(excluded["phase"])
+    assert pd.isna(excluded["lead_stage"])
+    assert np.isnan(excluded["contribution"])
+    assert excluded["purchase_count"] == 0
+    assert report.card.customer_count == 1
+
+
+def test_an_active_contract_overrides_silence() -> None:
+    units = plain_units(3)
+    units.loc[1:, "has_active_contract"] = True
+    units.loc[1, "contract_end_day"] = 9_000.0
+    deals = plain_deals([0, 0, 1, 1, 2, 2], [10, 40] * 3)
+    customers = calculate(units, deals, as_of_day=2_000).customers
+    assert customers["state"].tolist() == ["lapsed", "developing", "developing"]
+    assert customers["churn_probability"].tolist()[1:] == [0.05, 0.05]
+    without, until_known, open_ended = customers["clv_1095"]
+    assert without < until_known
+    assert until_known == pytest.approx(open_ended)
+    assert open_ended == pytest.approx(customers.loc[2, "clv_alive_1095"])
+
+
+def test_a_contract_counts_only_as_long_as_it_runs() -> None:
+    units = plain_units(4)
+    units["has_active_contract"] = True
+    units["contract_end_day"] = [2_010.0, 2_200.0, 2_365.0, 9_000.0]
+    deals = plain_deals([0, 0, 1, 1, 2, 2, 3, 3], [10, 40] * 4)
+    customers = calculate(units, deals, as_of_day=2_000).customers
+    assert customers["clv_365"].is_monotonic_increasing
+    assert customers["clv_365"].iloc[2] == pytest.approx(customers["clv_alive_365"].iloc[2])
+    assert customers["clv_1095"].iloc[2] < customers["clv_1095"].iloc[3]
+    plain = customers["alive_probability"] * customers["clv_alive_365"]
+    assert customers["clv_365"].iloc[0] == pytest.approx(plain.iloc[0])
+
+
+def test_the_card_counts_what_was_missing() -> None:
+    units = plain_units(3)
+    units.loc[0, "acquisition_cost"] = 5.0
+    deals = plain_deals(
+        [0, 0, 1, 1], [10, 20, 10, 10], amount=[100, np.nan, 100, 100], cost=[np.nan, 1, 60, 60]
+    )
+    card = calculate(units, deals, as_of_day=100).card
+    assert (card.unit_count, card.customer_count, card.deal_count) == (3, 2, 4)
+    assert (card.purchase_count, card.repeat_buyer_count) == (3, 1)
+    gaps = card.data_gaps
+    assert gaps.deals_without_amount == 1
+    assert (gaps.deals_with_estimated_cost, gaps.units_with_estimated_cost) == (1, 1)
+    assert gaps.units_without_acquisition_cost == 1
+
+
+def test_an_earlier_fit_scores_without_fitting(base: SimulatedBase) -> None:
+    fitted = calculate_base(base)
+    again = calculate(
+        base.units,
+        base.deals,
+        as_of_day=base.as_of_day,
+        purchase_fit=fitted.card.purchase_fit,
+    )
+    pd.testing.assert_frame_equal(fitted.customers, again.customers, check_exact=True)
+
+
+def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:
+    base = simulate_base(8_000, seed=12, model=PurchaseModel(1.0, 60.0, 0.8, 3.2))
+    cut = base.as_of_day - 365
+    known = base.deals[base.deals["day"] <= cut]
+    customers = calculate(base.units, known, as_of_day=cut).customers
+    hidden = base.deals[(base.deals["day"] > cut) & base.deals["refund"].isna()]
+    hidden = hidden[hidden["unit"].isin(known["unit"])].drop_duplicates(["unit", "day"])
+    assert customers["expected_purchases_365"].sum() == pytest.approx(len(hidden), rel=0.1)
+    has_bought = customers.index.isin(hidden["unit"])
+    share = pd.Series(has_bought).groupby(customers["state"], observed=True).mean()
+    assert share["retained"] > share["at_risk"] > share["lapsed"]

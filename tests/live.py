@@ -1,0 +1,52 @@
+"""Runs an application of ours on a real socket in a thread."""
+
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from starlette.types import ASGIApp
+
+from services.foundation.serving import server
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class LiveServer:
+    """An application that answers on 127.0.0.1 until the block ends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server = server(app, host="127.0.0.1", port=self.port)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the server did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+
+
+def client(url: str, key: str | None, **options: Any) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=url, headers=headers, timeout=30, **options)
