@@ -40,11 +40,6 @@ ABOUT = {
             "description": "Production environment",
             "x-internal": "false",
         },
-        {
-            "url": "https://localhost:8000",
-            "description": "Local development environment (plain http on loopback)",
-            "x-internal": "true",
-        },
     ],
     "tags": [
         {"name": "contacts", "description": "People and organisations."},

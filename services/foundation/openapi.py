@@ -65,6 +65,7 @@ PROBLEM = {
         "instance": _text(2000, "/v1/contacts"),
         "code": _text(64, "invalid_request", "^[a-z_]+$"),
         "request_id": _text(64, "019abf10-7a5c-7000-8000-000000000000"),
+        "existing_id": {"type": "string", "format": "uuid", "maxLength": 36},
         "errors": {
             "type": "array",
             "maxItems": 100,
@@ -79,7 +80,6 @@ PROBLEM = {
             },
         },
     },
-    "additionalProperties": True,
 }
 
 _HEADERS: dict[str, dict[str, Any]] = {

@@ -79,7 +79,7 @@ def simulate_base(
     deals = simulate_deals(unit, day + (AS_OF_DAY - span_days), count=count, random=random)
     leads = int(count * lead_share)
     units = plain_units(count + leads)
-    campaigns = np.array([f"campaign-{number:02d}" for number in range(20)])
+    campaigns = pd.Index([f"campaign-{number:02d}" for number in range(20)])
     units["source_campaign_id"] = pd.Categorical.from_codes(
         random.integers(-1, 20, len(units)), categories=campaigns
     )

@@ -190,7 +190,7 @@ def expected_purchases_of_ratio(
     high = np.maximum(np.log(a / b), -np.log(b)) + 40 / b + 9 * spread
     steps = int(np.ceil(((high - low) / np.minimum(0.35, 0.75 * spread)).max(initial=1)))
     closed = np.exp(betaln(a, b[:, None] + power) - betaln(a, b[:, None]))
-    expected = shape[:, None] * ratio * closed
+    expected: Floats = shape[:, None] * ratio * closed
     block = max(1, _GRID_CELLS // (len(ratio) * (steps + 1)))
     for start in range(0, len(repeat_count), block):
         rows = slice(start, start + block)

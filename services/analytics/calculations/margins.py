@@ -137,7 +137,7 @@ def margin_per_purchase(
     lowest, highest = _caps(earned, parameters)
     merged_unit, merged = _merged_margins(purchases, np.clip(earned, lowest, highest))
     number = np.bincount(merged_unit, minlength=count).astype(np.float64)
-    total = np.bincount(merged_unit, weights=merged, minlength=count)
+    total = np.bincount(merged_unit, weights=merged, minlength=count).astype(np.float64, copy=False)
     is_known = number > 0
     credibility, within, between = parameters.credibility_default, np.nan, np.nan
     if int((number >= 2).sum()) >= parameters.credibility_from_repeat_buyers:

@@ -113,15 +113,15 @@ def assign_phases(
     phase[(state == STATES.index("at_risk")) & is_leaving] = PHASES.index("winback")
     return pd.DataFrame(
         {
-            "state": pd.Categorical.from_codes(state, categories=STATES),
-            "phase": pd.Categorical.from_codes(phase, categories=PHASES),
+            "state": pd.Categorical.from_codes(state, categories=pd.Index(STATES)),
+            "phase": pd.Categorical.from_codes(phase, categories=pd.Index(PHASES)),
             "phase_rule": rule,
         },
         index=units.index,
     )
 
 
-def assign_lead_stages(units: pd.DataFrame, *, is_lead: ArrayLike) -> pd.Categorical:
+def assign_lead_stages(units: pd.DataFrame, *, is_lead: ArrayLike) -> pd.Series:
     """Assign the stage of each lead; units that are no leads have none.
 
     Parameters
@@ -132,6 +132,11 @@ def assign_lead_stages(units: pd.DataFrame, *, is_lead: ArrayLike) -> pd.Categor
         ``is_reached``.
     is_lead
         Which units are leads; shape (units,).
+
+    Returns
+    -------
+    pandas.Series
+        Categories, indexed like ``units``.
 
     Notes
     -----
@@ -148,7 +153,9 @@ def assign_lead_stages(units: pd.DataFrame, *, is_lead: ArrayLike) -> pd.Categor
     for name, holds in stages:
         stage[holds] = LEAD_STAGES.index(name)
     stage[~np.asarray(is_lead, dtype=np.bool_)] = -1
-    return pd.Categorical.from_codes(stage, categories=LEAD_STAGES)
+    return pd.Series(
+        pd.Categorical.from_codes(stage, categories=pd.Index(LEAD_STAGES)), index=units.index
+    )
 
 
 def _truth(units: pd.DataFrame, name: str) -> Booleans:

@@ -149,7 +149,8 @@ def without_excluded(units: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
     is_excluded = units["is_excluded"].to_numpy(dtype=np.bool_, na_value=False)
     if not is_excluded.any():
         return deals
-    return deals[~is_excluded[deals["unit"].to_numpy(dtype=np.int64)]]
+    included: pd.DataFrame = deals.loc[~is_excluded[deals["unit"].to_numpy(dtype=np.int64)]]
+    return included
 
 
 def fit_base(purchases: Purchases, *, parameters: Parameters) -> PurchaseFit:
@@ -283,7 +284,7 @@ def assemble(
         purchases.purchase_count, basis=fit.basis, parameters=parameters.rhythm
     )
     confidence = np.where(low, 2, np.where(high, 0, 1)).astype(np.int8)
-    own = values.to_dict("series")
+    own = {str(name): column for name, column in values.items()}
     is_cost_estimated = own.pop("is_cost_estimated")
     new_value = np.where(is_lead, own.pop("expected_new_value"), np.nan)
     return pd.DataFrame(
@@ -303,7 +304,7 @@ def assemble(
             **own,
             "expected_new_value": new_value,
             "value_at_risk": churn * own["clv_alive_365"],
-            "confidence": pd.Categorical.from_codes(confidence, categories=CONFIDENCES),
+            "confidence": pd.Categorical.from_codes(confidence, categories=pd.Index(CONFIDENCES)),
             "is_cost_estimated": is_cost_estimated,
         },
         index=units.index,
@@ -333,5 +334,6 @@ def _contract_days(units: pd.DataFrame, *, as_of_day: int) -> Floats:
 def _source_codes(source: pd.Series) -> Integers:
     """Number the sources, -1 for none; the numbers carry no meaning."""
     if isinstance(source.dtype, pd.CategoricalDtype):
-        return source.cat.codes.to_numpy(dtype=np.int64)
-    return pd.factorize(source)[0].astype(np.int64)
+        return np.asarray(source.cat.codes, dtype=np.int64)
+    codes: Integers = pd.factorize(source)[0].astype(np.int64)
+    return codes

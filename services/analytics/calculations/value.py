@@ -1,4 +1,4 @@
-"""What units have been worth and are expected to be worth; margins and rhythm come from elsewhere."""
+"""What units have been worth and are expected to be worth; no margins and no rhythm here."""
 
 from __future__ import annotations
 

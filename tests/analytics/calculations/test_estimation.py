@@ -140,12 +140,12 @@ def test_bounds_hold_where_dropout_vanishes_in_a_large_base() -> None:
 @pytest.mark.parametrize("family", ["mbg_nbd", "bg_nbd"])
 def test_gradient_is_that_of_the_log_likelihood(family: Family) -> None:
     histories = group_histories([0, 1, 3, 40], [0, 20, 100, 700], [300, 20, 150, 720])
+
+    def value_at(logs: Floats) -> float:
+        return log_likelihood_and_gradient(logs, histories, family=family)[0]
+
     for logs in (np.log([0.5, 30.0, 0.7, 2.0]), np.log([3.0, 200.0, 0.1, 0.9])):
-        numeric = approx_fprime(
-            logs,
-            lambda at: log_likelihood_and_gradient(at, histories, family=family)[0],
-            1e-7,
-        )
+        numeric = approx_fprime(logs, value_at, 1e-7)
         _, gradient = log_likelihood_and_gradient(logs, histories, family=family)
         np.testing.assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
 

@@ -119,7 +119,7 @@ def test_a_horizon_of_their_own_gives_units_what_that_horizon_gives_all() -> Non
 
 def test_a_table_built_in_blocks_is_the_same_table() -> None:
     random = np.random.default_rng(3)
-    x, age = random.integers(0, 300, 2_000) * 1.0, random.integers(0, 900, 2_000) * 1.0
+    x, age = random.integers(0, [[300], [900]], (2, 2_000)).astype(np.float64)
     table = tabulate_expected_purchases(x, age, model=USUAL, months=36)
     whole = table.within(months=36)
     in_blocks = table.within(months=36, table_cells=10_000)

@@ -83,7 +83,7 @@ def test_rhythm(
     np.testing.assert_allclose([*summary, *score(purchases, model).iloc[0]], expected, atol=5e-5)
 
 
-A4 = [
+A4: list[tuple[dict[str, Any], str, str | None, int]] = [
     ({"n": 0}, "lead", "acquisition", 4),
     ({"n": 1, "v": 0.95, "p_churn": 0.42, "p_ref": 0.33}, "new", "development", 8),
     ({"n": 1, "v": 0.95, "p_churn": 0.55, "p_ref": 0.33}, "at_risk", "retention", 7),
