@@ -49,6 +49,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         acquisition_cost_currency=pa.string(),
         purchase_motive=pa.string(),
         profiling_objection_at=_INSTANT,
+        created_at_=_INSTANT,
     ),
     "interactions": _schema(
         id_=pa.string(),
@@ -101,11 +102,11 @@ _BUSY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
 
 
-class CrmUnavailable(Exception):
+class CrmUnavailable(Exception):  # noqa: N818 - says what is the case, as all errors here do
     """The CRM cannot be reached, is busy for too long, or does not accept the key."""
 
 
-class CrmContractBroken(Exception):
+class CrmContractBroken(Exception):  # noqa: N818
     """The CRM answered something that it never should; the answer was thrown away."""
 
 
@@ -117,7 +118,7 @@ class _Rejected(CrmContractBroken):
     """The CRM found a fault with the request itself (a 4xx)."""
 
 
-class _Busy(Exception):
+class _Busy(Exception):  # noqa: N818
     def __init__(self, status: int, wait_seconds: float | None) -> None:
         super().__init__(f"the CRM answered {status}")
         self.wait_seconds = wait_seconds

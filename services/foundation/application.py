@@ -78,6 +78,7 @@ def assemble(
     )
     app.add_exception_handler(HTTPException, _framework_problem)
     app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(Exception, _unexpected)
     for feature in features:
         feature.mount(app)
     _mount_plain(app, about, is_ready)
@@ -138,6 +139,11 @@ async def _framework_problem(request: Request, error: Exception) -> Response:
     else:
         problem = InternalError()
     return await _problem(request, problem)
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """Answer without any detail; Starlette lets the exception on to the edge, which logs it."""
+    return await _problem(request, InternalError())
 
 
 def _methods(request: Request) -> list[str]:

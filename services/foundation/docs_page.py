@@ -26,7 +26,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <div id="docs"></div>
-<noscript>Needs JavaScript; the description is at <a href="/openapi.json">/openapi.json</a>.</noscript>
+<noscript>Without JavaScript, read <a href="/openapi.json">/openapi.json</a>.</noscript>
 <script src="{script}"></script>
 <script src="{start}"></script>
 </body>

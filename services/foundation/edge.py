@@ -74,13 +74,15 @@ class Edge:
             return
         started = time.perf_counter()
         scope["request_id"] = identifier = _request_id(scope)
-        status = 0
+        status, is_complete = 0, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._add_headers(scope, message["headers"], identifier)
+            else:
+                is_complete = not message.get("more_body")
             await send(message)
 
         try:
@@ -94,6 +96,8 @@ class Edge:
             await send_answer(_problem(problem, scope), send_with_headers)
         except Exception:
             log.exception("request failed", extra={"fields": {"request_id": identifier}})
+            if is_complete:
+                return
             if status:
                 raise
             await send_answer(_problem(InternalError(), scope), send_with_headers)

@@ -1,11 +1,12 @@
 """PostgreSQL behind `Database`, on asyncpg."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from sqlalchemy import Table
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Unavailable
@@ -68,6 +69,12 @@ class _Transaction(_Reader):
     async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.on(POSTGRESQL)
         await self.connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+
+    async def copy(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+        names = [column.name for column in table.columns]
+        await self.connection.copy_records_to_table(
+            table.name, records=rows, columns=names, timeout=_STREAM_SECONDS
+        )
 
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         try:

@@ -6,9 +6,11 @@ import io
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Table
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Unavailable
@@ -88,6 +90,15 @@ class _Transaction(_Reader):
         compiled = statement.on(SQLITE)
         try:
             self.connection.executemany(compiled.text, [compiled.arguments(row) for row in rows])
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def copy(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+        marks = ", ".join("?" for _ in table.columns)
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        text = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'
+        try:
+            self.connection.executemany(text, rows)
         except sqlite3.Error as error:
             raise _translate(error) from error
 

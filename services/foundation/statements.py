@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, Float
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine.interfaces import Dialect
@@ -61,8 +61,11 @@ def _compile(clause: Any, dialect: Dialect) -> Compiled:
     processors: Mapping[str, Any] = compiled._bind_processors
     columns: list[tuple[str, Converter | None]] = []
     for entry in compiled._result_columns or ():
+        # Drivers give floats as floats; SQLAlchemy's processor for them wants the column's wire type.
+        is_float = isinstance(entry.type, Float)
         kind = entry.type.dialect_impl(dialect)
-        columns.append((entry.keyname, kind.result_processor(dialect, None)))
+        processor = None if is_float else kind.result_processor(dialect, None)
+        columns.append((entry.keyname, processor))
     fixed = {
         name: bind.effective_value
         for name, bind in compiled.binds.items()

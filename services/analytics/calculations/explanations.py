@@ -1,23 +1,30 @@
-"""Why one unit has its state, churn probability, value and next step: codes and numbers, no text."""
+"""Why one unit has its state, churn probability, value and next step: codes and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 from services.analytics.calculations.parameters import PhaseThresholds
-from shared.money import currency_exponent
+from services.analytics.calculations.reasons import (
+    Explanation,
+    Money,
+    Reason,
+    Row,
+    Value,
+    flag,
+    money_in,
+    number,
+    rounded,
+    word,
+)
 
-Money: TypeAlias = dict[str, str]
-Value: TypeAlias = str | int | float | Money
-Row: TypeAlias = Mapping[str, object]
 Score: TypeAlias = Literal["state", "churn_probability", "value", "recommendation"]
 
-_NO_STEP: Final = {
+SCORES: Final[tuple[Score, ...]] = ("state", "churn_probability", "value", "recommendation")
+
+_WITHOUT_STEP: Final = {
     "do_nothing": "R_DO_NOTHING",
-    "obligation": "R_OPEN_COMPLAINT",
     "excluded": "R_NO_STEP_EXCLUDED",
     "profiling_objection": "R_OBJECTION",
     "terminated": "R_NO_STEP_TERMINATED",
@@ -25,54 +32,27 @@ _NO_STEP: Final = {
     "termination_case": "R_NO_STEP_TERMINATION_CASE",
     "insufficient_data": "R_NO_STEP_VALUE",
 }
-_ALTERNATIVE: Final = {
+_ALTERNATIVES: Final = {
     "not_met": "R_UNMET_CONDITION",
     "holds": "R_HINDERING_CONDITION",
     "unknown": "R_UNKNOWN_CONDITION",
     "spend_cap": "R_SPEND_CAP",
     "no_gain": "R_BEST_LOSES",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason.
-
-    Attributes
-    ----------
-    code
-        Id of the catalogue's `reason_codes`.
-    params
-        Numbers and ids for its text: shares 0 to 1, money as on the wire, dates as ISO 8601.
-    contribution
-        What it adds, in the unit of the explained score (probability, or base currency); none for
-        a reason that adds nothing by itself.
-    """
-
-    code: str
-    params: dict[str, Value]
-    contribution: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """The reasons for one score, the weightiest first, and what it could not take into account."""
-
-    reasons: tuple[Reason, ...]
-    data_gaps: tuple[str, ...] = ()
+_LAPSED, _AT_RISK, _NEW, _DEVELOPING, _RETAINED = 6, 7, 8, 9, 10
 
 
 def explain(
     customer: Row, *, currency: str, thresholds: PhaseThresholds | None = None
 ) -> dict[Score, Explanation]:
-    """Explain the four scores of one unit.
+    """Explain the four scores of one unit; an objection to profiling is all that is said of it.
 
     Parameters
     ----------
     customer
-        The columns of one row of the customers frame with its recommendation, by name; amounts in
-        currency units, unknown as None or NaN. ``has_active_contract`` of the units may be among
-        them and makes the reasons more exact.
+        One row of the customers frame with its recommendation, by column; amounts in currency
+        units, unknown as None or NaN; and ``has_active_contract`` of the units, which decides what
+        silence means.
     currency
         Base currency, ISO 4217.
     thresholds
@@ -83,10 +63,9 @@ def explain(
     ValueError
         The currency is unknown.
     """
-    money = _money_in(currency)
-    if _word(customer, "recommendation_basis") == "profiling_objection":
-        nothing = Explanation((Reason("R_OBJECTION", {}),))
-        return dict.fromkeys(("state", "churn_probability", "value", "recommendation"), nothing)
+    money = money_in(currency)
+    if word(customer, "recommendation_basis") == "profiling_objection":
+        return dict.fromkeys(SCORES, Explanation((Reason("R_OBJECTION", {}),)))
     return {
         "state": explain_state(customer, thresholds=thresholds or PhaseThresholds()),
         "churn_probability": explain_churn(customer),
@@ -96,82 +75,220 @@ def explain(
 
 
 def explain_state(customer: Row, *, thresholds: PhaseThresholds) -> Explanation:
-    """Explain state and phase by the rule that matched and the numbers in it (A-PHASE, A-LEAD)."""
-    rule = _number(customer, "phase_rule")
+    """Explain state and phase by the rule that matched and the numbers in it.
+
+    Source: domain specification 2.3.
+    """
+    rule = number(customer, "phase_rule")
     if rule is None:
         return Explanation(())
     reasons = _rule_reasons(customer, int(rule), thresholds)
-    if _word(customer, "state") == "at_risk" and _word(customer, "phase") == "winback":
+    if word(customer, "state") == "at_risk" and word(customer, "phase") == "winback":
         reasons.append(Reason("R_PHASE_LEAVING", {}))
-    if customer.get("has_active_contract") is True and rule >= _RULE_AT_RISK:
+    if flag(customer, "has_active_contract") and rule >= _AT_RISK:
         reasons.append(Reason("R_CONTRACT", {}))
-    stage, goal = _word(customer, "lead_stage"), _word(customer, "goal_id")
+    stage, goal = word(customer, "lead_stage"), word(customer, "goal_id")
     if stage is not None and goal is not None:
         reasons.append(Reason("R_LEAD_STAGE", {"stage": stage, "goal": goal}))
     return Explanation(tuple(reasons))
 
 
-_RULE_AT_RISK: Final = 7
+def explain_churn(customer: Row) -> Explanation:
+    """Explain the churn probability by rhythm or contract; contributions are probabilities.
+
+    They add up: what holds right after a purchase, and what the silence since then has added.
+    Source: domain specification 2.1, 2.2.
+    """
+    churn = number(customer, "churn_probability")
+    if churn is None:
+        return Explanation(())
+    reasons: list[Reason] = []
+    horizon = number(customer, "churn_horizon_days")
+    reference = number(customer, "reference_churn_probability")
+    if flag(customer, "has_active_contract"):
+        reasons.append(Reason("R_CHURN_CONTRACT", {"p": rounded(churn)}, rounded(churn)))
+    elif horizon is not None and reference is not None:
+        params: dict[str, Value] = {
+            "p": rounded(churn),
+            "horizon": round(horizon),
+            "reference": rounded(reference),
+        }
+        reasons.append(Reason("R_CHURN", params, rounded(reference)))
+        reasons += _rhythm_reasons(customer, rounded(churn - reference))
+    alive = number(customer, "alive_probability")
+    if alive is not None and not flag(customer, "has_active_contract"):
+        reasons.append(Reason("R_PHASE_ALIVE", {"p": rounded(alive)}))
+    count = number(customer, "purchase_count")
+    if word(customer, "confidence") == "low" and count is not None:
+        reasons.append(Reason("R_THIN", {"n": int(count)}))
+    is_baseline = churn == number(customer, "baseline_churn_probability")
+    return Explanation(tuple(reasons), ("signals_not_used",) if is_baseline else ())
+
+
+def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanation:
+    """Explain the value of the next 12 months; contributions are in base currency.
+
+    Source: domain specification 3.1, 3.2.
+    """
+    new_value = number(customer, "expected_new_value")
+    if new_value is not None:
+        reason = Reason("R_VALUE_NEW", {"value": money(new_value)}, round(new_value, 2))
+        return Explanation((reason,))
+    reasons: list[Reason] = []
+    value = number(customer, "clv_alive_365")
+    churn, risked = number(customer, "churn_probability"), number(customer, "value_at_risk")
+    purchases = number(customer, "expected_purchases_365")
+    margin = number(customer, "margin_per_purchase")
+    count = number(customer, "purchase_count")
+    earned, service = number(customer, "contribution"), number(customer, "service_cost")
+    if value is not None:
+        reasons.append(Reason("R_VALUE", {"value": money(value)}, round(value, 2)))
+    if churn is not None and risked is not None and risked > 0:
+        params: dict[str, Value] = {"p": rounded(churn), "value": money(risked)}
+        reasons.append(Reason("R_VALUE_AT_RISK", params, -round(risked, 2)))
+    if purchases is not None and margin is not None:
+        params = {"purchases": rounded(purchases), "margin": money(margin)}
+        reasons.append(Reason("R_VALUE_PARTS", params))
+    if count and earned is not None and service is not None:
+        params = {"n": int(count), "contribution": money(earned), "service_cost": money(service)}
+        reasons.append(Reason("R_VALUE_HISTORY", params))
+    gaps = []
+    if value is None:
+        gaps.append("value_unknown")
+    if flag(customer, "is_cost_estimated"):
+        gaps.append("cost_estimated")
+    return Explanation(tuple(reasons), tuple(gaps))
+
+
+def explain_recommendation(customer: Row, *, money: Callable[[float], Money]) -> Explanation:
+    """Explain the next step by goal and expected value, or why there is none.
+
+    The contributions of a step, base currency, add up to its expected value. Source: domain
+    specification 6.1, 6.2.
+    """
+    basis = word(customer, "recommendation_basis")
+    reasons: list[Reason] = []
+    if basis == "expected_value":
+        reasons = _step_reasons(customer, money)
+    elif basis == "obligation":
+        instrument = word(customer, "instrument_id") or ""
+        reasons = [
+            Reason("R_OPEN_COMPLAINT", {}),
+            Reason("R_NEXT_OBLIGATION", {"instrument": instrument}),
+        ]
+    elif basis is not None:
+        reasons = [Reason(_WITHOUT_STEP[basis], {})]
+    for condition in (word(customer, "open_condition_ids") or "").split():
+        reasons.append(Reason("R_OPEN_CONDITION", {"condition": condition}))
+    reasons += _alternative_reasons(customer, money)
+    gaps = (word(customer, "recommendation_gap_ids") or "").split()
+    return Explanation(tuple(reasons), tuple(gaps))
 
 
 def _rule_reasons(customer: Row, rule: int, thresholds: PhaseThresholds) -> list[Reason]:
     code = f"R_STATE_RULE_{rule}"
-    vitality = _number(customer, "vitality")
-    count, gap = _number(customer, "purchase_count"), _number(customer, "gap_days")
-    if rule == 6 and vitality is not None:
+    vitality, gap = number(customer, "vitality"), number(customer, "gap_days")
+    count = number(customer, "purchase_count")
+    if rule < _LAPSED:
+        return [Reason(code, {})]
+    if rule == _LAPSED and vitality is not None:
         limit = thresholds.lapsed_below_vitality
-        return [Reason(code, {"vitality": vitality, "limit": limit})]
-    if rule == _RULE_AT_RISK:
+        return [Reason(code, {"vitality": rounded(vitality), "limit": limit})]
+    if rule == _AT_RISK:
         return _risk_reasons(customer, thresholds)
-    if rule == 8 and gap is not None:
+    if rule == _NEW and gap is not None:
         return [Reason(code, {"days": round(gap)})]
-    if rule in (9, 10) and count is not None:
-        known = {"n": int(count), "from": thresholds.retained_from_purchases}
-        return [Reason(code, dict(known))]
-    return [Reason(code, {})] if rule < _RULE_AT_RISK else []
+    if rule in (_DEVELOPING, _RETAINED) and count is not None:
+        return [Reason(code, {"n": int(count), "from": thresholds.retained_from_purchases})]
+    return []
 
 
 def _risk_reasons(customer: Row, thresholds: PhaseThresholds) -> list[Reason]:
-    """Name what crossed its limit; vitality does not count under an active contract."""
-    vitality = _number(customer, "vitality")
-    churn = _number(customer, "churn_probability")
-    reference = _number(customer, "reference_churn_probability")
+    """Name what has crossed its limit; vitality does not count under an active contract."""
     reasons = []
+    vitality = number(customer, "vitality")
+    limit = thresholds.at_risk_below_vitality
+    if vitality is not None and vitality < limit and not flag(customer, "has_active_contract"):
+        params: dict[str, Value] = {"vitality": rounded(vitality), "limit": limit}
+        reasons.append(Reason("R_STATE_RULE_7_VITALITY", params))
+    churn = number(customer, "churn_probability")
+    reference = number(customer, "reference_churn_probability")
     if churn is not None and reference is not None:
         limit = max(
             thresholds.at_risk_from_churn_probability,
             reference + thresholds.at_risk_above_reference,
         )
         if churn >= limit:
-            params: dict[str, Value] = {"churn": churn, "limit": limit}
-            reasons.append(Reason("R_STATE_RULE_7_CHURN", params, churn - limit))
-    has_contract = customer.get("has_active_contract")
-    may_count = has_contract is False or (has_contract is None and not reasons)
-    if vitality is not None and vitality < thresholds.at_risk_below_vitality and may_count:
-        params = {"vitality": vitality, "limit": thresholds.at_risk_below_vitality}
-        reasons.insert(0, Reason("R_STATE_RULE_7_VITALITY", params))
+            params = {"churn": rounded(churn), "limit": rounded(limit)}
+            reasons.append(Reason("R_STATE_RULE_7_CHURN", params))
     return reasons
 
 
-def explain_churn(customer: Row) -> Explanation:
-    """Explain the churn probability by rhythm and contract; contributions are probabilities."""
-    churn = _number(customer, "churn_probability")
-    if churn is None:
-        return Explanation((), ("value_unknown",) if _is_customer(customer) else ())
-    reasons: list[Reason] = []
-    horizon = _number(customer, "churn_horizon_days")
-    reference = _number(customer, "reference_churn_probability")
-    if customer.get("has_active_contract") is True:
-        reasons.append(Reason("R_CHURN_CONTRACT", {"p": churn}, churn))
-    elif horizon is not None and reference is not None:
-        params: dict[str, Value] = {"p": churn, "horizon": round(horizon), "reference": reference}
-        reasons.append(Reason("R_CHURN", params, reference))
-        reasons += _rhythm_reasons(customer, churn - reference)
-    alive = _number(customer, "alive_probability")
-    if alive is not None:
-        reasons.append(Reason("R_PHASE_ALIVE", {"p": alive}))
-    reasons += _thin(customer)
-    gaps = ()
-    if churn == _number(customer, "baseline_churn_probability"):
-        gaps = ("signals_not_used",)
-    return Explanation(tuple(reasons), gaps)
+def _rhythm_reasons(customer: Row, contribution: float) -> list[Reason]:
+    """Compare the present gap with the unit's own; overdue is what counts as a signal (C-INACT)."""
+    gap, median = number(customer, "gap_days"), number(customer, "median_gap_days")
+    rank = number(customer, "gap_rank")
+    if gap is None or median is None or rank is None:
+        return []
+    params: dict[str, Value] = {"gap": round(gap), "median_gap": round(median)}
+    if rank > 0.5:
+        return [Reason("R_OVERDUE", {**params, "rank": rounded(rank)}, contribution)]
+    return [Reason("R_IN_RHYTHM", params, contribution)]
+
+
+def _step_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason]:
+    instrument = word(customer, "instrument_id") or ""
+    names: dict[str, Value] = {
+        "instrument": instrument,
+        "strategy": word(customer, "strategy_id") or "",
+        "goal": word(customer, "goal_id") or "",
+    }
+    reasons = [Reason("R_NEXT_STEP", names)]
+    value, stake, effect, *costs = (
+        number(customer, f"recommendation_{part}")
+        for part in (
+            "value",
+            "stake",
+            "effect_probability",
+            "contact_cost",
+            "incentive_cost",
+            "risk_cost",
+        )
+    )
+    if value is None or stake is None or effect is None:
+        return reasons
+    total = sum(cost or 0.0 for cost in costs)
+    params: dict[str, Value] = {
+        "ev": money(value),
+        "effect": rounded(effect),
+        "value": money(stake),
+        "cost": money(total),
+    }
+    reasons.append(Reason("R_EV", params))
+    params = {
+        "instrument": instrument,
+        "effect": rounded(effect),
+        "value": money(stake),
+        "gain": money(effect * stake),
+    }
+    reasons.append(Reason("R_EV_EFFECT", params, effect * stake))
+    for code, cost in zip(("R_EV_COST", "R_EV_INCENTIVE", "R_EV_RISK"), costs, strict=True):
+        if cost:
+            reasons.append(Reason(code, {"cost": money(cost)}, -cost))
+    return reasons
+
+
+def _alternative_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason]:
+    """Name the best step not taken, and why it was not."""
+    basis, instrument = (
+        word(customer, "alternative_basis"),
+        word(customer, "alternative_instrument_id"),
+    )
+    value = number(customer, "alternative_value")
+    if basis is None or instrument is None or value is None:
+        return []
+    params: dict[str, Value] = {"instrument": instrument, "ev": money(value)}
+    condition = word(customer, "alternative_condition_id")
+    if condition is not None:
+        params["condition"] = condition
+    return [Reason(_ALTERNATIVES[basis], params)]

@@ -128,18 +128,19 @@ def _ordered(unit: Integers, day: Integers, rows: Integers) -> tuple[Integers, I
     if len(unit) < 2:
         return unit, day, rows
     first = int(day.min())
-    days = int(day.max()) - first + 1
-    key = unit * days + (day - first)
+    day_bits = (int(day.max()) - first).bit_length()
+    row_bits = len(unit).bit_length()
+    key = (unit << day_bits) | (day - first)
     if bool((key[1:] >= key[:-1]).all()):
         return unit, day, rows
-    row_bits = len(key).bit_length()
-    if (int(unit.max()) + 1) * days < 1 << (63 - row_bits):
+    if int(unit.max()).bit_length() + day_bits + row_bits < 64:
         # Sorting values is several times faster than argsort: the row rides in the low bits.
-        packed = np.sort((key << row_bits) | np.arange(len(key)))
-        order = packed & ((1 << row_bits) - 1)
-        key = packed >> row_bits
+        key <<= row_bits
+        key |= np.arange(len(key))
+        key.sort()
+        order = key & ((1 << row_bits) - 1)
+        key >>= row_bits
     else:
         order = np.argsort(key, kind="stable")
         key = key[order]
-    unit, day_offset = np.divmod(key, days)
-    return unit, day_offset + first, rows[order]
+    return key >> day_bits, (key & ((1 << day_bits) - 1)) + first, rows[order]

@@ -119,7 +119,7 @@ def calculate(
         If a deal lies after ``as_of_day``.
     """
     parameters = parameters or Parameters()
-    if not isinstance(units.index, pd.RangeIndex):
+    if not units.index.is_monotonic_increasing:
         units = units.sort_index()
     included = without_excluded(units, deals)
     purchases = summarize_purchases(included, unit_count=len(units), as_of_day=as_of_day)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Generic, Literal, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import charset_normalizer
 
@@ -18,6 +18,7 @@ from services.crm_api.imports.reading import (
     BYTE_ORDER_MARKS,
     ENCODINGS,
     LONGEST_RECORD,
+    MOST_COLUMNS,
     WHITESPACE,
     Dialect,
     Format,
@@ -201,7 +202,9 @@ def _detected(
     if size is not None and seen.byte_count:
         row_count = round(row_count * size / seen.byte_count)
     return Detection(
-        format=Setting(dialect.format, "given" if given.format else "detected"),
+        format=Setting(given.format, "given")
+        if given.format
+        else Setting(dialect.format, "detected"),
         encoding=encoding,
         delimiter=Setting(dialect.delimiter, "given" if given.delimiter else "detected"),
         quote=Setting(dialect.quote, "detected" if given.quote is None else "given"),
@@ -252,13 +255,19 @@ def _check_hints(given: Hints) -> None:
     try:
         for spelling in formats:
             values.parsed_format(spelling)
-        if given.time_zone:
+        if given.time_zone is not None:
             ZoneInfo(given.time_zone)
-    except (ValueError, OSError):
+        for sign in filter(None, (given.delimiter, given.quote)):
+            if sign != WHITESPACE and (len(sign) > 1 or sign in "\r\n\0"):
+                raise ValueError(sign)
+        if given.delimiter and given.delimiter == given.quote:
+            raise ValueError(given.delimiter)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         raise UndetectableFile(
             "unknown_hint",
-            "the date format or the time zone given is unknown",
-            "das angegebene Datumsformat oder die Zeitzone ist unbekannt",
+            "a date format, time zone, delimiter or quote given cannot be used",
+            "ein angegebenes Datumsformat, Trenn- oder Anführungszeichen oder die Zeitzone "
+            "ist unbrauchbar",
         ) from None
 
 
@@ -293,7 +302,7 @@ _SINGLE_BYTE = ("cp1252", "iso-8859-15", "cp1250", "iso-8859-2", "cp850", "mac-r
 _LARGEST_ENCODING_SAMPLE = 64 * 1024
 _GERMAN = frozenset("äöüÄÖÜßéÉáóí€§°µ²³«»„“”…·\u201a\u2018\u2019\u2013\u2014\u00a0\u00ad")
 _JOINING = frozenset("'-·\u2019\u2018\u2013\u00ad\u00a0")
-_WORD_WITH_SIGNS = re.compile(r"[^\s,;|\t\"]*[^\x00-\x7f][^\s,;|\t\"]*")
+_BETWEEN_WORDS = re.compile(r"[\s,;|\"]+")
 
 
 def _encoding(head: bytes, file: BinaryIO, given: Hints, questions: list[Question]) -> Setting[str]:
@@ -385,7 +394,11 @@ def _strictly(content: bytes, encoding: str) -> str | None:
 
 
 def _is_plausible(text: str) -> bool:
-    return all(_is_plausible_word(word) for word in _WORD_WITH_SIGNS.findall(text))
+    return all(_is_plausible_word(word) for word in _words_with_signs(text))
+
+
+def _words_with_signs(text: str) -> list[str]:
+    return [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
 
 
 def _is_plausible_word(word: str) -> bool:
@@ -433,7 +446,7 @@ def _encoding_question(names: list[str], lines: list[tuple[int, bytes]]) -> Ques
         readings = tuple(
             (f"{number}", word)
             for number, line in lines[:_SAMPLES]
-            for word in _WORD_WITH_SIGNS.findall(line.decode(ENCODINGS[name], "replace"))[:1]
+            for word in _words_with_signs(line.decode(ENCODINGS[name], "replace"))[:1]
         )
         options.setdefault(readings, name)
     return Question(
@@ -480,7 +493,7 @@ def _structure(
     trials = sorted((trial for trial in trials if trial.width > 1), key=_fit, reverse=True)
     if not trials or trials[0].usual_share < 0.6:
         spaced = _trial(_spelled(base, WHITESPACE, text), head)
-        if spaced.width > 1 and spaced.usual_share == 1 and re.search(r"(?m)^ | {2,}\S", text):
+        if spaced.width > 1 and spaced.usual_share == 1 and re.search(r"(?m)^ |  ", text):
             return spaced.dialect
         if not trials:
             unused = [each for each in (",", ";", "\t", "|") if each not in text]
@@ -499,8 +512,8 @@ def _spelled(base: Dialect, delimiter: str, text: str) -> Dialect:
     if delimiter == WHITESPACE:
         return replace(base, delimiter=delimiter, quote=None)
     count, spaced = text.count(delimiter), text.count(delimiter + " ")
-    is_quoted = re.search(f'{re.escape(delimiter)} +"(?!")', text) is not None
-    skips = delimiter != "\t" and count > 0 and (spaced >= 0.6 * count or is_quoted)
+    is_quoted = re.search(f'{re.escape(delimiter)} "(?!")', text) is not None
+    skips = delimiter not in "\t " and count > 0 and (spaced >= 0.6 * count or is_quoted)
     return replace(
         base,
         format="tsv" if delimiter == "\t" else "csv",
@@ -552,6 +565,12 @@ def _with_columns(
 ) -> tuple[Dialect, Setting[bool]]:
     sample = list(islice(records(io.BytesIO(head), dialect), _SAMPLE_RECORDS))
     rows = [record.cells for record in sample if isinstance(record, Row)]
+    if rows and max(map(len, rows)) > MOST_COLUMNS:
+        raise UndetectableFile(
+            "too_many_columns",
+            f"the file has more than {MOST_COLUMNS} columns",
+            f"die Datei hat mehr als {MOST_COLUMNS} Spalten",
+        )
     has_header = Setting(given.has_header, "given") if given.has_header is not None else None
     if has_header is None:
         found = _has_header(rows)
@@ -575,15 +594,14 @@ def _with_columns(
 
 def _names(header: Sequence[str]) -> tuple[str, ...]:
     """Name every column once: blanks by position, repeated names with a number."""
-    names: list[str] = []
+    repetitions: dict[str, int] = {}
     for number, cell in enumerate(header, 1):
         name = wanted = " ".join(cell.split()) or f"column_{number}"
-        repetition = 1
-        while name in names:
-            repetition += 1
-            name = f"{wanted} ({repetition})"
-        names.append(name)
-    return tuple(names)
+        while name in repetitions:
+            repetitions[wanted] += 1
+            name = f"{wanted} ({repetitions[wanted]})"
+        repetitions[name] = 1
+    return tuple(repetitions)
 
 
 def _has_header(rows: Sequence[tuple[str, ...]]) -> bool | None:
@@ -669,7 +687,7 @@ class _Evidence:
         look = self.looks.get(content)
         if look is None:
             look = _look(content)
-            if len(self.looks) < _MOST_LOOKS:
+            if len(self.looks) < _MOST_LOOKS and len(content) < _LONGEST_SAMPLE:
                 self.looks[content] = look
         if look.is_absent:
             return

@@ -18,8 +18,8 @@ LONGEST_CELL = 100_000
 """In characters."""
 LONGEST_RECORD = 4 * 2**20
 """In bytes; also how far the end of a quoted cell is looked for."""
-_MOST_SURPLUS_CELLS = 100
-_MOST_KEYS = 1_000
+MOST_COLUMNS = 1_000
+_MOST_SURPLUS_CELLS = 20
 
 ENCODINGS: dict[str, str] = {
     "utf-8": "utf-8",
@@ -409,7 +409,7 @@ class _Reader:
                     return False, count + 1
                 position = end + 1
             count += 1
-            if self._width and count > self._width + _MOST_SURPLUS_CELLS:
+            if count > (self._width or MOST_COLUMNS) + _MOST_SURPLUS_CELLS:
                 raise Unreadable("broken_quote")
 
     def _checked(self, text: str, cells: list[str]) -> list[str]:
@@ -517,13 +517,13 @@ def object_keys(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
     """Return the keys of every object of an NDJSON file in order of appearance, 1,000 at most."""
     keys: dict[str, None] = {}
     lines = _Lines(file, dialect)
-    while (taken := lines.take()) is not None and len(keys) < _MOST_KEYS:
+    while (taken := lines.take()) is not None and len(keys) < MOST_COLUMNS:
         try:
             found = json_object(taken[0].decode(ENCODINGS[dialect.encoding]))
         except (Unreadable, UnicodeDecodeError):
             continue
         keys |= dict.fromkeys(found)
-    return tuple(keys)[:_MOST_KEYS]
+    return tuple(keys)[:MOST_COLUMNS]
 
 
 def _cell(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -267,6 +268,7 @@ _AMOUNT = re.compile(
     (?P<last_sign>[-\u2212]?)\s*(?P<close>\))?""",
     re.VERBOSE,
 )
+_PLAIN_NUMBER = re.compile(r"(-?)(\d+(?:[.,]\d+)?)", re.ASCII)
 _CURRENCY_MARKS = {
     "\u20ac": "EUR",
     "us$": "USD",
@@ -303,9 +305,9 @@ def number_parts(cell: str) -> NumberParts | None:
     content = clean(cell)
     if len(content) > _LONGEST_NUMBER:
         return None
-    if content.isascii() and content.isdigit():
-        return NumberParts(False, content, 0, "")
-    found = _AMOUNT.fullmatch(content)
+    if plain := _PLAIN_NUMBER.fullmatch(content):
+        return NumberParts(bool(plain[1]), plain[2], 0, "")
+    found = None if "\n" in content else _AMOUNT.fullmatch(" ".join(content.split()))
     if not found or bool(found["open"]) != bool(found["close"]):
         return None
     signs = [found[name] for name in ("sign", "inner_sign", "last_sign") if found[name]]
@@ -596,6 +598,7 @@ class DateFormat:
     first_year: int | None = None
 
 
+@lru_cache(maxsize=64)
 def parsed_format(spelling: str) -> DateFormat:
     """Read the name of a format: ``D.M.YYYY``, ``M/D/YYYY``, ``YYYYMMDD``, ``D.M.YY@1950`` …
 

@@ -1,0 +1,1 @@
+"""Customers: what was computed about each."""

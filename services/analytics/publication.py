@@ -1,0 +1,92 @@
+"""What readers are shown: the newest published version and how fresh it is."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from services.analytics import store
+from services.analytics.tables import refreshes
+from services.foundation.database import Database
+from services.foundation.problems import Problem
+from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
+
+_REMEMBER_SECONDS = 1.0
+_LAST_FINISHED = Statement(
+    select(refreshes.c.status, refreshes.c.failure, refreshes.c.finished_at)
+    .where(refreshes.c.status.in_(("succeeded", "failed")))
+    .order_by(refreshes.c.finished_at.desc())
+    .limit(1)
+)
+
+
+class NotComputedYet(Problem):
+    code, status = "not_computed_yet", 503
+    title = "Nothing is published yet; the first refresh has to finish."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A version and what is known of its freshness."""
+
+    version: Record
+    last_failure: str | None
+    failed_at: datetime | None
+
+    @property
+    def number(self) -> int:
+        return int(self.version["number"])
+
+    @property
+    def currency(self) -> str:
+        return str(self.version["currency"])
+
+    def about(self) -> dict[str, Any]:
+        """Return what every answer says of the version it was read from."""
+        return {
+            "as_of": self.version["as_of"].isoformat(),
+            "model_version": self.number,
+            "currency": self.currency,
+            "published_at": wire_instant(self.version["published_at"]),
+            "is_stale": self.last_failure is not None,
+            "stale_reason": self.last_failure,
+        }
+
+
+class Publications:
+    """Finds the publication; it is remembered for a second, so that a read costs no extra query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._until, self._known = 0.0, None
+
+    _known: Publication | None
+
+    async def current(self) -> Publication:
+        """Return the newest publication.
+
+        Raises
+        ------
+        NotComputedYet
+            There is none.
+        """
+        if self._known is not None and time.monotonic() < self._until:
+            return self._known
+        version = await store.newest_version(self._database)
+        if version is None:
+            raise NotComputedYet()
+        last = await self._database.first(_LAST_FINISHED) or {}
+        has_failed = last.get("status") == "failed"
+        self._known = Publication(
+            version,
+            (last.get("failure") or "failed") if has_failed else None,
+            last.get("finished_at") if has_failed else None,
+        )
+        self._until = time.monotonic() + _REMEMBER_SECONDS
+        return self._known

@@ -1,0 +1,63 @@
+"""Reads refreshes as the wire shows them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, tuple_
+
+from services.analytics.tables import refreshes
+from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.database import Reader
+from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
+
+_QUESTION = {"of": "refreshes"}
+_position = tuple_(refreshes.c.created_at, refreshes.c.id)
+_after = tuple_(
+    bindparam("last_value", type_=refreshes.c.created_at.type),
+    bindparam("last_id", type_=refreshes.c.id.type),
+)
+_order = (refreshes.c.created_at.desc(), refreshes.c.id.desc())
+_FIRST = Statement(select(refreshes).order_by(*_order).limit(bindparam("page_size")))
+_NEXT = Statement(
+    select(refreshes).where(_position < _after).order_by(*_order).limit(bindparam("page_size"))
+)
+
+
+async def list_refreshes(
+    reader: Reader, *, cursor: str | None, limit: int
+) -> tuple[list[Record], str | None]:
+    """Return a page of refreshes, newest first, and the cursor behind it."""
+    values: dict[str, Any] = {"page_size": limit + 1}
+    if cursor is not None:
+        last, last_id = read_cursor(cursor, _QUESTION, length=2)
+        try:
+            values |= {"last_value": datetime.fromisoformat(last), "last_id": str(last_id)}
+        except (TypeError, ValueError):
+            raise bad_cursor() from None
+    rows = await reader.all(_FIRST if cursor is None else _NEXT, values)
+    if len(rows) <= limit:
+        return rows, None
+    rows = rows[:limit]
+    return rows, write_cursor((wire_instant(rows[-1]["created_at"]), rows[-1]["id"]), _QUESTION)
+
+
+def show(row: Record) -> dict[str, Any]:
+    """Return a refresh as the wire shows it."""
+
+    def instant(name: str) -> str | None:
+        return None if row[name] is None else wire_instant(row[name])
+
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "stage": row["stage"],
+        "progress": row["progress"],
+        "as_of": None if row["as_of"] is None else row["as_of"].isoformat(),
+        "is_full": row["is_full"],
+        "model_version": row["version"],
+        "failure": row["failure"],
+        "created_at": instant("created_at"),
+        "started_at": instant("started_at"),
+        "finished_at": instant("finished_at"),
+    }

@@ -1,0 +1,56 @@
+"""The shapes of refreshes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.analytics.schemas import Shown
+from services.foundation.queries import Page
+from shared.values import Day, Flag, Instant, Probability, RecordId, Shape, Version, text, word
+
+Status = Literal["queued", "running", "succeeded", "failed"]
+
+
+class NewRefresh(Shape):
+    """A refresh to run."""
+
+    as_of: Day | None = Field(
+        default=None, description="Compute what was knowable on this day; absent: as configured, else today."
+    )
+    is_full: Flag = Field(
+        default=False, description="Read the CRM anew instead of following its change feed."
+    )
+
+
+class Refresh(Shown):
+    """A run that reads the CRM, computes and publishes."""
+
+    id: RecordId = Field(description="Made by this service.")
+    status: Status = Field(description="How far it is.")
+    stage: word(example="calculating") = Field(description="What it is doing, or did last.")
+    progress: Probability = Field(description="Share done.")
+    as_of: Day | None = Field(description="The day asked for; null: as configured, else today.")
+    is_full: Flag = Field(description="Whether the CRM is read anew.")
+    model_version: Version | None = Field(
+        description="The version that stands after it; null until it succeeded."
+    )
+    failure: text(200, example="crm_unavailable") | None = Field(
+        description="Why it failed; null if it did not."
+    )
+    created_at: Instant = Field(description="When it was asked for.")
+    started_at: Instant | None = Field(description="When it began.")
+    finished_at: Instant | None = Field(description="When it ended.")
+
+
+class RefreshPage(Shown):
+    """A page of refreshes, newest first."""
+
+    items: Annotated[list[Refresh], Field(max_length=200)]
+    next: (
+        Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/refreshes?cursor=WyI5"])]
+        | None
+    ) = Field(description="Path of the next page; null on the last one.")
+
+
+class ListRefreshes(Page):
+    """Refreshes, newest first."""

@@ -1,0 +1,40 @@
+"""Parts of the shapes that the answers of analytics have in common."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from shared.values import Currency, Day, Flag, Instant, Shape, Version, number, text, word
+
+State = Literal[
+    "excluded", "terminated", "to_terminate", "lead", "lapsed", "at_risk", "new", "developing", "retained"
+]
+Phase = Literal["acquisition", "development", "retention", "winback", "termination"]
+Confidence = Literal["high", "medium", "low"]
+Basis = Literal["prior", "blended", "fitted"]
+Days = number(0, 1e6, example=51.7)
+Label = text(200, example="Customer at risk")
+
+
+class Shown(Shape):
+    """The base of answers: every field is present, null when unknown."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class Published(Shown):
+    """From which version an answer was read."""
+
+    as_of: Day = Field(description="The day that the numbers are of; nothing later was used.")
+    model_version: Version = Field(description="The published version.")
+    currency: Currency = Field(description="Base currency of all amounts.")
+    published_at: Instant = Field(description="When the version was published.")
+    is_stale: Flag = Field(description="True if the last refresh failed: a newer version is missing.")
+    stale_reason: word(example="crm_unavailable") | None = Field(
+        description="Why the last refresh failed; null if it did not."
+    )
+
+
+
+
+__all__ = ["Basis", "Confidence", "Days", "Label", "Phase", "Published", "Shown", "State"]

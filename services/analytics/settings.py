@@ -1,0 +1,56 @@
+"""The settings of the analytics service, read once at the edge."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Environment variables; each has the prefix PHASEWISE_."""
+
+    model_config = SettingsConfigDict(env_prefix="PHASEWISE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("var")
+    analytics_database_url: str = ""
+    analytics_host: str = "127.0.0.1"
+    analytics_port: int = Field(default=8001, ge=1, le=65535)
+    analytics_allowed_hosts: list[str] = ["127.0.0.1", "localhost"]
+    analytics_allowed_origins: list[str] = []
+    analytics_requests_per_minute: int = Field(default=6000, ge=1)
+    analytics_database_connections: int = Field(default=4, ge=1, le=100)
+    analytics_key_file: Path | None = None
+    crm_url: str = ""
+    crm_port: int = Field(default=8000, ge=1, le=65535)
+    as_of: date | None = None
+    base_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+    business_time_zone: str = "Europe/Berlin"
+    refresh_minutes: int = Field(default=15, ge=0)
+    kept_versions: int = Field(default=3, ge=1, le=100)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_requests: bool = True
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.analytics_host not in LOOPBACK and self.database_url.startswith("sqlite:"):
+            raise ValueError(
+                "PHASEWISE_ANALYTICS_HOST opens the service to a network: give it PostgreSQL "
+                "(PHASEWISE_ANALYTICS_DATABASE_URL), SQLite is for one machine"
+            )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        return self.analytics_database_url or f"sqlite:///{self.data_dir / 'analytics.sqlite3'}"
+
+    @property
+    def crm_base_url(self) -> str:
+        return self.crm_url or f"http://127.0.0.1:{self.crm_port}"
+
+    @property
+    def key_file(self) -> Path:
+        return self.analytics_key_file or self.data_dir / "analytics.key"

@@ -1,0 +1,1 @@
+"""The summary: counts and sums over all customers."""

@@ -1,0 +1,67 @@
+"""The shape of the summary."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from services.analytics.schemas import Basis, Label, Phase, Published, Shown, State
+from shared.values import Count, Instant, Money, number, word
+
+
+class Sums(Shown):
+    """Counts and sums over a group of customers, in base currency."""
+
+    customer_count: Count = Field(description="How many.")
+    historic_value: Money = Field(description="Sum of the historic values.")
+    clv_365: Money = Field(description="Sum of clv_365.")
+    clv_1095: Money = Field(description="Sum of clv_1095.")
+    value_at_risk: Money = Field(description="Sum of the values at risk.")
+    mean_churn_probability: number(0, 1, example=0.4) | None = Field(
+        description="Mean churn probability of those that have one."
+    )
+
+
+class PhaseSums(Sums):
+    """The same for one phase."""
+
+    phase: Phase = Field(description="The phase.")
+    label: Label = Field(description="Its name in the language asked for.")
+
+
+class StateSums(Sums):
+    """The same for one state."""
+
+    state: State = Field(description="The state.")
+    label: Label = Field(description="Its name in the language asked for.")
+
+
+class ModelSummary(Shown):
+    """What the numbers rest on."""
+
+    basis: Basis = Field(description="prior below 30 repeat buyers, fitted from 200, else blended.")
+    r: number(0, 1e12, example=0.5) = Field(description="Shape of the purchase rates.")
+    alpha: number(0, 1e12, example=70) = Field(description="Scale of the purchase rates, in days.")
+    a: number(0, 1e12, example=0.8) = Field(description="Shape of the dropout probabilities.")
+    b: number(0, 1e12, example=3.2) = Field(description="Shape of the dropout probabilities.")
+    log_likelihood: number(-1e15, 1e15, example=-9582.4) | None = Field(description="Of the fit.")
+    customer_count: Count = Field(description="Customers with a purchase.")
+    repeat_buyer_count: Count = Field(description="Customers with a second one.")
+    purchase_count: Count = Field(description="Days with a purchase, over all customers.")
+
+
+class DataGap(Shown):
+    """Something that was missing in the data."""
+
+    code: word(example="deals_without_fx_rate") = Field(description="What.")
+    count: Count = Field(description="How often.")
+
+
+class Summary(Published):
+    """All customers at a glance."""
+
+    crm_read_at: Instant = Field(description="When the CRM was last read.")
+    total: Sums
+    phases: Annotated[list[PhaseSums], Field(max_length=5)]
+    states: Annotated[list[StateSums], Field(max_length=9)]
+    model: ModelSummary
+    data_gaps: Annotated[list[DataGap], Field(max_length=50)]

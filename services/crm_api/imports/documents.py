@@ -1,0 +1,121 @@
+"""An import as the wire shows it: its row, in the language and with the samples of the caller."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.crm_api.imports import plan
+from services.crm_api.imports.schemas import ImportSettings
+from services.foundation.statements import Record
+from shared.values import wire_instant
+
+_AS_STORED = (
+    "id",
+    "resource",
+    "status",
+    "file_name",
+    "size_bytes",
+    "is_dry_run",
+    "processed_count",
+    "created_count",
+    "updated_count",
+    "unchanged_count",
+    "rejected_count",
+    "created_contact_count",
+    "version",
+)
+_INSTANTS = ("created_at", "queued_at", "started_at", "finished_at")
+FAILURES = {
+    "internal_error": (
+        "Something failed on our side; the log has the reason under the request id.",
+        "Auf unserer Seite ist etwas fehlgeschlagen; das Protokoll nennt den Grund.",
+    ),
+    "upload_missing": (
+        "The uploaded file is gone.",
+        "Die hochgeladene Datei ist nicht mehr da.",
+    ),
+}
+
+
+def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
+    """Return the JSON of an import; without the pii scope there are no samples of the file."""
+    settings = ImportSettings.model_validate(row["settings"])
+    detected, resource = row["detected"], row["resource"]
+    columns = plan.columns_in_force(resource, settings, detected)
+    questions = plan.open_questions(resource, settings, detected, columns)
+    id_column = next((column.name for column in columns if column.field == "external_id"), None)
+    shown = {name: row[name] for name in _AS_STORED}
+    shown |= {name: row[name] and wire_instant(row[name]) for name in _INSTANTS}
+    return shown | {
+        "detected": {
+            **{name: _told(detected[name]) for name in plan.STRUCTURE},
+            "row_count": detected["row_count"],
+            "unreadable_count": detected["unreadable_count"],
+        },
+        "columns": [_column(column, personal=personal) for column in columns],
+        "questions": shown_questions(questions, language=language, personal=personal),
+        "settings": settings.model_dump() | {"id_column": id_column},
+        "progress": _progress(row),
+        "failure": _failure(row["failure"], language),
+    }
+
+
+def shown_questions(
+    questions: list[dict[str, Any]], *, language: str, personal: bool
+) -> list[dict[str, Any]]:
+    """Return open questions in the caller's language."""
+    return [
+        {
+            "code": asked["code"],
+            "column": asked["column"],
+            "message": _sentence(asked[f"message_{language}"]),
+            "options": [
+                {
+                    "value": option["value"],
+                    "readings": [
+                        {"sample": sample, "reading": reading}
+                        for sample, reading in option["readings"]
+                    ]
+                    if personal
+                    else [],
+                }
+                for option in asked["options"]
+            ],
+        }
+        for asked in questions
+    ]
+
+
+def _column(column: plan.PlannedColumn, *, personal: bool) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "samples": list(column.samples[:3]) if personal else None,
+        "suggested_field": column.suggested_field,
+        "field": column.field,
+        "is_ignored": column.field is None,
+        "date_format": column.date_format and _told(column.date_format),
+        "decimal_mark": column.decimal_mark and _told(column.decimal_mark),
+    }
+
+
+def _told(pair: Any) -> dict[str, Any]:
+    value, origin = pair
+    return {"value": value, "origin": origin}
+
+
+def _progress(row: Mapping[str, Any]) -> float:
+    if row["status"] == "succeeded":
+        return 1.0
+    done = row["checkpoint"].get("offset", 0) / max(1, row["size_bytes"])
+    return round(min(1.0, done), 4)
+
+
+def _failure(code: str | None, language: str) -> dict[str, str] | None:
+    if code is None:
+        return None
+    english, german = FAILURES[code]
+    return {"code": code, "message": german if language == "de" else english}
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

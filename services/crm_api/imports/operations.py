@@ -1,0 +1,308 @@
+"""The rules of imports: what may be changed when, when a file may start, who may see it."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+
+from services.crm_api.imports import plan
+from services.crm_api.imports.documents import shown_questions
+from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.table import imports, rejected_rows
+from services.foundation.calls import Stamp
+from services.foundation.columns import Identifier, Instant, Texts, any_of
+from services.foundation.database import Database, Reader, Transaction
+from services.foundation.problems import Conflict, NotFound, StaleVersion
+from services.foundation.statements import Record, Statement
+
+UNSTARTED = ("needs_answers", "ready")
+RUNNING = ("queued", "running")
+COUNTS = (
+    "processed_count",
+    "created_count",
+    "updated_count",
+    "unchanged_count",
+    "rejected_count",
+    "created_contact_count",
+)
+_PAGE_OF_REJECTED = 1000
+_READ = Statement(select(imports).where(imports.c.id == bindparam("id")))
+_LOCK = Statement(select(imports).where(imports.c.id == bindparam("id")).with_for_update())
+_INSERT = Statement(insert(imports))
+_FORGET_REJECTED = Statement(
+    delete(rejected_rows).where(rejected_rows.c.import_id == bindparam("at_import"))
+)
+_REJECTED = Statement(
+    select(rejected_rows)
+    .where(
+        rejected_rows.c.import_id == bindparam("import_id"),
+        rejected_rows.c.record_number > bindparam("after"),
+    )
+    .order_by(rejected_rows.c.record_number)
+    .limit(_PAGE_OF_REJECTED)
+)
+
+
+class QuestionsOpen(Conflict):
+    code, title = "questions_open", "The import has open questions: answer them first."
+
+
+class AlreadyStarted(Conflict):
+    code, title = "already_started", "The import is queued or running."
+
+
+class AlreadyFinished(Conflict):
+    code, title = "already_finished", "The import has ended already."
+
+
+class UploadMissing(Conflict):
+    code, title = "upload_missing", "The uploaded file is gone; upload it again."
+
+
+def new_import(
+    import_id: str,
+    *,
+    resource: str,
+    file_name: str | None,
+    size_bytes: int,
+    settings: ImportSettings,
+    detected: plan.Document,
+    stamp: Stamp,
+) -> Record:
+    """Build the row of a file that has just come."""
+    row: Record = {column.name: None for column in imports.columns}
+    row |= dict.fromkeys(COUNTS, 0)
+    return row | {
+        "id": import_id,
+        "resource": resource,
+        "status": status_of(resource, settings, detected),
+        "file_name": file_name,
+        "size_bytes": size_bytes,
+        "settings": settings.model_dump(),
+        "detected": detected,
+        "is_dry_run": False,
+        "checkpoint": {},
+        "key_id": stamp.key_id,
+        "request_id": stamp.request_id,
+        "version": 1,
+        "created_at": stamp.now,
+    }
+
+
+def status_of(resource: str, settings: ImportSettings, detected: plan.Document) -> str:
+    """Return whether an import that has not started could."""
+    columns = plan.columns_in_force(resource, settings, detected)
+    open_ones = plan.open_questions(resource, settings, detected, columns)
+    return "needs_answers" if open_ones else "ready"
+
+
+async def add(transaction: Transaction, row: Record) -> None:
+    """Store a new import."""
+    await transaction.run(_INSERT, row)
+
+
+async def read(reader: Reader, import_id: str) -> Record:
+    """Return an import.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    row = await reader.first(_READ, {"id": import_id})
+    if row is None:
+        raise NotFound(f"There is no import {import_id}.")
+    return row
+
+
+async def lock(transaction: Transaction, import_id: str, *, version: int | None = None) -> Record:
+    """Read an import for a change and keep others from changing it.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    StaleVersion
+        Its version is not the expected one.
+    """
+    row = await transaction.first(_LOCK, {"id": import_id})
+    if row is None:
+        raise NotFound(f"There is no import {import_id}.")
+    if version is not None and row["version"] != version:
+        raise StaleVersion(f"The import's version is {row['version']}, If-Match named {version}.")
+    return row
+
+
+@lru_cache(maxsize=64)
+def _update(columns: frozenset[str]) -> Statement:
+    values = {name: bindparam(f"set_{name}") for name in sorted(columns)}
+    return Statement(update(imports).where(imports.c.id == bindparam("at_id")).values(values))
+
+
+async def change(transaction: Transaction, current: Record, values: Mapping[str, Any]) -> Record:
+    """Write some columns of a locked import; its version grows."""
+    new = {**values, "version": current["version"] + 1}
+    parameters = {f"set_{name}": value for name, value in new.items()} | {"at_id": current["id"]}
+    await transaction.run(_update(frozenset(new)), parameters)
+    return {**current, **new}
+
+
+async def forget_run(transaction: Transaction, import_id: str) -> Record:
+    """Remove what the run before left, and return the columns of an import that has not run."""
+    await transaction.run(_FORGET_REJECTED, {"at_import": import_id})
+    blank = dict.fromkeys(("failure", "queued_at", "started_at", "finished_at"))
+    lease = dict.fromkeys(("lease_holder", "lease_until"))
+    return {**dict.fromkeys(COUNTS, 0), **blank, **lease, "checkpoint": {}}
+
+
+async def amend(
+    transaction: Transaction,
+    import_id: str,
+    *,
+    version: int | None,
+    values: Mapping[str, Any],
+) -> Record:
+    """Change what an import is to do; an ended one is as if it had not run.
+
+    Raises
+    ------
+    NotFound, StaleVersion
+        As `lock`.
+    AlreadyStarted
+        It is on its way.
+    """
+    current = await lock(transaction, import_id, version=version)
+    if current["status"] in RUNNING:
+        raise AlreadyStarted()
+    blank = await forget_run(transaction, import_id)
+    return await change(transaction, current, {**blank, "is_dry_run": False, **values})
+
+
+async def start(
+    transaction: Transaction,
+    import_id: str,
+    *,
+    is_dry_run: bool,
+    stamp: Stamp,
+    language: str,
+    personal: bool,
+) -> Record:
+    """Queue an import, also one that has ended.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    AlreadyStarted
+        It is on its way.
+    QuestionsOpen
+        Something has to be answered first; the problem says what.
+    """
+    current = await lock(transaction, import_id)
+    if current["status"] in RUNNING:
+        raise AlreadyStarted()
+    settings = ImportSettings.model_validate(current["settings"])
+    resource, detected = current["resource"], current["detected"]
+    columns = plan.columns_in_force(resource, settings, detected)
+    questions = plan.open_questions(resource, settings, detected, columns)
+    if questions:
+        told = shown_questions(questions, language=language, personal=personal)
+        raise QuestionsOpen(extra={"questions": told})
+    values = await forget_run(transaction, import_id)
+    return await change(transaction, current, values | queued(stamp, is_dry_run=is_dry_run))
+
+
+def queued(stamp: Stamp, *, is_dry_run: bool) -> Record:
+    """Return the columns of an import that waits for a runner; its changes bear this stamp."""
+    return {
+        "status": "queued",
+        "is_dry_run": is_dry_run,
+        "queued_at": stamp.now,
+        "key_id": stamp.key_id,
+        "request_id": stamp.request_id,
+    }
+
+
+async def cancel(transaction: Transaction, import_id: str, *, now: datetime) -> Record:
+    """Stop an import; what it has written stays, its next chunk is not written.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    AlreadyFinished
+        It has succeeded or failed.
+    """
+    current = await lock(transaction, import_id)
+    if current["status"] == "cancelled":
+        return current
+    if current["status"] not in UNSTARTED + RUNNING:
+        raise AlreadyFinished()
+    values = {"status": "cancelled", "finished_at": now, "lease_holder": None, "lease_until": None}
+    return await change(transaction, current, values)
+
+
+@lru_cache(maxsize=2)
+def _list(continued: bool) -> Statement:
+    columns = imports.c
+    clauses = [
+        any_of(columns.resource, bindparam("resources", type_=Texts)),
+        any_of(columns.status, bindparam("statuses", type_=Texts)),
+    ]
+    if continued:
+        last = (bindparam("last_at", type_=Instant), bindparam("last_id", type_=Identifier))
+        clauses.append(tuple_(columns.created_at, columns.id) < tuple_(*last))  # type: ignore[arg-type]
+    order = (columns.created_at.desc(), columns.id.desc())
+    return Statement(
+        select(imports).where(*clauses).order_by(*order).limit(bindparam("page_size"))  # type: ignore[arg-type]
+    )
+
+
+async def page(
+    reader: Reader,
+    *,
+    resources: Sequence[str],
+    statuses: Sequence[str],
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Record]:
+    """Return imports, the newest first."""
+    values: dict[str, Any] = {"resources": resources, "statuses": statuses, "page_size": limit}
+    if after is not None:
+        values |= {"last_at": after[0], "last_id": after[1]}
+    return await reader.all(_list(after is not None), values)
+
+
+async def rejected_file(
+    database: Database, row: Record, *, language: str, personal: bool
+) -> AsyncIterator[bytes]:
+    """Yield the rejected rows as CSV; their cells are blank without the pii scope."""
+    names = [column["name"] for column in row["detected"]["columns"] if not column["path"]]
+    yield _csv([["row_number", "column", "code", "message", *names]])
+    after = -1
+    while True:
+        found = await database.all(_REJECTED, {"import_id": row["id"], "after": after})
+        if found:
+            yield _csv(
+                [
+                    each["row_number"],
+                    each["column_name"],
+                    each["code"],
+                    each[f"message_{language}"],
+                    *(each["cells"] if personal else [""] * len(each["cells"])),
+                ]
+                for each in found
+            )
+        if len(found) < _PAGE_OF_REJECTED:
+            return
+        after = found[-1]["record_number"]
+
+
+def _csv(rows: Any) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode()

@@ -1,0 +1,229 @@
+"""One run of an import: the next chunk is read in a thread while this one is written."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from services.crm_api.features import FEATURES
+from services.crm_api.imports import operations, plan
+from services.crm_api.imports.chunks import ChunkRules, LookAgain, Outcome, reject, write_rows
+from services.crm_api.imports.reading import Position, row_identity
+from services.crm_api.imports.rows import (
+    Chunk,
+    ChunkReader,
+    Pair,
+    Prepared,
+    RowConverter,
+    repeated_external_ids,
+)
+from services.crm_api.imports.schemas import ImportSettings
+from services.foundation.calls import Stamp
+from services.foundation.database import Database, Transaction, UniqueViolation, Work
+from services.foundation.problems import Unavailable
+from services.foundation.statements import Record
+
+T = TypeVar("T")
+_ATTEMPTS = 10
+_LONGEST_WAIT_SECONDS = 10.0
+
+
+class Superseded(Exception):
+    """The import was cancelled, or another process runs it now."""
+
+
+class _Undone(Exception):
+    """Takes back what a dry run wrote and carries out what it learned."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+class _Memory:
+    """What a dry run would have written before: its chunks do not see each other in the database."""
+
+    def __init__(self) -> None:
+        self.id_column: int | None = None
+        self.repeated: frozenset[str] = frozenset()
+        self.rows: dict[Pair, dict[str, Any]] = {}
+        self.contacts: set[int] = set()
+
+    def correct(self, outcome: Outcome) -> None:
+        """Count a row again that only seemed new, and a contact that was made before."""
+        for row in outcome.created_rows:
+            before = self.rows.get(row.ref)
+            if before is not None:
+                outcome.created -= 1
+                is_same = {**before, **row.given} == before
+                outcome.unchanged += is_same
+                outcome.updated += not is_same
+                before.update(row.given)
+            elif self._comes_again(row):
+                self.rows[row.ref] = dict(row.given)
+        fresh = [each for each in outcome.created_contacts if self._remember(each)]
+        outcome.created_contacts = fresh
+
+    def _comes_again(self, row: Prepared) -> bool:
+        if self.id_column is None:
+            return False
+        return row_identity((row.cells[self.id_column],)) in self.repeated
+
+    def _remember(self, external_id: str) -> bool:
+        digest = hashlib.blake2b(external_id.encode(), digest_size=8).digest()
+        known = len(self.contacts)
+        self.contacts.add(int.from_bytes(digest, "big"))
+        return len(self.contacts) > known
+
+
+class Run:
+    """Carries a claimed import to its end."""
+
+    def __init__(
+        self,
+        database: Database,
+        claimed: Record,
+        *,
+        path: Path,
+        clock: Callable[[], datetime],
+        chunk_rows: int,
+        lease: timedelta,
+    ) -> None:
+        self._database, self._path, self._clock = database, path, clock
+        self._id, self._holder = claimed["id"], claimed["lease_holder"]
+        self._is_dry = claimed["is_dry_run"]
+        self._chunk_rows, self._lease = chunk_rows, lease
+        self._key_id, self._request_id = claimed["key_id"], claimed["request_id"]
+        feature = FEATURES[claimed["resource"]]
+        settings = ImportSettings.model_validate(claimed["settings"])
+        self._dialect = plan.dialect(claimed["detected"])
+        self._columns = plan.columns_in_force(claimed["resource"], settings, claimed["detected"])
+        is_text_only = self._dialect.format != "ndjson"
+        self._converter = RowConverter(feature, settings, self._columns, is_text_only=is_text_only)
+        self._position = Position(**claimed["checkpoint"])
+        self._memory = _Memory()
+        self._rules = ChunkRules(
+            feature=feature,
+            columns=self._converter.fault_columns,
+            creates_contacts=settings.create_missing_contacts,
+        )
+
+    async def to_its_end(self) -> None:
+        """Read and write until the file ends.
+
+        Raises
+        ------
+        Superseded
+            The import is not ours any more.
+        """
+        reader = await asyncio.to_thread(self._open)
+        following = self._read(reader)
+        try:
+            while True:
+                chunk = await following
+                if not chunk.is_last:
+                    following = self._read(reader)
+                await self._write(chunk)
+                if chunk.is_last:
+                    return
+        finally:
+            following.cancel()
+
+    def _open(self) -> ChunkReader:
+        column = next((each for each in self._columns if each.field == "external_id"), None)
+        if self._is_dry and column is not None:
+            self._memory.id_column = column.at
+            self._memory.repeated = repeated_external_ids(self._path, self._dialect, column.at)
+        return ChunkReader(self._path, self._dialect, self._converter, self._position)
+
+    def _read(self, reader: ChunkReader) -> "asyncio.Task[Chunk]":
+        now = self._clock()
+        return asyncio.create_task(asyncio.to_thread(reader.next_chunk, self._chunk_rows, now=now))
+
+    def _stamp(self) -> Stamp:
+        return Stamp(now=self._clock(), key_id=self._key_id, request_id=self._request_id)
+
+    async def _write(self, chunk: Chunk) -> None:
+        stamp = self._stamp()
+        if not self._is_dry:
+
+            async def work(transaction: Transaction) -> None:
+                current = await self._still_ours(transaction)
+                outcome = await write_rows(transaction, chunk.items, self._rules, stamp)
+                await self._keep(transaction, current, chunk, outcome)
+
+            await self._settled(work)
+            return
+
+        async def trial(transaction: Transaction) -> None:
+            await self._still_ours(transaction)
+            raise _Undone(await write_rows(transaction, chunk.items, self._rules, stamp))
+
+        try:
+            await self._settled(trial)
+        except _Undone as undone:
+            outcome = undone.outcome
+        self._memory.correct(outcome)
+
+        async def keep(transaction: Transaction) -> None:
+            current = await self._still_ours(transaction)
+            await self._keep(transaction, current, chunk, outcome)
+
+        await self._settled(keep)
+
+    async def _settled(self, work: Work[T]) -> T:
+        """Run a unit of work again where another writer was faster or the database is away."""
+        attempt, wait_seconds = 0, 0.5
+        while True:
+            try:
+                return await self._database.write(work)
+            except (LookAgain, UniqueViolation):
+                attempt += 1
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.02 * attempt)
+            except Unavailable:
+                await asyncio.sleep(wait_seconds)
+                wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
+
+    async def _still_ours(self, transaction: Transaction) -> Record:
+        current = await operations.lock(transaction, self._id)
+        if current["status"] != "running" or current["lease_holder"] != self._holder:
+            raise Superseded
+        return current
+
+    async def _keep(
+        self, transaction: Transaction, current: Record, chunk: Chunk, outcome: Outcome
+    ) -> None:
+        await reject(transaction, self._id, outcome.refused)
+        now = self._clock()
+        added = {
+            "processed_count": len(chunk.items),
+            "created_count": outcome.created,
+            "updated_count": outcome.updated,
+            "unchanged_count": outcome.unchanged,
+            "rejected_count": len(outcome.refused),
+            "created_contact_count": len(outcome.created_contacts),
+        }
+        values: Record = {name: current[name] + count for name, count in added.items()}
+        values["checkpoint"] = chunk.after._asdict()
+        values["lease_until"] = now + self._lease
+        if chunk.is_last:
+            values |= _ended("succeeded", now)
+        await operations.change(transaction, current, values)
+
+    async def fail(self, code: str) -> None:
+        """End the import for good; what its chunks have written stays."""
+
+        async def work(transaction: Transaction) -> None:
+            current = await self._still_ours(transaction)
+            values = _ended("failed", self._clock()) | {"failure": code}
+            await operations.change(transaction, current, values)
+
+        await self._settled(work)
+
+
+def _ended(status: str, now: datetime) -> Record:
+    return {"status": status, "finished_at": now, "lease_holder": None, "lease_until": None}

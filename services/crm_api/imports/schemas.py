@@ -1,0 +1,325 @@
+"""The shapes of imports on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.crm_api.schemas import ListPage, Partial
+from services.foundation.queries import Page, Query, QueryFlag
+from shared.values import (
+    Count,
+    Currency,
+    Flag,
+    Instant,
+    RecordId,
+    Shape,
+    Version,
+    number,
+    text,
+    word,
+)
+
+ResourceName = Literal["contacts", "interactions", "deals"]
+Status = Literal[
+    "needs_answers", "ready", "queued", "running", "succeeded", "failed", "cancelled"
+]
+FileFormat = Literal["csv", "tsv", "ndjson"]
+DecimalMark = Literal[".", ","]
+Origin = Literal["given", "detected", "default"]
+IGNORE = "ignore"
+"""The field of a column that is to be left out although one was suggested for it."""
+
+ColumnName = text(200, shortest=1, example="Betrag")
+FieldName = word(example="amount")
+Delimiter = text(10, shortest=1, lines=True, example=";")
+Encoding = text(20, shortest=1, example="utf-8")
+DateFormat = text(20, shortest=1, example="D.M.YYYY")
+TimeZone = text(64, shortest=1, example="Europe/Berlin")
+Source = Annotated[
+    str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["shop"])
+]
+Sample = text(200, lines=True, example="12,50")
+
+
+class ImportSettings(Shape):
+    """What was given about the file and its meaning; null and absent: as detected or suggested."""
+
+    format: FileFormat | None = Field(default=None, description="Null: detected.")
+    encoding: Encoding | None = Field(default=None, description="Null: detected.")
+    delimiter: Delimiter | None = Field(
+        default=None, description="A character or `tab` or `whitespace`; null: detected."
+    )
+    quote: text(1, example='"') | None = Field(
+        default=None, description="Empty: nothing is quoted; null: detected."
+    )
+    has_header: Flag | None = Field(default=None, description="Null: detected.")
+    date_format: DateFormat | None = Field(
+        default=None, description="Of every column without its own, such as D.M.YYYY; null: detected."
+    )
+    decimal_mark: DecimalMark | None = Field(
+        default=None, description="Of every column without its own; null: detected."
+    )
+    date_formats: Annotated[dict[ColumnName, DateFormat], Field(max_length=1000)] = Field(
+        default={}, description="By column."
+    )
+    decimal_marks: Annotated[dict[ColumnName, DecimalMark], Field(max_length=1000)] = Field(
+        default={}, description="By column."
+    )
+    mapping: Annotated[dict[ColumnName, FieldName], Field(max_length=1000)] = Field(
+        default={},
+        description="Field by column; `ignore` leaves a column out, an absent one has the suggested "
+        "field. `external_id` is the record's own id, `contact_external_id` that of its contact.",
+    )
+    defaults: Annotated[dict[FieldName, text(200, example="won")], Field(max_length=100)] = Field(
+        default={}, description="Values that every row has, by field that no column is mapped to."
+    )
+    words: Annotated[
+        dict[FieldName, Annotated[dict[text(200), text(64)], Field(max_length=200)]],
+        Field(max_length=50),
+    ] = Field(
+        default={}, description="By field of a closed list: its word by the label in the file."
+    )
+    source: Source = Field(
+        default="import", description="The source of the external references of the records."
+    )
+    contact_source: Source | None = Field(
+        default=None, description="The source of `contact_external_id`; null: `source`."
+    )
+    time_zone: TimeZone = Field(description="Of times without an offset and of days.")
+    currency: Currency | None = Field(
+        default=None, description="Of amounts that come without one and without a currency column."
+    )
+    create_missing_contacts: Flag = Field(
+        default=False,
+        description="Create a person for a `contact_external_id` that no contact has; otherwise the "
+        "row is rejected.",
+    )
+
+
+class SettingsPatch(Partial, ImportSettings):
+    """The settings to change; in the maps, null takes an entry out."""
+
+    date_formats: Annotated[dict[ColumnName, DateFormat | None], Field(max_length=1000)] = Field(
+        default={}, description="By column."
+    )  # type: ignore[assignment]
+    decimal_marks: Annotated[dict[ColumnName, DecimalMark | None], Field(max_length=1000)] = Field(
+        default={}, description="By column."
+    )  # type: ignore[assignment]
+    mapping: Annotated[dict[ColumnName, FieldName | None], Field(max_length=1000)] = Field(
+        default={}, description="Field by column; `ignore` leaves a column out."
+    )  # type: ignore[assignment]
+    defaults: Annotated[
+        dict[FieldName, text(200, example="won") | None], Field(max_length=100)
+    ] = Field(default={}, description="By field.")  # type: ignore[assignment]
+    words: Annotated[
+        dict[FieldName, Annotated[dict[text(200), text(64)], Field(max_length=200)] | None],
+        Field(max_length=50),
+    ] = Field(default={}, description="By field.")  # type: ignore[assignment]
+    time_zone: TimeZone = Field(default="UTC", description="Of times without an offset.")
+
+
+class QuestionAnswer(Shape):
+    """What answers an open question."""
+
+    code: word(example="ambiguous_date_format") = Field(description="The question's code.")
+    column: ColumnName | None = Field(default=None, description="The question's column.")
+    value: text(200, shortest=1, lines=True, example="D.M.YYYY") = Field(
+        description="The value of one of its options, or another one that fits."
+    )
+
+
+class ImportPatch(Partial):
+    """What to change before the start (merge patch); answers are put into the settings."""
+
+    file_name: text(200, example="orders.csv") | None = Field(default=None, description="A label.")
+    settings: SettingsPatch = Field(default=None, description="The settings to change.")  # type: ignore[assignment]
+    answers: Annotated[list[QuestionAnswer], Field(max_length=1000)] = Field(
+        default=[], description="Answers to open questions."
+    )
+
+
+class UploadQuery(Query):
+    """What the file is for, and hints about it; all of it can be changed until the start."""
+
+    resource: ResourceName = Field(description="What the rows become.")
+    file_name: text(200, example="orders.csv") | None = Field(default=None, description="A label.")
+    source: Source = Field(default="import", description="The source of the external references.")
+    contact_source: Source | None = Field(
+        default=None, description="The source of the contacts' external ids, if it is another one."
+    )
+    start: QueryFlag = Field(default=False, description="Start at once if no question is open.")
+    dry_run: QueryFlag = Field(default=False, description="With `start`: only try.")
+    create_missing_contacts: QueryFlag = Field(
+        default=False, description="Create a person for an unknown `contact_external_id`."
+    )
+    format: FileFormat | None = Field(default=None, description="Absent: detected.")
+    encoding: Encoding | None = Field(default=None, description="Absent: detected.")
+    delimiter: Delimiter | None = Field(
+        default=None, description="A character or `tab`; absent: detected."
+    )
+    header: QueryFlag | None = Field(
+        default=None, description="Whether the first row names the columns; absent: detected."
+    )
+    date_format: DateFormat | None = Field(
+        default=None, description="Such as D.M.YYYY; absent: detected."
+    )
+    decimal_mark: DecimalMark | None = Field(default=None, description="Absent: detected.")
+    time_zone: TimeZone | None = Field(
+        default=None, description="Of times without an offset; absent: that of the business."
+    )
+    currency: Currency | None = Field(default=None, description="Of amounts without one.")
+    mapping: Annotated[
+        list[text(300, shortest=3, example="Betrag:amount")], Field(max_length=500)
+    ] = Field(default=[], description="`column:field`, repeatable; else as suggested.")
+    default: Annotated[
+        list[text(300, shortest=3, example="stage:won")], Field(max_length=100)
+    ] = Field(default=[], description="`field:value` that every row has, repeatable.")
+
+
+class StartImport(Shape):
+    """How to run it."""
+
+    dry_run: Flag = Field(
+        default=False,
+        description="Do everything, write nothing, and tell the counts and the rejected rows.",
+    )
+
+
+class DetectedText(Shape):
+    """A value and who says so."""
+
+    value: text(20, lines=True, example=";") | None = Field(description="The value.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class DetectedFlag(Shape):
+    """A yes or no and who says so."""
+
+    value: Flag = Field(description="The value.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class Detected(Shape):
+    """How the file is read."""
+
+    format: DetectedText = Field(description="csv, tsv or ndjson.")
+    encoding: DetectedText = Field(description="The encoding of its text.")
+    delimiter: DetectedText = Field(description="What separates the cells.")
+    quote: DetectedText = Field(description="What quotes a cell; null: nothing does.")
+    has_header: DetectedFlag = Field(description="Whether the first row names the columns.")
+    row_count: Count = Field(description="How many rows it has.")
+    unreadable_count: Count = Field(description="How many of them cannot be read.")
+
+
+class ImportColumn(Shape):
+    """A column of the file, its meaning and its form."""
+
+    name: ColumnName = Field(description="From the header, else column_1 and so on.")
+    kind: Literal["date", "number", "text", "empty"] = Field(description="What its cells look like.")
+    samples: Annotated[list[Sample], Field(max_length=3)] | None = Field(
+        description="Its first cells; null without the pii scope of the resource."
+    )
+    suggested_field: FieldName | None = Field(description="What its name or content speaks for.")
+    field: FieldName | None = Field(description="What it is read as; null: it is ignored.")
+    is_ignored: Flag = Field(description="True if no field takes it.")
+    date_format: DetectedText | None = Field(description="If its field is a date or an instant.")
+    decimal_mark: DetectedText | None = Field(description="If its field is a number.")
+
+
+class Reading(Shape):
+    """How a sample would be read."""
+
+    sample: Sample = Field(description="What stands in the file.")
+    reading: Sample = Field(description="What it would mean.")
+
+
+class ImportOption(Shape):
+    """A possible answer."""
+
+    value: text(200, lines=True, example="D.M.YYYY") = Field(description="What to answer.")
+    readings: Annotated[list[Reading], Field(max_length=1000)] = Field(
+        description="The first samples under this answer; empty without the pii scope."
+    )
+
+
+class ImportQuestion(Shape):
+    """What the file leaves open: it is asked, never guessed."""
+
+    code: word(example="ambiguous_date_format") = Field(description="For programs.")
+    column: ColumnName | None = Field(description="Null: the file as a whole.")
+    message: text(2000, example="Does the day or the month come first?") = Field(
+        description="For people."
+    )
+    options: Annotated[list[ImportOption], Field(max_length=1000)] = Field(
+        description="Possible answers; empty if only the caller can know."
+    )
+
+
+class ShownSettings(ImportSettings):
+    """Everything in force that is not a matter of a single column."""
+
+    id_column: ColumnName | None = Field(
+        description="The column with the records' external ids; null: the content of a row is its id, "
+        "so that the same row of the same file is the same record."
+    )
+
+
+class Failure(Shape):
+    """Why an import stopped for good."""
+
+    code: word(example="upload_missing") = Field(description="For programs.")
+    message: text(2000, example="The uploaded file is gone.") = Field(description="For people.")
+
+
+class Import(Shape):
+    """A file on its way into records."""
+
+    id: RecordId = Field(description="Made by this service.")
+    resource: ResourceName = Field(description="What the rows become.")
+    status: Status = Field(
+        description="`needs_answers` until no question is open, `ready` to start, then `queued`, "
+        "`running`, and at last `succeeded`, `failed` or `cancelled`."
+    )
+    file_name: text(200, example="orders.csv") | None = Field(description="A label.")
+    size_bytes: Count = Field(description="Of the file.")
+    detected: Detected = Field(description="How the file is read.")
+    columns: Annotated[list[ImportColumn], Field(max_length=2000)] = Field(
+        description="The columns of the file."
+    )
+    questions: Annotated[list[ImportQuestion], Field(max_length=2000)] = Field(
+        description="What is to be answered before the start."
+    )
+    settings: ShownSettings = Field(description="What was given.")
+    is_dry_run: Flag = Field(description="Whether the run writes nothing.")
+    progress: number(0, 1, example=0.4) = Field(description="The share of the file that is done.")
+    processed_count: Count = Field(description="Rows done, those rejected included.")
+    created_count: Count = Field(description="Rows that became new records.")
+    updated_count: Count = Field(description="Rows that changed a record.")
+    unchanged_count: Count = Field(description="Rows that equal their record: nothing was written.")
+    rejected_count: Count = Field(description="Rows that break a rule; see rejected-rows.")
+    created_contact_count: Count = Field(description="Contacts made by create_missing_contacts.")
+    failure: Failure | None = Field(description="Why it failed.")
+    version: Version = Field(description="Grows with every change; the ETag holds it.")
+    created_at: Instant = Field(description="When the file came.")
+    queued_at: Instant | None = Field(description="When it was last asked to start.")
+    started_at: Instant | None = Field(description="When the run began.")
+    finished_at: Instant | None = Field(description="When the run ended.")
+
+
+class ImportPage(ListPage):
+    """A page of imports, newest first."""
+
+    items: Annotated[list[Import], Field(max_length=200)]
+
+
+class ListImports(Page):
+    """Filters of the list of imports."""
+
+    resource: Annotated[list[ResourceName], Field(max_length=3)] = Field(
+        default=[], description="Of these resources."
+    )
+    status: Annotated[list[Status], Field(max_length=7)] = Field(
+        default=[], description="In these states."
+    )
+
+

@@ -1,0 +1,312 @@
+"""Explanations: the rule and the numbers behind every score, and only what is true of the row."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.analytics.calculations.explanations import SCORES, Explanation, explain
+from services.analytics.calculations.parameters import PhaseThresholds
+from services.analytics.calculations.reasons import Reason, money_in
+from services.analytics.calculations.strategies import recommend
+from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.options import strategy_options
+from tests.analytics.calculations.test_strategies import base
+
+CATALOGUE = load_catalogue()
+# Worked example A1 of the domain specification, with a value of worked example B2.
+CUSTOMER: dict[str, object] = {
+    "state": "at_risk",
+    "phase": "retention",
+    "phase_rule": 7,
+    "lead_stage": None,
+    "purchase_count": 6,
+    "gap_days": 116.0,
+    "median_gap_days": 37.9632,
+    "gap_rank": 0.8515,
+    "alive_probability": 0.6035,
+    "vitality": 0.6624,
+    "churn_horizon_days": 155.0,
+    "baseline_churn_probability": 0.4903,
+    "reference_churn_probability": 0.1689,
+    "churn_probability": 0.4903,
+    "contribution": 540.0,
+    "service_cost": 12.5,
+    "margin_per_purchase": 80.0,
+    "expected_purchases_365": 1.5403,
+    "clv_alive_365": 323.6567,
+    "expected_new_value": math.nan,
+    "value_at_risk": 158.6889,
+    "confidence": "medium",
+    "is_cost_estimated": False,
+    "has_active_contract": False,
+    "recommendation_basis": "do_nothing",
+}
+LEAD = CUSTOMER | dict.fromkeys(CUSTOMER, None) | {
+    "state": "lead",
+    "phase": "acquisition",
+    "phase_rule": 4,
+    "lead_stage": "aware",
+    "goal_id": "interest",
+    "expected_new_value": 104.166,
+    "recommendation_basis": "do_nothing",
+}  # fmt: skip
+STEP: dict[str, object] = {
+    "goal_id": "satisfaction",
+    "strategy_id": "attachment",
+    "instrument_id": "personal_attention",
+    "recommendation_basis": "expected_value",
+    "recommendation_value": 15.84,
+    "recommendation_stake": 400.0,
+    "recommendation_effect_probability": 0.0696,
+    "recommendation_contact_cost": 12.0,
+    "recommendation_incentive_cost": 0.0,
+    "recommendation_risk_cost": 0.0,
+    "open_condition_ids": "addressable pressure_ok",
+    "recommendation_gap_ids": "consent_unknown spending_unknown",
+}
+
+
+def explained(score: str, **facts: object) -> Explanation:
+    return {str(name): value for name, value in explain(CUSTOMER | facts, currency="EUR").items()}[
+        score
+    ]
+
+
+def codes(explanation: Explanation) -> list[str]:
+    return [reason.code for reason in explanation.reasons]
+
+
+def euro(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"phase_rule": 1, "state": "excluded"}, [Reason("R_STATE_RULE_1", {})]),
+        ({"phase_rule": 2, "state": "terminated"}, [Reason("R_STATE_RULE_2", {})]),
+        ({"phase_rule": 3, "state": "to_terminate"}, [Reason("R_STATE_RULE_3", {})]),
+        ({"phase_rule": 4, "state": "lead"}, [Reason("R_STATE_RULE_4", {})]),
+        ({"phase_rule": 5, "state": "lapsed"}, [Reason("R_STATE_RULE_5", {})]),
+        ({"phase_rule": 6, "state": "lapsed", "vitality": 0.374}, [Reason("R_STATE_RULE_6", {"vitality": 0.374, "limit": 0.4})]),
+        ({"phase_rule": 7}, [Reason("R_STATE_RULE_7_VITALITY", {"vitality": 0.6624, "limit": 0.75})]),
+        ({"phase_rule": 7, "vitality": 0.9, "churn_probability": 0.55}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.55, "limit": 0.5})]),
+        ({"phase_rule": 7, "vitality": 0.9, "churn_probability": 0.8, "reference_churn_probability": 0.6}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.8, "limit": 0.75})]),
+        ({"phase_rule": 8, "state": "new"}, [Reason("R_STATE_RULE_8", {"days": 116})]),
+        ({"phase_rule": 9, "state": "developing", "purchase_count": 3}, [Reason("R_STATE_RULE_9", {"n": 3, "from": 4})]),
+        ({"phase_rule": 10, "state": "retained"}, [Reason("R_STATE_RULE_10", {"n": 6, "from": 4})]),
+    ],
+)  # fmt: skip
+def test_a_state_is_explained_by_its_rule_and_the_numbers_in_it(
+    facts: dict[str, object], expected: list[Reason]
+) -> None:
+    assert list(explained("state", **facts).reasons) == expected
+
+
+def test_both_limits_are_named_where_both_are_crossed() -> None:
+    facts = {"vitality": 0.6, "churn_probability": 0.9}
+    assert codes(explained("state", **facts)) == ["R_STATE_RULE_7_VITALITY", "R_STATE_RULE_7_CHURN"]
+
+
+def test_vitality_is_no_reason_under_an_active_contract() -> None:
+    facts = {"vitality": 0.1, "churn_probability": 0.9, "has_active_contract": True}
+    assert codes(explained("state", **facts)) == ["R_STATE_RULE_7_CHURN", "R_CONTRACT"]
+
+
+def test_other_thresholds_are_the_ones_named() -> None:
+    thresholds = PhaseThresholds(at_risk_below_vitality=0.9, retained_from_purchases=7)
+    found = explain(CUSTOMER, currency="EUR", thresholds=thresholds)["state"]
+    assert found.reasons[0].params["limit"] == 0.9
+
+
+def test_an_intention_to_leave_explains_winback_instead_of_retention() -> None:
+    assert codes(explained("state", phase="winback"))[-1] == "R_PHASE_LEAVING"
+
+
+def test_a_lead_is_told_its_stage_and_its_next_goal() -> None:
+    found = explain(LEAD, currency="EUR")
+    assert found["state"].reasons == (
+        Reason("R_STATE_RULE_4", {}),
+        Reason("R_LEAD_STAGE", {"stage": "aware", "goal": "interest"}),
+    )
+    assert found["churn_probability"] == Explanation(())
+    assert found["value"].reasons == (Reason("R_VALUE_NEW", {"value": euro("104.17")}, 104.17),)
+
+
+def test_a_silence_longer_than_usual_is_named_with_the_own_rhythm() -> None:
+    found = explained("churn_probability")
+    assert found.reasons == (
+        Reason("R_CHURN", {"p": 0.4903, "horizon": 155, "reference": 0.1689}, 0.1689),
+        Reason("R_OVERDUE", {"gap": 116, "median_gap": 38, "rank": 0.8515}, 0.3214),
+        Reason("R_PHASE_ALIVE", {"p": 0.6035}),
+    )
+    assert found.data_gaps == ("signals_not_used",)
+
+
+def test_a_usual_silence_is_not_called_overdue() -> None:
+    assert codes(explained("churn_probability", gap_rank=0.5))[1] == "R_IN_RHYTHM"
+
+
+def test_contributions_add_up_to_the_churn_probability() -> None:
+    found = explained("churn_probability")
+    assert sum(reason.contribution or 0 for reason in found.reasons) == pytest.approx(0.4903)
+
+
+def test_signals_that_went_into_the_probability_are_no_gap() -> None:
+    assert explained("churn_probability", churn_probability=0.6).data_gaps == ()
+
+
+def test_under_a_contract_only_the_contract_is_a_reason() -> None:
+    found = explained("churn_probability", churn_probability=0.05, has_active_contract=True)
+    assert found.reasons == (Reason("R_CHURN_CONTRACT", {"p": 0.05}, 0.05),)
+
+
+@pytest.mark.parametrize(("confidence", "is_thin"), [("low", True), ("medium", False), ("high", False)])  # fmt: skip
+def test_low_confidence_is_said(confidence: str, is_thin: bool) -> None:
+    found = explained("churn_probability", confidence=confidence, purchase_count=1)
+    assert (Reason("R_THIN", {"n": 1}) in found.reasons) is is_thin
+
+
+def test_a_value_is_explained_by_purchases_and_margin() -> None:
+    found = explained("value")
+    assert found.reasons == (
+        Reason("R_VALUE", {"value": euro("323.66")}, 323.66),
+        Reason("R_VALUE_AT_RISK", {"p": 0.4903, "value": euro("158.69")}, -158.69),
+        Reason("R_VALUE_PARTS", {"purchases": 1.5403, "margin": euro("80.00")}),
+        Reason("R_VALUE_HISTORY", {"n": 6, "contribution": euro("540.00"), "service_cost": euro("12.50")}),
+    )  # fmt: skip
+    assert found.data_gaps == ()
+
+
+def test_what_is_missing_for_a_value_is_a_gap() -> None:
+    assert explained("value", is_cost_estimated=True).data_gaps == ("cost_estimated",)
+    assert explained("value", is_cost_estimated=1).data_gaps == ("cost_estimated",)
+    assert explained("value", clv_alive_365=math.nan).data_gaps == ("value_unknown",)
+    assert explained("value", clv_alive_365=None).data_gaps == ("value_unknown",)
+
+
+def test_a_step_is_explained_by_its_goal_its_parts_and_what_is_open() -> None:
+    found = explained("recommendation", **STEP)
+    assert found.reasons[:2] == (
+        Reason("R_NEXT_STEP", {"instrument": "personal_attention", "strategy": "attachment", "goal": "satisfaction"}),
+        Reason("R_EV", {"ev": euro("15.84"), "effect": 0.0696, "value": euro("400.00"), "cost": euro("12.00")}),
+    )  # fmt: skip
+    assert codes(found)[2:] == ["R_EV_EFFECT", "R_EV_COST", "R_OPEN_CONDITION", "R_OPEN_CONDITION"]
+    assert [reason.params["condition"] for reason in found.reasons[-2:]] == ["addressable", "pressure_ok"]  # fmt: skip
+    assert found.data_gaps == ("consent_unknown", "spending_unknown")
+
+
+def test_contributions_add_up_to_the_expected_value() -> None:
+    facts = STEP | {
+        "recommendation_incentive_cost": 3.0,
+        "recommendation_risk_cost": 1.5,
+        "recommendation_value": 11.34,
+    }
+    found = explained("recommendation", **facts)
+    assert sum(reason.contribution or 0 for reason in found.reasons) == pytest.approx(11.34)
+    assert {"R_EV_INCENTIVE", "R_EV_RISK"} < set(codes(found))
+
+
+@pytest.mark.parametrize(
+    ("basis", "code"),
+    [
+        ("do_nothing", "R_DO_NOTHING"),
+        ("excluded", "R_NO_STEP_EXCLUDED"),
+        ("terminated", "R_NO_STEP_TERMINATED"),
+        ("blocked", "R_NO_STEP_BLOCKED"),
+        ("termination_case", "R_NO_STEP_TERMINATION_CASE"),
+        ("insufficient_data", "R_NO_STEP_VALUE"),
+    ],
+)
+def test_no_step_has_a_stated_reason(basis: str, code: str) -> None:
+    assert codes(explained("recommendation", recommendation_basis=basis)) == [code]
+
+
+def test_an_obligation_names_the_complaint_and_the_step() -> None:
+    found = explained(
+        "recommendation", recommendation_basis="obligation", instrument_id="complaint_handling"
+    )
+    assert codes(found) == ["R_OPEN_COMPLAINT", "R_NEXT_OBLIGATION"]
+
+
+def test_of_who_objects_to_profiling_nothing_else_is_said() -> None:
+    found = explain(CUSTOMER | {"recommendation_basis": "profiling_objection"}, currency="EUR")
+    assert set(found) == set(SCORES)
+    assert {explanation for explanation in map(str, found.values())} == {
+        str(Explanation((Reason("R_OBJECTION", {}),)))
+    }
+
+
+@pytest.mark.parametrize(
+    ("basis", "condition", "code"),
+    [
+        ("unknown", "satisfied", "R_UNKNOWN_CONDITION"),
+        ("not_met", "satisfied", "R_UNMET_CONDITION"),
+        ("holds", "deal_hunter", "R_HINDERING_CONDITION"),
+        ("spend_cap", None, "R_SPEND_CAP"),
+        ("no_gain", None, "R_BEST_LOSES"),
+    ],
+)
+def test_the_best_step_not_taken_is_named_with_why(
+    basis: str, condition: str | None, code: str
+) -> None:
+    found = explained(
+        "recommendation",
+        alternative_basis=basis,
+        alternative_instrument_id="gift",
+        alternative_value=-3.456,
+        alternative_condition_id=condition,
+    )
+    expected: dict[str, object] = {"instrument": "gift", "ev": euro("-3.46")}
+    if condition is not None:
+        expected["condition"] = condition
+    assert found.reasons[-1].code == code
+    assert found.reasons[-1].params == expected
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "text"),
+    [
+        ("EUR", 0.125, "0.12"),
+        ("EUR", 0.375, "0.38"),
+        ("EUR", -0.001, "0.00"),
+        ("JPY", 1234.5, "1234"),
+        ("KWD", 1.0005, "1.000"),
+        ("EUR", 1e9, "1000000000.00"),
+    ],
+)
+def test_money_is_rounded_half_even_to_the_minor_unit(
+    currency: str, amount: float, text: str
+) -> None:
+    assert money_in(currency)(amount) == {"amount": text, "currency": currency}
+
+
+def test_an_unknown_currency_is_refused() -> None:
+    with pytest.raises(ValueError, match="XXX"):
+        explain(CUSTOMER, currency="XXX")
+
+
+def test_an_empty_row_is_explained_by_nothing() -> None:
+    assert {name: value.reasons for name, value in explain({}, currency="EUR").items()} == dict.fromkeys(SCORES, ())  # fmt: skip
+
+
+def test_every_reason_of_a_whole_base_has_the_values_its_text_needs() -> None:
+    customers, units = base(1_000, seed=5)
+    found = recommend(customers, units, options=strategy_options(CATALOGUE))
+    rows = pd.concat([customers, found, units[["has_active_contract"]]], axis=1)
+    rows["phase_rule"] = np.random.default_rng(2).integers(1, 11, len(rows))
+    seen = set()
+    for row in rows.to_dict("records"):
+        named = {str(name): value for name, value in row.items()}
+        for explanation in explain(named, currency="EUR").values():
+            for reason in explanation.reasons:
+                kinds = getattr(CATALOGUE.entry("reason_codes", reason.code), "params")  # noqa: B009
+                assert set(kinds) == set(reason.params), reason.code
+                seen.add(reason.code)
+            for gap in explanation.data_gaps:
+                CATALOGUE.entry("data_gaps", gap)
+    assert len(seen) > 20

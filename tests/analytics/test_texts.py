@@ -1,0 +1,158 @@
+"""Texts: numbers, dates and money as either language writes them, and nothing left unfilled."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from services.analytics.catalogue.catalogue import Language, ReasonCode, load_catalogue
+from services.analytics.texts import day_text, gap_text, money_text, number_text, reason_text
+
+CATALOGUE = load_catalogue()
+LANGUAGES: tuple[Language, ...] = ("en", "de")
+SAMPLES: dict[str, list[object]] = {
+    "count": [0, 1, 2, 1234],
+    "days": [0, 1, 365],
+    "number": [0, 1, 0.04, 2.55, -1.5],
+    "share": [0, 0.01, 0.004, 0.8515, 1.0],
+    "money": [{"amount": "1234.50", "currency": "EUR"}, {"amount": "-3", "currency": "JPY"}],
+    "date": ["2025-12-31"],
+    "text": ["D-17"],
+}
+
+
+def text(code: str, language: Language, **params: object) -> str:
+    return reason_text(code, params, catalogue=CATALOGUE, language=language)
+
+
+@pytest.mark.parametrize(("language", "expected"), [("en", "1,234,567.50"), ("de", "1.234.567,50")])
+def test_thousands_and_decimals_are_written_as_usual(language: Language, expected: str) -> None:
+    assert number_text(Decimal("1234567.5"), decimals=2, language=language) == expected
+
+
+def test_rounding_is_half_even_and_zero_has_no_sign() -> None:
+    assert number_text(Decimal("0.125"), decimals=2, language="en") == "0.12"
+    assert number_text(Decimal("-0.001"), decimals=2, language="en") == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("day", "english", "german"),
+    [
+        (date(2025, 12, 31), "31 Dec 2025", "31.12.2025"),
+        (date(2026, 3, 1), "1 Mar 2026", "01.03.2026"),
+    ],
+)
+def test_days_are_written_as_usual(day: date, english: str, german: str) -> None:
+    assert day_text(day, language="en") == english
+    assert day_text(day, language="de") == german
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "german"),
+    [
+        ("1234.50", "EUR", "EUR 1,234.50", "1.234,50 EUR"),
+        ("-0.05", "USD", "USD -0.05", "-0,05 USD"),
+        ("1234", "JPY", "JPY 1,234", "1.234 JPY"),
+        ("1.005", "KWD", "KWD 1.005", "1,005 KWD"),
+    ],
+)
+def test_money_keeps_the_decimals_of_its_currency(
+    amount: str, currency: str, english: str, german: str
+) -> None:
+    money = {"amount": amount, "currency": currency}
+    assert money_text(money, language="en") == english
+    assert money_text(money, language="de") == german
+
+
+@pytest.mark.parametrize(
+    ("code", "params", "english", "german"),
+    [
+        (
+            "R_OVERDUE",
+            {"gap": 116, "median_gap": 1, "rank": 0.8515},
+            "Last purchase 116 days ago; half of this customer's gaps are shorter than 1 day and 85.2 % are shorter than the present one.",
+            "Letzter Kauf vor 116 Tagen; die Hälfte der Pausen dieses Kunden ist kürzer als 1 Tag, 85,2 % sind kürzer als die aktuelle.",
+        ),
+        (
+            "R_THIN",
+            {"n": 1},
+            "1 purchase of this customer known; the estimate leans on the average of all customers or on assumed values.",
+            "1 Kauf dieses Kunden bekannt; die Schätzung stützt sich auf den Durchschnitt aller Kunden oder auf angenommene Werte.",
+        ),
+        (
+            "R_NEXT_STEP",
+            {"instrument": "personal_attention", "strategy": "attachment", "goal": "satisfaction"},
+            "Personal attention, as part of the strategy “Attachment”; the goal is: Satisfaction.",
+            "Persönliche Aufmerksamkeit im Rahmen der Strategie „Verbundenheitsstrategie“; das Ziel: Zufriedenheit.",
+        ),
+        (
+            "R_EV_EFFECT",
+            {"instrument": "gift", "effect": 0.015, "value": {"amount": "1234.50", "currency": "EUR"}, "gain": {"amount": "18.52", "currency": "EUR"}},
+            "Gift raises the chance of success by an assumed 1.5 percentage points; with EUR 1,234.50 at stake this is worth EUR 18.52.",
+            "Geschenk erhöht die Erfolgschance um angenommene 1,5 Prozentpunkte; bei einem Wert von 1.234,50 EUR bringt das 18,52 EUR.",
+        ),
+        (
+            "R_COMPLAINT",
+            {"date": "2025-12-31", "age": 1, "sla": 2},
+            "The complaint of 31 Dec 2025 has been open for 1 day; the target is 2 days.",
+            "Die Beschwerde vom 31.12.2025 ist seit 1 Tag offen; das Ziel sind 2 Tage.",
+        ),
+        (
+            "R_VALUE_PARTS",
+            {"purchases": 1.5403, "margin": {"amount": "80.00", "currency": "EUR"}},
+            "Allowing for the chance that the customer has already left, 1.5 purchases can be expected in 12 months, each contributing EUR 80.00.",
+            "Rechnet man ein, dass der Kunde schon gegangen sein könnte, sind in 12 Monaten 1,5 Käufe mit je 80,00 EUR Deckungsbeitrag zu erwarten.",
+        ),
+    ],
+)  # fmt: skip
+def test_reasons_read_as_written(
+    code: str, params: dict[str, object], english: str, german: str
+) -> None:
+    assert text(code, "en", **params) == english
+    assert text(code, "de", **params) == german
+
+
+@pytest.mark.parametrize("reason", CATALOGUE.reason_codes, ids=lambda reason: reason.id)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_is_written_in_both_languages_with_nothing_left_unfilled(
+    reason: ReasonCode, language: Language
+) -> None:
+    samples = {
+        name: SAMPLES.get(kind) or list(CATALOGUE.sections[kind])
+        for name, kind in reason.params.items()
+    }
+    for turn in range(max([1, *map(len, samples.values())])):
+        params = {name: values[turn % len(values)] for name, values in samples.items()}
+        written = text(reason.id, language, **params)
+        assert not re.search(r"[{}|]|None|nan", written)
+        assert written == written.strip() != ""
+        assert written.endswith(".")
+
+
+def test_every_gap_is_written_in_both_languages() -> None:
+    for gap in CATALOGUE.sections["data_gaps"]:
+        written = {gap_text(gap, catalogue=CATALOGUE, language=language) for language in LANGUAGES}
+        assert len(written) == 2
+        assert all(words.endswith(".") for words in written)
+
+
+@pytest.mark.parametrize(
+    ("code", "params", "error"),
+    [
+        ("R_NOTHING", {}, KeyError),
+        ("R_THIN", {}, KeyError),
+        ("R_THIN", {"n": "many"}, ValueError),
+        ("R_THIN", {"n": True}, ValueError),
+        ("R_VALUE", {"value": 12.5}, ValueError),
+        ("R_LEAVE", {"date": "yesterday"}, ValueError),
+        ("R_CHANNEL", {"channel": "pigeon"}, KeyError),
+    ],
+)
+def test_what_cannot_be_written_is_an_error(
+    code: str, params: dict[str, object], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        text(code, "en", **params)
