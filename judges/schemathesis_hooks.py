@@ -7,7 +7,7 @@ import schemathesis
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Any, kwargs: Any) -> None:
+def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 (names it asks for)
     """Repair well-formed cases only; malformed ones shall stay malformed."""
     if not case.headers or not case.meta or case.meta.generation.mode.value != "positive":
         return

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations import phases, value
+from services.analytics.calculations import phases, strategies, value
+from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimation import (
     PurchaseFit,
     confidence_of,
@@ -96,6 +97,7 @@ def calculate(
     as_of_day: int,
     parameters: Parameters | None = None,
     purchase_fit: PurchaseFit | None = None,
+    options: StrategyOptions | None = None,
 ) -> Report:
     """Compute every number of a base as of one day.
 
@@ -112,6 +114,8 @@ def calculate(
     purchase_fit
         An earlier estimate to score with, as the model needs fitting weekly only; estimated from
         these deals unless given.
+    options
+        What can be recommended; without it the recommendation columns are missing.
 
     Raises
     ------
@@ -129,6 +133,9 @@ def calculate(
         units, included, purchases, rhythm, fit=fit, parameters=parameters
     )
     customers = assemble(units, purchases, rhythm, values, fit=fit, parameters=parameters)
+    if options is not None:
+        recommended = strategies.recommend(customers, units, options=options)
+        customers = pd.concat([customers, recommended], axis=1)
     card = ModelCard(
         as_of_day=as_of_day,
         parameters=parameters,

@@ -1,0 +1,1 @@
+"""Everything on one machine: `make run` starts both services on SQLite with the demo data."""

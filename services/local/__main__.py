@@ -1,0 +1,154 @@
+"""`make run`: schema, keys, both services, demo data, first refresh; stops all with Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from services.foundation.keys import new_key
+from services.local.demo.load import AS_OF, CURRENCY, load_demo
+
+_READY_SECONDS = 60.0
+
+
+class Stopped(Exception):
+    """Somebody asked us to stop, or a service ended by itself."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def write_key(path: Path) -> None:
+    """Make a key file that only its owner can read; an existing one stays."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(new_key("local") + "\n")
+    temporary.replace(path)
+
+
+def run(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", *arguments], check=True)
+
+
+def prepare(folder: Path) -> None:
+    """Bring both databases to the newest schema and let both keys in."""
+    developer, worker = folder / "dev.key", folder / "analytics.key"
+    write_key(developer)
+    write_key(worker)
+    crm = ("add-key", "--name", "local developer", "--key-file", str(developer))
+    reads = ["contacts:read", "interactions:read", "deals:read", "changes:read"]
+    run("services.crm_api", "migrate")
+    run("services.crm_api", *crm)
+    run("services.crm_api", "add-key", "--name", "analytics", "--key-file", str(worker),
+        "--scopes", *reads)  # fmt: skip
+    run("services.analytics", "migrate")
+    run("services.analytics", *crm)
+
+
+def start(*arguments: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", *arguments])
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Stopped(f"the service at {url} ended; is the port taken? See the lines above.")
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    raise Stopped(f"{url} did not get ready within {_READY_SECONDS:.0f} seconds")
+
+
+def wait_for_version(url: str, key: str) -> None:
+    """Show the progress of the running refresh until a version is published."""
+    headers, shown = {"Authorization": f"Bearer {key}"}, ""
+    while True:
+        answer = httpx.get(f"{url}/v1/refreshes?limit=1", headers=headers, timeout=10)
+        latest = (answer.json().get("items") or [None])[0]
+        if latest is not None:
+            line = f"  refresh: {latest['stage'].replace('_', ' ')} ({latest['progress']:.0%})"
+            if line != shown:
+                say(line)
+                shown = line
+            if latest["status"] in ("succeeded", "failed"):
+                if latest["failure"]:
+                    raise Stopped(f"the first refresh failed: {latest['failure']}")
+                return
+        time.sleep(0.1)
+
+
+def welcome(crm: str, analytics: str, key_file: Path) -> None:
+    key = f'-H "Authorization: Bearer $(cat {key_file})"'
+    say(
+        f"""
+Phasewise runs. Stop it with Ctrl-C.
+
+  CRM        {crm}/docs
+  Analytics  {analytics}/docs
+  Key        {key_file}  (all scopes; send it as Authorization: Bearer <key>)
+
+The demo base is read as of {AS_OF}, the day after its last purchase (every answer says so).
+Three questions to start with:
+
+  curl -s {key} "{analytics}/v1/summary"
+  curl -s {key} "{analytics}/v1/customers?sort=-value_at_risk&limit=3"
+  curl -s {key} "{crm}/v1/deals?limit=2"
+"""
+    )
+
+
+def _stop(_: int, __: FrameType | None) -> None:
+    raise Stopped("stopping")
+
+
+def main() -> None:
+    started = time.monotonic()
+    folder = Path(os.environ.setdefault("PHASEWISE_DATA_DIR", "var"))
+    os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
+    os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
+    os.environ.setdefault("PHASEWISE_LOG_LEVEL", "warning")
+    # The first refresh is asked for below, once the demo data are in; later ones are scheduled.
+    crm = f"http://127.0.0.1:{os.environ.get('PHASEWISE_CRM_PORT', '8000')}"
+    analytics = f"http://127.0.0.1:{os.environ.get('PHASEWISE_ANALYTICS_PORT', '8001')}"
+    signal.signal(signal.SIGTERM, _stop)
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        prepare(folder)
+        processes.append(start("services.crm_api", "serve"))
+        wait_until_ready(crm, processes[0])
+        key = (folder / "dev.key").read_text().strip()
+        load_demo(crm, key, say=say)
+        processes.append(start("services.analytics", "serve"))
+        wait_until_ready(analytics, processes[1])
+        wait_for_version(analytics, key)
+        say(f"Ready after {time.monotonic() - started:.1f} seconds.")
+        welcome(crm, analytics, folder / "dev.key")
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+        raise Stopped("a service ended; see the lines above")
+    except (Stopped, KeyboardInterrupt) as reason:
+        say(str(reason) or "stopping")
+        sys.exit(0 if isinstance(reason, KeyboardInterrupt) or str(reason) == "stopping" else 1)
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait(20)
+
+
+if __name__ == "__main__":
+    main()
