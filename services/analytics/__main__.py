@@ -11,8 +11,7 @@ from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.app import create_app
-from services.analytics.mirror import MirrorLocked
-from services.analytics.refresh import run_refresh
+from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now
@@ -22,8 +21,6 @@ from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, has_key, new_key
 from services.foundation.serving import server
 from services.foundation.statements import Record
-
-SCOPES = ("analytics:read", "analytics:refresh")
 
 
 def _serve(settings: Settings) -> None:
@@ -60,6 +57,9 @@ async def _wanted(database: Database, arguments: argparse.Namespace) -> Record:
 
 
 async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
+    # Imported here because numpy, pandas and scipy take longer to load than the API to start.
+    from services.analytics.refresh import run_refresh
+
     database = connect(settings.database_url)
     await database.open()
     try:
@@ -75,6 +75,8 @@ async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
 
 
 def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:
+    from services.analytics.mirror import MirrorLocked
+
     start_logging(settings.log_level)
     try:
         refresh = asyncio.run(_refresh(settings, arguments))

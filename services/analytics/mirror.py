@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +25,6 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Resource
 
 FORMAT_VERSION = 1
-ROWS_PER_GROUP = 2**17
 # Columns of few values, where a dictionary saves room; elsewhere it would only cost time.
 _WORDS = frozenset(
     {"kind", "status", "stage", "channel", "direction", "resolution", "outcome"}
@@ -101,14 +99,19 @@ class Snapshot:
         """
         path = self.folder / f"{resource}.parquet"
         try:
-            with pq.ParquetFile(
-                path, read_dictionary=list(words), page_checksum_verification=True
-            ) as file:
+            with _parquet(path, words) as file:
                 if where is None:
                     return file.read(columns).select(columns)
                 return _read_where(file, columns, where)
         except (OSError, pa.ArrowException) as error:
             raise MirrorCorrupt(f"{resource} of {self.folder.name} cannot be read") from error
+
+
+def _parquet(path: Path, words: Iterable[str] = ()) -> Any:
+    """Open a file; mapped, it is read more than twice as fast."""
+    return pq.ParquetFile(
+        path, read_dictionary=list(words), memory_map=True, page_checksum_verification=True
+    )
 
 
 def _read_where(file: Any, columns: list[str], where: NDArray[np.bool_]) -> pa.Table:
@@ -131,10 +134,17 @@ class Mirror:
     removes what the killed one left.
     """
 
-    def __init__(self, data_dir: Path, *, steps: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        steps: Callable[[str], None] = lambda _: None,
+        rows_per_group: int = 2**17,
+    ) -> None:
         """`steps` is told of every step on the file system before it is taken."""
         self._root = data_dir / "mirror"
         self._steps = steps
+        self._rows_per_group = rows_per_group
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -190,7 +200,8 @@ class Mirror:
         """
 
         def write(resource: Resource, folder: Path) -> int:
-            return _write_sorted(batches[resource], folder / f"{resource}.parquet", resource)
+            path = folder / f"{resource}.parquet"
+            return _write_sorted(batches[resource], path, resource, self._rows_per_group)
 
         return self._publish(write, cursor=cursor, now=now)
 
@@ -221,11 +232,8 @@ class Mirror:
             if change is None or not change.ids:
                 _link(before, after)
                 return snapshot.row_counts[resource]
-            try:
-                with pq.ParquetFile(before, page_checksum_verification=True) as file:
-                    return _write_groups(_merged(file, _checked(change, resource)), after, resource)
-            except pa.ArrowException as error:
-                raise MirrorCorrupt(f"{resource} of {snapshot.folder.name}") from error
+            merged = _merged(before, _checked(change, resource))
+            return _write_groups(merged, after, resource, self._rows_per_group)
 
         return self._publish(write, cursor=cursor, now=now)
 
@@ -265,11 +273,13 @@ class Mirror:
         return Snapshot(folder, cursor, counts, now)
 
     def _current_name(self) -> str | None:
-        with suppress(OSError, UnicodeDecodeError):
-            name = (self._root / "current").read_text("ascii").strip()
-            if _FOLDER.fullmatch(name):
-                return name
-            _log.warning("the mirror names no version and has to be loaded anew")
+        try:
+            name = (self._root / "current").read_text("ascii", errors="replace").strip()
+        except FileNotFoundError:
+            return None
+        if _FOLDER.fullmatch(name):
+            return name
+        _log.warning("the mirror names no version and has to be loaded anew")
         return None
 
     def _remove_leftovers(self) -> None:
@@ -315,12 +325,11 @@ def _checked(change: RecordChanges, resource: Resource) -> RecordChanges:
     return RecordChanges(change.ids, rows)
 
 
-def _merged(file: Any, change: RecordChanges) -> Iterator[pa.Table]:
+def _merged(before: Path, change: RecordChanges) -> Iterator[pa.Table]:
     """Yield the old rows but the changed ones, and the new rows at their places."""
     changed = pa.array(sorted(change.ids), pa.string())
     new, placed = change.rows, 0
-    for number in range(file.num_row_groups):
-        old = file.read_row_group(number)
+    for old in _groups(before):
         last = old.column("id")[-1]
         until = pc.sum(pc.less_equal(new.column("id"), last)).as_py() or 0
         kept = old.filter(pc.invert(pc.is_in(old.column("id"), value_set=changed)))
@@ -331,7 +340,18 @@ def _merged(file: Any, change: RecordChanges) -> Iterator[pa.Table]:
     yield new.slice(placed)
 
 
-def _write_sorted(batches: Iterable[pa.RecordBatch], path: Path, resource: Resource) -> int:
+def _groups(path: Path) -> Iterator[pa.Table]:
+    try:
+        with _parquet(path) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number)
+    except (OSError, pa.ArrowException) as error:
+        raise MirrorCorrupt(f"{path.stem} of {path.parent.name} cannot be read") from error
+
+
+def _write_sorted(
+    batches: Iterable[pa.RecordBatch], path: Path, resource: Resource, rows_per_group: int
+) -> int:
     """Write `batches` in the order of ids; on the way they lie in a file that is mapped."""
     schema = SCHEMAS[resource]
     spool = path.with_suffix(".spool")
@@ -341,18 +361,19 @@ def _write_sorted(batches: Iterable[pa.RecordBatch], path: Path, resource: Resou
     with pa.memory_map(str(spool)) as source:
         table = pa.ipc.open_file(source).read_all()
         is_sorted = _is_ascending(table.column("id"))
-        count = _write_groups([table] if is_sorted else _sorted(table), path, resource)
+        tables = [table] if is_sorted else _sorted(table, rows_per_group)
+        count = _write_groups(tables, path, resource, rows_per_group)
     spool.unlink()
     return count
 
 
-def _sorted(table: pa.Table) -> Iterator[pa.Table]:
+def _sorted(table: pa.Table, rows_per_group: int) -> Iterator[pa.Table]:
     """Yield the rows in the order of ids; `Table.take` would copy every column for every group."""
     order = pc.sort_indices(table.column("id")).to_numpy()
     batches = table.to_batches()
     starts = np.cumsum([0, *map(len, batches)])
-    for start in range(0, len(order), ROWS_PER_GROUP):
-        rows = np.sort(order[start : start + ROWS_PER_GROUP]).astype(np.int64)
+    for start in range(0, len(order), rows_per_group):
+        rows = np.sort(order[start : start + rows_per_group]).astype(np.int64)
         batch_of = np.searchsorted(starts, rows, side="right") - 1
         parts = (
             batches[number].take(pa.array(rows[batch_of == number] - starts[number]))
@@ -374,7 +395,9 @@ def _is_ascending(ids: pa.ChunkedArray) -> bool:
     return True
 
 
-def _write_groups(tables: Iterable[pa.Table], path: Path, resource: Resource) -> int:
+def _write_groups(
+    tables: Iterable[pa.Table], path: Path, resource: Resource, rows_per_group: int
+) -> int:
     """Write sorted rows in groups of one size, so that the bytes depend on the rows alone.
 
     Raises
@@ -404,8 +427,8 @@ def _write_groups(tables: Iterable[pa.Table], path: Path, resource: Resource) ->
 
         for table in tables:
             pending = pa.concat_tables([pending, table])
-            while len(pending) >= ROWS_PER_GROUP:
-                write(ROWS_PER_GROUP)
+            while len(pending) >= rows_per_group:
+                write(rows_per_group)
         if len(pending):
             write(len(pending))
     return count

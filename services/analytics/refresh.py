@@ -14,6 +14,7 @@ import pandas as pd
 
 from services.analytics import store
 from services.analytics.calculations.report import ModelCard, calculate
+from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.crm_client import (
@@ -25,9 +26,8 @@ from services.analytics.crm_client import (
 )
 from services.analytics.frames import Frames, build_frames
 from services.analytics.mirror import Mirror, MirrorCorrupt, RecordChanges, Snapshot
+from services.analytics.publishing import NewVersion, publish
 from services.analytics.settings import Settings
-from services.analytics.store import NewVersion
-from services.analytics.summary.operations import summarize
 from services.foundation.database import Database
 from services.foundation.statements import Record
 
@@ -122,9 +122,9 @@ async def _compute(
         fingerprint=mark,
         model=model_summary(card),
         data_gaps=frames.gaps.counts() | asdict(card.data_gaps),
-        summary=summarize(customers),
+        summary=total_customers(customers),
     )
-    return await store.publish(database, new, customers, now=clock(), kept=settings.kept_versions)
+    return await publish(database, new, customers, now=clock(), kept=settings.kept_versions)
 
 
 def read_crm(mirror: Mirror, settings: Settings, *, is_full: bool, now: datetime) -> Snapshot:

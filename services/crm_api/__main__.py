@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from services.crm_api.app import create_app
+from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now
@@ -15,12 +16,6 @@ from services.foundation.connecting import connect
 from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, has_key, new_key
 from services.foundation.serving import server
-
-SCOPES = tuple(
-    f"{plural}:{right}"
-    for plural in ("contacts", "interactions", "deals")
-    for right in ("read", "write", "pii")
-) + ("changes:read", "imports:write")
 
 
 def _migrate(settings: Settings) -> None:

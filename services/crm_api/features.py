@@ -18,10 +18,10 @@ from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ListPage, ListQuery, Mode
+from services.crm_api.schemas import ListPage, ListQuery, Mode, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
-from services.foundation.problems import Conflict, NotFound
+from services.foundation.problems import Conflict, NotFound, StaleVersion
 from shared.values import Shape
 
 
@@ -120,6 +120,8 @@ async def upsert(
         `mode` is create and there is such a record.
     NotFound
         `mode` is update and there is none.
+    StaleVersion
+        A version is expected and there is none.
     """
     name = feature.resource.name
     found = await external_refs.find(transaction, name, [ref])
@@ -127,12 +129,14 @@ async def upsert(
     if ref in found:
         if mode == "create":
             raise ExistsAlready(extra={"existing_id": found[ref]})
-        given = body.model_dump(exclude_unset=True, exclude=set(_ONLY_AT_CREATION))
+        given = {k: v for k, v in sent_fields(body).items() if k not in _ONLY_AT_CREATION}
         if "external_refs" in given:
             given["external_refs"] = _with_ref(given["external_refs"], ref)
         return await feature.change(
             transaction, found[ref], given=given, version=version, stamp=stamp, personal=personal
         )
+    if version is not None:
+        raise StaleVersion(f"If-Match named version {version}, and there is no such record.")
     if mode == "update":
         raise NotFound(f"No live {name} has the reference {external_id} of {source}.")
     given = body.model_dump()

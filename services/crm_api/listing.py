@@ -6,18 +6,20 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, bindparam, select, tuple_
 
 from services.crm_api.resources import Resource
 from services.foundation.calls import Call
 from services.foundation.columns import Document, Instant, Texts, any_of, contains_any
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
-from services.foundation.problems import Answer
+from services.foundation.problems import Answer, Forbidden
 from services.foundation.queries import Page
 from services.foundation.statements import Statement
-from shared.values import wire_instant
+from shared.values import RecordId, wire_instant
 
 _resources: dict[str, Resource] = {}
+_RECORD_ID: TypeAdapter[str] = TypeAdapter(RecordId)
 
 
 async def answer_page(call: Call, resource: Resource, query: Page, *, sort: str) -> Answer:
@@ -30,8 +32,11 @@ async def answer_page(call: Call, resource: Resource, query: Page, *, sort: str)
     values: dict[str, Any] = {**filters, "page_size": query.limit + 1}
     if query.cursor is not None:
         last, last_id = read_cursor(query.cursor, question, length=2)
-        values |= {"last_value": _parsed(column, last), "last_id": last_id}
+        values |= {"last_value": _parsed(column, last), "last_id": _parsed_id(last_id)}
     personal = call.may(f"{resource.plural}:pii")
+    if not personal and not resource.personal.isdisjoint({column.name, *filters}):
+        # The order of names, or a list that is empty or not, would tell what is blanked out.
+        raise Forbidden(f"This filter or order needs a key with the scope {resource.plural}:pii.")
     statement = _statement(
         resource.name, frozenset(filters), sort, query.cursor is not None, personal
     )
@@ -58,12 +63,24 @@ def _page(call: Call, rows: list[Any], question: Mapping[str, Any], *, limit: in
 
 
 def _parsed(column: ColumnElement[Any], value: Any) -> Any:
-    if isinstance(column.type, Instant):
-        try:
-            return datetime.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise bad_cursor() from None
-    return value
+    if not isinstance(value, str) or "\x00" in value:
+        raise bad_cursor()
+    if not isinstance(column.type, Instant):
+        return value
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        raise bad_cursor() from None
+    if instant.tzinfo is None:
+        raise bad_cursor()
+    return instant
+
+
+def _parsed_id(value: Any) -> str:
+    try:
+        return _RECORD_ID.validate_python(value)
+    except ValidationError:
+        raise bad_cursor() from None
 
 
 @lru_cache(maxsize=2000)

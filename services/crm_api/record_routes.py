@@ -4,24 +4,27 @@
 from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import Field
 
 from services.crm_api import features, listing, records
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_request
 from services.crm_api.features import Feature
 from services.crm_api.records import Written
-from services.crm_api.schemas import Mode
+from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
 from services.foundation.problems import Answer
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
-from shared.values import RecordId, text
+from shared.values import RecordId
 
 ExternalSource = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The other system.")
 ]
-ExternalId = text(200, shortest=1, example="C-1001")
+ExternalId = Annotated[
+    str, Field(max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"])
+]
 
 
 class UpsertQuery(QueryModel):
@@ -76,7 +79,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         written = await feature.change(
             call.transaction,
             id,
-            given=body.model_dump(exclude_unset=True),
+            given=sent_fields(body),
             version=call.expected_version(),
             stamp=call.stamp,
             personal=call.may(sees),
@@ -97,7 +100,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     async def upsert(
         call: Call,
         source: ExternalSource,
-        external_id: Annotated[ExternalId, Path(description="The id of the record there.")],  # type: ignore[valid-type]
+        external_id: Annotated[ExternalId, Path(description="The id of the record there.")],
         query: Annotated[UpsertQuery, Query()],
         body: Upsert,
     ) -> Answer:
@@ -140,7 +143,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             "order. Each item succeeds or fails on its own and tells; with `atomic=true` the first "
             "failure undoes them all and is answered as the problem of the request.",
         }),
-        ("PUT", "/by-external-id/{source}/{external_id}", upsert, {
+        ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",
             "headers": versioned, "problems": (404, 409), "name": f"upsert_{name}",
             "summary": f"Create or change {singular} by external id",

@@ -46,7 +46,7 @@ class ListPage(Shape):
     """A page of a list; subclasses name the items."""
 
     next: (
-        Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/contacts?cursor=WyI5"])]
+        Annotated[str, Field(max_length=20000, pattern=r"^/v1/[!-~]*$", examples=["/v1/contacts?cursor=WyI5"])]
         | None
     ) = Field(default=None, description="Path of the next page; absent on the last one.")
 
@@ -62,6 +62,11 @@ class ListQuery(Page):
 
 
 Mode = Literal["create", "update", "both"]
+
+
+def sent_fields(body: Shape) -> dict[str, Any]:
+    """Return the fields that a body names; what is nested in them is whole, defaults included."""
+    return {name: value for name, value in body.model_dump().items() if name in body.model_fields_set}
 
 
 def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -> dict[str, Any]:
@@ -92,5 +97,6 @@ __all__ = [
     "Texts",
     "UserId",
     "row_values",
+    "sent_fields",
     "word",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from services.foundation.calls import Call
 from services.foundation.database import Database, Transaction, UniqueViolation, Work
-from services.foundation.problems import Answer, Invalid, Unreadable
+from services.foundation.problems import Answer, Conflict, Invalid, Unreadable
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records as records
 
@@ -114,13 +114,21 @@ async def once(
 
 
 async def settle(database: Database, unit: Work[Answer]) -> Answer:
-    """Run a unit of work; a twin that lost the race for the same key answers as the winner did."""
+    """Run a unit of work; who lost a race for the same key or reference looks again.
+
+    Raises
+    ------
+    Conflict
+        It lost again: others keep writing what it wants to write.
+    """
     try:
         return await database.write(unit)
-    except UniqueViolation as violation:
-        if violation.table != records.name:
-            raise
+    except UniqueViolation:
+        pass
+    try:
         return await database.write(unit)
+    except UniqueViolation:
+        raise Conflict("Another request is writing the same; try again.") from None
 
 
 async def forget_old(database: Database, *, now: datetime) -> None:

@@ -163,7 +163,7 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
     for route in app.router.routes:
         if isinstance(route, LeanRoute):
             for method in route.methods or ():
-                operation = document["paths"][route.path][method.lower()]
+                operation = document["paths"][route.path_format][method.lower()]
                 _complete(operation, route.rules, status=route.status_code or 200)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
@@ -212,7 +212,7 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> None:
     parameters = operation.setdefault("parameters", [])
-    if rules.writes:
+    if rules.writes or rules.retryable:
         parameters.append(_IDEMPOTENCY_KEY)
     if rules.if_match:
         required = rules.if_match == "required"
@@ -233,7 +233,7 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
     success = responses[str(status)]
     others = [response for code, response in responses.items() if code[0] == "2"]
     names = list(_EVERYWHERE) + [name for name, _ in rules.headers]
-    if rules.writes:
+    if rules.writes or rules.retryable:
         names.append("Idempotent-Replayed")
     if rules.localized:
         names.append("Content-Language")
@@ -299,9 +299,9 @@ def _tidy(node: Any) -> Any:
         if key == "pattern" and isinstance(value, str):
             value = _CONTROL.sub(r"\\u00\1", value)
         tidy[key] = _tidy(value)
-    longest = _LONGEST.get(tidy.get("format", ""))
-    if tidy.get("type") == "string" and longest:
-        tidy.setdefault("maxLength", longest)
+    form = tidy.get("format")
+    if tidy.get("type") == "string" and isinstance(form, str) and form in _LONGEST:
+        tidy.setdefault("maxLength", _LONGEST[form])
         if "examples" in tidy and "example" not in tidy:
             tidy["example"] = tidy["examples"][0]
     return tidy

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -88,9 +89,28 @@ async def _no_reset(_: Any) -> None:
     """Nothing of ours sets session state, and the default reset doubles the server's work."""
 
 
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_EPOCH_DAY = _EPOCH.toordinal()
+
+
 async def _prepare(connection: Any) -> None:
     await connection.set_type_codec(
         "uuid", encoder=str, decoder=str, schema="pg_catalog", format="text"
+    )
+    # asyncpg's own codecs turn the first and the last day of the calendar into infinities.
+    await connection.set_type_codec(
+        "timestamptz",
+        encoder=lambda instant: ((instant - _EPOCH) // _MICROSECOND,),
+        decoder=lambda parts: _EPOCH + parts[0] * _MICROSECOND,
+        schema="pg_catalog",
+        format="tuple",
+    )
+    await connection.set_type_codec(
+        "date",
+        encoder=lambda day: (day.toordinal() - _EPOCH_DAY,),
+        decoder=lambda parts: date.fromordinal(_EPOCH_DAY + parts[0]),
+        schema="pg_catalog",
+        format="tuple",
     )
 
 

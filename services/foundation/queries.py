@@ -44,7 +44,7 @@ def query_integer(low: int, high: int, *, example: int) -> Any:
 
 Limit = query_integer(1, 200, example=50)
 CursorText = Annotated[
-    str, Field(min_length=1, max_length=600, pattern=r"^[A-Za-z0-9_-]+$", examples=["WyI5YzI4Il0"])
+    str, Field(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_-]+$", examples=["WyI5YzI4Il0"])
 ]
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -47,10 +47,15 @@ class StreamAnswer:
 
 @dataclass(frozen=True)
 class RouteRules:
-    """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it."""
+    """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it.
+
+    `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
+    endpoint that opens its own transactions honours it too.
+    """
 
     scope: str
     writes: bool = False
+    retryable: bool = False
     if_match: str = ""
     conditional: bool = False
     problems: tuple[int, ...] = ()
@@ -112,7 +117,7 @@ class LeanRoute(APIRoute):
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive)
-        scope["route_template"] = self.path
+        scope["route_template"] = self.path_format
         try:
             scope["app"].state.gate.admit(scope, await self._authenticate(call))
             arguments = self._read_address(scope)
@@ -139,6 +144,7 @@ class LeanRoute(APIRoute):
 
     def _read_address(self, scope: Scope) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
+        _check_path(scope.get("raw_path") or b"")
         given = scope["path_params"]
         for name, adapter in self._paths:
             try:
@@ -199,6 +205,14 @@ def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozens
         if "list[" in str(info.annotation)
     )
     return only.name, TypeAdapter(annotation), lists
+
+
+def _check_path(raw: bytes) -> None:
+    """Refuse what the server could only decode by guessing: two names must not become one."""
+    try:
+        unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("The path is not valid percent-encoded UTF-8.") from None
 
 
 def _query_pairs(query: bytes) -> list[tuple[str, str]]:

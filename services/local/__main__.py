@@ -1,16 +1,25 @@
 """`make run`: schema, keys, both services, demo data, first refresh; stops all with Ctrl-C."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 import httpx
 
-from services.foundation.keys import new_key
+from services.analytics.scopes import SCOPES as ANALYTICS_SCOPES
+from services.analytics.settings import Settings as AnalyticsSettings
+from services.crm_api.scopes import SCOPES as CRM_SCOPES
+from services.crm_api.settings import Settings as CrmSettings
+from services.foundation import migrating
+from services.foundation.application import utc_now
+from services.foundation.connecting import connect
+from services.foundation.keys import add_key, has_key, new_key
 from services.local.demo.load import AS_OF, CURRENCY, load_demo
 
 _READY_SECONDS = 60.0
@@ -36,8 +45,17 @@ def write_key(path: Path) -> None:
     temporary.replace(path)
 
 
-def run(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", *arguments], check=True)
+async def store_keys(url: str, keys: Sequence[tuple[Path, str, Sequence[str]]]) -> None:
+    """Let the keys in these files into a database."""
+    database = connect(url)
+    await database.open()
+    try:
+        for path, name, scopes in keys:
+            key = path.read_text().strip()
+            if not await has_key(database, key):
+                await add_key(database, key, name=name, scopes=scopes, now=utc_now())
+    finally:
+        await database.close()
 
 
 def prepare(folder: Path) -> None:
@@ -45,14 +63,15 @@ def prepare(folder: Path) -> None:
     developer, worker = folder / "dev.key", folder / "analytics.key"
     write_key(developer)
     write_key(worker)
-    crm = ("add-key", "--name", "local developer", "--key-file", str(developer))
-    reads = ["contacts:read", "interactions:read", "deals:read", "changes:read"]
-    run("services.crm_api", "migrate")
-    run("services.crm_api", *crm)
-    run("services.crm_api", "add-key", "--name", "analytics", "--key-file", str(worker),
-        "--scopes", *reads)  # fmt: skip
-    run("services.analytics", "migrate")
-    run("services.analytics", *crm)
+    reads = ("contacts:read", "interactions:read", "deals:read", "changes:read")
+    crm, analytics = CrmSettings().database_url, AnalyticsSettings().database_url
+    for service, url in (("crm_api", crm), ("analytics", analytics)):
+        if migrating.present(url) != migrating.newest(service):
+            migrating.upgrade(service, url)
+    asyncio.run(
+        store_keys(crm, [(developer, "developer", CRM_SCOPES), (worker, "analytics", reads)])
+    )
+    asyncio.run(store_keys(analytics, [(developer, "developer", ANALYTICS_SCOPES)]))
 
 
 def start(*arguments: str) -> "subprocess.Popen[bytes]":
@@ -112,6 +131,7 @@ Three questions to start with:
 
 
 def _stop(_: int, __: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Stopped("stopping")
 
 

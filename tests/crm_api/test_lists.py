@@ -1,12 +1,14 @@
 """Lists: filters, order, pages; nothing twice, nothing missed, nothing misunderstood."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.conftest import Crm, MakeCrm
+from services.foundation.cursors import write_cursor
+from tests.conftest import Crm
 from tests.crm_api.bodies import RESOURCES, all_pages, feed, fresh, make, problem, short
 
 each_resource = pytest.mark.parametrize("plural", RESOURCES)
@@ -84,16 +86,15 @@ FILTERS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("plural", "name", "fitting", "other"), FILTERS)
 def test_a_filter_shows_what_fits_and_nothing_else(
-    crm: Crm, plural: str, name: str, fitting: dict[str, Any], other: dict[str, Any]
+    service: Crm, plural: str, name: str, fitting: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    wanted = make(crm, plural, **fitting)
-    unwanted = make(crm, plural, **other)
+    wanted = make(service, plural, **fitting)
+    unwanted = make(service, plural, **other)
     value = next(iter(fitting.values()))
     value = value[-1] if isinstance(value, list) else value
     value = value["currency"] if isinstance(value, dict) else value
-    found = ids(all_pages(crm.client, f"/v1/{plural}?{name}={value}"))
-    assert wanted["id"] in found
-    assert unwanted["id"] not in found
+    both = f"id={wanted['id']}&id={unwanted['id']}"
+    assert ids(all_pages(service.client, f"/v1/{plural}?{both}&{name}={value}")) == [wanted["id"]]
 
 
 @pytest.mark.parametrize(
@@ -187,13 +188,12 @@ def test_a_cursor_holds_only_for_its_filters_and_its_order(service: Crm, plural:
     assert service.client.get(f"/v1/{plural}?limit=7&cursor={cursor}").status_code == 200
 
 
-def test_a_page_can_be_followed_whatever_the_names_are(make_crm: MakeCrm) -> None:
-    for kind in ("sqlite", "postgresql"):
-        crm = make_crm(kind)
-        for part in ("😀", '"', "ä", "x"):
-            crm.create("contacts", kind="person", given_name=part * 200, family_name=part * 200)
-        found = all_pages(crm.client, "/v1/contacts?sort=display_name&limit=1")
-        assert len(found) == 4
+def test_a_page_can_be_followed_whatever_the_names_are(service: Crm) -> None:
+    tag = fresh("long")
+    for part in ("😀", '"', "ä", "x"):
+        make(service, "contacts", given_name=part * 200, family_name=part * 200, tags=[tag])
+    path = f"/v1/contacts?sort=display_name&limit=1&tag={tag}"
+    assert len(all_pages(service.client, path)) == 4
 
 
 def test_a_page_can_be_followed_with_as_many_filters_as_are_allowed(service: Crm) -> None:
@@ -205,8 +205,6 @@ def test_a_page_can_be_followed_with_as_many_filters_as_are_allowed(service: Crm
 
 @each_resource
 def test_a_forged_cursor_is_refused(service: Crm, plural: str) -> None:
-    from services.foundation.cursors import write_cursor
-
     sort = {"contacts": "-created_at", "interactions": "-occurred_at", "deals": "-opened_at"}[plural]
     question = {"of": plural.removesuffix("s"), "sort": sort}
     good = "01977b3a-5c00-7000-8000-000000000001"
@@ -226,8 +224,6 @@ def test_a_forged_cursor_is_refused(service: Crm, plural: str) -> None:
 
 
 def test_a_forged_cursor_of_names_is_refused(service: Crm) -> None:
-    from services.foundation.cursors import write_cursor
-
     question = {"of": "contact", "sort": "display_name"}
     for position in (("\x00", "01977b3a-5c00-7000-8000-000000000001"), ([], "x"), ("a", "x\x00")):
         forged = write_cursor(position, question)
@@ -240,17 +236,11 @@ def test_an_export_holds_the_live_records_as_they_are_read(crm: Crm, plural: str
     crm.client.delete(f"/v1/{plural}/{made[2]['id']}", headers={"If-Match": "*"})
     answer = crm.client.get(f"/v1/exports/{plural}")
     assert answer.headers["content-type"] == "application/x-ndjson"
-    exported = {record["id"]: record for record in map(_json, answer.text.splitlines())}
+    exported = {record["id"]: record for record in map(json.loads, answer.text.splitlines())}
     assert [exported[one["id"]] for one in made[:2]] == made[:2]
     assert made[2]["id"] not in exported
     only = crm.client.get(f"/v1/exports/{plural}", params={"id": made[0]["id"]}).text
-    assert [_json(line)["id"] for line in only.splitlines()] == [made[0]["id"]]
-
-
-def _json(line: str) -> Any:
-    import json
-
-    return json.loads(line)
+    assert [json.loads(line)["id"] for line in only.splitlines()] == [made[0]["id"]]
 
 
 def test_an_export_begins_at_a_cursor_after_which_the_feed_misses_nothing(crm: Crm) -> None:

@@ -271,10 +271,10 @@ def _step_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason
         "value": money(stake),
         "gain": money(effect * stake),
     }
-    reasons.append(Reason("R_EV_EFFECT", params, effect * stake))
+    reasons.append(Reason("R_EV_EFFECT", params, rounded(effect * stake)))
     for code, cost in zip(("R_EV_COST", "R_EV_INCENTIVE", "R_EV_RISK"), costs, strict=True):
         if cost:
-            reasons.append(Reason(code, {"cost": money(cost)}, -cost))
+            reasons.append(Reason(code, {"cost": money(cost)}, -rounded(cost)))
     return reasons
 
 

@@ -15,7 +15,8 @@ from services.analytics.schemas import (
     State,
 )
 from services.foundation.queries import Page
-from shared.values import Count, Day, Money, Probability, RecordId, number, text, word
+from shared.values import Count, Day, Money, Probability, RecordId, number, word
+from shared.values import text as bounded_text
 
 LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
 Amount = Money | None
@@ -98,12 +99,12 @@ class Recommendation(Shown):
 class Reason(Shown):
     """One reason, for programs and for people."""
 
-    code: text(64, example="R_OVERDUE") = Field(description="An id of the catalogue's reason_codes.")
+    code: bounded_text(64, example="R_OVERDUE") = Field(description="An id of the catalogue's reason_codes.")
     params: dict[str, Any] = Field(description="The numbers and ids in the text.")
     contribution: number(-1e15, 1e15, example=0.18) | None = Field(
         description="What it adds to the explained score, in that score's unit."
     )
-    text: text(2000, example="Last purchase 116 days ago.") = Field(
+    text: bounded_text(2000, example="Last purchase 116 days ago.") = Field(
         description="In the language asked for."
     )
 
@@ -130,7 +131,7 @@ class Gap(Shown):
     """Something that was not known."""
 
     code: word(example="consent_unknown") = Field(description="For programs.")
-    text: text(2000, example="Consent is not recorded.") = Field(description="For people.")
+    text: bounded_text(2000, example="Consent is not recorded.") = Field(description="For people.")
 
 
 class CustomerSummary(Shown):

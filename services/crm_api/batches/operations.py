@@ -7,6 +7,7 @@ import orjson
 from services.crm_api import features
 from services.crm_api.features import Feature
 from services.crm_api.records import Written
+from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction, UniqueViolation
 from services.foundation.problems import Answer, Conflict, FieldError, Problem
@@ -73,7 +74,7 @@ async def _write(transaction: Transaction, feature: Feature, item: Any, stamp: S
         return await feature.change(
             transaction,
             item.id,
-            given=item.data.model_dump(exclude_unset=True),
+            given=sent_fields(item.data),
             version=item.version,
             stamp=stamp,
             personal=False,

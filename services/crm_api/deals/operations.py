@@ -62,11 +62,24 @@ def _currency(given: Mapping[str, Any], current: str | None) -> str | None:
     return next(iter(sent), current)
 
 
+def _is_priced(current: Record, given: Mapping[str, Any]) -> bool:
+    """Tell whether an amount stays as it is, so that the deal keeps its currency."""
+    if any(name not in given and current[f"{name}_minor"] is not None for name in AMOUNTS):
+        return True
+    lines = () if "lines" in given else current["lines"]
+    return any(line["unit_price"] or line["unit_cost"] for line in lines)
+
+
 def _check_closing(row: Mapping[str, Any]) -> None:
     for name, stages in (("closed_at", CLOSED), ("won_reason", ("won",)), ("lost_reason", ("lost",))):
         if row.get(name) is not None and row["stage"] not in stages:
             message = f"A deal in stage {row['stage']} has no {name}."
             raise NotClosed(message, errors=[FieldError(f"/body/{name}", "not_closed", message)])
+
+
+def _check_history(past: Sequence[Mapping[str, Any]] | None, *, now: datetime) -> None:
+    newest = max((entry["entered_at"] for entry in past or ()), default=None)
+    check_past({"stage_history": newest}, ["stage_history"], now=now)
 
 
 def _history(
@@ -101,8 +114,7 @@ def new_row(given: Mapping[str, Any], *, now: datetime) -> Record:
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
     past = given.get("stage_history")
-    check_past({"stage_history": max((e["entered_at"] for e in past or ()), default=None)},
-               ["stage_history"], now=now)  # fmt: skip
+    _check_history(past, now=now)
     row["stage_history"] = _history(past, row["stage"], row.get("closed_at") or row["opened_at"])
     return row
 
@@ -144,10 +156,7 @@ async def change_deal(
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
     values = row_values(dict(given), DEAL.money)
-    others = [name for name in AMOUNTS if name not in given and current[f"{name}_minor"] is not None]
-    values["currency"] = _currency(given, current["currency"] if others else None)
-    if values["currency"] is None and (others or not any(name in given for name in AMOUNTS)):
-        values["currency"] = current["currency"]
+    values["currency"] = _currency(given, current["currency"] if _is_priced(current, given) else None)
     _move(current, values, now=stamp.now)
     _check_closing({**current, **values})
     check_past(values, _PAST, now=stamp.now)
@@ -158,6 +167,7 @@ def _move(current: Record, values: Record, *, now: datetime) -> None:
     """Complete a change of stage: history, closing date, reasons that no longer hold."""
     stage = values.get("stage", current["stage"])
     past = values.pop("stage_history", None)
+    _check_history(past, now=now)
     if past:
         values["stage_history"] = _history(past, stage, now)
     if stage == current["stage"]:

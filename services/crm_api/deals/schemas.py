@@ -33,7 +33,7 @@ WonReason = Literal["price", "product", "service", "timing", "trust", "assortmen
 LostReason = Literal[
     "price", "product", "service", "timing", "no_need", "competitor", "trust", "other"
 ]
-Quantity = decimal(r"^-?\d{1,10}(\.\d{1,4})?$", example="2")
+Quantity = decimal(r"^-?[0-9]{1,10}(\.[0-9]{1,4})?$", example="2")
 
 
 class StageEntry(Shape):

@@ -1,284 +1,90 @@
-"""Writes one chunk of rows: records, changes, rejected rows, counters and checkpoint at once."""
+"""Chunks of a file's rows, read and prepared outside of the event loop."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, insert, select
+from services.crm_api.imports.reading import (
+    ENCODINGS,
+    Dialect,
+    Position,
+    RejectedRow,
+    Row,
+    RowIds,
+    raw_bytes,
+    repeated_identities,
+    rows,
+)
+from services.crm_api.imports.rows import Prepared, Refused, RowConverter
 
-from services.crm_api import features, records
-from services.crm_api.contacts import operations as contacts
-from services.crm_api.contacts.operations import ContactMissing
-from services.crm_api.contacts.schemas import NewContact
-from services.crm_api.contacts.table import CONTACT
-from services.crm_api.external_refs import operations as external_refs
-from services.crm_api.features import FEATURES, Feature
-from services.crm_api.imports.rows import Pair, Prepared, Refused
-from services.crm_api.imports.table import rejected_rows
-from services.crm_api.interactions import operations as interactions
-from services.crm_api.schemas import row_values
-from services.foundation.calls import Stamp
-from services.foundation.columns import Texts, any_of
-from services.foundation.database import Transaction
-from services.foundation.problems import FieldError, NotFound, Problem
-from services.foundation.statements import Record, Statement
-
-_REJECT = Statement(insert(rejected_rows))
+_LARGEST_CHUNK = 2 * 2**20
+_LONGEST_RAW = 20_000
 
 
-class LookAgain(Exception):
-    """Another writer changed what this chunk had looked up; nothing of it is written."""
+class Chunk(NamedTuple):
+    """Some consecutive rows, and where the next one starts."""
+
+    items: list[Prepared | Refused]
+    after: Position
+    is_last: bool
 
 
-@dataclass
-class Outcome:
-    """What became of the rows of a chunk."""
+class ChunkReader:
+    """Reads a file chunk by chunk from a position on; made and used outside of the event loop."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    created_contacts: list[str] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    created_rows: list[Prepared] = field(default_factory=list)
+    def __init__(
+        self, path: Path, dialect: Dialect, converter: RowConverter, position: Position
+    ) -> None:
+        self._path, self._dialect, self._converter = path, dialect, converter
+        self._codec = ENCODINGS[dialect.encoding]
+        self._position = position
+        self._records = rows(path, dialect, start_at=position)
+        self._ids = None if converter.has_ids else self._row_ids(position)
 
+    def _row_ids(self, position: Position) -> RowIds:
+        """Count the rows before the position again, so that equal rows keep their numbers."""
+        repeated = repeated_identities(rows(self._path, self._dialect))
+        ids = RowIds(repeated)
+        if repeated and position.ordinal:
+            for record in islice(rows(self._path, self._dialect), position.ordinal):
+                if isinstance(record, Row):
+                    ids.next_id(record.cells)
+        return ids
 
-@dataclass(frozen=True)
-class ChunkRules:
-    """What holds for every chunk of an import."""
+    def next_chunk(self, limit: int, *, now: datetime) -> Chunk:
+        """Read and prepare up to `limit` rows, fewer if they are long."""
+        items: list[Prepared | Refused] = []
+        start = self._position.offset
+        is_last = True
+        for record in self._records:
+            self._position = record.after
+            items.append(self._item(record, now))
+            if len(items) >= limit or record.end_offset - start >= _LARGEST_CHUNK:
+                is_last = False
+                break
+        return Chunk(items, self._position, is_last)
 
-    feature: Feature
-    columns: Mapping[str, str]
-    creates_contacts: bool
+    def _item(self, record: Row | RejectedRow, now: datetime) -> Prepared | Refused:
+        if isinstance(record, RejectedRow):
+            return self._unreadable(record)
+        identity = self._ids.next_id(record.cells) if self._ids else None
+        return self._converter.prepare(record, identity, now=now)
 
-
-@lru_cache(maxsize=8)
-def _read_many(plural: str) -> Statement:
-    table = FEATURES[plural].resource.table
-    return Statement(select(table).where(any_of(table.c.id, bindparam("ids", type_=Texts))))
-
-
-async def write_rows(
-    transaction: Transaction, items: Sequence[Prepared | Refused], rules: ChunkRules, stamp: Stamp
-) -> Outcome:
-    """Create and change the records of a chunk's rows; a row that breaks a rule is only told.
-
-    Raises
-    ------
-    LookAgain, UniqueViolation
-        A concurrent writer was faster; the whole transaction is to be repeated.
-    """
-    outcome = Outcome(refused=[item for item in items if isinstance(item, Refused)])
-    prepared = [item for item in items if isinstance(item, Prepared)]
-    resource = rules.feature.resource
-    found = await external_refs.find(transaction, resource.name, [item.ref for item in prepared])
-    placed = await _Contacts.of(transaction, prepared, found, rules)
-    for group in _without_repetition(prepared):
-        known = [item for item in group if item.ref in found]
-        new = [item for item in group if item.ref not in found]
-        await _change(transaction, known, found, rules, stamp, outcome)
-        created = await _create(transaction, new, placed, rules, stamp, outcome)
-        found.update(created)
-    outcome.refused.sort(key=lambda refused: refused.ordinal)
-    return outcome
+    def _unreadable(self, record: RejectedRow) -> Refused:
+        """Keep the text of a row that has no cells, as far as a database can keep it."""
+        text = raw_bytes(self._path, record)[: 4 * _LONGEST_RAW].decode(self._codec, "replace")
+        shown = text[:_LONGEST_RAW].replace("\0", "\ufffd").rstrip("\r\n")
+        return Refused(record.row_number, record.ordinal, record.column, record.code,
+                       record.message_en, record.message_de, (shown,))  # fmt: skip
 
 
-async def reject(transaction: Transaction, import_id: str, refused: Iterable[Refused]) -> None:
-    """Keep the rejected rows of a chunk."""
-    kept = [
-        {
-            "import_id": import_id,
-            "record_number": row.ordinal,
-            "row_number": row.row_number,
-            "column_name": row.column and row.column[:200],
-            "code": row.code[:64],
-            "message_en": row.message_en,
-            "message_de": row.message_de,
-            "cells": row.cells,
-        }
-        for row in refused
-    ]
-    if kept:
-        await transaction.run_many(_REJECT, kept)
-
-
-def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    """Cut a chunk where a reference comes again: its second row changes what the first created."""
-    group: list[Prepared] = []
-    seen: set[Pair] = set()
-    for item in items:
-        if item.ref in seen:
-            yield group
-            group, seen = [], set()
-        group.append(item)
-        seen.add(item.ref)
-    yield group
-
-
-class _Contacts:
-    """The contacts that the new rows of a chunk point to, looked up at once."""
-
-    def __init__(self, by_ref: dict[Pair, str], ids: frozenset[str], rules: ChunkRules) -> None:
-        self.by_ref, self.ids, self._rules = by_ref, ids, rules
-
-    @classmethod
-    async def of(
-        cls,
-        transaction: Transaction,
-        prepared: Sequence[Prepared],
-        found: dict[Pair, str],
-        rules: ChunkRules,
-    ) -> "_Contacts":
-        new = [item for item in prepared if item.ref not in found]
-        refs = list(dict.fromkeys(item.contact_ref for item in new if item.contact_ref))
-        ids = list(dict.fromkeys(item.contact_id for item in new if item.contact_id))
-        by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        return cls(by_ref, frozenset(await contacts.existing(transaction, ids)), rules)
-
-    def place(self, item: Prepared) -> str | None:
-        """Return the id of the row's contact, or None if it is to be created.
-
-        Raises
-        ------
-        ContactMissing
-            There is none, and none is to be created.
-        """
-        if item.contact_ref is not None and item.contact_id is None:
-            found = self.by_ref.get(item.contact_ref)
-            if found is None and not self._rules.creates_contacts:
-                source, external_id = item.contact_ref
-                raise _missing(f"No live contact has the reference {external_id} of {source}.")
-            return found
-        if item.contact_id is None or item.contact_ref is not None:
-            raise _missing("The row names no contact, or it names it twice.")
-        if item.contact_id not in self.ids:
-            raise _missing(f"There is no contact {item.contact_id}.")
-        return item.contact_id
-
-
-def _missing(message: str) -> ContactMissing:
-    return ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
-
-
-async def _create(
-    transaction: Transaction,
-    items: Sequence[Prepared],
-    placed: _Contacts,
-    rules: ChunkRules,
-    stamp: Stamp,
-    outcome: Outcome,
-) -> dict[Pair, str]:
-    good: list[Prepared] = []
-    for item in items:
-        if item.fault is not None:
-            outcome.refused.append(item.fault)
-            continue
-        try:
-            if rules.feature.resource is not CONTACT:
-                item.row["contact_id"] = placed.place(item)
-            await _check(transaction, rules, item.row, stamp)
-        except Problem as problem:
-            outcome.refused.append(item.refused(problem, rules.columns))
-            continue
-        good.append(item)
-    if not good:
-        return {}
-    await _create_contacts(transaction, good, placed, stamp, outcome)
-    ids = await records.create_many(
-        transaction, rules.feature.resource, [item.row for item in good], stamp=stamp
+def repeated_external_ids(path: Path, dialect: Dialect, at: int) -> frozenset[str]:
+    """Return the cells of a column that occur in more than one row, and a few more."""
+    once: Iterator[Row] = (
+        record._replace(cells=(record.cells[at],))
+        for record in rows(path, dialect)
+        if isinstance(record, Row)
     )
-    outcome.created += len(good)
-    outcome.created_rows += good
-    return {item.ref: record_id for item, record_id in zip(good, ids, strict=True)}
-
-
-async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp: Stamp) -> None:
-    """Apply the rules of the API that `RowConverter` could not: those that may need the database."""
-    if rules.feature.resource.plural == "interactions":
-        interactions._check_severity(row["kind"], row.get("severity"))
-        await interactions._check(transaction, row, row["kind"], stamp)
-    elif rules.feature.resource is CONTACT:
-        await contacts._check(transaction, row, row["kind"])
-
-
-async def _create_contacts(
-    transaction: Transaction,
-    items: Sequence[Prepared],
-    placed: _Contacts,
-    stamp: Stamp,
-    outcome: Outcome,
-) -> None:
-    """Create a person for every reference that no contact has, and point the rows to it."""
-    unplaced = [item for item in items if "contact_id" in item.row and item.row["contact_id"] is None]
-    refs = list(dict.fromkeys(item.contact_ref for item in unplaced if item.contact_ref))
-    wanted = [ref for ref in refs if ref not in placed.by_ref]
-    if wanted:
-        bodies = [_person(ref) for ref in wanted]
-        ids = await records.create_many(transaction, CONTACT, bodies, stamp=stamp)
-        placed.by_ref.update(zip(wanted, ids, strict=True))
-        outcome.created_contacts += [external_id for _, external_id in wanted]
-    for item in unplaced:
-        if item.contact_ref is not None:
-            item.row["contact_id"] = placed.by_ref[item.contact_ref]
-
-
-_PERSON = NewContact(kind="person").model_dump()
-
-
-def _person(ref: Pair) -> Record:
-    refs = [{"source": ref[0], "id": ref[1]}]
-    return contacts.complete(row_values({**_PERSON, "external_refs": refs}, CONTACT.money))
-
-
-async def _change(
-    transaction: Transaction,
-    items: Sequence[Prepared],
-    found: dict[Pair, str],
-    rules: ChunkRules,
-    stamp: Stamp,
-    outcome: Outcome,
-) -> None:
-    if not items:
-        return
-    feature = rules.feature
-    ids = [found[item.ref] for item in items]
-    rows = await transaction.all(_read_many(feature.resource.plural), {"ids": ids})
-    stored = {row["id"]: row for row in rows}
-    for item in items:
-        current = stored.get(found[item.ref])
-        if current is None:
-            raise LookAgain
-        if _is_same(feature, item, current):
-            outcome.unchanged += 1
-            continue
-        try:
-            written = await features.upsert(
-                transaction,
-                feature,
-                item.ref,
-                item.body,
-                mode="update",
-                version=None,
-                stamp=stamp,
-                personal=False,
-            )
-        except NotFound:
-            raise LookAgain from None
-        except Problem as problem:
-            outcome.refused.append(item.refused(problem, rules.columns))
-            continue
-        if written.action == "unchanged":
-            outcome.unchanged += 1
-        else:
-            outcome.updated += 1
-
-
-def _is_same(feature: Feature, item: Prepared, stored: Record) -> bool:
-    """Say whether every sent field that may change equals the stored one; a no proves nothing."""
-    changeable = feature.patch.model_fields
-    sent = {name: value for name, value in item.given.items() if name in changeable}
-    money = feature.resource.money
-    for name, value in sent.items():
-        if name in money and value is not None and value["currency"] != stored[money[name][1]]:
-            return False
-    return all(stored[name] == value for name, value in row_values(sent, money).items())
-
+    return repeated_identities(once)

@@ -106,7 +106,7 @@ def _told(pair: Any) -> dict[str, Any]:
 def _progress(row: Mapping[str, Any]) -> float:
     if row["status"] == "succeeded":
         return 1.0
-    done = row["checkpoint"].get("offset", 0) / max(1, row["size_bytes"])
+    done: float = row["checkpoint"].get("offset", 0) / max(1, row["size_bytes"])
     return round(min(1.0, done), 4)
 
 

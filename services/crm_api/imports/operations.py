@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 
 from services.crm_api.imports import plan
 from services.crm_api.imports.documents import shown_questions
@@ -28,6 +28,14 @@ COUNTS = (
     "unchanged_count",
     "rejected_count",
     "created_contact_count",
+)
+_OF_A_RUN = (
+    "failure",
+    "queued_at",
+    "started_at",
+    "finished_at",
+    "lease_holder",
+    "lease_until",
 )
 _PAGE_OF_REJECTED = 1000
 _READ = Statement(select(imports).where(imports.c.id == bindparam("id")))
@@ -139,7 +147,7 @@ async def lock(transaction: Transaction, import_id: str, *, version: int | None 
 
 @lru_cache(maxsize=64)
 def _update(columns: frozenset[str]) -> Statement:
-    values = {name: bindparam(f"set_{name}") for name in sorted(columns)}
+    values: dict[str, Any] = {name: bindparam(f"set_{name}") for name in sorted(columns)}
     return Statement(update(imports).where(imports.c.id == bindparam("at_id")).values(values))
 
 
@@ -154,9 +162,7 @@ async def change(transaction: Transaction, current: Record, values: Mapping[str,
 async def forget_run(transaction: Transaction, import_id: str) -> Record:
     """Remove what the run before left, and return the columns of an import that has not run."""
     await transaction.run(_FORGET_REJECTED, {"at_import": import_id})
-    blank = dict.fromkeys(("failure", "queued_at", "started_at", "finished_at"))
-    lease = dict.fromkeys(("lease_holder", "lease_until"))
-    return {**dict.fromkeys(COUNTS, 0), **blank, **lease, "checkpoint": {}}
+    return {**dict.fromkeys(COUNTS, 0), **dict.fromkeys(_OF_A_RUN), "checkpoint": {}}
 
 
 async def amend(
@@ -249,17 +255,15 @@ async def cancel(transaction: Transaction, import_id: str, *, now: datetime) -> 
 @lru_cache(maxsize=2)
 def _list(continued: bool) -> Statement:
     columns = imports.c
-    clauses = [
+    clauses: list[ColumnElement[bool]] = [
         any_of(columns.resource, bindparam("resources", type_=Texts)),
         any_of(columns.status, bindparam("statuses", type_=Texts)),
     ]
     if continued:
         last = (bindparam("last_at", type_=Instant), bindparam("last_id", type_=Identifier))
-        clauses.append(tuple_(columns.created_at, columns.id) < tuple_(*last))  # type: ignore[arg-type]
+        clauses.append(tuple_(columns.created_at, columns.id) < tuple_(*last))
     order = (columns.created_at.desc(), columns.id.desc())
-    return Statement(
-        select(imports).where(*clauses).order_by(*order).limit(bindparam("page_size"))  # type: ignore[arg-type]
-    )
+    return Statement(select(imports).where(*clauses).order_by(*order).limit(bindparam("page_size")))
 
 
 async def page(

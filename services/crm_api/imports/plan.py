@@ -91,18 +91,18 @@ def describe(detection: Detection, resource: str, nested: Iterable[NestedColumn]
         }
         for at, column in enumerate(detection.columns)
     ]
-    for each in nested:
-        found.append(
-            {
-                "name": each.name,
-                "at": each.at,
-                "path": list(each.path),
-                "kind": "text",
-                "samples": list(each.samples),
-                "date_format": ["YYYY-MM-DD", "default"],
-                "decimal_mark": [".", "default"],
-            }
-        )
+    found += [
+        {
+            "name": each.name,
+            "at": each.at,
+            "path": list(each.path),
+            "kind": "text",
+            "samples": list(each.samples),
+            "date_format": ["YYYY-MM-DD", "default"],
+            "decimal_mark": [".", "default"],
+        }
+        for each in nested
+    ]
     fields = suggest_mapping(
         resource, [c["name"] for c in found], {c["name"]: c["samples"] for c in found}
     )
@@ -151,7 +151,11 @@ def columns_in_force(
     for column in detected["columns"]:
         name = column["name"]
         field = settings.mapping.get(name)
-        if field is None and column["suggested_field"] and base(column["suggested_field"]) not in taken:
+        if (
+            field is None
+            and column["suggested_field"]
+            and base(column["suggested_field"]) not in taken
+        ):
             field = column["suggested_field"]
         field = None if field == IGNORE else field
         read_as = how(resource, field) if field else ""
@@ -235,9 +239,7 @@ def _about_column(
         yield from fitting or [question(code, column.name, [(each, ()) for each in usual])]
 
 
-def _lacks_currency(
-    resource: str, settings: ImportSettings, columns: list[PlannedColumn]
-) -> bool:
+def _lacks_currency(resource: str, settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
     if settings.currency or "currency" in settings.defaults:
         return False
     if any(column.field == "currency" for column in columns):
@@ -302,6 +304,15 @@ def parsed_settings(given: Document) -> ImportSettings:
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors) from None
 
 
+def without_lost_columns(settings: ImportSettings, detected: Document) -> ImportSettings:
+    """Drop what was said about columns that a file read in another way does not have."""
+    known = {column["name"] for column in detected["columns"]}
+    kept = settings.model_dump()
+    for setting in ("mapping", "date_formats", "decimal_marks"):
+        kept[setting] = {name: each for name, each in kept[setting].items() if name in known}
+    return parsed_settings(kept)
+
+
 def check_settings(resource: str, settings: ImportSettings, detected: Document | None) -> None:
     """Refuse settings that fit neither the file nor the resource.
 
@@ -313,10 +324,12 @@ def check_settings(resource: str, settings: ImportSettings, detected: Document |
     faults = list(_faults(resource, settings))
     if detected is not None:
         known = {column["name"] for column in detected["columns"]}
-        for setting in ("mapping", "date_formats", "decimal_marks"):
-            for column in getattr(settings, setting):
-                if column not in known:
-                    faults.append((f"{setting}/{column}", "unknown_column", "There is no such column."))
+        faults += [
+            (f"{setting}/{column}", "unknown_column", "There is no such column.")
+            for setting in ("mapping", "date_formats", "decimal_marks")
+            for column in getattr(settings, setting)
+            if column not in known
+        ]
     if faults:
         errors = [FieldError(f"/body/settings/{at}", code, text) for at, code, text in faults]
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors)
@@ -366,7 +379,11 @@ def _form_faults(settings: ImportSettings) -> Iterator[tuple[str, str, str]]:
     except (ValueError, OSError):
         yield "time_zone", "unknown_time_zone", "A name such as Europe/Berlin is expected."
     delimiter = settings.delimiter
-    if delimiter and len(_NAMED_DELIMITERS.get(delimiter, delimiter)) != 1 and delimiter != "whitespace":
+    if (
+        delimiter
+        and len(_NAMED_DELIMITERS.get(delimiter, delimiter)) != 1
+        and delimiter != "whitespace"
+    ):
         yield "delimiter", "unknown_delimiter", "One character is expected."
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -31,8 +32,6 @@ from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
-from typing import get_args
-from urllib.parse import urlencode
 
 routes = Routes("imports")
 SCOPE = "imports:write"
@@ -43,3 +42,367 @@ _FORMATS = {
     "application/x-ndjson": "ndjson",
     "application/octet-stream": None,
 }
+_FILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The file as it is, at most 200 MiB.",
+        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def _runner(call: Call) -> ImportRunner:
+    runner: ImportRunner = call.scope["app"].state.imports
+    return runner
+
+
+def _allow(call: Call, resource: str, *, creates_contacts: bool = False) -> None:
+    """Refuse keys that may not write what the import writes."""
+    for scope in [f"{resource}:write", *(["contacts:write"] if creates_contacts else [])]:
+        if not call.may(scope):
+            raise Forbidden(f"This needs a key with the scope {scope}.")
+
+
+async def _allowed(call: Call, import_id: str) -> Record:
+    row = await operations.read(call.database, import_id)
+    _allow(call, row["resource"])
+    return row
+
+
+def _answer(
+    call: Call, row: Record, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Answer:
+    body = document(row, language=call.language, personal=call.may(f"{row['resource']}:pii"))
+    told = {**etag(row["version"]), "Content-Language": call.language, **(headers or {})}
+    return Answer(orjson.dumps(body), status, headers=told)
+
+
+def _accepted(call: Call, row: Record, status: int) -> Answer:
+    """Answer with the import's place, and when to look again if it is on its way."""
+    headers = {"Location": f"/v1/imports/{row['id']}"}
+    if row["status"] == "queued":
+        headers["Retry-After"] = "1"
+    return _answer(call, row, status, headers)
+
+
+async def _once(
+    call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[Answer]]
+) -> Answer:
+    """Write, or answer as the same request with this Idempotency-Key did."""
+    record = idempotency.Request.of(call, sent)
+
+    async def unit(transaction: Transaction) -> Answer:
+        return await idempotency.once(transaction, record, lambda: work(transaction), now=call.now)
+
+    return await idempotency.settle(call.database, unit)
+
+
+@routes.add(
+    "POST",
+    "/imports",
+    answer=Import,
+    status=201,
+    scope=SCOPE,
+    streamed_body=True,
+    localized=True,
+    headers=(("Location", ""), ("ETag", "")),
+    body_media_types=tuple(_FORMATS),
+    summary="Upload a file",
+    retryable=True,
+    openapi_extra=_FILE,
+    responses={202: {"model": Import, "description": "Uploaded and queued"}},
+)
+async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
+    """Takes a file of records and tells how it would be read; nothing is written yet.
+
+    What the file leaves open (does 03/04 mean March or April?) is asked in `questions`, never
+    guessed. With `start=true` a file without questions is queued at once and answered with 202.
+    The same file again changes nothing: a row is found by its external id, or by its content if
+    no column has one. Also needs the scope `<resource>:write`, and `contacts:write` to create
+    missing contacts. With an Idempotency-Key, the same file sent again is the same import.
+    """
+    _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
+    settings = _uploaded_settings(call, query)
+    plan.check_settings(query.resource, settings, None)
+    import_id, runner = new_id(), _runner(call)
+    path = uploads.upload_path(runner.folder, import_id)
+    upload = await uploads.receive(call, path)
+    try:
+        detected = await uploads.inspect(path, query.resource, settings, language=call.language)
+        plan.check_settings(query.resource, settings, detected)
+        row = operations.new_import(
+            import_id,
+            resource=query.resource,
+            file_name=query.file_name,
+            size_bytes=upload.size_bytes,
+            settings=settings,
+            detected=detected,
+            stamp=call.stamp,
+        )
+        if query.start and row["status"] == "ready":
+            row |= operations.queued(call.stamp, is_dry_run=query.dry_run)
+
+        async def work(transaction: Transaction) -> Answer:
+            await operations.add(transaction, row)
+            return _accepted(call, row, 202 if row["status"] == "queued" else 201)
+
+        answer = await _once(call, upload.content_hash.encode(), work)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if answer.headers["Location"] != f"/v1/imports/{import_id}":
+        path.unlink(missing_ok=True)
+    runner.wake()
+    return answer
+
+
+def _uploaded_settings(call: Call, query: UploadQuery) -> ImportSettings:
+    media, _, parameters = (call.header(b"content-type") or "").partition(";")
+    media = media.strip().lower()
+    if media not in _FORMATS:
+        raise UnsupportedMediaType(f"Send {' or '.join(_FORMATS)}.")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    given: dict[str, Any] = {
+        name: getattr(query, name)
+        for name in ImportSettings.model_fields
+        if name in UploadQuery.model_fields and name != "mapping"
+    }
+    given["format"] = query.format or _FORMATS[media]
+    given["encoding"] = query.encoding or (charset if charset in ("utf-8", "utf-16") else None)
+    given["has_header"] = query.header
+    given["time_zone"] = query.time_zone or _runner(call).time_zone
+    given["mapping"] = _pairs(query.mapping, "mapping", last=True)
+    given["defaults"] = _pairs(query.default, "default", last=False)
+    return plan.parsed_settings(given)
+
+
+def _pairs(spelled: list[str], name: str, *, last: bool) -> dict[str, str]:
+    """Read `column:field` (the field stands behind the last colon) or `field:value`."""
+    found: dict[str, str] = {}
+    for each in spelled:
+        left, colon, right = each.rpartition(":") if last else each.partition(":")
+        if not (left and colon and right) or left in found:
+            raise invalid(f"/query/{name}", "invalid_pair", f"{name} takes pairs, each once.")
+        found[left] = right
+    return found
+
+
+@routes.add(
+    "GET",
+    "/imports",
+    answer=ImportPage,
+    scope=SCOPE,
+    localized=True,
+    headers=(("Link", ""),),
+    summary="List imports",
+)
+async def list_imports(call: Call, query: Annotated[ListImports, Query()]) -> Answer:
+    """A page of imports of the resources that this key may write, the newest first."""
+    resources = [each for each in get_args(ResourceName) if call.may(f"{each}:write")]
+    wanted = [each for each in resources if not query.resource or each in query.resource]
+    question = {"of": "imports", "resource": query.resource, "status": query.status}
+    after = _after(query, question)
+    rows = await operations.page(
+        call.database,
+        resources=wanted,
+        statuses=query.status or get_args(Status),
+        after=after,
+        limit=query.limit + 1,
+    )
+    more, rows = len(rows) > query.limit, rows[: query.limit]
+    items = [
+        document(row, language=call.language, personal=call.may(f"{row['resource']}:pii"))
+        for row in rows
+    ]
+    headers = {"Content-Language": call.language}
+    if not more:
+        return Answer(orjson.dumps({"items": items}), headers=headers)
+    position = (wire_instant(rows[-1]["created_at"]), rows[-1]["id"])
+    pairs = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
+    cursor = write_cursor(position, question)
+    following = f"{call.url.path}?{urlencode([*pairs, ('cursor', cursor)])}"
+    headers["Link"] = f'<{following}>; rel="next"'
+    return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
+
+
+def _after(query: ListImports, question: Mapping[str, Any]) -> tuple[datetime, str] | None:
+    if query.cursor is None:
+        return None
+    at, last_id = read_cursor(query.cursor, question, length=2)
+    try:
+        return datetime.fromisoformat(at), str(last_id)
+    except (TypeError, ValueError):
+        raise bad_cursor() from None
+
+
+@routes.add(
+    "GET",
+    "/imports/{id}",
+    answer=Import,
+    scope=SCOPE,
+    conditional=True,
+    localized=True,
+    headers=(("ETag", ""),),
+    problems=(404,),
+    summary="Read an import",
+)
+async def get_import(call: Call, id: ImportId) -> Answer:
+    """How the file is read, what is to be answered, how far it is, and what became of its rows."""
+    row = await _allowed(call, id)
+    if call.holds(row["version"]):
+        return Answer(status=304, headers=etag(row["version"]))
+    return _answer(call, row)
+
+
+@routes.add(
+    "PATCH",
+    "/imports/{id}",
+    answer=Import,
+    scope=SCOPE,
+    if_match="required",
+    localized=True,
+    retryable=True,
+    headers=(("ETag", ""),),
+    problems=(404, 409),
+    body_media_types=(MERGE_PATCH,),
+    summary="Change an import or answer its questions",
+)
+async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
+    """JSON merge patch (RFC 7396), not while it is queued or running.
+
+    `answers` are put into the settings. A changed format, encoding, delimiter, quote or header is
+    detected anew. The counts of an earlier run are forgotten.
+    """
+    version = call.expected_version()
+    current = await _allowed(call, id)
+    if current["status"] in operations.RUNNING:
+        raise operations.AlreadyStarted()
+    sent = body.model_dump(exclude_unset=True)
+    resource, before = current["resource"], ImportSettings.model_validate(current["settings"])
+    given = plan.merged(current["settings"], sent.get("settings", {}))
+    settings = _with_answers(given, body.answers)
+    _allow(call, resource, creates_contacts=settings.create_missing_contacts)
+    detected = current["detected"]
+    if any(getattr(settings, name) != getattr(before, name) for name in plan.STRUCTURE):
+        path = uploads.upload_path(_runner(call).folder, id)
+        if not path.exists():
+            raise operations.UploadMissing()
+        plan.check_settings(resource, settings, None)
+        detected = await uploads.inspect(path, resource, settings, language=call.language)
+        settings = plan.without_lost_columns(settings, detected)
+    plan.check_settings(resource, settings, detected)
+    values = {
+        "settings": settings.model_dump(),
+        "detected": detected,
+        "status": operations.status_of(resource, settings, detected),
+    }
+    if "file_name" in sent:
+        values["file_name"] = sent["file_name"]
+
+    async def work(transaction: Transaction) -> Answer:
+        # What was read above holds only for the version it was read at.
+        seen = current["version"] if version is None else version
+        return _answer(call, await operations.amend(transaction, id, version=seen, values=values))
+
+    return await _once(call, body.model_dump_json(exclude_unset=True).encode(), work)
+
+
+def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> ImportSettings:
+    maps = {name: dict(value) for name, value in given.items() if isinstance(value, dict)}
+    given = {**given, **maps}
+    for number, answer in enumerate(answers):
+        try:
+            plan.answered(given, answer.code, answer.column, answer.value)
+        except KeyError:
+            pointer = f"/body/answers/{number}/code"
+            raise invalid(
+                pointer, "unknown_question", "No such question can be answered."
+            ) from None
+    return plan.parsed_settings(given)
+
+
+@routes.add(
+    "POST",
+    "/imports/{id}/start",
+    answer=Import,
+    status=202,
+    scope=SCOPE,
+    localized=True,
+    retryable=True,
+    headers=(("Location", ""), ("Retry-After", "")),
+    problems=(404, 409),
+    summary="Start an import",
+)
+async def start_import(call: Call, id: ImportId, body: StartImport) -> Answer:
+    """Queues it; answers 409 with the open `questions` if there are any.
+
+    An import that has ended can be started again: after a dry run for real, or once more, which
+    changes nothing that is unchanged. A dry run does every check and writes nothing; it cannot
+    know what others write until the real run, and which rule the second of two different rows
+    with one external id would break.
+    """
+    row = await _allowed(call, id)
+    _allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
+    runner = _runner(call)
+    if not uploads.upload_path(runner.folder, id).exists():
+        raise operations.UploadMissing()
+
+    async def work(transaction: Transaction) -> Answer:
+        started = await operations.start(
+            transaction,
+            id,
+            is_dry_run=body.dry_run,
+            stamp=call.stamp,
+            language=call.language,
+            personal=call.may(f"{row['resource']}:pii"),
+        )
+        return _accepted(call, started, 202)
+
+    answer = await _once(call, body.model_dump_json().encode(), work)
+    runner.wake()
+    return answer
+
+
+@routes.add(
+    "POST",
+    "/imports/{id}/cancel",
+    answer=Import,
+    scope=SCOPE,
+    writes=True,
+    localized=True,
+    headers=(("ETag", ""),),
+    problems=(404, 409),
+    summary="Cancel an import",
+)
+async def cancel_import(call: Call, id: ImportId) -> Answer:
+    """Stops it between two chunks; the records that it has written stay."""
+    row = await operations.read(call.transaction, id)
+    _allow(call, row["resource"])
+    return _answer(call, await operations.cancel(call.transaction, id, now=call.now))
+
+
+@routes.add(
+    "GET",
+    "/imports/{id}/rejected-rows",
+    answer=None,
+    scope=SCOPE,
+    localized=True,
+    media_types=("text/csv",),
+    problems=(404,),
+    summary="Read the rejected rows",
+)
+async def get_rejected_rows(call: Call, id: ImportId) -> StreamAnswer:
+    """A CSV file: line number, column, code and message of each rejected row, then its cells.
+
+    The cells are blank without the scope `<resource>:pii`. Correct them, drop the first four
+    columns, and upload the file as a new import.
+    """
+    row = await _allowed(call, id)
+    chunks = operations.rejected_file(
+        call.database, row, language=call.language, personal=call.may(f"{row['resource']}:pii")
+    )
+    headers = {
+        "Content-Disposition": f'attachment; filename="rejected-{id}.csv"',
+        "Content-Language": call.language,
+    }
+    return StreamAnswer(chunks, "text/csv; charset=utf-8", headers=headers)

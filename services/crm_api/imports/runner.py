@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import bindparam, select, update
@@ -29,7 +30,7 @@ _STALE_PART = timedelta(days=1)
 _mine = imports.c.lease_holder == bindparam("at_holder")
 _CANDIDATES = Statement(
     select(imports.c.id, imports.c.status, imports.c.lease_holder, imports.c.lease_until)
-    .where(any_of(imports.c.status, bindparam("statuses", type_=Texts)))  # type: ignore[arg-type]
+    .where(any_of(imports.c.status, bindparam("statuses", type_=Texts)))
     .order_by(imports.c.queued_at, imports.c.id)
     .limit(100)
 )
@@ -38,7 +39,9 @@ _RENEW = Statement(
     .where(imports.c.id == bindparam("at_id"), _mine)
     .values(lease_until=bindparam("set_until", type_=Instant))
 )
-_RELEASE = Statement(update(imports).where(_mine).values(lease_holder=None, lease_until=None))
+_RELEASE = Statement(
+    update(imports).where(_mine).values(lease_until=bindparam("set_until", type_=Instant))
+)
 
 
 class ImportRunner:
@@ -79,10 +82,9 @@ class ImportRunner:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+            values = {"at_holder": self._holder, "set_until": self._clock()}
             with contextlib.suppress(Unavailable):
-                await self._database.write(
-                    lambda transaction: transaction.run(_RELEASE, {"at_holder": self._holder})
-                )
+                await self._database.write(partial(_run, statement=_RELEASE, values=values))
         if self._lock_file is not None:
             self._lock_path(self._holder).unlink(missing_ok=True)
             os.close(self._lock_file)
@@ -112,6 +114,10 @@ class ImportRunner:
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            except Exception:
+                log.exception("the queue of imports failed")
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._work.wait(), _POLL_SECONDS)
 
@@ -119,7 +125,7 @@ class ImportRunner:
         for seen in await self._database.all(_CANDIDATES, {"statuses": operations.RUNNING}):
             if not self._is_free(seen) or not upload_path(self.folder, seen["id"]).exists():
                 continue
-            taken = await self._database.write(lambda transaction: self._take(transaction, seen))
+            taken = await self._database.write(partial(self._take, seen=seen))
             if taken is not None:
                 return taken
         return None
@@ -146,7 +152,7 @@ class ImportRunner:
             os.close(file)
         return True
 
-    async def _take(self, transaction: Transaction, seen: Record) -> Record | None:
+    async def _take(self, transaction: Transaction, *, seen: Record) -> Record | None:
         current = await operations.lock(transaction, seen["id"])
         if any(current[name] != seen[name] for name in ("status", "lease_holder")):
             return None
@@ -175,38 +181,36 @@ class ImportRunner:
             chunk_rows=self._chunk_rows,
             lease=_LEASE,
         )
+        fields = {"import_id": claimed["id"], "request_id": claimed["request_id"]}
         heartbeat = asyncio.create_task(self._keep(claimed["id"]))
         try:
             await run.to_its_end()
+            log.info("import finished", extra={"fields": fields})
         except Superseded:
-            log.info("import stopped", extra={"fields": {"import_id": claimed["id"]}})
-        except Unavailable:
-            raise
+            log.info("import stopped", extra={"fields": fields})
         except Exception:
-            fields = {"import_id": claimed["id"], "request_id": claimed["request_id"]}
             log.exception("import failed", extra={"fields": fields})
             with contextlib.suppress(Superseded):
                 await run.fail("internal_error")
-        else:
-            fields = {"import_id": claimed["id"], "request_id": claimed["request_id"]}
-            log.info("import finished", extra={"fields": fields})
         finally:
             heartbeat.cancel()
-            self._forget_gone_holder(claimed)
+            self._forget_gone_holders()
 
     async def _keep(self, import_id: str) -> None:
         """Renew the lease while a run reads or waits."""
         while True:
             await asyncio.sleep(_LEASE.total_seconds() / 3)
-            values = {"at_id": import_id, "at_holder": self._holder}
-            values["set_until"] = self._clock() + _LEASE
+            until = self._clock() + _LEASE
+            values = {"at_id": import_id, "at_holder": self._holder, "set_until": until}
             with contextlib.suppress(Unavailable):
-                await self._database.write(
-                    lambda transaction, values=values: transaction.run(_RENEW, values)  # type: ignore[misc]
-                )
+                await self._database.write(partial(_run, statement=_RENEW, values=values))
 
-    def _forget_gone_holder(self, claimed: Record) -> None:
+    def _forget_gone_holders(self) -> None:
         """Remove the lock files of processes that are gone."""
         for path in self.folder.glob("*.lock"):
             if path != self._lock_path(self._holder) and self._is_gone(path.stem):
                 path.unlink(missing_ok=True)
+
+
+async def _run(transaction: Transaction, *, statement: Statement, values: Record) -> None:
+    await transaction.run(statement, values)

@@ -2,24 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from services.crm_api.features import FEATURES
 from services.crm_api.imports import operations, plan
-from services.crm_api.imports.chunks import ChunkRules, LookAgain, Outcome, reject, write_rows
+from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
 from services.crm_api.imports.reading import Position, row_identity
-from services.crm_api.imports.rows import (
-    Chunk,
-    ChunkReader,
-    Pair,
-    Prepared,
-    RowConverter,
-    repeated_external_ids,
-)
+from services.crm_api.imports.rows import Pair, Prepared, RowConverter
 from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.writing import ChunkRules, LookAgain, Outcome, reject, write_rows
 from services.foundation.calls import Stamp
 from services.foundation.database import Database, Transaction, UniqueViolation, Work
 from services.foundation.problems import Unavailable
@@ -43,7 +37,7 @@ class _Undone(Exception):
 
 
 class _Memory:
-    """What a dry run would have written before: its chunks do not see each other in the database."""
+    """What a dry run would have written: its chunks do not see each other in the database."""
 
     def __init__(self) -> None:
         self.id_column: int | None = None
@@ -96,19 +90,8 @@ class Run:
         self._is_dry = claimed["is_dry_run"]
         self._chunk_rows, self._lease = chunk_rows, lease
         self._key_id, self._request_id = claimed["key_id"], claimed["request_id"]
-        feature = FEATURES[claimed["resource"]]
-        settings = ImportSettings.model_validate(claimed["settings"])
-        self._dialect = plan.dialect(claimed["detected"])
-        self._columns = plan.columns_in_force(claimed["resource"], settings, claimed["detected"])
-        is_text_only = self._dialect.format != "ndjson"
-        self._converter = RowConverter(feature, settings, self._columns, is_text_only=is_text_only)
-        self._position = Position(**claimed["checkpoint"])
+        self._claimed = claimed
         self._memory = _Memory()
-        self._rules = ChunkRules(
-            feature=feature,
-            columns=self._converter.fault_columns,
-            creates_contacts=settings.create_missing_contacts,
-        )
 
     async def to_its_end(self) -> None:
         """Read and write until the file ends.
@@ -118,7 +101,14 @@ class Run:
         Superseded
             The import is not ours any more.
         """
-        reader = await asyncio.to_thread(self._open)
+        feature = FEATURES[self._claimed["resource"]]
+        settings = ImportSettings.model_validate(self._claimed["settings"])
+        columns = plan.columns_in_force(
+            self._claimed["resource"], settings, self._claimed["detected"]
+        )
+        converter = RowConverter(feature, settings, columns)
+        self._rules = ChunkRules(converter, creates_contacts=settings.create_missing_contacts)
+        reader = await asyncio.to_thread(self._open, converter, columns)
         following = self._read(reader)
         try:
             while True:
@@ -131,12 +121,14 @@ class Run:
         finally:
             following.cancel()
 
-    def _open(self) -> ChunkReader:
-        column = next((each for each in self._columns if each.field == "external_id"), None)
+    def _open(self, converter: RowConverter, columns: Sequence[plan.PlannedColumn]) -> ChunkReader:
+        dialect = plan.dialect(self._claimed["detected"])
+        column = next((each for each in columns if each.field == "external_id"), None)
         if self._is_dry and column is not None:
             self._memory.id_column = column.at
-            self._memory.repeated = repeated_external_ids(self._path, self._dialect, column.at)
-        return ChunkReader(self._path, self._dialect, self._converter, self._position)
+            self._memory.repeated = repeated_external_ids(self._path, dialect, column.at)
+        position = Position(**self._claimed["checkpoint"])
+        return ChunkReader(self._path, dialect, converter, position)
 
     def _read(self, reader: ChunkReader) -> "asyncio.Task[Chunk]":
         now = self._clock()

@@ -20,9 +20,7 @@ from shared.values import (
 )
 
 ResourceName = Literal["contacts", "interactions", "deals"]
-Status = Literal[
-    "needs_answers", "ready", "queued", "running", "succeeded", "failed", "cancelled"
-]
+Status = Literal["needs_answers", "ready", "queued", "running", "succeeded", "failed", "cancelled"]
 FileFormat = Literal["csv", "tsv", "ndjson"]
 DecimalMark = Literal[".", ","]
 Origin = Literal["given", "detected", "default"]
@@ -54,7 +52,8 @@ class ImportSettings(Shape):
     )
     has_header: Flag | None = Field(default=None, description="Null: detected.")
     date_format: DateFormat | None = Field(
-        default=None, description="Of every column without its own, such as D.M.YYYY; null: detected."
+        default=None,
+        description="Of every column without its own, such as D.M.YYYY; null: detected.",
     )
     decimal_mark: DecimalMark | None = Field(
         default=None, description="Of every column without its own; null: detected."
@@ -67,8 +66,9 @@ class ImportSettings(Shape):
     )
     mapping: Annotated[dict[ColumnName, FieldName], Field(max_length=1000)] = Field(
         default={},
-        description="Field by column; `ignore` leaves a column out, an absent one has the suggested "
-        "field. `external_id` is the record's own id, `contact_external_id` that of its contact.",
+        description="Field by column; `ignore` leaves a column out, an absent one has the "
+        "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
+        "contact.",
     )
     defaults: Annotated[dict[FieldName, text(200, example="won")], Field(max_length=100)] = Field(
         default={}, description="Values that every row has, by field that no column is mapped to."
@@ -91,30 +91,29 @@ class ImportSettings(Shape):
     )
     create_missing_contacts: Flag = Field(
         default=False,
-        description="Create a person for a `contact_external_id` that no contact has; otherwise the "
-        "row is rejected.",
+        description="Create a person for a `contact_external_id` that no contact has; otherwise "
+        "the row is rejected.",
     )
+
+
+_Formats = Annotated[dict[ColumnName, DateFormat | None], Field(max_length=1000)]
+_Marks = Annotated[dict[ColumnName, DecimalMark | None], Field(max_length=1000)]
+_Mapping = Annotated[dict[ColumnName, FieldName | None], Field(max_length=1000)]
+_Defaults = Annotated[dict[FieldName, text(200, example="won") | None], Field(max_length=100)]
+_Labels = Annotated[dict[text(200), text(64)], Field(max_length=200)]
+_Words = Annotated[dict[FieldName, _Labels | None], Field(max_length=50)]
 
 
 class SettingsPatch(Partial, ImportSettings):
     """The settings to change; in the maps, null takes an entry out."""
 
-    date_formats: Annotated[dict[ColumnName, DateFormat | None], Field(max_length=1000)] = Field(
-        default={}, description="By column."
-    )  # type: ignore[assignment]
-    decimal_marks: Annotated[dict[ColumnName, DecimalMark | None], Field(max_length=1000)] = Field(
-        default={}, description="By column."
-    )  # type: ignore[assignment]
-    mapping: Annotated[dict[ColumnName, FieldName | None], Field(max_length=1000)] = Field(
+    date_formats: _Formats = Field(default={}, description="By column.")
+    decimal_marks: _Marks = Field(default={}, description="By column.")  # type: ignore[assignment]
+    mapping: _Mapping = Field(
         default={}, description="Field by column; `ignore` leaves a column out."
-    )  # type: ignore[assignment]
-    defaults: Annotated[
-        dict[FieldName, text(200, example="won") | None], Field(max_length=100)
-    ] = Field(default={}, description="By field.")  # type: ignore[assignment]
-    words: Annotated[
-        dict[FieldName, Annotated[dict[text(200), text(64)], Field(max_length=200)] | None],
-        Field(max_length=50),
-    ] = Field(default={}, description="By field.")  # type: ignore[assignment]
+    )
+    defaults: _Defaults = Field(default={}, description="By field.")
+    words: _Words = Field(default={}, description="By field.")  # type: ignore[assignment]
     time_zone: TimeZone = Field(default="UTC", description="Of times without an offset.")
 
 
@@ -171,9 +170,9 @@ class UploadQuery(Query):
     mapping: Annotated[
         list[text(300, shortest=3, example="Betrag:amount")], Field(max_length=500)
     ] = Field(default=[], description="`column:field`, repeatable; else as suggested.")
-    default: Annotated[
-        list[text(300, shortest=3, example="stage:won")], Field(max_length=100)
-    ] = Field(default=[], description="`field:value` that every row has, repeatable.")
+    default: Annotated[list[text(300, shortest=3, example="stage:won")], Field(max_length=100)] = (
+        Field(default=[], description="`field:value` that every row has, repeatable.")
+    )
 
 
 class StartImport(Shape):
@@ -215,7 +214,9 @@ class ImportColumn(Shape):
     """A column of the file, its meaning and its form."""
 
     name: ColumnName = Field(description="From the header, else column_1 and so on.")
-    kind: Literal["date", "number", "text", "empty"] = Field(description="What its cells look like.")
+    kind: Literal["date", "number", "text", "empty"] = Field(
+        description="What its cells look like."
+    )
     samples: Annotated[list[Sample], Field(max_length=3)] | None = Field(
         description="Its first cells; null without the pii scope of the resource."
     )
@@ -259,8 +260,8 @@ class ShownSettings(ImportSettings):
     """Everything in force that is not a matter of a single column."""
 
     id_column: ColumnName | None = Field(
-        description="The column with the records' external ids; null: the content of a row is its id, "
-        "so that the same row of the same file is the same record."
+        description="The column with the records' external ids; null: the content of a row is its "
+        "id, so that the same row of the same file is the same record."
     )
 
 
@@ -321,5 +322,3 @@ class ListImports(Page):
     status: Annotated[list[Status], Field(max_length=7)] = Field(
         default=[], description="In these states."
     )
-
-

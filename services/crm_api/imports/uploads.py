@@ -91,7 +91,7 @@ async def _stream(call: Call, file: BinaryIO) -> Upload:
 def _finish(file: BinaryIO, part: Path, path: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
-    os.replace(part, path)
+    part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -128,7 +128,9 @@ def _nested(path: Path, detection: Detection) -> list[NestedColumn]:
     for record in islice(rows(path, detection.dialect), _NESTED_RECORDS):
         if not isinstance(record, Row):
             continue
-        for at, (name, cell) in enumerate(zip(detection.dialect.columns, record.cells, strict=True)):
+        for at, (name, cell) in enumerate(
+            zip(detection.dialect.columns, record.cells, strict=True)
+        ):
             _add_members(found, at, name, (), cell)
     known = {column.name for column in detection.columns}
     return [

@@ -48,6 +48,7 @@ Outcome = Literal[
 Resolution = Literal["fixed", "compensated", "explained", "rejected", "withdrawn"]
 Dimension = Literal["product", "peripheral", "ambience", "psychic"]
 Score = number(0, 10, example=8)
+ShortWord = Annotated[str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])]
 
 
 class Rating(Shape):
@@ -63,7 +64,7 @@ class InteractionFields(Shape):
 
     deal_id: RecordId | None = Field(default=None, description="The deal it was about.")
     parent_id: RecordId | None = Field(default=None, description="The interaction it answers.")
-    channel: word(example="phone") | None = Field(
+    channel: ShortWord | None = Field(
         default=None, description="An id of the catalogue's channels."
     )
     touchpoint: word(example="service_hotline") | None = Field(
@@ -99,7 +100,7 @@ class InteractionFields(Shape):
         default=None, description="Would recommend us: 0 never, 10 certainly."
     )
     outcome: Outcome | None = Field(default=None, description="Of a campaign touch or an offer.")
-    decline_reason: word(example="price") | None = Field(
+    decline_reason: ShortWord | None = Field(
         default=None, description="Why an offer was declined."
     )
     competitor_id: text(64, shortest=1, example="nordwind") | None = Field(

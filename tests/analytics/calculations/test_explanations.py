@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.analytics.calculations.explanations import SCORES, Explanation, explain
+from services.analytics.calculations.explanations import SCORES, explain
 from services.analytics.calculations.parameters import PhaseThresholds
-from services.analytics.calculations.reasons import Reason, money_in
+from services.analytics.calculations.reasons import Explanation, Reason, money_in
 from services.analytics.calculations.strategies import recommend
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -236,9 +236,7 @@ def test_an_obligation_names_the_complaint_and_the_step() -> None:
 def test_of_who_objects_to_profiling_nothing_else_is_said() -> None:
     found = explain(CUSTOMER | {"recommendation_basis": "profiling_objection"}, currency="EUR")
     assert set(found) == set(SCORES)
-    assert {explanation for explanation in map(str, found.values())} == {
-        str(Explanation((Reason("R_OBJECTION", {}),)))
-    }
+    assert set(map(str, found.values())) == {str(Explanation((Reason("R_OBJECTION", {}),)))}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ PHASE_OF_STATE = {
     "to_terminate": "termination",
     "excluded": None,
 }
-CUSTOMER = {
+CUSTOMER: dict[str, Any] = {
     "state": "retained",
     "phase": "retention",
     "lead_stage": None,
@@ -46,7 +47,7 @@ CUSTOMER = {
     "expected_new_value": math.nan,
     "order_value": math.nan,
 }
-LEAD = {
+LEAD: dict[str, Any] = {
     "state": "lead",
     "phase": "acquisition",
     "churn_probability": math.nan,
@@ -55,7 +56,7 @@ LEAD = {
     "clv_alive_365": math.nan,
     "expected_new_value": 100.0,
 }
-UNIT = {
+UNIT: dict[str, Any] = {
     "status": "active",
     "is_excluded": False,
     "has_profiling_objection": False,
@@ -65,10 +66,14 @@ UNIT = {
     "leave_intent": math.nan,
     "competitor_loss": math.nan,
 }
-FREE = {"no_conflicting_offer": True, "positive_history": True, "leave_reason_known": True}
+FREE: dict[str, Any] = {
+    "no_conflicting_offer": True,
+    "positive_history": True,
+    "leave_reason_known": True,
+}
 
 
-def one(*, parameters: StrategyParameters | None = None, **facts: object) -> dict[str, object]:
+def one(*, parameters: StrategyParameters | None = None, **facts: Any) -> dict[str, Any]:
     """Recommend for a single unit; facts are columns of either frame."""
     customer = CUSTOMER | {name: facts.pop(name) for name in CUSTOMER if name in facts}
     unit = UNIT | facts
@@ -81,7 +86,7 @@ def one(*, parameters: StrategyParameters | None = None, **facts: object) -> dic
     }
 
 
-def lead(stage: str, **facts: object) -> dict[str, object]:
+def lead(stage: str, **facts: Any) -> dict[str, Any]:
     return one(**(LEAD | {"lead_stage": stage} | facts))
 
 
@@ -91,7 +96,7 @@ def base(
     """Make up units of every state with known, unknown and contradicting facts."""
     dice = np.random.default_rng(seed)
     state = dice.choice(list(PHASE_OF_STATE), count)
-    phase = [PHASE_OF_STATE[name] for name in state]
+    phase = pd.Series([PHASE_OF_STATE[name] for name in state])
     leaving = (state == "at_risk") & (dice.random(count) < 0.3)
     is_lead = state == "lead"
 
@@ -101,9 +106,9 @@ def base(
     customers = pd.DataFrame(
         {
             "state": pd.Categorical(state, categories=STATES),
-            "phase": pd.Categorical(np.where(leaving, "winback", phase), categories=PHASES),
+            "phase": pd.Categorical(phase.mask(leaving, "winback"), categories=PHASES),
             "lead_stage": pd.Categorical(
-                np.where(is_lead, dice.choice(LEAD_STAGES, count), None), categories=LEAD_STAGES
+                pd.Series(dice.choice(LEAD_STAGES, count)).where(is_lead), categories=LEAD_STAGES
             ),
             "churn_probability": unless_lead(dice.random(count)),
             "gap_rank": unless_lead(dice.random(count)),
@@ -125,7 +130,9 @@ def base(
             "has_profiling_objection": dice.random(count) < 0.05,
             "has_open_complaint": dice.random(count) < 0.1,
             "has_active_contract": dice.random(count) < 0.2,
-            "purchase_motive": dice.choice(["habit", "brand_image", "monopoly", None], count),
+            "purchase_motive": dice.choice(
+                np.array(["habit", "brand_image", "monopoly", None], dtype=object), count
+            ),
             "leave_intent": signal[0],
             "competitor_loss": signal[1],
         },
@@ -195,7 +202,7 @@ def test_an_effect_cannot_raise_a_chance_above_one() -> None:
     ],
 )  # fmt: skip
 def test_leads_get_what_the_row_of_their_stage_names(
-    stage: str, facts: dict[str, object], goal: str, strategy: str, instruments: set[str]
+    stage: str, facts: dict[str, Any], goal: str, strategy: str, instruments: set[str]
 ) -> None:
     found = lead(stage, **facts)
     assert (found["goal_id"], found["strategy_id"]) == (goal, strategy)
@@ -215,7 +222,7 @@ def test_leads_get_what_the_row_of_their_stage_names(
     ],
 )  # fmt: skip
 def test_customers_get_what_their_situation_calls_for(
-    facts: dict[str, object], strategies: set[str], instruments: set[str] | None
+    facts: dict[str, Any], strategies: set[str], instruments: set[str] | None
 ) -> None:
     found = one(**facts)
     assert found["recommendation_basis"] == "expected_value"
@@ -224,7 +231,7 @@ def test_customers_get_what_their_situation_calls_for(
 
 
 def test_a_better_offer_is_for_customers_drawn_away_by_competitors() -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "state": "lapsed",
         "phase": "winback",
         "no_conflicting_offer": True,
@@ -272,7 +279,7 @@ def test_an_open_complaint_is_answered_before_anything_else(
     ],
 )
 def test_who_must_not_be_recommended_anything_is_not_and_it_says_why(
-    facts: dict[str, object], basis: str
+    facts: dict[str, Any], basis: str
 ) -> None:
     found = one(**facts)
     assert found["recommendation_basis"] == basis
@@ -325,7 +332,7 @@ def test_consent_and_pressure_stay_open_and_are_named() -> None:
     ],
 )  # fmt: skip
 def test_the_best_step_ruled_out_is_named_with_what_rules_it_out(
-    facts: dict[str, object], basis: str, condition: str
+    facts: dict[str, Any], basis: str, condition: str
 ) -> None:
     # A price instrument with an effect so large that it would win if it were allowed.
     options = replace(
@@ -347,7 +354,7 @@ def test_the_best_step_ruled_out_is_named_with_what_rules_it_out(
 
 
 def test_a_step_that_costs_more_than_may_be_spent_is_ruled_out() -> None:
-    facts = {"state": "new", "phase": "development", "clv_alive_365": 1000.0}
+    facts: dict[str, Any] = {"state": "new", "phase": "development", "clv_alive_365": 1000.0}
     assert one(**facts)["instrument_id"] == "personal_attention"
     found = one(**facts, parameters=StrategyParameters(spend_share=0.004))
     assert found["instrument_id"] == "follow_up_contact"
@@ -356,27 +363,31 @@ def test_a_step_that_costs_more_than_may_be_spent_is_ruled_out() -> None:
     assert found["alternative_condition_id"] is None
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def naive(
-    candidate: Candidate, customer: dict[str, object], unit: dict[str, object]
+    candidate: Candidate, customer: dict[str, Any], unit: dict[str, Any]
 ) -> tuple[float, bool] | None:
     """Value one candidate for one unit the slow way: expected value and whether it is permitted."""
     is_lead = customer["state"] == "lead"
-    value = float(str(customer["expected_new_value" if is_lead else "clv_alive_365"]))
+    value = float(customer["expected_new_value" if is_lead else "clv_alive_365"])
     stake = 0.8 * value if candidate.phase == "winback" else value
-    chance = 0.05 if is_lead else 1 - float(str(customer["churn_probability"]))
+    chance = 0.05 if is_lead else 1 - float(customer["churn_probability"])
     signals = {
         "leave_intent": unit["leave_intent"],
         "competitor_loss": unit["competitor_loss"],
-        "inactivity": (float(str(customer["gap_rank"])) - 0.5) / 0.5,
+        "inactivity": (float(customer["gap_rank"]) - 0.5) / 0.5,
     }
-    strengths = [float(str(signals[name])) for name in candidate.answers if name in signals]
+    strengths = [float(signals[name]) for name in candidate.answers if name in signals]
     strongest = max([0.0, *(strength for strength in strengths if not math.isnan(strength))])
     factor = {(m, s): f for m, s, f in OPTIONS.affinities}
     fit = (1 + 0.5 * strongest) * factor.get(
         (str(unit["purchase_motive"]), candidate.strategy_id), 1.0
     )
     effect = min(candidate.effect_probability * min(max(fit, 0.25), 2.0), 1 - chance)
-    order = math.nan if is_lead else float(str(customer["order_value"]))
+    order = math.nan if is_lead else float(customer["order_value"])
     incentive = candidate.incentive_amount
     if candidate.incentive_share:
         incentive += candidate.incentive_share * order
@@ -384,9 +395,9 @@ def naive(
     gain -= candidate.risk_rate * stake
     if math.isnan(gain):
         return None
-    margin = math.nan if is_lead else float(str(customer["margin_per_purchase"]))
+    margin = math.nan if is_lead else float(customer["margin_per_purchase"])
     left = margin - incentive
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         **{name: unit[name] for name in unit if name in dict(OPTIONS.unknown_conditions)},
         "open_complaint": False,
         "active_contract": unit["has_active_contract"],
@@ -404,13 +415,10 @@ def naive(
 
 
 def test_every_choice_is_the_best_of_all_candidates_weighed_one_by_one() -> None:
-    customers, units = BASE
     valued = 0
-    for label, found in RECOMMENDED.iterrows():
+    for customer, unit, found in zip(*map(records, (*BASE, RECOMMENDED)), strict=True):
         if found["recommendation_basis"] not in ("expected_value", "do_nothing"):
             continue
-        customer = {str(k): v for k, v in customers.loc[label].to_dict().items()}
-        unit = {str(k): v for k, v in units.loc[label].to_dict().items()}
         rows = [row for row in OPTIONS.situations if row.state == customer["state"]]
         named = [row for row in rows if row.lead_stage in (None, customer["lead_stage"])]
         best, barred = 0.0, 0.0
@@ -426,10 +434,7 @@ def test_every_choice_is_the_best_of_all_candidates_weighed_one_by_one() -> None
                 for row in named
             ):
                 continue
-            if (
-                candidate.strategy_id == "better_offer"
-                and not float(str(unit["competitor_loss"])) > 0
-            ):
+            if candidate.strategy_id == "better_offer" and not float(unit["competitor_loss"]) > 0:
                 continue
             weighed = naive(candidate, customer, unit)
             if weighed is not None:
@@ -463,13 +468,13 @@ def test_no_price_instrument_where_the_margin_does_not_cover_it() -> None:
         (item.strategy_id, item.instrument_id): (item.incentive_share, item.incentive_amount)
         for item in OPTIONS.candidates
     }
-    seen = 0
-    for label, row in found[found["instrument_id"].map(TYPES) == "price"].iterrows():
-        share, amount = incentive[row["strategy_id"], row["instrument_id"]]
-        own = customers.loc[label]
-        assert own["margin_per_purchase"] > share * np.nan_to_num(own["order_value"]) + amount
-        seen += 1
-    assert seen > 10
+    rows = pd.concat([customers, found], axis=1)
+    rows = rows[rows["instrument_id"].map(TYPES) == "price"]
+    pairs = zip(rows["strategy_id"], rows["instrument_id"], strict=True)
+    cost = np.array([incentive[pair] for pair in pairs])
+    paid = cost[:, 0] * rows["order_value"].fillna(0).to_numpy() + cost[:, 1]
+    assert len(rows) > 10
+    assert (rows["margin_per_purchase"].to_numpy() > paid).all()
 
 
 def test_minors_are_offered_nothing_but_service() -> None:

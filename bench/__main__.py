@@ -1,0 +1,40 @@
+"""`python -m bench [crm|bulk|analytics] [--quick]`: measures, prints, keeps, and ends by itself."""
+
+import argparse
+import importlib
+import tempfile
+import time
+from pathlib import Path
+
+from bench.figures import OUTPUT, Figure, print_figure, write
+from bench.stores import stores
+
+SECTIONS = {
+    "crm": "requests a second, 32 connections, one worker; ratio of paired rounds",
+    "bulk": "rows a second through imports and exports",
+    "analytics": "calculating against reading the same columns once",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    parser.add_argument("--quick", action="store_true", help="less data, shorter rounds")
+    arguments = parser.parse_args()
+    started, figures = time.perf_counter(), list[Figure]()
+    with tempfile.TemporaryDirectory(prefix="phasewise-bench-") as folder, stores(
+        Path(folder)
+    ) as databases:
+        for section in arguments.sections or SECTIONS:
+            print(f"\n{section}: {SECTIONS[section]}", flush=True)
+            measure = importlib.import_module(f"bench.{section}").measure
+            for figure in measure(databases, is_quick=arguments.quick):
+                print_figure(figure)
+                figures.append(figure)
+    missed = write(figures, is_quick=arguments.quick, seconds=time.perf_counter() - started)
+    took = f"{time.perf_counter() - started:,.0f} s"
+    print(f"\n{len(figures)} figures, {len(missed)} targets missed, {took}; kept in {OUTPUT}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Servers as processes of their own: pinned, waited for, measured and ended."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_PATIENCE_SECONDS = 30.0
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server of ours or of a yardstick."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def pinned(*, apart: bool) -> Iterator[int | None]:
+    """Keep this process, and what it starts, on the last core; yields the core for servers.
+
+    PostgreSQL and the client then share a core, and a server has one of its own. With one core, or
+    where a process cannot be pinned, nothing is done.
+    """
+    if not apart or not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        yield None
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield min(before)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def serving(
+    module: Sequence[str], *, port: int, core: int | None, environment: Mapping[str, str]
+) -> Iterator[Server]:
+    """Run `python -m module…` until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})
+        _wait(process, port)
+        yield Server(process.pid, port)
+    finally:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("a server did not start")
+
+
+def forget_peak(pid: int | str = "self") -> None:
+    """Let the peak of memory start again from what is used now, where the system can."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def memory_mib(pid: int | str = "self") -> tuple[float, float]:
+    """Return the memory in use and its peak, in MiB; without /proc the peak of this process twice."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MEBIBYTE
+        return peak, peak
+    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024

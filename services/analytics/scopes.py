@@ -1,0 +1,3 @@
+"""What a key of analytics may do."""
+
+SCOPES = ("analytics:read", "analytics:refresh")

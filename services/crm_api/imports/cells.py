@@ -1,0 +1,115 @@
+"""The cells of a file turned into checked field values, each distinct cell once."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import create_model
+
+from services.crm_api.features import Feature
+from services.crm_api.imports import values
+from services.crm_api.imports.plan import PlannedColumn, base, cell_reading, fixed_value, how
+from services.crm_api.imports.schemas import ImportSettings
+from shared.money import to_minor
+from shared.values import Money, Shape
+
+MEMO_ENTRIES = 20_000
+REFERENCES = ("external_id", "contact_external_id")
+"""Targets of columns that are no fields of the wire."""
+
+
+@lru_cache(maxsize=MEMO_ENTRIES)
+def _minor(amount: str, currency: str) -> int:
+    return to_minor(Decimal(amount), currency)
+
+
+class KnownAmount(Money):
+    """Money that was checked once for all rows with the same cell; it reads as its JSON does."""
+
+    def minor(self) -> int:
+        return _minor(self.amount, self.currency)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+class CellReader(NamedTuple):
+    """How one column is read: where it is, which field it fills, and what it has read before."""
+
+    at: int
+    path: tuple[str, ...]
+    column: str
+    field: str
+    read: Callable[[str], Any]
+    wire: Callable[[str], Any]
+    memo: dict[str, Any] | None
+
+
+class FieldReaders:
+    """The readers of all columns for rows of one currency, and the values that every row has."""
+
+    def __init__(
+        self,
+        feature: Feature,
+        settings: ImportSettings,
+        columns: list[PlannedColumn],
+        currency: str | None,
+    ) -> None:
+        plural = feature.resource.plural
+        zone = ZoneInfo(settings.time_zone)
+        self.cells: list[CellReader] = []
+        for column in columns:
+            field = column.field or ""
+            if field in ("", "currency"):
+                continue
+            by = cell_reading(column, settings, zone, currency)
+            wire = partial(values.convert, plural, field, by=by)
+            is_free = how(plural, field) in ("text", "lines", "structure", "list")
+            self.cells.append(
+                CellReader(
+                    at=column.at,
+                    path=column.path,
+                    column=column.name,
+                    field=base(field),
+                    read=_checked(feature, base(field), wire),
+                    wire=wire,
+                    memo=None if is_free else {},
+                )
+            )
+        self.fixed_wire: dict[str, Any] = {}
+        self.fixed: dict[str, Any] = {}
+        for field, told in settings.defaults.items():
+            if field == "currency":
+                continue
+            value = fixed_value(plural, field, told, settings, currency)
+            self.fixed_wire[base(field)] = value
+            self.fixed[base(field)] = _checked(feature, base(field), _constant(value))(told)
+
+
+def _constant(value: Any) -> Callable[[str], Any]:
+    return lambda _: value
+
+
+def _checked(feature: Feature, name: str, wire: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a function that converts a cell and has the shape of the API check the value.
+
+    The shapes of the API check every field for itself, so a field may be checked alone.
+    """
+    if name in REFERENCES:
+        return wire
+    info = feature.upsert.model_fields[name]
+    alone: Any = create_model(f"Only_{name}", __base__=Shape, **{name: (info.annotation, info)})  # type: ignore[call-overload]
+    is_money = name in feature.resource.money
+
+    def read(cell: str) -> Any:
+        value = wire(cell)
+        if value is None or value == []:
+            return None
+        checked = alone.model_validate({name: value})
+        if is_money:
+            return KnownAmount.model_construct(**getattr(checked, name).model_dump())
+        return checked.model_dump()[name]
+
+    return read

@@ -1,0 +1,11 @@
+"""What a key of the CRM may do."""
+
+SCOPES = (
+    *(
+        f"{plural}:{right}"
+        for plural in ("contacts", "interactions", "deals")
+        for right in ("read", "write", "pii")
+    ),
+    "changes:read",
+    "imports:write",
+)

@@ -1,0 +1,146 @@
+"""Personal data stays with keys that may see it, and out of feed and log."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from services.foundation.edge import start_logging
+from tests.conftest import Crm, MakeCrm
+from tests.crm_api.bodies import RESOURCES, feed, fresh, place, problem
+
+CANARY = "Zyxcanary"
+PERSONAL: dict[str, dict[str, str]] = {
+    "contacts": {
+        "name": f"{CANARY} name",
+        "given_name": f"{CANARY} given",
+        "family_name": f"{CANARY} family",
+        "email": f"{CANARY}@example.org",
+        "phone": f"030 901820 {CANARY}",
+        "street": f"{CANARY} street",
+        "zip": f"{CANARY} zip",
+        "city": f"{CANARY} city",
+    },
+    "interactions": {"subject": f"{CANARY} subject", "body": f"{CANARY} body"},
+    "deals": {"title": f"{CANARY} title"},
+}
+DERIVED = {"contacts": ("display_name", "phone_e164"), "interactions": (), "deals": ()}
+each_resource = pytest.mark.parametrize("plural", RESOURCES)
+
+
+def with_canaries(crm: Crm, plural: str) -> dict[str, Any]:
+    base = {"interactions": {"kind": "note", "occurred_at": "2025-01-01T00:00:00Z"}, "deals": {}}
+    return {"kind": "person"} | PERSONAL[plural] if plural == "contacts" else (
+        base[plural] | place(crm, plural) | PERSONAL[plural]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def blind(service: Crm) -> Iterator[httpx.Client]:
+    """A client that may read and write everything and see nothing personal."""
+    rights = [f"{plural}:{right}" for plural in RESOURCES for right in ("read", "write")]
+    with service.client_with(*rights, "changes:read") as client:
+        yield client
+
+
+@each_resource
+def test_without_pii_no_answer_shows_personal_fields(
+    service: Crm, blind: httpx.Client, plural: str
+) -> None:
+    made = service.create(plural, **with_canaries(service, plural))
+    assert made["is_redacted"] is False
+    path, merge = f"/v1/{plural}/{made['id']}", {"Content-Type": "application/merge-patch+json"}
+    known = fresh("redacted")
+    body = with_canaries(service, plural)
+    update = {"action": "update", "id": made["id"], "data": PERSONAL[plural]}
+    answers = [
+        blind.get(path),
+        blind.get(f"/v1/{plural}?id={made['id']}"),
+        blind.patch(path, json={"external_refs": []}, headers=merge | {"If-Match": "*"}),
+        blind.patch(path, json=PERSONAL[plural], headers=merge | {"If-Match": "*"}),
+        blind.post(f"/v1/{plural}", json=body),
+        blind.put(f"/v1/{plural}/by-external-id/shop/{known}", json=body),
+        blind.put(f"/v1/{plural}/by-external-id/shop/{known}", json=body),
+        blind.post(f"/v1/{plural}/batch", json={"items": [update]}),
+        blind.get(f"/v1/exports/{plural}?id={made['id']}"),
+        blind.get(f"/v1/exports/{plural}?id={made['id']}&format=csv"),
+        blind.delete(path, headers={"If-Match": "*"}),
+        blind.post(f"{path}/restore"),
+        blind.get("/v1/changes?limit=1000"),
+    ]
+    for answer in answers:
+        assert answer.status_code < 300, answer.text
+        assert CANARY not in answer.text, str(answer.request.url)
+        assert "+4930" not in answer.text
+    shown = answers[0].json()
+    assert shown["is_redacted"] is True
+    assert {shown[name] for name in (*PERSONAL[plural], *DERIVED[plural])} == {None}
+    kept = {name for name in made if name not in (*PERSONAL[plural], *DERIVED[plural], "is_redacted")}
+    assert {name: shown[name] for name in kept} == {name: made[name] for name in kept}
+    whole = service.client.get(path).json()
+    assert {name: whole[name] for name in PERSONAL[plural]} == PERSONAL[plural] | (
+        {"email": whole["email"]} if plural == "contacts" else {}
+    )
+
+
+@pytest.mark.parametrize("query", ["email=a@example.org", "sort=display_name", "sort=-display_name"])
+def test_without_pii_no_filter_or_order_tells_what_is_hidden(
+    service: Crm, blind: httpx.Client, query: str
+) -> None:
+    problem(blind.get(f"/v1/contacts?{query}"), 403, "scope_missing")
+    assert service.client.get(f"/v1/contacts?{query}").status_code == 200
+
+
+def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:
+    with service.client_with("changes:read", "contacts:read") as client:
+        assert client.get("/v1/exports/contacts").status_code == 200
+        problem(client.get("/v1/exports/deals"), 403, "scope_missing")
+    with service.client_with("contacts:read") as client:
+        problem(client.get("/v1/exports/contacts"), 403, "scope_missing")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_nothing_personal_is_in_feed_or_log(make_crm: MakeCrm, kind: str) -> None:
+    crm = make_crm(kind, log_requests=True)
+    written = io.StringIO()
+    start_logging("info")
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(written)
+    try:
+        for plural in RESOURCES:
+            made = crm.create(plural, **with_canaries(crm, plural))
+            path = f"/v1/{plural}/{made['id']}"
+            crm.patch(path, {next(iter(PERSONAL[plural])): f"{CANARY} new"}, version="*")
+            crm.client.get(f"/v1/{plural}?{CANARY}=1")
+            crm.client.post(f"/v1/{plural}", json={CANARY: CANARY})
+            crm.client.get(f"/v1/{plural}/{CANARY}")
+            crm.client.put(f"/v1/{plural}/by-external-id/shop/{CANARY}", json={"x": 1})
+            crm.client.get(f"/v1/{CANARY}")
+        crm.client.get(f"/v1/contacts?email={CANARY}@example.org")
+        crm.client.get("/livez", headers={"Authorization": f"Bearer {CANARY}", "User-Agent": CANARY})
+        items, _ = feed(crm.client)
+    finally:
+        start_logging("error")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert CANARY.lower() not in json.dumps(items).lower()
+    assert CANARY.lower() not in written.getvalue().lower()
+    assert crm.key not in written.getvalue()
+    requests = [line for line in lines if line["event"] == "request"]
+    assert len(requests) > 20
+    assert {"/v1/contacts/{id}", "/v1/contacts/by-external-id/{source}/{external_id}"} <= {
+        line["route"] for line in requests
+    }
+
+
+@each_resource
+def test_a_refusal_never_repeats_the_value_it_refuses(service: Crm, plural: str) -> None:
+    personal = {name: f"{CANARY}\u0007" for name in PERSONAL[plural]}
+    body = with_canaries(service, plural) | personal
+    found = problem(service.client.post(f"/v1/{plural}", json=body), 422)
+    assert CANARY not in json.dumps(found)
+    assert {error["pointer"] for error in found["errors"]} == {f"/body/{name}" for name in personal}

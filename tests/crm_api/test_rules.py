@@ -1,0 +1,410 @@
+"""The rules of contacts, interactions and deals: money, stages, dates, what points to what."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import Crm
+from tests.crm_api.bodies import EVERYTHING, make, place, problem, short
+
+UNKNOWN = "01977b3a-5c00-7000-8000-00000000ffff"
+
+
+def ahead(**span: int) -> str:
+    return (datetime.now(UTC) + timedelta(**span)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("currency", "sent", "shown", "minor"),
+    [
+        ("EUR", "1234.5", "1234.50", 123450),
+        ("EUR", "0", "0.00", 0),
+        ("EUR", "-0.01", "-0.01", -1),
+        ("EUR", "99999999999999.99", "99999999999999.99", 9999999999999999),
+        ("JPY", "1234", "1234", 1234),
+        ("JPY", "-7", "-7", -7),
+        ("JPY", "5.00", "5", 5),
+        ("KWD", "1.234", "1.234", 1234),
+        ("KWD", "-0.005", "-0.005", -5),
+        ("CLF", "1.2345", "1.2345", 12345),
+        ("CLF", "99999999999999.9999", "99999999999999.9999", 999999999999999999),
+    ],
+)
+def test_money_keeps_exactly_the_decimals_of_its_currency(
+    service: Crm, currency: str, sent: str, shown: str, minor: int
+) -> None:
+    made = make(service, "deals", amount={"amount": sent, "currency": currency})
+    assert made["amount"] == {"amount": shown, "currency": currency}
+    assert made["currency"] == currency
+    exported = service.client.get(f"/v1/exports/deals?format=csv&id={made['id']}").text
+    (row,) = csv.DictReader(io.StringIO(exported))
+    assert (row["amount_minor"], row["currency"]) == (str(minor), currency)
+    contact = make(service, "contacts", acquisition_cost={"amount": sent, "currency": currency})
+    assert contact["acquisition_cost"] == {"amount": shown, "currency": currency}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        ("1.5", "JPY"),
+        ("1.005", "EUR"),
+        ("1.00001", "CLF"),
+        ("1", "XXX"),
+        ("1", "eur"),
+        ("1", "DEM"),
+        ("1e3", "EUR"),
+        ("+1", "EUR"),
+        ("1,5", "EUR"),
+        (" 1", "EUR"),
+        ("1\n", "EUR"),
+        ("", "EUR"),
+        (".5", "EUR"),
+        ("NaN", "EUR"),
+        ("Infinity", "EUR"),
+        ("123456789012345", "EUR"),
+        (1.5, "EUR"),
+        (1, "EUR"),
+        (None, "EUR"),
+    ],
+)
+def test_money_that_is_not_exact_is_refused(service: Crm, amount: Any, currency: str) -> None:
+    body = short(service, "deals", amount={"amount": amount, "currency": currency})
+    problem(service.client.post("/v1/deals", json=body), 422)
+
+
+def euros(amount: str) -> dict[str, str]:
+    return {"amount": amount, "currency": "EUR"}
+
+
+DOLLARS = {"amount": "1.00", "currency": "USD"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": euros("1"), "cost": DOLLARS},
+        {"amount": euros("1"), "lines": [{"name": "x", "unit_price": DOLLARS}]},
+        {"lines": [{"unit_price": euros("1"), "unit_cost": DOLLARS}]},
+    ],
+)
+def test_a_deal_with_two_currencies_is_refused(service: Crm, fields: dict[str, Any]) -> None:
+    body = short(service, "deals", **fields)
+    problem(service.client.post("/v1/deals", json=body), 422, "mixed_currencies")
+
+
+@pytest.mark.parametrize(
+    ("entered", "patch"),
+    [
+        ({"amount": euros("1")}, {"refund": DOLLARS}),
+        ({"amount": euros("1"), "cost": euros("1")}, {"amount": DOLLARS}),
+        ({"amount": euros("1"), "lines": [{"unit_price": euros("1")}]}, {"amount": DOLLARS}),
+        ({"lines": [{"unit_price": euros("1")}]}, {"amount": DOLLARS}),
+        ({"amount": euros("1")}, {"lines": [{"unit_price": DOLLARS}]}),
+    ],
+)
+def test_a_change_never_mixes_currencies(
+    service: Crm, entered: dict[str, Any], patch: dict[str, Any]
+) -> None:
+    made = make(service, "deals", **entered)
+    refused = service.patch(f"/v1/deals/{made['id']}", patch, version=1)
+    problem(refused, 422, "mixed_currencies")
+
+
+def test_a_deal_changes_its_currency_when_all_its_amounts_do(service: Crm) -> None:
+    made = make(service, "deals", amount=euros("1"), lines=[{"unit_price": euros("1")}])
+    path = f"/v1/deals/{made['id']}"
+    changed = service.patch(path, {"amount": DOLLARS, "lines": [{"unit_price": DOLLARS}]}, version=1)
+    assert (changed.json()["currency"], changed.json()["amount"]) == ("USD", DOLLARS)
+    cleared = service.patch(path, {"amount": None, "lines": []}, version=2)
+    assert (cleared.json()["currency"], cleared.json()["amount"]) == (None, None)
+
+
+def test_each_stage_is_entered_into_the_history_with_its_time(service: Crm) -> None:
+    made = make(service, "deals")
+    assert [entry["stage"] for entry in made["stage_history"]] == ["new"]
+    path = f"/v1/deals/{made['id']}"
+    for version, stage in enumerate(("qualified", "proposal", "won", "negotiation", "lost"), start=1):
+        made = service.patch(path, {"stage": stage}, version=version).json()
+    stages = ["new", "qualified", "proposal", "won", "negotiation", "lost"]
+    assert [entry["stage"] for entry in made["stage_history"]] == stages
+    times = [entry["entered_at"] for entry in made["stage_history"]]
+    assert times == sorted(times)
+    assert made["closed_at"] == times[-1]
+
+
+def test_closing_and_reopening_keep_dates_and_reasons_true(service: Crm) -> None:
+    made = make(service, "deals", stage="won", won_reason="price", closed_at="2025-01-05T00:00:00Z")
+    path = f"/v1/deals/{made['id']}"
+    assert made["opened_at"] == made["closed_at"] == "2025-01-05T00:00:00.000000Z"
+    problem(service.patch(path, {"lost_reason": "price"}, version=1), 422, "not_closed")
+    reopened = service.patch(path, {"stage": "negotiation"}, version=1).json()
+    assert (reopened["closed_at"], reopened["won_reason"]) == (None, None)
+    problem(service.patch(path, {"closed_at": "2025-01-05T00:00:00Z"}, version=2), 422, "not_closed")
+    lost = service.patch(
+        path, {"stage": "lost", "lost_reason": "timing", "closed_at": "2025-01-06T00:00:00Z"}, version=2
+    ).json()
+    assert lost["closed_at"] == "2025-01-06T00:00:00.000000Z"
+    assert lost["stage_history"][-1]["entered_at"] == lost["closed_at"]
+
+
+def test_a_history_that_does_not_end_in_the_stage_is_refused(service: Crm) -> None:
+    past = [{"stage": "lost", "entered_at": "2025-01-01T00:00:00Z"}]
+    body = short(service, "deals", stage="won", stage_history=past)
+    problem(service.client.post("/v1/deals", json=body), 422, "history_mismatch")
+
+
+def test_a_history_is_stored_in_the_order_of_time(service: Crm) -> None:
+    past = [
+        {"stage": "won", "entered_at": "2025-02-01T00:00:00+01:00"},
+        {"stage": "new", "entered_at": "2025-01-01T00:00:00Z"},
+    ]
+    made = make(service, "deals", stage="won", stage_history=past)
+    assert made["stage_history"] == [
+        {"stage": "new", "entered_at": "2025-01-01T00:00:00.000000Z"},
+        {"stage": "won", "entered_at": "2025-01-31T23:00:00.000000Z"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plural", "fields"),
+    [
+        ("interactions", {"occurred_at": "AHEAD"}),
+        ("interactions", {"kind": "complaint", "severity": 1, "resolved_at": "AHEAD"}),
+        ("deals", {"opened_at": "AHEAD"}),
+        ("deals", {"stage": "won", "closed_at": "AHEAD"}),
+        ("deals", {"invoiced_at": "AHEAD"}),
+        ("deals", {"paid_at": "AHEAD"}),
+        ("deals", {"refunded_at": "AHEAD"}),
+        ("deals", {"chargeback_at": "AHEAD"}),
+        ("deals", {"contract_cancelled_at": "AHEAD"}),
+        ("deals", {"stage_history": [{"stage": "new", "entered_at": "AHEAD"}]}),
+    ],
+)
+def test_what_has_happened_cannot_lie_ahead(
+    service: Crm, plural: str, fields: dict[str, Any]
+) -> None:
+    body = short(service, plural, **fields)
+    late = json.loads(json.dumps(body).replace("AHEAD", ahead(hours=1)))
+    problem(service.client.post(f"/v1/{plural}", json=late), 422, "in_the_future")
+    tolerated = json.loads(json.dumps(body).replace("AHEAD", ahead(minutes=4)))
+    assert service.client.post(f"/v1/{plural}", json=tolerated).status_code == 201
+
+
+def test_a_change_cannot_move_the_past_ahead_either(service: Crm) -> None:
+    deal, talk = make(service, "deals"), make(service, "interactions")
+    late = ahead(hours=1)
+    refused = service.patch(f"/v1/deals/{deal['id']}", {"paid_at": late}, version=1)
+    problem(refused, 422, "in_the_future")
+    refused = service.patch(f"/v1/interactions/{talk['id']}", {"occurred_at": late}, version=1)
+    problem(refused, 422, "in_the_future")
+
+
+def test_an_upsert_cannot_bring_a_history_from_the_future(service: Crm) -> None:
+    known = {"source": "shop", "id": "future-history"}
+    contact = make(service, "deals", external_refs=[known])["contact_id"]
+    future = [{"stage": "new", "entered_at": ahead(hours=1)}]
+    body = {"contact_id": contact, "stage_history": future}
+    path = "/v1/deals/by-external-id/shop/future-history"
+    problem(service.client.put(path, json=body), 422, "in_the_future")
+
+
+@pytest.mark.parametrize("plural", ["interactions", "deals"])
+def test_a_record_names_its_contact_by_id_or_by_reference_not_both(service: Crm, plural: str) -> None:
+    known = {"source": "shop", "id": f"contact-of-{plural}"}
+    contact = make(service, "contacts", external_refs=[known])["id"]
+    assert make(service, plural, contact_ref=known)["contact_id"] == contact
+    path = f"/v1/{plural}"
+    both = short(service, plural, contact_ref=known, contact_id=contact)
+    neither = short(service, plural, contact_id=None)
+    unknown = short(service, plural, contact_id=UNKNOWN)
+    stranger = short(service, plural, contact_ref={"source": "shop", "id": "nobody"})
+    for body in (both, neither, unknown, stranger):
+        problem(service.client.post(path, json=body), 422, "contact_missing")
+    service.client.delete(f"/v1/contacts/{contact}", headers={"If-Match": "*"})
+    trashed = short(service, plural, contact_id=contact)
+    problem(service.client.post(path, json=trashed), 422, "contact_missing")
+
+
+def test_only_a_person_belongs_to_an_organisation(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation")["id"]
+    person = make(service, "contacts", parent_id=firm)
+    assert person["parent_id"] == firm
+    for kind, parent, code in (
+        ("person", person["id"], "parent_not_organisation"),
+        ("organisation", firm, "parent_not_organisation"),
+        ("person", UNKNOWN, "contact_missing"),
+    ):
+        body = {"kind": kind, "parent_id": parent}
+        problem(service.client.post("/v1/contacts", json=body), 422, code)
+    problem(service.patch(f"/v1/contacts/{firm}", {"parent_id": firm}, version=1), 422)
+    problem(service.patch(f"/v1/contacts/{firm}", {"referred_by_id": UNKNOWN}, version=1), 422)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"name": "Anna Weber", "given_name": "A"}, "Anna Weber"),
+        ({"given_name": "Anna", "family_name": "Weber"}, "Anna Weber"),
+        ({"family_name": "Weber", "email": "a@example.org"}, "Weber"),
+        ({"email": "a@example.org"}, "a@example.org"),
+        ({}, ""),
+    ],
+)
+def test_a_contact_has_a_name_to_show(service: Crm, fields: dict[str, Any], shown: str) -> None:
+    assert make(service, "contacts", **fields)["display_name"] == shown
+
+
+def test_the_name_to_show_follows_a_change(service: Crm) -> None:
+    made = make(service, "contacts", given_name="Anna", family_name="Weber")
+    changed = service.patch(f"/v1/contacts/{made['id']}", {"family_name": "Maier"}, version=1)
+    assert changed.json()["display_name"] == "Anna Maier"
+
+
+@pytest.mark.parametrize(
+    ("told", "international"),
+    [
+        ("030 901820", "+4930901820"),
+        ("+41 44 668 18 00", "+41446681800"),
+        ("(0171) 123 45 67", "+491711234567"),
+        ("after six", None),
+        ("", None),
+    ],
+)
+def test_a_telephone_number_is_kept_as_told_and_made_international(
+    service: Crm, told: str, international: str | None
+) -> None:
+    made = make(service, "contacts", phone=told)
+    assert (made["phone"], made["phone_e164"]) == (told, international)
+
+
+@pytest.mark.parametrize("email", ["x", "a@", "@b.de", "a b@example.org", "a@b..de", "a@localhost", "a\u0000@example.org"])
+def test_what_is_no_address_is_refused(service: Crm, email: str) -> None:
+    answer = service.client.post("/v1/contacts", json={"kind": "person", "email": email})
+    found = problem(answer, 422)
+    assert found["errors"][0]["pointer"] == "/body/email"
+    assert email not in found["detail"] or len(email) < 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("Anna.Weber@EXAMPLE.org", "Anna.Weber@example.org"),
+        ("käthe@müller.de", "käthe@müller.de"),
+        ("a+b@xn--mller-kva.de", "a+b@müller.de"),
+    ],
+)
+def test_an_address_keeps_its_spelling(service: Crm, sent: str, kept: str) -> None:
+    assert make(service, "contacts", email=sent)["email"] == kept
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "call", "severity": 1},
+        {"kind": "call", "nps": 9},
+        {"kind": "note", "ratings": [{"dimension": "product", "perception": 5}]},
+        {"kind": "complaint", "severity": 1, "outcome": "sent"},
+        {"kind": "call", "effective_at": "2025-01-01T00:00:00Z"},
+        {"kind": "call", "event_type": "move"},
+        {"kind": "call", "justified": False},
+    ],
+)
+def test_an_interaction_has_only_the_fields_of_its_kind(
+    service: Crm, fields: dict[str, Any]
+) -> None:
+    body = short(service, "interactions", **fields)
+    problem(service.client.post("/v1/interactions", json=body), 422, "field_of_other_kind")
+
+
+def test_a_complaint_never_lacks_its_severity(service: Crm) -> None:
+    body = short(service, "interactions", kind="complaint")
+    problem(service.client.post("/v1/interactions", json=body), 422, "severity_missing")
+    made = make(service, "interactions", kind="complaint", severity=2)
+    path = f"/v1/interactions/{made['id']}"
+    problem(service.patch(path, {"severity": None}, version=1), 422, "severity_missing")
+    assert service.patch(path, {"resolution": "fixed"}, version=1).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["deal_id", "parent_id"])
+def test_an_interaction_points_only_to_live_records(service: Crm, field: str) -> None:
+    target = make(service, "deals" if field == "deal_id" else "interactions")
+    made = make(service, "interactions", **{field: target["id"]})
+    assert made[field] == target["id"]
+    body = short(service, "interactions", **{field: UNKNOWN})
+    problem(service.client.post("/v1/interactions", json=body), 422, "reference_missing")
+
+
+@pytest.mark.parametrize("field", ["channel", "decline_reason", "touchpoint", "event_type"])
+def test_words_are_stored_up_to_their_longest(service: Crm, field: str) -> None:
+    kind = {"decline_reason": "offer", "event_type": "life_event"}.get(field, "call")
+    schemas = service.client.get("/openapi.json").json()["components"]["schemas"]
+    (choice, _) = schemas["NewInteraction"]["properties"][field]["anyOf"]
+    word = "a" * choice["maxLength"]
+    assert make(service, "interactions", kind=kind, **{field: word})[field] == word
+    body = short(service, "interactions", kind=kind, **{field: word + "a"})
+    problem(service.client.post("/v1/interactions", json=body), 422)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2024-02-29", "9999-12-31"])
+def test_a_day_is_read_back_as_it_was_entered(service: Crm, day: str) -> None:
+    made = make(service, "deals", expected_close_date=day)
+    assert made["expected_close_date"] == day
+    assert service.client.get(f"/v1/deals/{made['id']}").json() == made
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("2025-03-30T02:30:00+01:00", "2025-03-30T01:30:00.000000Z"),
+        ("2025-01-01T00:00:00.1234567Z", "2025-01-01T00:00:00.123456Z"),
+        ("2025-01-01t00:00:00z", "2025-01-01T00:00:00.000000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_an_instant_is_kept_to_the_microsecond_in_utc(service: Crm, sent: str, shown: str) -> None:
+    made = make(service, "interactions", occurred_at=sent)
+    assert made["occurred_at"] == shown
+    path = f"/v1/interactions/{made['id']}"
+    assert service.client.get(path).json() == made
+    (row,) = csv.DictReader(
+        io.StringIO(service.client.get(f"/v1/exports/interactions?format=csv&id={made['id']}").text)
+    )
+    assert row["occurred_at"] == shown
+
+
+@pytest.mark.parametrize("sent", ["9999-12-31T23:59:59.999999Z", "9999-01-01T00:00:00Z"])
+def test_the_last_instant_is_an_instant(service: Crm, sent: str) -> None:
+    made = make(service, "contacts", next_contact_at=sent)
+    assert made["next_contact_at"][:19] == sent[:19]
+
+
+@pytest.mark.parametrize("plural", ["contacts", "interactions", "deals"])
+def test_the_machine_export_has_the_columns_that_are_promised(service: Crm, plural: str) -> None:
+    entered = EVERYTHING[plural] | place(service, plural)
+    made = service.create(plural, **entered)
+    answer = service.client.get(f"/v1/exports/{plural}?format=csv&id={made['id']}")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(io.StringIO(answer.text, newline=""))
+    for name, value in made.items():
+        if name == "is_redacted":
+            continue
+        if isinstance(value, dict):
+            shared = plural == "deals"
+            currency = row["currency" if shared else f"{name}_currency"]
+            assert (row[f"{name}_minor"], currency) == (
+                value["amount"].replace(".", "").lstrip("0"),
+                value["currency"],
+            )
+        elif isinstance(value, list):
+            assert json.loads(row[name]) == value
+        elif isinstance(value, bool):
+            assert row[name] == str(value).lower()
+        elif isinstance(value, float | int):
+            assert float(row[name]) == value
+        else:
+            assert row[name] == (value or "")
