@@ -42,6 +42,7 @@ _DAY = "days since 1970-01-01 in the business time zone"
 _BASE = "base currency"
 UNITS = _columns(
     ("unit_id", "str", "id", "contact that is the customer unit"),
+    ("kind", "str", "word", "person or organisation"),
     ("status", "str", "word", "active, blocked or terminated as of the day"),
     ("is_excluded", "bool", "", "erased or merged; such contacts are not in the mirror at all"),
     ("has_profiling_objection", "bool", "", "objects to profiling, whenever that was said"),
@@ -445,7 +446,7 @@ class _Contacts:
     ) -> dict[str, Any]:
         """Build the columns of the units that contacts alone decide."""
         money = ["acquisition_cost_minor", "acquisition_cost_currency"]
-        texts = ["status", "source_campaign_id", "purchase_motive"]
+        texts = ["kind", "status", "source_campaign_id", "purchase_motive"]
         instants = ["terminated_at", "profiling_objection_at", "created_at"]
         table = snapshot.read("contacts", [*texts, *money, *instants], words=money[1:])
         terminated = _instants(table, "terminated_at")
@@ -463,6 +464,7 @@ class _Contacts:
         gaps["contacts_of_unknown_organisations"] = _gap(snapshot, "contacts", self.is_orphan)
         return {
             "unit_id": _strings(self.ids.take(own)),
+            "kind": _strings(table.column("kind").take(own)),
             "status": _strings(status.take(own)),
             "is_excluded": np.zeros(count, dtype=np.bool_),
             "has_profiling_objection": _instants(table, "profiling_objection_at")[self.unit_rows]

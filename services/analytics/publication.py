@@ -17,7 +17,7 @@ from shared.values import wire_instant
 _REMEMBER_SECONDS = 1.0
 _LAST_FINISHED = Statement(
     select(refreshes.c.status, refreshes.c.failure, refreshes.c.finished_at)
-    .where(refreshes.c.status.in_(("succeeded", "failed")))
+    .where(refreshes.c.finished_at.is_not(None))
     .order_by(refreshes.c.finished_at.desc())
     .limit(1)
 )

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ import orjson
 import pandas as pd
 
 from services.analytics import store
+from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.report import ModelCard, calculate
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -24,7 +25,7 @@ from services.analytics.crm_client import (
     CrmContractBroken,
     CrmUnavailable,
 )
-from services.analytics.frames import Frames, build_frames
+from services.analytics.frames import DataGaps, FrameParameters, Frames, build_frames
 from services.analytics.mirror import Mirror, MirrorCorrupt, RecordChanges, Snapshot
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.settings import Settings
@@ -40,6 +41,7 @@ _FAILURES = {
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
 }
+BESIDE = ("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint")
 Tell = Callable[[str, float], Awaitable[None]]
 
 log = logging.getLogger("phasewise")
@@ -105,14 +107,18 @@ async def _compute(
     if newest is not None and newest["fingerprint"] == mark:
         return int(newest["number"])
     await tell("building_frames", STAGES["building_frames"])
+    catalogue = load_catalogue()
     frames = build_frames(
         snapshot,
         as_of=as_of,
-        time_zone=settings.business_time_zone,
+        time_zone=ZoneInfo(settings.business_time_zone),
         base_currency=settings.base_currency,
+        parameters=FrameParameters(
+            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
+        ),
     )
     await tell("calculating", STAGES["calculating"])
-    customers, card = compute(frames, as_of=as_of)
+    customers, card = compute(frames, options=strategy_options(catalogue))
     await tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=as_of,
@@ -121,7 +127,7 @@ async def _compute(
         mirror_cursor=snapshot.cursor,
         fingerprint=mark,
         model=model_summary(card),
-        data_gaps=frames.gaps.counts() | asdict(card.data_gaps),
+        data_gaps=count_gaps(frames.gaps) | asdict(card.data_gaps),
         summary=total_customers(customers),
     )
     return await publish(database, new, customers, now=clock(), kept=settings.kept_versions)
@@ -174,18 +180,15 @@ def fingerprint(snapshot: Snapshot, as_of: date, settings: Settings) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def compute(frames: Frames, *, as_of: date) -> tuple[pd.DataFrame, ModelCard]:
-    """Calculate all customers and put what is stored beside the numbers at their side."""
-    report = calculate(
-        frames.units,
-        frames.deals,
-        as_of_day=(as_of - date(1970, 1, 1)).days,
-        options=strategy_options(load_catalogue()),
-    )
-    kept = ("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint")
-    evidence = ("first_deal_id", "last_deal_id")
-    beside = frames.units[[*kept, *evidence]].reindex(report.customers.index)
+def compute(frames: Frames, *, options: StrategyOptions) -> tuple[pd.DataFrame, ModelCard]:
+    """Calculate all customers and put at their side what is stored beside the numbers."""
+    report = calculate(frames.units, frames.deals, as_of_day=frames.as_of_day, options=options)
+    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     return report.customers.join(beside), report.card
+
+
+def count_gaps(gaps: DataGaps) -> dict[str, int]:
+    return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
 
 
 def model_summary(card: ModelCard) -> dict[str, object]:

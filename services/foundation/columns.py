@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Date, Dialect, String, Text, Uuid
+from sqlalchemy import BigInteger, ColumnElement, Date, Dialect, Float, String, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -156,6 +156,11 @@ def _json_value(part: ColumnElement[Any], compiler: Any, **kw: Any) -> str:
         return f"to_char({text} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
     if kind is Document and sqlite:
         return f"json({text})"
+    if isinstance(part.type, Float) and sqlite:
+        # SQLite's JSON keeps 15 digits, which is not every double; 17 are, and uglier.
+        short, exact = f"printf('%!.15g', {text})", f"printf('%!.17g', {text})"
+        digits = f"CASE WHEN CAST({short} AS REAL) = {text} THEN {short} ELSE {exact} END"
+        return f"CASE WHEN typeof({text}) <> 'null' THEN json({digits}) END"
     if part.type.python_type is bool if kind.__name__ == "Boolean" else False:
         return f"json(CASE WHEN {text} THEN 'true' WHEN NOT {text} THEN 'false' END)" if sqlite else text
     return str(text)

@@ -119,12 +119,12 @@ async def settle(database: Database, unit: Work[Answer]) -> Answer:
     Raises
     ------
     Conflict
-        It lost again: others keep writing what it wants to write.
+        What is stored stands against it, now as a moment ago.
     """
     try:
         return await database.write(unit)
-    except UniqueViolation:
-        pass
+    except (UniqueViolation, Conflict):
+        pass  # perhaps of a twin, whose answer or record is there by now
     try:
         return await database.write(unit)
     except UniqueViolation:

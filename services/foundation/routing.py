@@ -65,6 +65,10 @@ class RouteRules:
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
 
+    def __post_init__(self) -> None:
+        if not self.scope.strip():
+            raise ValueError("a route names the scope that it needs")
+
 
 class Routes:
     """The routes of one feature, collected at import and mounted by the application."""

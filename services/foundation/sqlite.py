@@ -237,5 +237,6 @@ class SqliteDatabase(_Reader):
 
 def _csv(rows: Sequence[Any]) -> bytes:
     out = io.StringIO()
-    csv_module.writer(out, lineterminator="\n").writerows(rows)
+    # The writer quotes what holds a character of the line end, so a lone return has to be one.
+    csv_module.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue().encode()

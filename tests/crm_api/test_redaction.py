@@ -105,7 +105,9 @@ def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_nothing_personal_is_in_feed_or_log(make_crm: MakeCrm, kind: str) -> None:
-    crm = make_crm(kind, log_requests=True)
+    crm = make_crm(kind)
+    crm.settings = crm.settings.model_copy(update={"log_requests": True})
+    crm.restart()
     written = io.StringIO()
     start_logging("info")
     handler = logging.getLogger().handlers[0]

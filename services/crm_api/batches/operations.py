@@ -57,8 +57,8 @@ async def _run(
         return await _write(transaction, feature, item, stamp)
     try:
         return await transaction.savepoint(lambda: _write(transaction, feature, item, stamp))
-    except UniqueViolation:
-        # A concurrent writer took the reference between our look and our write: look again.
+    except (UniqueViolation, Conflict):
+        # Perhaps a concurrent writer took the reference between our look and our write: look again.
         try:
             return await transaction.savepoint(lambda: _write(transaction, feature, item, stamp))
         except UniqueViolation:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple, cast
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
 from services.crm_api.imports import values
 from services.crm_api.imports.detection import Detection, Hints, Question, suggest_mapping
 from services.crm_api.imports.questions import question
-from services.crm_api.imports.reading import Dialect
+from services.crm_api.imports.reading import Dialect, Unreadable, json_object
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.routing import field_errors
@@ -103,9 +103,8 @@ def describe(detection: Detection, resource: str, nested: Iterable[NestedColumn]
         }
         for each in nested
     ]
-    fields = suggest_mapping(
-        resource, [c["name"] for c in found], {c["name"]: c["samples"] for c in found}
-    )
+    samples = {each["name"]: [_amount(sample) for sample in each["samples"]] for each in found}
+    fields = suggest_mapping(resource, [each["name"] for each in found], samples)
     for column in found:
         column["suggested_field"] = fields.get(column["name"])
     return {
@@ -116,6 +115,15 @@ def describe(detection: Detection, resource: str, nested: Iterable[NestedColumn]
         "unreadable_count": detection.rejected_count,
         "questions": [_kept_question(each) for each in detection.questions],
     }
+
+
+def _amount(sample: str) -> str:
+    """Return the number of a money object, by which a column of them is known as one of amounts."""
+    try:
+        found = json_object(sample) if sample.startswith("{") else {}
+    except Unreadable:
+        return sample
+    return found["amount"] if found.keys() == {"amount", "currency"} else sample
 
 
 def _kept_question(asked: Question) -> Document:
@@ -348,7 +356,8 @@ def _faults(resource: str, settings: ImportSettings) -> Iterator[tuple[str, str,
     if {"contact_id", "contact_external_id"} <= filled.keys():
         column = filled["contact_id"]
         yield f"mapping/{column}", "field_filled_twice", "Name the contact by one column."
-    yield from _form_faults(settings)
+    form_faults = list(_form_faults(settings))
+    yield from form_faults
     if any(at in filled for at in map(base, settings.defaults)):
         yield "defaults", "field_filled_twice", "A column is mapped to a field that has a default."
     for field, value in settings.defaults.items():
@@ -356,7 +365,8 @@ def _faults(resource: str, settings: ImportSettings) -> Iterator[tuple[str, str,
             yield f"defaults/{field}", "unknown_field", f"{resource} have no field {field}."
             continue
         try:
-            fixed_value(resource, field, value, settings, settings.currency)
+            if not form_faults:
+                fixed_value(resource, field, value, settings, settings.currency)
         except values.ValueRejected as fault:
             if fault.code not in ("unknown_currency", "ambiguous_currency"):
                 yield f"defaults/{field}", fault.code, fault.message_en
@@ -376,7 +386,7 @@ def _form_faults(settings: ImportSettings) -> Iterator[tuple[str, str, str]]:
             yield at, "unknown_date_format", "A format such as D.M.YYYY or YYYY-MM-DD is expected."
     try:
         ZoneInfo(settings.time_zone)
-    except (ValueError, OSError):
+    except (ValueError, OSError, ZoneInfoNotFoundError):
         yield "time_zone", "unknown_time_zone", "A name such as Europe/Berlin is expected."
     delimiter = settings.delimiter
     if (

@@ -74,6 +74,8 @@ class RowConverter:
         contact = by_field.get("contact_external_id") or by_field.get("contact_id")
         if contact:
             by_field |= {"contact_ref": contact, "contact_id": contact}
+        if "closed_at" in by_field:
+            by_field.setdefault("opened_at", by_field["closed_at"])  # what it is if not told
         self._columns = by_field
         # Fields without a default (`occurred_at`) are in every row that gets this far.
         self._unsent = {

@@ -7,13 +7,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.crm_api.features import FEATURES
+from services.crm_api.features import FEATURES, Feature
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
 from services.crm_api.imports.reading import Position, row_identity
 from services.crm_api.imports.rows import Pair, Prepared, RowConverter
 from services.crm_api.imports.schemas import ImportSettings
-from services.crm_api.imports.writing import ChunkRules, LookAgain, Outcome, reject, write_rows
+from services.crm_api.imports.writing import (
+    ChunkRules,
+    LookAgain,
+    Outcome,
+    changeable,
+    reject,
+    write_rows,
+)
 from services.foundation.calls import Stamp
 from services.foundation.database import Database, Transaction, UniqueViolation, Work
 from services.foundation.problems import Unavailable
@@ -39,7 +46,8 @@ class _Undone(Exception):
 class _Memory:
     """What a dry run would have written: its chunks do not see each other in the database."""
 
-    def __init__(self) -> None:
+    def __init__(self, feature: Feature) -> None:
+        self._feature = feature
         self.id_column: int | None = None
         self.repeated: frozenset[str] = frozenset()
         self.rows: dict[Pair, dict[str, Any]] = {}
@@ -48,15 +56,15 @@ class _Memory:
     def correct(self, outcome: Outcome) -> None:
         """Count a row again that only seemed new, and a contact that was made before."""
         for row in outcome.created_rows:
-            before = self.rows.get(row.ref)
+            before, given = self.rows.get(row.ref), changeable(self._feature, row.given)
             if before is not None:
                 outcome.created -= 1
-                is_same = {**before, **row.given} == before
+                is_same = {**before, **given} == before
                 outcome.unchanged += is_same
                 outcome.updated += not is_same
-                before.update(row.given)
+                before.update(given)
             elif self._comes_again(row):
-                self.rows[row.ref] = dict(row.given)
+                self.rows[row.ref] = given
         fresh = [each for each in outcome.created_contacts if self._remember(each)]
         outcome.created_contacts = fresh
 
@@ -91,7 +99,8 @@ class Run:
         self._chunk_rows, self._lease = chunk_rows, lease
         self._key_id, self._request_id = claimed["key_id"], claimed["request_id"]
         self._claimed = claimed
-        self._memory = _Memory()
+        self._feature = FEATURES[claimed["resource"]]
+        self._memory = _Memory(self._feature)
 
     async def to_its_end(self) -> None:
         """Read and write until the file ends.
@@ -101,12 +110,11 @@ class Run:
         Superseded
             The import is not ours any more.
         """
-        feature = FEATURES[self._claimed["resource"]]
         settings = ImportSettings.model_validate(self._claimed["settings"])
         columns = plan.columns_in_force(
             self._claimed["resource"], settings, self._claimed["detected"]
         )
-        converter = RowConverter(feature, settings, columns)
+        converter = RowConverter(self._feature, settings, columns)
         self._rules = ChunkRules(converter, creates_contacts=settings.create_missing_contacts)
         reader = await asyncio.to_thread(self._open, converter, columns)
         following = self._read(reader)

@@ -99,8 +99,11 @@ class ImportSettings(Shape):
 _Formats = Annotated[dict[ColumnName, DateFormat | None], Field(max_length=1000)]
 _Marks = Annotated[dict[ColumnName, DecimalMark | None], Field(max_length=1000)]
 _Mapping = Annotated[dict[ColumnName, FieldName | None], Field(max_length=1000)]
-_Defaults = Annotated[dict[FieldName, text(200, example="won") | None], Field(max_length=100)]
-_Labels = Annotated[dict[text(200), text(64)], Field(max_length=200)]
+_Fixed = text(200, example="won")
+_Defaults = Annotated[dict[FieldName, _Fixed | None], Field(max_length=100)]
+_Label = text(200, shortest=1, example="Abschluss")
+_Word = text(64, shortest=1, example="won")
+_Labels = Annotated[dict[_Label, _Word], Field(max_length=200)]
 _Words = Annotated[dict[FieldName, _Labels | None], Field(max_length=50)]
 
 

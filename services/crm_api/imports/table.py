@@ -49,4 +49,3 @@ rejected_rows = Table(
     Column("message_de", String(2000), nullable=False),
     Column("cells", Document, nullable=False),
 )
-

@@ -1,8 +1,9 @@
 """Writes the rows of a chunk in its transaction: what is new, what differs, what is rejected."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
@@ -277,10 +278,14 @@ async def _change(
             outcome.updated += 1
 
 
+def changeable(feature: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a record keeps from its creation: its contact, its kind."""
+    return {name: value for name, value in given.items() if name in feature.patch.model_fields}
+
+
 def _is_same(feature: Feature, item: Prepared, stored: Record) -> bool:
     """Say whether every sent field that may change equals the stored one; a no proves nothing."""
-    changeable = feature.patch.model_fields
-    sent = {name: value for name, value in item.given.items() if name in changeable}
+    sent = changeable(feature, item.given)
     money = feature.resource.money
     for name, value in sent.items():
         if name in money and value is not None and value["currency"] != stored[money[name][1]]:
