@@ -22,9 +22,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="less data, shorter rounds")
     arguments = parser.parse_args()
     started, figures = time.perf_counter(), list[Figure]()
-    with tempfile.TemporaryDirectory(prefix="phasewise-bench-") as folder, stores(
-        Path(folder)
-    ) as databases:
+    with (
+        tempfile.TemporaryDirectory(prefix="phasewise-bench-") as folder,
+        stores(Path(folder)) as databases,
+    ):
         for section in arguments.sections or SECTIONS:
             print(f"\n{section}: {SECTIONS[section]}", flush=True)
             measure = importlib.import_module(f"bench.{section}").measure

@@ -104,7 +104,9 @@ def _reading(paths: list[str]) -> Spell:
 def _creating(port: int, key: str) -> list[bytes]:
     bodies = (json.dumps(_new_contact(number)).encode() for number in range(1000))
     return [
-        request("POST", "/v1/contacts", port=port, key=key, body=each, media_type="application/json")
+        request(
+            "POST", "/v1/contacts", port=port, key=key, body=each, media_type="application/json"
+        )
         for each in bodies
     ]
 
@@ -132,7 +134,9 @@ def _items(page: Any) -> Any:
 
 def _without_made(record: Any) -> Any:
     return {
-        name: value for name, value in record.items() if name not in ("id", "created_at", "updated_at")
+        name: value
+        for name, value in record.items()
+        if name not in ("id", "created_at", "updated_at")
     }
 
 

@@ -99,7 +99,9 @@ def text(longest: int, *, shortest: int = 0, lines: bool = False, example: str =
 
 def word(*, example: str) -> Any:
     """Build the type of an identifier in lower_snake_case, at most 64 characters."""
-    return Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=[example])]
+    return Annotated[
+        str, Field(max_length=64, pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=[example])
+    ]
 
 
 def whole(low: int, high: int, *, example: int) -> Any:
@@ -122,7 +124,13 @@ def number(low: float, high: float, *, example: float) -> Any:
 
     return Annotated[
         float,
-        Field(ge=low, le=high, allow_inf_nan=False, examples=[example], json_schema_extra={"format": "double"}),
+        Field(
+            ge=low,
+            le=high,
+            allow_inf_nan=False,
+            examples=[example],
+            json_schema_extra={"format": "double"},
+        ),
         BeforeValidator(plain),
     ]
 
@@ -214,5 +222,10 @@ class ExternalRef(Shape):
         str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["shop"])
     ] = Field(description="The other system.")
     id: Annotated[
-        str, Field(max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"])
+        str,
+        Field(
+            max_length=200,
+            pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$",
+            examples=["C-1001"],
+        ),
     ] = Field(description="The record's id there.")

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.crm_api.scopes import SCOPES
 from services.crm_api.app import create_app
+from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now

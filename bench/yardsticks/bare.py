@@ -1,7 +1,7 @@
 """Bare: Starlette, the driver, orjson and SQL by hand; no key, no validation, no OpenAPI."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -17,21 +17,30 @@ from starlette.routing import Route
 from services.foundation.application import utc_now
 from shared.values import wire_instant
 
-
 CONTACT = (
-    "id kind parent_id display_name name given_name family_name email phone phone_e164 street zip "
-    "city country_code language status terminated_at terminated_by owner_id source_campaign_id "
-    "acquisition_cost_minor acquisition_cost_currency referred_by_id purchase_motive "
-    "profiling_objection_at next_contact_at flags tags external_refs version created_at updated_at "
-    "deleted_at"
+    "id kind parent_id display_name name given_name family_name email phone phone_e164 "
+    "street zip city country_code language status terminated_at terminated_by owner_id "
+    "source_campaign_id acquisition_cost_minor acquisition_cost_currency referred_by_id "
+    "purchase_motive profiling_objection_at next_contact_at flags tags external_refs "
+    "version created_at updated_at deleted_at"
 ).split()
 INTERACTION = (
     "id contact_id deal_id parent_id kind channel touchpoint direction occurred_at user_id "
-    "campaign_id subject body sentiment sentiment_source severity resolved_at resolution justified "
-    "ratings nps outcome decline_reason competitor_id effective_at event_type cost_minor "
-    "cost_currency is_public tags external_refs version created_at updated_at deleted_at"
+    "campaign_id subject body sentiment sentiment_source severity resolved_at resolution "
+    "justified ratings nps outcome decline_reason competitor_id effective_at event_type "
+    "cost_minor cost_currency is_public tags external_refs version created_at updated_at "
+    "deleted_at"
 ).split()
-_CHANGE = "resource record_id action version changed key_id request_id occurred_at".split()
+_CHANGE = [
+    "resource",
+    "record_id",
+    "action",
+    "version",
+    "changed",
+    "key_id",
+    "request_id",
+    "occurred_at",
+]
 _DOCUMENTS = ("flags", "tags", "external_refs", "ratings")
 _FLAGS = ("is_public", "justified")
 

@@ -39,6 +39,10 @@ def _show(stage: str, progress: float) -> None:
     print(f"{progress:4.0%}  {stage.replace('_', ' ')}", file=sys.stderr, flush=True)
 
 
+def _say_nothing(_: str, __: float) -> None:
+    pass
+
+
 async def _wanted(database: Database, arguments: argparse.Namespace) -> Record:
     if arguments.id is not None:
         found = await store.find_refresh(database, arguments.id)
@@ -68,7 +72,7 @@ async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
             database=database,
             settings=settings,
             clock=utc_now,
-            show=(lambda stage, progress: None) if arguments.quiet else _show,
+            show=_say_nothing if arguments.quiet else _show,
         )
     finally:
         await database.close()
@@ -125,7 +129,9 @@ def main() -> None:
     refresh.add_argument("--full", action="store_true", help="read the CRM anew")
     refresh.add_argument("--id", help="run the refresh that was asked for under this id")
     refresh.add_argument("--quiet", action="store_true", help="do not show progress")
-    key = commands.add_parser("add-key", help="make a key, or take the one in a file, and store its hash")
+    key = commands.add_parser(
+        "add-key", help="make a key, or take the one in a file, and store its hash"
+    )
     key.add_argument("--name", required=True, help="who uses it")
     key.add_argument("--scopes", nargs="*", default=[], help="what it may do; default: everything")
     key.add_argument("--key-file", type=Path, help="a file that holds the key already")

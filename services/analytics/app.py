@@ -1,7 +1,7 @@
 """Puts the analytics service together."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -71,10 +71,9 @@ def create_app(
         app.state.catalogue = load_catalogue()
         app.state.publications = Publications(database)
         scheduler = Scheduler(database, every_minutes=settings.refresh_minutes)
-        try:
+        # the service starts all the same and says 503 until the database is there
+        with suppress(Unavailable):
             await idempotency.forget_old(database, now=clock())
-        except Unavailable:
-            pass  # the service starts all the same and says 503 until the database is there
         if schedules:
             scheduler.start()
         try:

@@ -102,11 +102,11 @@ _BUSY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
 
 
-class CrmUnavailable(Exception):  # noqa: N818 - says what is the case, as all errors here do
+class CrmUnavailable(Exception):
     """The CRM cannot be reached, is busy for too long, or does not accept the key."""
 
 
-class CrmContractBroken(Exception):  # noqa: N818
+class CrmContractBroken(Exception):
     """The CRM answered something that it never should; the answer was thrown away."""
 
 
@@ -118,7 +118,7 @@ class _Rejected(CrmContractBroken):
     """The CRM found a fault with the request itself (a 4xx)."""
 
 
-class _Busy(Exception):  # noqa: N818
+class _Busy(Exception):
     def __init__(self, status: int, wait_seconds: float | None) -> None:
         super().__init__(f"the CRM answered {status}")
         self.wait_seconds = wait_seconds

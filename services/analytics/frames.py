@@ -139,7 +139,7 @@ _BY_THE_CUSTOMER = (
 )
 
 
-class FrameInvalid(ValueError):  # noqa: N818 - says what is the case, as all errors here do
+class FrameInvalid(ValueError):
     """A frame is not what the dictionary of columns promises."""
 
 

@@ -35,11 +35,11 @@ _FOLDER = re.compile(r"\d{9}")
 _log = logging.getLogger(__name__)
 
 
-class MirrorLocked(Exception):  # noqa: N818 - says what is the case, as all errors here do
+class MirrorLocked(Exception):
     """Another process writes this mirror."""
 
 
-class MirrorCorrupt(Exception):  # noqa: N818
+class MirrorCorrupt(Exception):
     """A file of the mirror is not what was written; load everything anew."""
 
 

@@ -7,7 +7,15 @@ from pydantic import ConfigDict, Field
 from shared.values import Currency, Day, Flag, Instant, Shape, Version, number, text, word
 
 State = Literal[
-    "excluded", "terminated", "to_terminate", "lead", "lapsed", "at_risk", "new", "developing", "retained"
+    "excluded",
+    "terminated",
+    "to_terminate",
+    "lead",
+    "lapsed",
+    "at_risk",
+    "new",
+    "developing",
+    "retained",
 ]
 Phase = Literal["acquisition", "development", "retention", "winback", "termination"]
 Confidence = Literal["high", "medium", "low"]
@@ -29,12 +37,12 @@ class Published(Shown):
     model_version: Version = Field(description="The published version.")
     currency: Currency = Field(description="Base currency of all amounts.")
     published_at: Instant = Field(description="When the version was published.")
-    is_stale: Flag = Field(description="True if the last refresh failed: a newer version is missing.")
+    is_stale: Flag = Field(
+        description="True if the last refresh failed: a newer version is missing."
+    )
     stale_reason: word(example="crm_unavailable") | None = Field(
         description="Why the last refresh failed; null if it did not."
     )
-
-
 
 
 __all__ = ["Basis", "Confidence", "Days", "Label", "Phase", "Published", "Shown", "State"]

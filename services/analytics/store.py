@@ -23,10 +23,20 @@ _RUNNING = Statement(select(refreshes.c.id).where(refreshes.c.status == "running
 _SET = Statement(
     update(refreshes)
     .where(refreshes.c.id == bindparam("at_id"))
-    .values({
-        name: bindparam(f"set_{name}")
-        for name in ("status", "stage", "progress", "version", "failure", "started_at", "finished_at")
-    })  # fmt: skip
+    .values(
+        {
+            name: bindparam(f"set_{name}")
+            for name in (
+                "status",
+                "stage",
+                "progress",
+                "version",
+                "failure",
+                "started_at",
+                "finished_at",
+            )
+        }
+    )
 )
 
 

@@ -39,7 +39,9 @@ refreshes = Table(
 versions = Table(
     "versions",
     metadata,
-    Column("number", Whole().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column(
+        "number", Whole().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),
     Column("as_of", Day, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("published_at", Instant, nullable=False),

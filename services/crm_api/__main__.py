@@ -61,7 +61,9 @@ def main() -> None:
     commands.add_parser("serve", help="answer requests")
     commands.add_parser("migrate", help="bring the database to the newest schema")
     commands.add_parser("openapi", help="print the OpenAPI document")
-    key = commands.add_parser("add-key", help="make a key, or take the one in a file, and store its hash")
+    key = commands.add_parser(
+        "add-key", help="make a key, or take the one in a file, and store its hash"
+    )
     key.add_argument("--name", required=True, help="who uses it")
     key.add_argument("--scopes", nargs="*", default=[], help="what it may do; default: everything")
     key.add_argument("--key-file", type=Path, help="a file that holds the key already")
@@ -75,5 +77,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

@@ -1,7 +1,7 @@
 """Puts the CRM service together."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from fastapi import FastAPI
@@ -77,10 +77,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             time_zone=settings.business_time_zone,
         )
         app.state.imports = runner
-        try:
+        # the service starts all the same and says 503 until the database is there
+        with suppress(Unavailable):
             await idempotency.forget_old(database, now=clock())
-        except Unavailable:
-            pass  # the service starts all the same and says 503 until the database is there
         await runner.start()
         try:
             yield

@@ -52,9 +52,7 @@ def _page(call: Call, rows: list[Any], question: Mapping[str, Any], *, limit: in
     last = rows[-1]
     value = wire_instant(last[1]) if isinstance(last[1], datetime) else last[1]
     parameters = [
-        (name, item)
-        for name, item in call.query_params.multi_items()
-        if name != "cursor"
+        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
     ]
     cursor = write_cursor((value, last[2]), question)
     following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
@@ -114,7 +112,7 @@ def clause(resource: Resource, name: str) -> ColumnElement[bool]:
             bound = bindparam(name, type_=columns[base].type)
             return columns[base] >= bound if suffix == "_gte" else columns[base] < bound
     if name not in columns:  # a single word of a list: tag of tags, flag of flags
-        return contains_any(columns[f"{name}s"], bindparam(name, type_=Texts))  # type: ignore[return-value]
+        return contains_any(columns[f"{name}s"], bindparam(name, type_=Texts))
     column = columns[name]
     assert not isinstance(column.type, Document)
-    return any_of(column, bindparam(name, type_=Texts))  # type: ignore[return-value]
+    return any_of(column, bindparam(name, type_=Texts))

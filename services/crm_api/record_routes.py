@@ -20,10 +20,16 @@ from services.foundation.routing import MERGE_PATCH, Routes
 from shared.values import RecordId
 
 ExternalSource = Annotated[
-    str, Path(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The other system.")
+    str,
+    Path(
+        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The other system."
+    ),
 ]
 ExternalId = Annotated[
-    str, Field(max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"])
+    str,
+    Field(
+        max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"]
+    ),
 ]
 
 
@@ -44,7 +50,9 @@ def answer_written(written: Written, plural: str) -> Answer:
     headers = dict(etag(written.version))
     if written.action == "created":
         headers["Location"] = f"/v1/{plural}/{written.id}"
-    return Answer(written.body.encode(), 201 if written.action == "created" else 200, headers=headers)
+    return Answer(
+        written.body.encode(), 201 if written.action == "created" else 200, headers=headers
+    )
 
 
 def record_routes(feature: Feature, *, singular: str) -> Routes:
@@ -69,13 +77,13 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     async def list_all(call: Call, query: Listed) -> Answer:
         return await listing.answer_page(call, resource, query, sort=query.sort)
 
-    async def read(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+    async def read(call: Call, id: id_path) -> Answer:
         body, version = await records.read(call.database, resource, id, personal=call.may(sees))
         if call.holds(version):
             return Answer(status=304, headers=etag(version))
         return Answer(body.encode(), headers=etag(version))
 
-    async def patch(call: Call, id: id_path, body: Patch) -> Answer:  # type: ignore[valid-type]
+    async def patch(call: Call, id: id_path, body: Patch) -> Answer:
         written = await feature.change(
             call.transaction,
             id,
@@ -86,12 +94,12 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         )
         return answer_written(written, plural)
 
-    async def delete(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+    async def delete(call: Call, id: id_path) -> Answer:
         version = call.expected_version()
         await features.trash(call.transaction, feature, id, version=version, stamp=call.stamp)
         return Answer(status=204)
 
-    async def restore(call: Call, id: id_path) -> Answer:  # type: ignore[valid-type]
+    async def restore(call: Call, id: id_path) -> Answer:
         written = await features.restore(
             call.transaction, feature, id, stamp=call.stamp, personal=call.may(sees)
         )

@@ -191,7 +191,9 @@ async def create_many(
     await transaction.run_many(_of(resource).insert_silently, full)
     await external_refs.claim_many(transaction, refs)
     told = [
-        _change(resource, row, "created", [n for n, v in given.items() if v not in (None, [])], stamp)
+        _change(
+            resource, row, "created", [n for n, v in given.items() if v not in (None, [])], stamp
+        )
         for row, given in zip(full, rows, strict=True)
     ]
     await _record(transaction, told)

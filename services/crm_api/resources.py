@@ -72,7 +72,9 @@ class Resource:
                 blank = not personal and column.name in self.personal
                 pairs.append((column.name, null() if blank else column))
         if self.personal:
-            pairs.append(("is_redacted", literal_column("false" if personal else "true", Boolean())))
+            pairs.append(
+                ("is_redacted", literal_column("false" if personal else "true", Boolean()))
+            )
         return json_record(*pairs)
 
     def flat(self, *, personal: bool) -> Iterable[Label[Any]]:

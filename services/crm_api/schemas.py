@@ -8,12 +8,12 @@ from services.foundation.queries import Page
 from shared.values import ExternalRef, Instant, Money, RecordId, Shape, Version, text, word
 
 ExternalRefs = Annotated[list[ExternalRef], Field(max_length=20)]
-Tags = Annotated[list[text(64, shortest=1, example="vip")], Field(max_length=50)]
+Tags = Annotated[list[text(64, shortest=1, example="vip")], Field(max_length=50)]  # type: ignore[misc]
 UserId = text(64, shortest=1, example="anna.weber")
 CampaignId = text(64, shortest=1, example="spring-2026")
 MAXIMUM_IDS = 200
 RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
-Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]
+Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]  # type: ignore[misc]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -36,7 +36,9 @@ class Kept(Shape):
     version: Version = Field(description="Grows by one with every change; the ETag holds it.")
     created_at: Instant = Field(description="When the record was entered here.")
     updated_at: Instant = Field(description="When the record was last changed here.")
-    deleted_at: Instant | None = Field(description="When it went to the trash; null while it is live.")
+    deleted_at: Instant | None = Field(
+        description="When it went to the trash; null while it is live."
+    )
     is_redacted: bool = Field(
         description="True if this key lacks the pii scope: personal fields are then null."
     )
@@ -46,7 +48,10 @@ class ListPage(Shape):
     """A page of a list; subclasses name the items."""
 
     next: (
-        Annotated[str, Field(max_length=20000, pattern=r"^/v1/[!-~]*$", examples=["/v1/contacts?cursor=WyI5"])]
+        Annotated[
+            str,
+            Field(max_length=20000, pattern=r"^/v1/[!-~]*$", examples=["/v1/contacts?cursor=WyI5"]),
+        ]
         | None
     ) = Field(default=None, description="Path of the next page; absent on the last one.")
 
@@ -66,7 +71,9 @@ Mode = Literal["create", "update", "both"]
 
 def sent_fields(body: Shape) -> dict[str, Any]:
     """Return the fields that a body names; what is nested in them is whole, defaults included."""
-    return {name: value for name, value in body.model_dump().items() if name in body.model_fields_set}
+    return {
+        name: value for name, value in body.model_dump().items() if name in body.model_fields_set
+    }
 
 
 def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -> dict[str, Any]:

@@ -25,4 +25,6 @@ def check_past(values: Mapping[str, Any], names: Iterable[str], *, now: datetime
         value = values.get(name)
         if value is not None and value > now + _CLOCK_DIFFERENCE:
             message = "This lies in the future; record it once it has happened."
-            raise InTheFuture(message, errors=[FieldError(f"/body/{name}", "in_the_future", message)])
+            raise InTheFuture(
+                message, errors=[FieldError(f"/body/{name}", "in_the_future", message)]
+            )

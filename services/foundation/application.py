@@ -1,7 +1,7 @@
 """Puts a service together: routes, problems of the framework, health, documents, the edge."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from services.foundation.problems import (
     MethodNotAllowed,
     NotFound,
     Problem,
+    Unavailable,
     Unreadable,
 )
 from services.foundation.routing import LeanRoute, Routes
@@ -58,7 +59,9 @@ def assemble(
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        await database.open()
+        # The service starts all the same and says 503 until the database is there.
+        with suppress(Unavailable):
+            await database.open()
         try:
             if lifespan is None:
                 yield

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import StaleVersion, Unreadable, VersionRequired
+from shared.values import Language
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,18 @@ class Call(Request):
         return None
 
     @property
-    def language(self) -> str:
+    def language(self) -> Language:
         """`de` or `en`, from Accept-Language by its order of preference."""
-        best, language = 0.0, "en"
+        best = 0.0
+        language: Language = "en"
         for part in (self.header(b"accept-language") or "").split(",")[:20]:
             tag, _, quality = part.strip().partition(";q=")
             try:
                 weight = float(quality) if quality else 1.0
             except ValueError:
                 continue
-            if tag[:2].lower() in ("de", "en") and weight > best:
-                best, language = weight, tag[:2].lower()
+            if weight > best and tag[:2].lower() in ("de", "en"):
+                best, language = weight, "de" if tag[:2].lower() == "de" else "en"
         return language
 
     def expected_version(self) -> int | None:
@@ -115,7 +117,9 @@ def etag(version: int) -> Mapping[str, str]:
 
 
 def wire_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+    ]
 
 
 Headers = list[tuple[bytes, bytes]]

@@ -50,7 +50,9 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return (value if isinstance(value, datetime) else datetime.fromisoformat(value)).astimezone(UTC)
+        return (value if isinstance(value, datetime) else datetime.fromisoformat(value)).astimezone(
+            UTC
+        )
 
 
 class Day(TypeDecorator[date]):
@@ -88,10 +90,10 @@ class Document(TypeDecorator[Any]):
 class _RawJsonb(JSONB):
     """`jsonb` whose text is made and read by `Document` alone, so that it is not encoded twice."""
 
-    def bind_processor(self, dialect: Dialect) -> None:  # type: ignore[override]
+    def bind_processor(self, dialect: Dialect) -> None:
         return None
 
-    def result_processor(self, dialect: Dialect, coltype: Any) -> None:  # type: ignore[override]
+    def result_processor(self, dialect: Dialect, coltype: Any) -> None:
         return None
 
 
@@ -124,7 +126,7 @@ class json_record(FunctionElement[str]):  # noqa: N801 - reads as an SQL functio
     """A JSON object made by the database: `json_record(("id", table.c.id), …)`."""
 
     # NullType: a boolean or text type would make SQLite's renderer wrap the construct.
-    type = NullType()
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
     def __init__(self, *pairs: tuple[str, ColumnElement[Any]]) -> None:
@@ -162,7 +164,11 @@ def _json_value(part: ColumnElement[Any], compiler: Any, **kw: Any) -> str:
         digits = f"CASE WHEN CAST({short} AS REAL) = {text} THEN {short} ELSE {exact} END"
         return f"CASE WHEN typeof({text}) <> 'null' THEN json({digits}) END"
     if part.type.python_type is bool if kind.__name__ == "Boolean" else False:
-        return f"json(CASE WHEN {text} THEN 'true' WHEN NOT {text} THEN 'false' END)" if sqlite else text
+        return (
+            f"json(CASE WHEN {text} THEN 'true' WHEN NOT {text} THEN 'false' END)"
+            if sqlite
+            else text
+        )
     return str(text)
 
 
@@ -187,7 +193,7 @@ def _wire_text(element: wire_text, compiler: Any, **kw: Any) -> str:
 class json_money(FunctionElement[str]):  # noqa: N801
     """`{"amount": "12.30", "currency": "EUR"}` from minor units and a currency, null when unknown."""
 
-    type = NullType()
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
     def __init__(self, minor: ColumnElement[int], currency: ColumnElement[str]) -> None:
@@ -199,7 +205,9 @@ def _by_exponent(currency: str, make: Any) -> str:
     groups: dict[int, list[str]] = {}
     for code, exponent in CURRENCY_EXPONENTS.items():
         groups.setdefault(exponent, []).append(f"'{code}'")
-    branches = (f"WHEN {currency} IN ({', '.join(codes)}) THEN {make(e)}" for e, codes in groups.items())
+    branches = (
+        f"WHEN {currency} IN ({', '.join(codes)}) THEN {make(e)}" for e, codes in groups.items()
+    )
     return f"CASE {' '.join(branches)} ELSE {make(2)} END"
 
 
@@ -234,7 +242,7 @@ def _json_money_on_sqlite(element: json_money, compiler: Any, **kw: Any) -> str:
 class any_of(FunctionElement[bool]):  # noqa: N801
     """`column is one of the values`, the values being one parameter however many they are."""
 
-    type = NullType()
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
     def __init__(self, column: ColumnElement[Any], values: ColumnElement[Any]) -> None:
@@ -258,7 +266,7 @@ def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
 class contains_any(FunctionElement[bool]):  # noqa: N801
     """A JSON list of words (tags, flags) contains at least one of the given words."""
 
-    type = NullType()
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
     def __init__(self, document: ColumnElement[Any], values: ColumnElement[Any]) -> None:
@@ -283,7 +291,7 @@ def _contains_any_on_sqlite(element: contains_any, compiler: Any, **kw: Any) -> 
 class settled(FunctionElement[bool]):  # noqa: N801
     """The row's transaction is below every transaction that still runs (always so on SQLite)."""
 
-    type = NullType()
+    type = NullType()  # type: ignore[assignment]
     inherit_cache = True
 
 

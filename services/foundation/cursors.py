@@ -46,5 +46,7 @@ def read_cursor(cursor: str, question: Mapping[str, Any], *, length: int) -> lis
 
 def bad_cursor() -> Invalid:
     return invalid(
-        "/query/cursor", "invalid_cursor", "This is no cursor of ours; follow `next` as it was given."
+        "/query/cursor",
+        "invalid_cursor",
+        "This is no cursor of ours; follow `next` as it was given.",
     )

@@ -23,7 +23,9 @@ class UniqueViolation(Exception):
 class Reader(Protocol):
     """Runs statements and gives back records, or the text that the database made."""
 
-    async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]: ...
+    async def all(
+        self, statement: Statement, values: Mapping[str, Any] = NOTHING
+    ) -> list[Record]: ...
 
     async def first(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING

@@ -117,7 +117,9 @@ class Edge:
             headers.append((b"vary", b"Origin"))
             if origin in self.origins:
                 headers.append((b"access-control-allow-origin", origin.encode()))
-                headers.append((b"access-control-expose-headers", b"ETag, Link, Location, X-Request-Id"))
+                headers.append(
+                    (b"access-control-expose-headers", b"ETag, Link, Location, X-Request-Id")
+                )
 
     def _check_host(self, scope: Scope) -> None:
         """Refuse foreign host names, so that a page elsewhere cannot rebind its name to us."""
@@ -153,7 +155,11 @@ def _header(scope: Scope, name: bytes) -> str:
 
 def _request_id(scope: Scope) -> str:
     given = _header(scope, b"x-request-id")
-    if 1 <= len(given) <= _REQUEST_ID_LONGEST and given.replace("-", "").isalnum() and given.isascii():
+    if (
+        1 <= len(given) <= _REQUEST_ID_LONGEST
+        and given.replace("-", "").isalnum()
+        and given.isascii()
+    ):
         return given
     return str(uuid7())
 

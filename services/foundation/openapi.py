@@ -126,8 +126,16 @@ _HEADERS: dict[str, dict[str, Any]] = {
 _EVERYWHERE = ("X-Request-Id", "RateLimit-Policy", "RateLimit", "Access-Control-Allow-Origin")
 
 
-def _parameter(name: str, description: str, schema: dict[str, Any], *, required: bool = False) -> Any:
-    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
+def _parameter(
+    name: str, description: str, schema: dict[str, Any], *, required: bool = False
+) -> Any:
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
 
 
 _IDEMPOTENCY_KEY = _parameter(
@@ -139,10 +147,14 @@ _IDEMPOTENCY_KEY = _parameter(
 _IF_MATCH = "The ETag that you read, or `*` to write whatever the version is."
 _IF_MATCH_SCHEMA = _text(40, '"3"', r'^(\*|"[1-9][0-9]{0,15}")$')
 _IF_NONE_MATCH = _parameter(
-    "If-None-Match", "The ETag that you have: answers 304 if it still holds.", _text(40, '"3"', r'^"[0-9]{1,16}"$')
+    "If-None-Match",
+    "The ETag that you have: answers 304 if it still holds.",
+    _text(40, '"3"', r'^"[0-9]{1,16}"$'),
 )
 _ACCEPT_LANGUAGE = _parameter(
-    "Accept-Language", "`de` or `en`: the language of the texts.", _text(200, "de", "^[A-Za-z0-9*,;=. -]*$")
+    "Accept-Language",
+    "`de` or `en`: the language of the texts.",
+    _text(200, "de", "^[A-Za-z0-9*,;=. -]*$"),
 )
 
 
@@ -155,7 +167,11 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
         routes=[route for route in app.router.routes if isinstance(route, APIRoute)],
         servers=about["servers"],
         tags=about["tags"],
-        contact={"name": "Phasewise", "url": "https://phasewise.example.org", "email": "api@phasewise.example.org"},
+        contact={
+            "name": "Phasewise",
+            "url": "https://phasewise.example.org",
+            "email": "api@phasewise.example.org",
+        },
         license_info={"name": "Proprietary", "url": "https://phasewise.example.org/license"},
     )
     document["info"] |= {"x-api-id": about["id"], "x-audience": "company-internal"}
@@ -175,16 +191,16 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A key of ours: `Authorization: Bearer crm_…`. Tokens follow RFC8725 where they are JWTs.",
+            "description": "A key: `Authorization: Bearer crm_…`. JWTs follow RFC8725.",
         }
     }
     document["components"]["responses"] = {str(code): _problem_response(code) for code in _TITLES}
     document["components"]["responses"]["default"] = _problem_response(500)
     tidied: dict[str, Any] = _tidy(document)
     used = orjson.dumps(tidied).decode()
-    for name in [name for name in _HEADERS if f"#/components/headers/{name}\"" not in used]:
+    for name in [name for name in _HEADERS if f'#/components/headers/{name}"' not in used]:
         del tidied["components"]["headers"][name]
-    for name in [str(code) for code in _TITLES if f"#/components/responses/{code}\"" not in used]:
+    for name in [str(code) for code in _TITLES if f'#/components/responses/{code}"' not in used]:
         del tidied["components"]["responses"][name]
     return tidied
 
@@ -262,7 +278,7 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
     body = operation.get("requestBody")
     if body is not None:
         (schema,) = body["content"].values()
-        body["content"] = {media: schema for media in rules.body_media_types}
+        body["content"] = dict.fromkeys(rules.body_media_types, schema)
 
 
 def _strip_null(parameter: dict[str, Any]) -> None:
@@ -294,7 +310,11 @@ def _tidy(node: Any) -> Any:
         if key in ("example", "examples"):
             tidy[key] = value
             continue
-        if key == "title" and isinstance(value, str) and node.keys() & {"type", "anyOf", "oneOf", "$ref"}:
+        if (
+            key == "title"
+            and isinstance(value, str)
+            and node.keys() & {"type", "anyOf", "oneOf", "$ref"}
+        ):
             continue
         if key == "pattern" and isinstance(value, str):
             value = _CONTROL.sub(r"\\u00\1", value)

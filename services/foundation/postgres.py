@@ -114,6 +114,13 @@ async def _prepare(connection: Any) -> None:
     )
 
 
+def _is_gone(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back, which it does when a connection dies
+
+
 class PostgresDatabase:
     """A pool of connections to one PostgreSQL database."""
 
@@ -156,6 +163,11 @@ class PostgresDatabase:
             connection = await self._pool.acquire(timeout=5)
             try:
                 yield connection
+            except asyncpg.InterfaceError as error:
+                # Whatever is tried with a connection that died ends so, even ending a transaction.
+                if _is_gone(connection):
+                    raise Unavailable() from error
+                raise
             finally:
                 await self._pool.release(connection)
         except _UNREACHABLE as error:

@@ -42,7 +42,6 @@ def query_integer(low: int, high: int, *, example: int) -> Any:
     ]
 
 
-Limit = query_integer(1, 200, example=50)
 CursorText = Annotated[
     str, Field(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_-]+$", examples=["WyI5YzI4Il0"])
 ]
@@ -51,7 +50,9 @@ CursorText = Annotated[
 class Page(Query):
     """What every list takes."""
 
-    limit: Limit = Field(default=50, description="How many items a page holds.")
+    limit: query_integer(1, 200, example=50) = Field(
+        default=50, description="How many items a page holds."
+    )
     cursor: CursorText | None = Field(
         default=None, description="Where the page starts: taken from `next` of the page before."
     )

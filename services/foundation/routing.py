@@ -165,7 +165,9 @@ class LeanRoute(APIRoute):
         elif pairs:
             raise Invalid(
                 "This path takes no query parameters.",
-                errors=[FieldError(f"/query/{_pointer(pairs[0][0])}", "unknown", "Unknown parameter.")],
+                errors=[
+                    FieldError(f"/query/{_pointer(pairs[0][0])}", "unknown", "Unknown parameter.")
+                ],
             )
         return arguments
 
@@ -237,7 +239,9 @@ def _grouped(pairs: list[tuple[str, str]], lists: frozenset[str]) -> dict[str, A
             grouped.setdefault(name, []).append(value)
         elif name in grouped:
             message = "This parameter may be given once."
-            raise Invalid(message, errors=[FieldError(f"/query/{_pointer(name)}", "repeated", message)])
+            raise Invalid(
+                message, errors=[FieldError(f"/query/{_pointer(name)}", "repeated", message)]
+            )
         else:
             grouped[name] = value
     return grouped

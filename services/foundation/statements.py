@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 POSTGRESQL: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
-SQLITE: Dialect = sqlite.dialect()  # type: ignore[no-untyped-call]
+SQLITE: Dialect = sqlite.dialect()
 
 Record = dict[str, Any]
 Converter = Callable[[Any], Any]
@@ -56,7 +56,9 @@ class Statement:
 
 def _compile(clause: Any, dialect: Dialect) -> Compiled:
     # Only SQLite's dialect names no casts; both get literal limits and one text for good.
-    compiled: SQLCompiler = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    compiled: SQLCompiler = clause.compile(
+        dialect=dialect, compile_kwargs={"render_postcompile": True}
+    )
     names = list(compiled.positiontup or ())
     processors: Mapping[str, Any] = compiled._bind_processors
     columns: list[tuple[str, Converter | None]] = []

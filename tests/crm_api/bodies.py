@@ -114,7 +114,9 @@ def ref(word: str = "ref") -> dict[str, str]:
 
 def place(crm: Crm, plural: str) -> dict[str, str]:
     """Return what a new record of this resource needs of others: nothing, or a contact."""
-    return {} if plural == "contacts" else {"contact_id": crm.create("contacts", kind="person")["id"]}
+    return (
+        {} if plural == "contacts" else {"contact_id": crm.create("contacts", kind="person")["id"]}
+    )
 
 
 def short(crm: Crm, plural: str, **fields: Any) -> dict[str, Any]:

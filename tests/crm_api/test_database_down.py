@@ -22,7 +22,7 @@ ID = "01977b3a-5c00-7000-8000-000000000001"
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
-    with PostgresServer() as running:
+    with PostgresServer(durable=True) as running:
         running.create_database("crm")
         migrating.upgrade("crm_api", running.url("crm"))
         yield running

@@ -66,7 +66,9 @@ class Follower(threading.Thread):
             while True:
                 is_last = self.has_ended.is_set()
                 asked: dict[str, Any] = {"limit": dice.choice((1, 7, 100, 1000))}
-                page = mine.get("/v1/changes", params=asked | ({"after": after} if after else {})).json()
+                page = mine.get(
+                    "/v1/changes", params=asked | ({"after": after} if after else {})
+                ).json()
                 self.items += page["items"]
                 after = page["cursor"]
                 self.cursors.append((after, len(self.items)))
@@ -106,7 +108,11 @@ def test_no_update_is_lost_among_sixteen_clients(service: Crm, path: str) -> Non
         "interactions": {"kind": "call", "occurred_at": "2025-01-01T00:00:00Z"},
     }
     field = {"contacts": "owner_id", "deals": "promo_code", "interactions": "user_id"}[path]
-    placed = {} if path == "contacts" else {"contact_id": service.create("contacts", kind="person")["id"]}
+    placed = (
+        {}
+        if path == "contacts"
+        else {"contact_id": service.create("contacts", kind="person")["id"]}
+    )
     record = f"/v1/{path}/{service.create(path, **body[path], **placed, **{field: '0'})['id']}"
 
     def add(_: int) -> int:

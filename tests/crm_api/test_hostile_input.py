@@ -74,7 +74,9 @@ RAW_NUMBERS = ["1e400", "NaN", "Infinity", "1" * 400, "9" * 5000, "true", '"7"',
 @pytest.mark.parametrize("name", ["severity", "nps", "sentiment", "is_public"])
 def test_a_number_that_does_not_fit_is_refused(service: Crm, name: str, number: str) -> None:
     kind = {"severity": "complaint", "nps": "survey_response"}.get(name, "call")
-    content = json.dumps(short(service, "interactions", kind=kind) | {name: "@"}).replace('"@"', number)
+    content = json.dumps(short(service, "interactions", kind=kind) | {name: "@"}).replace(
+        '"@"', number
+    )
     answer = service.client.post("/v1/interactions", content=content, headers=JSON_HEADER)
     if (name, number) in (("sentiment", "-1"), ("is_public", "true")):
         assert answer.status_code == 201
@@ -91,7 +93,9 @@ def test_a_whole_number_is_one_however_json_spells_it(service: Crm, number: str)
     assert answer.json()["nps"] == 5
 
 
-@pytest.mark.parametrize("version", ["0", "-1", "9007199254740992", "9223372036854775808", "1" * 400, "true"])
+@pytest.mark.parametrize(
+    "version", ["0", "-1", "9007199254740992", "9223372036854775808", "1" * 400, "true"]
+)
 def test_a_version_that_cannot_be_is_refused(service: Crm, version: str) -> None:
     made = make(service, "contacts")
     item = f'{{"action":"delete","id":"{made["id"]}","version":{version}}}'
@@ -170,18 +174,35 @@ def test_a_hostile_query_is_refused(service: Crm, plural: str, query: str) -> No
 
 
 @pytest.mark.parametrize("plural", ["interactions", "deals"])
-@pytest.mark.parametrize("text", ["campaign_id=%00", "campaign_id=%0a", "campaign_id=", "campaign_id=" + "x" * 201])
+@pytest.mark.parametrize(
+    "text", ["campaign_id=%00", "campaign_id=%0a", "campaign_id=", "campaign_id=" + "x" * 201]
+)
 def test_a_filter_takes_no_control_characters(service: Crm, plural: str, text: str) -> None:
     problem(service.client.get(f"/v1/{plural}?{text}"), 422)
 
 
 def test_a_filter_takes_quotes_and_wildcards_as_themselves(service: Crm) -> None:
-    for value in ("'", "''; drop table contacts; --", "%", "_", '"', "\\", "{}", "[1]", "$1", ":x", "?"):
+    for value in (
+        "'",
+        "''; drop table contacts; --",
+        "%",
+        "_",
+        '"',
+        "\\",
+        "{}",
+        "[1]",
+        "$1",
+        ":x",
+        "?",
+    ):
         made = make(service, "contacts", owner_id=value, tags=[value])
         asked = {"owner_id": value, "tag": value, "id": made["id"]}
         found = service.client.get("/v1/contacts", params=asked)
         assert [item["id"] for item in found.json()["items"]] == [made["id"]]
-        assert service.client.get("/v1/contacts", params={"owner_id": value + "x"}).json()["items"] == []
+        assert (
+            service.client.get("/v1/contacts", params={"owner_id": value + "x"}).json()["items"]
+            == []
+        )
 
 
 HARMLESS = [

@@ -62,7 +62,9 @@ def test_a_key_with_another_request_is_refused(service: Crm, plural: str) -> Non
     path = f"/v1/{plural}/{first.json()['id']}"
     assert service.client.post(f"{path}/restore", headers=headers).status_code == 404
     batch = {"items": [{"action": "create", "data": body}]}
-    assert service.client.post(f"/v1/{plural}/batch", json=batch, headers=headers).status_code == 207
+    assert (
+        service.client.post(f"/v1/{plural}/batch", json=batch, headers=headers).status_code == 207
+    )
 
 
 def test_a_key_belongs_to_its_caller(service: Crm) -> None:
@@ -77,7 +79,9 @@ def test_a_key_belongs_to_its_caller(service: Crm) -> None:
 def test_a_quoted_key_is_the_same_key(service: Crm) -> None:
     key = fresh("quoted")
     answers = [
-        service.client.post("/v1/contacts", json={"kind": "person"}, headers={"Idempotency-Key": sent})
+        service.client.post(
+            "/v1/contacts", json={"kind": "person"}, headers={"Idempotency-Key": sent}
+        )
         for sent in (key, f'"{key}"')
     ]
     assert answers[0].content == answers[1].content

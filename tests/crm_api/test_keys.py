@@ -94,7 +94,8 @@ def test_without_a_key_of_ours_nothing_answers(
 def limited(service: Crm) -> dict[str, httpx.Client]:
     """For each scope a client that has all others."""
     return {
-        scope: service.client_with(*(other for other in SCOPES if other != scope)) for scope in SCOPES
+        scope: service.client_with(*(other for other in SCOPES if other != scope))
+        for scope in SCOPES
     }
 
 

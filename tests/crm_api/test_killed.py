@@ -92,7 +92,9 @@ class Writer(threading.Thread):
                 known = f"{self.number}-{count}"
                 body = {"kind": "person", "external_refs": [{"source": "load", "id": known}]}
                 made = self._send(mine, "POST", "/v1/contacts", f"c{known}", body, 201)
-                self._send(mine, "PATCH", f"/v1/contacts/{made['id']}", f"p{known}", {"city": known}, 200)
+                self._send(
+                    mine, "PATCH", f"/v1/contacts/{made['id']}", f"p{known}", {"city": known}, 200
+                )
                 self.acknowledged[known] = made["id"]
 
     def _send(

@@ -132,7 +132,9 @@ def test_related_records_are_found_by_their_ids(service: Crm) -> None:
     talk = make(service, "interactions", contact_id=person, deal_id=deal)["id"]
     other = make(service, "interactions")["contact_id"]
     assert ids(all_pages(service.client, f"/v1/contacts?parent_id={firm}")) == [person]
-    assert ids(all_pages(service.client, f"/v1/deals?contact_id={person}&contact_id={other}")) == [deal]
+    assert ids(all_pages(service.client, f"/v1/deals?contact_id={person}&contact_id={other}")) == [
+        deal
+    ]
     assert ids(all_pages(service.client, f"/v1/interactions?deal_id={deal}")) == [talk]
     several = all_pages(service.client, f"/v1/interactions?contact_id={person}&contact_id={other}")
     assert len(several) == 2
@@ -205,7 +207,9 @@ def test_a_page_can_be_followed_with_as_many_filters_as_are_allowed(service: Crm
 
 @each_resource
 def test_a_forged_cursor_is_refused(service: Crm, plural: str) -> None:
-    sort = {"contacts": "-created_at", "interactions": "-occurred_at", "deals": "-opened_at"}[plural]
+    sort = {"contacts": "-created_at", "interactions": "-occurred_at", "deals": "-opened_at"}[
+        plural
+    ]
     question = {"of": plural.removesuffix("s"), "sort": sort}
     good = "01977b3a-5c00-7000-8000-000000000001"
     moment = "2025-01-01T00:00:00.000000Z"

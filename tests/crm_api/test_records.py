@@ -52,7 +52,9 @@ def test_every_field_of_the_document_is_in_every_answer_null_when_unknown(
 
 
 @each_resource
-@pytest.mark.parametrize("field", ["id", "version", "created_at", "updated_at", "deleted_at", "secret"])
+@pytest.mark.parametrize(
+    "field", ["id", "version", "created_at", "updated_at", "deleted_at", "secret"]
+)
 def test_a_caller_cannot_set_what_the_service_keeps(service: Crm, plural: str, field: str) -> None:
     body = short(service, plural) | {field: "2025-01-01T00:00:00Z"}
     found = problem(service.client.post(f"/v1/{plural}", json=body), 422)
@@ -185,7 +187,8 @@ def test_an_external_reference_belongs_to_one_live_record(service: Crm, plural: 
     first = make(service, plural, external_refs=[shared])
     other = make(service, plural)
     taken = problem(
-        service.client.post(f"/v1/{plural}", json=short(service, plural, external_refs=[shared])), 409
+        service.client.post(f"/v1/{plural}", json=short(service, plural, external_refs=[shared])),
+        409,
     )
     assert (taken["code"], taken["existing_id"]) == ("external_ref_taken", first["id"])
     refused = service.patch(f"/v1/{plural}/{other['id']}", {"external_refs": [shared]}, version=1)
@@ -209,12 +212,16 @@ def test_a_reference_that_is_named_twice_counts_once(service: Crm, plural: str) 
     shared = ref()
     made = make(service, plural, external_refs=[shared, shared])
     by_ref = f"/v1/{plural}/by-external-id/shop/{shared['id']}"
-    again: dict[str, Any] = {"occurred_at": "2025-02-03T10:00:00Z"} if plural == "interactions" else {}
+    again: dict[str, Any] = (
+        {"occurred_at": "2025-02-03T10:00:00Z"} if plural == "interactions" else {}
+    )
     assert service.client.put(by_ref, json=again).json()["id"] == made["id"]
 
 
 @each_resource
-def test_an_unknown_id_is_not_found_and_a_malformed_one_is_invalid(service: Crm, plural: str) -> None:
+def test_an_unknown_id_is_not_found_and_a_malformed_one_is_invalid(
+    service: Crm, plural: str
+) -> None:
     unknown = f"/v1/{plural}/01977b3a-5c00-7000-8000-00000000ffff"
     problem(service.client.get(unknown), 404, "not_found")
     for malformed in ("1", "x" * 300, "01977B3A-5C00-7000-8000-00000000FFFF", "%00"):

@@ -117,7 +117,9 @@ def test_a_change_never_mixes_currencies(
 def test_a_deal_changes_its_currency_when_all_its_amounts_do(service: Crm) -> None:
     made = make(service, "deals", amount=euros("1"), lines=[{"unit_price": euros("1")}])
     path = f"/v1/deals/{made['id']}"
-    changed = service.patch(path, {"amount": DOLLARS, "lines": [{"unit_price": DOLLARS}]}, version=1)
+    changed = service.patch(
+        path, {"amount": DOLLARS, "lines": [{"unit_price": DOLLARS}]}, version=1
+    )
     assert (changed.json()["currency"], changed.json()["amount"]) == ("USD", DOLLARS)
     cleared = service.patch(path, {"amount": None, "lines": []}, version=2)
     assert (cleared.json()["currency"], cleared.json()["amount"]) == (None, None)
@@ -127,7 +129,9 @@ def test_each_stage_is_entered_into_the_history_with_its_time(service: Crm) -> N
     made = make(service, "deals")
     assert [entry["stage"] for entry in made["stage_history"]] == ["new"]
     path = f"/v1/deals/{made['id']}"
-    for version, stage in enumerate(("qualified", "proposal", "won", "negotiation", "lost"), start=1):
+    for version, stage in enumerate(
+        ("qualified", "proposal", "won", "negotiation", "lost"), start=1
+    ):
         made = service.patch(path, {"stage": stage}, version=version).json()
     stages = ["new", "qualified", "proposal", "won", "negotiation", "lost"]
     assert [entry["stage"] for entry in made["stage_history"]] == stages
@@ -143,9 +147,13 @@ def test_closing_and_reopening_keep_dates_and_reasons_true(service: Crm) -> None
     problem(service.patch(path, {"lost_reason": "price"}, version=1), 422, "not_closed")
     reopened = service.patch(path, {"stage": "negotiation"}, version=1).json()
     assert (reopened["closed_at"], reopened["won_reason"]) == (None, None)
-    problem(service.patch(path, {"closed_at": "2025-01-05T00:00:00Z"}, version=2), 422, "not_closed")
+    problem(
+        service.patch(path, {"closed_at": "2025-01-05T00:00:00Z"}, version=2), 422, "not_closed"
+    )
     lost = service.patch(
-        path, {"stage": "lost", "lost_reason": "timing", "closed_at": "2025-01-06T00:00:00Z"}, version=2
+        path,
+        {"stage": "lost", "lost_reason": "timing", "closed_at": "2025-01-06T00:00:00Z"},
+        version=2,
     ).json()
     assert lost["closed_at"] == "2025-01-06T00:00:00.000000Z"
     assert lost["stage_history"][-1]["entered_at"] == lost["closed_at"]
@@ -213,7 +221,9 @@ def test_an_upsert_cannot_bring_a_history_from_the_future(service: Crm) -> None:
 
 
 @pytest.mark.parametrize("plural", ["interactions", "deals"])
-def test_a_record_names_its_contact_by_id_or_by_reference_not_both(service: Crm, plural: str) -> None:
+def test_a_record_names_its_contact_by_id_or_by_reference_not_both(
+    service: Crm, plural: str
+) -> None:
     known = {"source": "shop", "id": f"contact-of-{plural}"}
     contact = make(service, "contacts", external_refs=[known])["id"]
     assert make(service, plural, contact_ref=known)["contact_id"] == contact
@@ -281,7 +291,10 @@ def test_a_telephone_number_is_kept_as_told_and_made_international(
     assert (made["phone"], made["phone_e164"]) == (told, international)
 
 
-@pytest.mark.parametrize("email", ["x", "a@", "@b.de", "a b@example.org", "a@b..de", "a@localhost", "a\u0000@example.org"])
+@pytest.mark.parametrize(
+    "email",
+    ["x", "a@", "@b.de", "a b@example.org", "a@b..de", "a@localhost", "a\u0000@example.org"],
+)
 def test_what_is_no_address_is_refused(service: Crm, email: str) -> None:
     answer = service.client.post("/v1/contacts", json={"kind": "person", "email": email})
     found = problem(answer, 422)

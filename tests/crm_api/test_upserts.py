@@ -80,7 +80,9 @@ def test_an_upsert_keeps_the_reference_that_found_the_record(service: Crm, plura
 
 
 @each_resource
-@pytest.mark.parametrize("external", ["a b", "ä", "😀", "a/b", "100%", "a?b#c", "%00x", "..a", "A&b=c+d"])
+@pytest.mark.parametrize(
+    "external", ["a b", "ä", "😀", "a/b", "100%", "a?b#c", "%00x", "..a", "A&b=c+d"]
+)
 def test_any_allowed_external_id_can_be_a_path(service: Crm, plural: str, external: str) -> None:
     external = fresh(external)
     path = f"/v1/{plural}/by-external-id/shop/{quote(external, safe='')}"
@@ -143,7 +145,9 @@ def test_an_atomic_batch_does_all_or_nothing(service: Crm, plural: str) -> None:
         {"action": "delete", "id": "01977b3a-5c00-7000-8000-00000000ffff"},
     ]
     _, cursor = feed(service.client)
-    found = problem(service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items}), 404)
+    found = problem(
+        service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items}), 404
+    )
     assert found["errors"][0]["pointer"] == "/body/items/1"
     assert feed(service.client, after=cursor)[0] == []
     good = service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items[:1]})
@@ -153,7 +157,10 @@ def test_an_atomic_batch_does_all_or_nothing(service: Crm, plural: str) -> None:
 def test_an_atomic_batch_tells_which_field_of_which_item_is_wrong(service: Crm) -> None:
     contact = place(service, "deals")["contact_id"]
     lost = {"contact_id": contact, "stage": "new", "won_reason": "price"}
-    items = [{"action": "create", "data": {"contact_id": contact}}, {"action": "create", "data": lost}]
+    items = [
+        {"action": "create", "data": {"contact_id": contact}},
+        {"action": "create", "data": lost},
+    ]
     answer = service.client.post("/v1/deals/batch?atomic=true", json={"items": items})
     found = problem(answer, 422, "not_closed")
     assert found["errors"][0]["pointer"] == "/body/items/1/data/won_reason"

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_
 
-from services.analytics.calculations.explanations import Explanation, explain
+from services.analytics.calculations.explanations import explain
+from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.schemas import ListCustomers
 from services.analytics.publication import Publication
@@ -56,7 +57,11 @@ async def list_customers(
     """Return a page of rows and the cursor behind it."""
     filters = {name: getattr(query, name) for name in ("phase", "state") if getattr(query, name)}
     question = {"of": "customers", "sort": query.sort, **filters}
-    values: dict[str, Any] = {**filters, "version": publication.number, "page_size": query.limit + 1}
+    values: dict[str, Any] = {
+        **filters,
+        "version": publication.number,
+        "page_size": query.limit + 1,
+    }
     if query.cursor is not None:
         last, unit_id = read_cursor(query.cursor, question, length=2)
         if not isinstance(last, int | float) or not isinstance(unit_id, str):
@@ -78,9 +83,8 @@ def _order(sort: str) -> str:
 @lru_cache(maxsize=200)
 def _page(filters: frozenset[str], sort: str, continued: bool) -> Statement:
     column, unit_id = customers.c[_order(sort)], customers.c.unit_id
-    clauses = [customers.c.version == bindparam("version")]
-    for name in sorted(filters):
-        clauses.append(any_of(customers.c[name], bindparam(name, type_=Texts)))  # type: ignore[arg-type]
+    clauses: list[Any] = [customers.c.version == bindparam("version")]
+    clauses += [any_of(customers.c[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
     if continued:
         here = tuple_(column, unit_id)
         there = tuple_(
@@ -88,7 +92,9 @@ def _page(filters: frozenset[str], sort: str, continued: bool) -> Statement:
         )
         clauses.append(here < there if sort.startswith("-") else here > there)
     order = (column.desc(), unit_id.desc()) if sort.startswith("-") else (column, unit_id)
-    return Statement(select(customers).where(*clauses).order_by(*order).limit(bindparam("page_size")))
+    return Statement(
+        select(customers).where(*clauses).order_by(*order).limit(bindparam("page_size"))
+    )
 
 
 def money(value: float | None, currency: str) -> dict[str, str] | None:
@@ -96,7 +102,10 @@ def money(value: float | None, currency: str) -> dict[str, str] | None:
     if value is None:
         return None
     unit = Decimal(1).scaleb(-currency_exponent(currency))
-    return {"amount": str(Decimal(repr(value)).quantize(unit, ROUND_HALF_EVEN)), "currency": currency}
+    return {
+        "amount": str(Decimal(repr(value)).quantize(unit, ROUND_HALF_EVEN)),
+        "currency": currency,
+    }
 
 
 def _day(number: int | None) -> str | None:
@@ -218,9 +227,7 @@ def _reasons(part: Explanation, catalogue: Catalogue, language: Language) -> lis
             "code": reason.code,
             "params": reason.params,
             "contribution": reason.contribution,
-            "text": reason_text(
-                reason.code, reason.params, catalogue=catalogue, language=language
-            ),
+            "text": reason_text(reason.code, reason.params, catalogue=catalogue, language=language),
         }
         for reason in part.reasons
     ]

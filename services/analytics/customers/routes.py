@@ -36,7 +36,7 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
     rows, cursor = await operations.list_customers(call.database, publication, query)
     catalogue, language = call.app.state.catalogue, call.language
     following = None
-    headers = {"Content-Language": language}
+    headers: dict[str, str] = {"Content-Language": language}
     if cursor is not None:
         asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
         following = f"{call.url.path}?{urlencode([*asked, ('cursor', cursor)])}"

@@ -42,14 +42,14 @@ class Value(Shown):
 class Churn(Shown):
     """How likely the customer is lost."""
 
-    probability: Probability | None = Field(
-        description="Chance of no purchase within the horizon."
-    )
+    probability: Probability | None = Field(description="Chance of no purchase within the horizon.")
     horizon_days: Days | None = Field(description="The customer's own horizon.")
     reference_probability: Probability | None = Field(
         description="The same chance right after the last purchase."
     )
-    alive_probability: Probability | None = Field(description="Chance that the customer is still one.")
+    alive_probability: Probability | None = Field(
+        description="Chance that the customer is still one."
+    )
     vitality: Probability | None = Field(
         description="alive_probability now against right after the last purchase."
     )
@@ -99,7 +99,9 @@ class Recommendation(Shown):
 class Reason(Shown):
     """One reason, for programs and for people."""
 
-    code: bounded_text(64, example="R_OVERDUE") = Field(description="An id of the catalogue's reason_codes.")
+    code: bounded_text(64, example="R_OVERDUE") = Field(
+        description="An id of the catalogue's reason_codes."
+    )
     params: dict[str, Any] = Field(description="The numbers and ids in the text.")
     contribution: number(-1e15, 1e15, example=0.18) | None = Field(
         description="What it adds to the explained score, in that score's unit."
@@ -171,7 +173,10 @@ class CustomerPage(Published):
 
     items: Annotated[list[CustomerSummary], Field(max_length=200)]
     next: (
-        Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/customers?cursor=WyI5"])]
+        Annotated[
+            str,
+            Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/customers?cursor=WyI5"]),
+        ]
         | None
     ) = Field(description="Path of the next page; null on the last one.")
 
@@ -185,12 +190,8 @@ class ListCustomers(Page):
     state: Annotated[list[State], Field(max_length=9)] = Field(
         default=[], description="In this state; given several times: in any of them."
     )
-    sort: Literal[
-        "value", "-value", "churn", "-churn", "value_at_risk", "-value_at_risk"
-    ] = Field(
+    sort: Literal["value", "-value", "churn", "-churn", "value_at_risk", "-value_at_risk"] = Field(
         default="-value",
         description="By clv_365, churn probability or value at risk; a minus means descending. "
         "Customers without that score come last in descending order.",
     )
-
-

@@ -15,7 +15,8 @@ class NewRefresh(Shape):
     """A refresh to run."""
 
     as_of: Day | None = Field(
-        default=None, description="Compute what was knowable on this day; absent: as configured, else today."
+        default=None,
+        description="Compute what was knowable on this day; absent: as configured, else today.",
     )
     is_full: Flag = Field(
         default=False, description="Read the CRM anew instead of following its change feed."
@@ -47,7 +48,10 @@ class RefreshPage(Shown):
 
     items: Annotated[list[Refresh], Field(max_length=200)]
     next: (
-        Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/refreshes?cursor=WyI5"])]
+        Annotated[
+            str,
+            Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/refreshes?cursor=WyI5"]),
+        ]
         | None
     ) = Field(description="Path of the next page; null on the last one.")
 

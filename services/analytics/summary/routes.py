@@ -22,7 +22,5 @@ routes = Routes("summary")
 async def get_summary(call: Call) -> Answer:
     """Counts and sums by phase and state, the model behind the numbers, and what was missing."""
     publication = await call.app.state.publications.current()
-    body = operations.show(
-        publication, catalogue=call.app.state.catalogue, language=call.language
-    )
+    body = operations.show(publication, catalogue=call.app.state.catalogue, language=call.language)
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})

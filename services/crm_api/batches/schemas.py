@@ -39,7 +39,9 @@ class BatchResult(Shape):
     status: whole(200, 599, example=201) = Field(description="As if it had been sent alone.")
     id: RecordId | None = Field(default=None, description="The record; null if the item failed.")
     version: Version | None = Field(default=None, description="Its version now.")
-    problem: BatchProblem | None = Field(default=None, description="Why it failed; null if it did not.")
+    problem: BatchProblem | None = Field(
+        default=None, description="Why it failed; null if it did not."
+    )
 
 
 class BatchAnswer(Shape):
@@ -57,14 +59,16 @@ def batch_request(feature: Feature) -> type[Shape]:
             f"{action.title()}{title}Item",
             __base__=Shape,
             __doc__=what,
-            action=(Literal[action], Field(description=what)),  # type: ignore[valid-type]
+            action=(Literal[action], Field(description=what)),  # type: ignore[arg-type]
             **fields,
         )
 
     version = Version | None
     if_match = (version, Field(default=None, description="Only if this is still the version."))
     which = (RecordId, Field(description="The record."))
-    create = item("create", "Create a record.", data=(feature.new, Field(description="Its fields.")))
+    create = item(
+        "create", "Create a record.", data=(feature.new, Field(description="Its fields."))
+    )
     update = item(
         "update",
         "Change a record.",
@@ -81,7 +85,7 @@ def batch_request(feature: Feature) -> type[Shape]:
     )
     delete = item("delete", "Move a record to the trash.", id=which, version=if_match)
     choice = Annotated[create | update | upsert | delete, Field(discriminator="action")]
-    items = Annotated[list[choice], Field(min_length=1, max_length=LONGEST)]  # type: ignore[valid-type]
+    items = Annotated[list[choice], Field(min_length=1, max_length=LONGEST)]
     return create_model(
         f"{title}Batch",
         __base__=Shape,

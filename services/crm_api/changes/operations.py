@@ -48,7 +48,6 @@ Position = tuple[str, int]
 START: Position = ("0", 0)
 
 
-
 def write_position(position: Position) -> str:
     return base64.urlsafe_b64encode(f"{position[0]}.{position[1]}".encode()).rstrip(b"=").decode()
 
@@ -66,7 +65,9 @@ def read_position(cursor: str | None) -> Position:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         transaction, _, seq = text.partition(".")
-        if not (transaction.isdigit() and seq.isdigit() and len(transaction) < 20 and len(seq) < 19):
+        if not (
+            transaction.isdigit() and seq.isdigit() and len(transaction) < 20 and len(seq) < 19
+        ):
             raise ValueError
     except ValueError:
         raise invalid(
@@ -116,5 +117,3 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
 
 def page(items: Sequence[dict[str, Any]], position: Position, more: bool) -> bytes:
     return orjson.dumps({"items": items, "cursor": write_position(position), "has_more": more})
-
-

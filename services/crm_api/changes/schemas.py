@@ -65,5 +65,9 @@ class FollowChanges(Query):
     after: CursorText | None = Field(
         default=None, description="The `cursor` of the last answer; absent: from the beginning."
     )
-    limit: query_integer(1, LONGEST, example=200) = Field(default=200, description="How many changes at most.")
-    wait_seconds: query_integer(0, 25, example=0) = Field(default=0, description="If nothing is new, wait for so long before answering.")
+    limit: query_integer(1, LONGEST, example=200) = Field(
+        default=200, description="How many changes at most."
+    )
+    wait_seconds: query_integer(0, 25, example=0) = Field(
+        default=0, description="If nothing is new, wait for so long before answering."
+    )

@@ -38,7 +38,9 @@ def _email(value: str) -> str:
 
 Email = Annotated[
     str,
-    Field(max_length=254, json_schema_extra={"format": "email"}, examples=["anna.weber@example.org"]),
+    Field(
+        max_length=254, json_schema_extra={"format": "email"}, examples=["anna.weber@example.org"]
+    ),
     AfterValidator(_email),
 ]
 StoredEmail = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
@@ -65,7 +67,9 @@ class ContactFields(Shape):
     zip: text(20, example="10969") | None = Field(default=None, description="Postal code.")
     city: text(200, example="Berlin") | None = Field(default=None, description="Town.")
     country_code: CountryCode | None = Field(default=None, description="ISO 3166-1, two letters.")
-    language: Language | None = Field(default=None, description="Language for texts to the contact.")
+    language: Language | None = Field(
+        default=None, description="Language for texts to the contact."
+    )
     status: Status = Field(default="active", description="Whether business is possible.")
     terminated_at: Instant | None = Field(default=None, description="When the relationship ended.")
     terminated_by: Terminator | None = Field(default=None, description="Who ended it.")
@@ -90,7 +94,9 @@ class ContactFields(Shape):
         default=[], description="Known traits."
     )
     tags: Tags = Field(default=[], description="Free words.")
-    external_refs: ExternalRefs = Field(default=[], description="How other systems name this record.")
+    external_refs: ExternalRefs = Field(
+        default=[], description="How other systems name this record."
+    )
 
 
 class NewContact(ContactFields):
@@ -132,7 +138,9 @@ class ContactPage(ListPage):
 class ListContacts(ListQuery):
     """Filters and order of the list of contacts."""
 
-    kind: Annotated[list[Kind], Field(max_length=2)] = Field(default=[], description="Of this kind.")
+    kind: Annotated[list[Kind], Field(max_length=2)] = Field(
+        default=[], description="Of this kind."
+    )
     status: Annotated[list[Status], Field(max_length=3)] = Field(
         default=[], description="In this status."
     )

@@ -71,7 +71,11 @@ def _is_priced(current: Record, given: Mapping[str, Any]) -> bool:
 
 
 def _check_closing(row: Mapping[str, Any]) -> None:
-    for name, stages in (("closed_at", CLOSED), ("won_reason", ("won",)), ("lost_reason", ("lost",))):
+    for name, stages in (
+        ("closed_at", CLOSED),
+        ("won_reason", ("won",)),
+        ("lost_reason", ("lost",)),
+    ):
         if row.get(name) is not None and row["stage"] not in stages:
             message = f"A deal in stage {row['stage']} has no {name}."
             raise NotClosed(message, errors=[FieldError(f"/body/{name}", "not_closed", message)])
@@ -94,7 +98,8 @@ def _history(
             message, errors=[FieldError("/body/stage_history", "history_mismatch", message)]
         )
     return [
-        {"stage": entry["stage"], "entered_at": wire_instant(entry["entered_at"])} for entry in entries
+        {"stage": entry["stage"], "entered_at": wire_instant(entry["entered_at"])}
+        for entry in entries
     ]
 
 
@@ -156,7 +161,9 @@ async def change_deal(
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
     values = row_values(dict(given), DEAL.money)
-    values["currency"] = _currency(given, current["currency"] if _is_priced(current, given) else None)
+    values["currency"] = _currency(
+        given, current["currency"] if _is_priced(current, given) else None
+    )
     _move(current, values, now=stamp.now)
     _check_closing({**current, **values})
     check_past(values, _PAST, now=stamp.now)
@@ -165,7 +172,7 @@ async def change_deal(
 
 def _move(current: Record, values: Record, *, now: datetime) -> None:
     """Complete a change of stage: history, closing date, reasons that no longer hold."""
-    stage = values.get("stage", current["stage"])
+    stage: str = values["stage"] if "stage" in values else current["stage"]
     past = values.pop("stage_history", None)
     _check_history(past, now=now)
     if past:

@@ -74,12 +74,15 @@ class DealFields(Shape):
     chargeback_lost: Money | None = Field(default=None, description="Lost in chargebacks.")
     discount_pct: Percentage | None = Field(default=None, description="Discount in percent.")
     fx_rate: Rate | None = Field(
-        default=None, description="Base currency units for one unit of the deal's currency, at closing."
+        default=None,
+        description="Base currency units for one unit of the deal's currency, at closing.",
     )
     lines: Annotated[list[Line], Field(max_length=200)] = Field(
         default=[], description="What was sold."
     )
-    expected_close_date: Day | None = Field(default=None, description="When a decision is expected.")
+    expected_close_date: Day | None = Field(
+        default=None, description="When a decision is expected."
+    )
     closed_at: Instant | None = Field(
         default=None, description="When it was won or lost; not in the future."
     )
@@ -101,7 +104,9 @@ class DealFields(Shape):
     contract_cancelled_at: Instant | None = Field(
         default=None, description="When the contract was cancelled."
     )
-    external_refs: ExternalRefs = Field(default=[], description="How other systems name this record.")
+    external_refs: ExternalRefs = Field(
+        default=[], description="How other systems name this record."
+    )
 
 
 History = Annotated[list[StageEntry], Field(max_length=200)]

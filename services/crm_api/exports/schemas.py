@@ -16,4 +16,6 @@ class ExportQuery(Query):
         description="`ndjson`: one record a line as the API shows it. `csv`: flat columns for machines, "
         "money in minor units, lists as JSON text; several times faster.",
     )
-    id: RecordIds = Field(default=[], description="Only these records; those not live are left out.")
+    id: RecordIds = Field(
+        default=[], description="Only these records; those not live are left out."
+    )

@@ -214,7 +214,7 @@ async def list_imports(call: Call, query: Annotated[ListImports, Query()]) -> An
         document(row, language=call.language, personal=call.may(f"{row['resource']}:pii"))
         for row in rows
     ]
-    headers = {"Content-Language": call.language}
+    headers: dict[str, str] = {"Content-Language": call.language}
     if not more:
         return Answer(orjson.dumps({"items": items}), headers=headers)
     position = (wire_instant(rows[-1]["created_at"]), rows[-1]["id"])

@@ -48,7 +48,9 @@ Outcome = Literal[
 Resolution = Literal["fixed", "compensated", "explained", "rejected", "withdrawn"]
 Dimension = Literal["product", "peripheral", "ambience", "psychic"]
 Score = number(0, 10, example=8)
-ShortWord = Annotated[str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])]
+ShortWord = Annotated[
+    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])
+]
 
 
 class Rating(Shape):
@@ -100,9 +102,7 @@ class InteractionFields(Shape):
         default=None, description="Would recommend us: 0 never, 10 certainly."
     )
     outcome: Outcome | None = Field(default=None, description="Of a campaign touch or an offer.")
-    decline_reason: ShortWord | None = Field(
-        default=None, description="Why an offer was declined."
-    )
+    decline_reason: ShortWord | None = Field(default=None, description="Why an offer was declined.")
     competitor_id: text(64, shortest=1, example="nordwind") | None = Field(
         default=None, description="The competitor that was chosen instead."
     )
@@ -114,8 +114,12 @@ class InteractionFields(Shape):
     )
     cost: Money | None = Field(default=None, description="What it cost us; null means the default.")
     is_public: Flag = Field(default=False, description="Whether others could read it.")
-    tags: Tags = Field(default=[], description="Free words; `need:…` and `leave_intent` have meaning.")
-    external_refs: ExternalRefs = Field(default=[], description="How other systems name this record.")
+    tags: Tags = Field(
+        default=[], description="Free words; `need:…` and `leave_intent` have meaning."
+    )
+    external_refs: ExternalRefs = Field(
+        default=[], description="How other systems name this record."
+    )
 
 
 class _Placed(Shape):
@@ -165,7 +169,9 @@ class ListInteractions(ListQuery):
 
     contact_id: RecordIds = Field(default=[], description="With this contact.")
     deal_id: RecordIds = Field(default=[], description="About this deal.")
-    kind: Annotated[list[Kind], Field(max_length=20)] = Field(default=[], description="Of this kind.")
+    kind: Annotated[list[Kind], Field(max_length=20)] = Field(
+        default=[], description="Of this kind."
+    )
     channel: Texts = Field(default=[], description="Over this channel.")
     campaign_id: Texts = Field(default=[], description="Of this campaign.")
     user_id: Texts = Field(default=[], description="In which this user took part.")

@@ -62,7 +62,9 @@ def _wait(client: httpx.Client, import_id: str, say: Callable[[str], None]) -> N
     while True:
         state = client.get(f"/v1/imports/{import_id}").json()
         if state["status"] == "succeeded":
-            say(f"  imported: {state['created_count']} deals, {state['rejected_count']} rows refused")
+            say(
+                f"  imported: {state['created_count']} deals, {state['rejected_count']} rows refused"
+            )
             return
         if state["status"] not in ("queued", "running"):
             raise DemoFailed(f"the import is {state['status']}: {state['failure']}")
