@@ -58,6 +58,8 @@ class Feature:
     query: type[ListQuery]
     create: Create
     change: Change
+    example: Mapping[str, Any]
+    example_patch: Mapping[str, Any]
 
 
 CONTACTS = Feature(
@@ -70,6 +72,8 @@ CONTACTS = Feature(
     query=contact_schemas.ListContacts,
     create=contacts.create_contact,
     change=contacts.change_contact,
+    example=contact_schemas.EXAMPLE,
+    example_patch=contact_schemas.EXAMPLE_PATCH,
 )
 INTERACTIONS = Feature(
     resource=INTERACTION,
@@ -81,6 +85,8 @@ INTERACTIONS = Feature(
     query=interaction_schemas.ListInteractions,
     create=interactions.create_interaction,
     change=interactions.change_interaction,
+    example=interaction_schemas.EXAMPLE,
+    example_patch=interaction_schemas.EXAMPLE_PATCH,
 )
 DEALS = Feature(
     resource=DEAL,
@@ -92,6 +98,8 @@ DEALS = Feature(
     query=deal_schemas.ListDeals,
     create=deals.create_deal,
     change=deals.change_deal,
+    example=deal_schemas.EXAMPLE,
+    example_patch=deal_schemas.EXAMPLE_PATCH,
 )
 FEATURES = {feature.resource.plural: feature for feature in (CONTACTS, INTERACTIONS, DEALS)}
 _ONLY_AT_CREATION = ("kind", "contact_id", "contact_ref", "opened_at")

@@ -1,9 +1,10 @@
 """The HTTP face that contacts, interactions and deals share: eight operations, the same for each."""
 
 # Annotations of the endpoints are the models of the feature, so they are evaluated, not postponed.
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Body, Path, Query
 from pydantic import Field
 
 from services.crm_api import features, listing, records
@@ -17,7 +18,7 @@ from services.foundation.problems import Answer
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
-from shared.values import RecordId
+from shared.values import RecordId, Shape
 
 ExternalSource = Annotated[
     str,
@@ -55,6 +56,11 @@ def answer_written(written: Written, plural: str) -> Answer:
     )
 
 
+def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
+    """Declare a body with an example of it."""
+    return Annotated[body, Body(openapi_examples={"typical": {"value": example}})]
+
+
 def record_routes(feature: Feature, *, singular: str) -> Routes:
     """Declare the operations of one resource; `singular` is its name in sentences, with article."""
     resource = feature.resource
@@ -62,11 +68,13 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     routes = Routes(plural)
     reads, writes, sees = f"{plural}:read", f"{plural}:write", f"{plural}:pii"
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
-    New: Any = feature.new
-    Patch: Any = feature.patch
-    Upsert: Any = feature.upsert
+    New: Any = _shown(feature.new, feature.example)
+    Patch: Any = _shown(feature.patch, feature.example_patch)
+    named = {key: value for key, value in feature.example.items() if key != "external_refs"}
+    Upsert: Any = _shown(feature.upsert, named)
     Listed: Any = Annotated[feature.query, Query()]
-    Batch: Any = batch_request(feature)
+    item = {"action": "upsert", "ref": feature.example["external_refs"][0], "data": named}
+    Batch: Any = _shown(batch_request(feature), {"items": [item]})
 
     async def create(call: Call, body: New) -> Answer:
         written = await feature.create(

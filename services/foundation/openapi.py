@@ -293,7 +293,14 @@ def _strip_null(parameter: dict[str, Any]) -> None:
         parameter["schema"] = {**kept[0], **schema}
 
 
-_LONGEST = {"date-time": 40, "date": 10, "uuid": 36, "email": 254, "uri-reference": 2000}
+_LONGEST = {
+    "binary": 209_715_200,
+    "date-time": 40,
+    "date": 10,
+    "uuid": 36,
+    "email": 254,
+    "uri-reference": 2000,
+}
 _CONTROL = re.compile(r"\\x([0-9a-f]{2})")
 
 

@@ -163,6 +163,10 @@ class PostgresDatabase:
             connection = await self._pool.acquire(timeout=5)
             try:
                 yield connection
+            except asyncpg.InternalClientError as error:
+                # asyncpg lost track of the protocol while the connection died.
+                connection.terminate()
+                raise Unavailable() from error
             except asyncpg.InterfaceError as error:
                 # Whatever is tried with a connection that died ends so, even ending a transaction.
                 if _is_gone(connection):

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from tests.conftest import Crm, MakeCrm, Templates, store_key
 from tests.live import client, free_port
 

@@ -176,3 +176,18 @@ def international(phone: str | None) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+EXAMPLE = {
+    "kind": "person",
+    "given_name": "Anna",
+    "family_name": "Weber",
+    "email": "anna.weber@example.org",
+    "phone": "030 901820",
+    "zip": "10969",
+    "city": "Berlin",
+    "country_code": "DE",
+    "language": "de",
+    "tags": ["vip"],
+    "external_refs": [{"source": "shop", "id": "C-1001"}],
+}
+EXAMPLE_PATCH = {"city": "Hamburg", "phone": None}

@@ -171,3 +171,26 @@ class ListDeals(ListQuery):
     sort: Literal[
         "opened_at", "-opened_at", "created_at", "-created_at", "updated_at", "-updated_at"
     ] = Field(default="-opened_at", description="Order; a minus means descending.")
+
+
+EXAMPLE = {
+    "contact_ref": {"source": "shop", "id": "C-1001"},
+    "title": "Dining room, Weber family",
+    "stage": "won",
+    "amount": {"amount": "1140.00", "currency": "EUR"},
+    "list_amount": {"amount": "1200.00", "currency": "EUR"},
+    "discount_pct": "5",
+    "lines": [
+        {
+            "product_id": "SKU-100",
+            "name": "Oak table",
+            "quantity": "1",
+            "unit_price": {"amount": "1200.00", "currency": "EUR"},
+            "discount_pct": "5",
+        }
+    ],
+    "opened_at": "2026-02-01T09:00:00Z",
+    "closed_at": "2026-02-14T16:20:00Z",
+    "external_refs": [{"source": "shop", "id": "O-7001"}],
+}
+EXAMPLE_PATCH = {"paid_at": "2026-02-20T08:00:00Z", "refund": None}

@@ -65,8 +65,10 @@ class FieldReaders:
             if field in ("", "currency"):
                 continue
             by = cell_reading(column, settings, zone, currency)
-            wire = partial(values.convert, plural, field, by=by)
-            is_free = how(plural, field) in ("text", "lines", "structure", "list")
+            kind = how(plural, field)
+            wire: Callable[[str], Any] = partial(values.convert, plural, field, by=by)
+            if kind == "text":
+                wire = values.text
             self.cells.append(
                 CellReader(
                     at=column.at,
@@ -75,7 +77,7 @@ class FieldReaders:
                     field=base(field),
                     read=_checked(feature, base(field), wire),
                     wire=wire,
-                    memo=None if is_free else {},
+                    memo=None if kind in ("text", "lines", "structure", "list") else {},
                 )
             )
         self.fixed_wire: dict[str, Any] = {}

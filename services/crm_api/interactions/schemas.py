@@ -181,3 +181,17 @@ class ListInteractions(ListQuery):
     sort: Literal[
         "occurred_at", "-occurred_at", "created_at", "-created_at", "updated_at", "-updated_at"
     ] = Field(default="-occurred_at", description="Order; a minus means descending.")
+
+
+EXAMPLE = {
+    "contact_ref": {"source": "shop", "id": "C-1001"},
+    "kind": "complaint",
+    "channel": "phone",
+    "direction": "inbound",
+    "occurred_at": "2026-03-02T09:30:00Z",
+    "subject": "Delivery date of the table",
+    "sentiment": -0.4,
+    "severity": 2,
+    "external_refs": [{"source": "helpdesk", "id": "T-5001"}],
+}
+EXAMPLE_PATCH = {"resolved_at": "2026-03-03T15:00:00Z", "resolution": "fixed"}
