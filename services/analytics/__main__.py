@@ -48,6 +48,8 @@ async def _wanted(database: Database, arguments: argparse.Namespace) -> Record:
         found = await store.find_refresh(database, arguments.id)
         if found is None:
             sys.exit(f"there is no refresh {arguments.id}")
+        if found["status"] != "queued":
+            sys.exit(f"the refresh {arguments.id} is {found['status']} already")
         return found
     return await database.write(
         lambda transaction: store.add_refresh(
@@ -62,20 +64,23 @@ async def _wanted(database: Database, arguments: argparse.Namespace) -> Record:
 
 async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
     # Imported here because numpy, pandas and scipy take longer to load than the API to start.
+    from services.analytics.mirror import Mirror
     from services.analytics.refresh import run_refresh
 
-    database = connect(settings.database_url)
-    await database.open()
-    try:
-        return await run_refresh(
-            await _wanted(database, arguments),
-            database=database,
-            settings=settings,
-            clock=utc_now,
-            show=_say_nothing if arguments.quiet else _show,
-        )
-    finally:
-        await database.close()
+    with Mirror(settings.data_dir) as mirror:
+        database = connect(settings.database_url)
+        await database.open()
+        try:
+            return await run_refresh(
+                await _wanted(database, arguments),
+                database=database,
+                settings=settings,
+                clock=utc_now,
+                show=_say_nothing if arguments.quiet else _show,
+                mirror=mirror,
+            )
+        finally:
+            await database.close()
 
 
 def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:

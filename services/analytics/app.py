@@ -70,7 +70,7 @@ def create_app(
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = load_catalogue()
         app.state.publications = Publications(database)
-        scheduler = Scheduler(database, every_minutes=settings.refresh_minutes)
+        scheduler = Scheduler(database, every_seconds=settings.refresh_minutes * 60.0)
         # the service starts all the same and says 503 until the database is there
         with suppress(Unavailable):
             await idempotency.forget_old(database, now=clock())

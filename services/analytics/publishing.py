@@ -25,6 +25,10 @@ from services.foundation.database import Database, Transaction
 from services.foundation.statements import Statement
 
 _CHUNK = 20_000
+_SCORES = [
+    *(name for name in TEXT_COLUMNS if name != "recommendation_basis"),
+    *(*COUNT_COLUMNS, *NUMBER_COLUMNS, *EVIDENCE_COLUMNS),
+]
 _ADD_VERSION = Statement(insert(versions))
 _OLD = Statement(delete(versions).where(versions.c.number <= bindparam("up_to")))
 _OLD_CUSTOMERS = Statement(delete(customers).where(customers.c.version <= bindparam("up_to")))
@@ -49,7 +53,8 @@ async def publish(
 ) -> int:
     """Store a version with its customers and remove old ones; readers see all of it or nothing.
 
-    `frame` has the columns of `tables`; its rows are stored by unit id.
+    `frame` has the columns of `tables`; its rows are stored by unit id. Of customers who object to
+    profiling nothing is stored but that they do.
     """
 
     async def work(transaction: Transaction) -> int:
@@ -72,7 +77,16 @@ def customer_rows(frame: pd.DataFrame, number: int) -> Iterator[tuple[Any, ...]]
     return chain.from_iterable(_rows(ordered.iloc[at : at + _CHUNK], number) for at in starts)
 
 
+def _without_scores_of_objectors(frame: pd.DataFrame) -> pd.DataFrame:
+    """Source: domain specification 10, privacy."""
+    objects = frame["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
+    if not objects.any():
+        return frame
+    return frame.assign(**{name: frame[name].mask(objects) for name in _SCORES})
+
+
 def _rows(frame: pd.DataFrame, number: int) -> Iterator[tuple[Any, ...]]:
+    frame = _without_scores_of_objectors(frame)
     columns: list[list[Any]] = [[number] * len(frame)]
     columns += [_texts(frame[name]) for name in ("unit_id", "kind", *TEXT_COLUMNS)]
     columns += [_counts(frame[name]) for name in COUNT_COLUMNS]

@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from services.analytics import store
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.report import ModelCard, calculate
 from services.analytics.calculations.totals import total_customers
-from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.catalogue import Catalogue, load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.crm_client import (
     RESOURCES,
@@ -24,6 +25,7 @@ from services.analytics.crm_client import (
     CrmClient,
     CrmContractBroken,
     CrmUnavailable,
+    Limits,
 )
 from services.analytics.frames import DataGaps, FrameParameters, Frames, build_frames
 from services.analytics.mirror import Mirror, MirrorCorrupt, RecordChanges, Snapshot
@@ -37,7 +39,14 @@ CALCULATION = "1"
 
 # Share of the work done when a stage begins; measured on the demo base and on 1,000,000 customers.
 STAGES = {"reading_crm": 0.0, "building_frames": 0.45, "calculating": 0.6, "publishing": 0.75}
+
+
+class CrmKeyMissing(Exception):
+    """The file with the key for the CRM cannot be read."""
+
+
 _FAILURES = {
+    CrmKeyMissing: "crm_key_missing",
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
 }
@@ -54,72 +63,99 @@ async def run_refresh(
     settings: Settings,
     clock: Callable[[], datetime],
     show: Callable[[str, float], None],
+    mirror: Mirror,
+    limits: Limits | None = None,
 ) -> Record:
-    """Run one refresh to its end and return its record; a failure is recorded, not raised."""
-    with Mirror(settings.data_dir) as mirror:
-        await store.fail_interrupted(database, now=clock())
-        refresh = await store.set_refresh(database, refresh, status="running", started_at=clock())
+    """Run one refresh to its end and return its record; a failure is recorded, not raised.
 
-        async def tell(stage: str, progress: float) -> None:
-            nonlocal refresh
-            show(stage, progress)
-            refresh = await store.set_refresh(database, refresh, stage=stage, progress=progress)
+    `mirror` is one whose context was entered: its lock says that nobody else refreshes.
+    """
+    await store.fail_interrupted(database, now=clock())
+    refresh = await store.set_refresh(database, refresh, status="running", started_at=clock())
 
-        try:
-            version = await _compute(refresh, mirror, database, settings, clock, tell)
-        except Exception as error:
-            code = next(
-                (code for kind, code in _FAILURES.items() if isinstance(error, kind)),
-                type(error).__name__.lower(),
-            )
-            log.warning("refresh failed", extra={"fields": {"failure": code}}, exc_info=True)
-            return await store.set_refresh(
-                database, refresh, status="failed", failure=code, finished_at=clock()
-            )
+    async def tell(stage: str, progress: float) -> None:
+        nonlocal refresh
+        show(stage, progress)
+        refresh = await store.set_refresh(database, refresh, stage=stage, progress=progress)
+
+    try:
+        run = _Run(mirror, database, settings, clock, tell, limits)
+        version = await _compute(refresh, run)
+    except Exception as error:
+        code = _failure(error)
+        log.warning("refresh failed", extra={"fields": {"failure": code}}, exc_info=True)
         return await store.set_refresh(
-            database,
-            refresh,
-            status="succeeded",
-            stage="done",
-            progress=1.0,
-            version=version,
-            finished_at=clock(),
+            database, refresh, status="failed", failure=code, finished_at=clock()
+        )
+    return await store.set_refresh(
+        database,
+        refresh,
+        status="succeeded",
+        stage="done",
+        progress=1.0,
+        version=version,
+        finished_at=clock(),
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    mirror: Mirror
+    database: Database
+    settings: Settings
+    clock: Callable[[], datetime]
+    tell: Tell
+    limits: Limits | None
+
+    def read_crm(self, *, is_full: bool) -> Snapshot:
+        return read_crm(
+            self.mirror, self.settings, is_full=is_full, now=self.clock(), limits=self.limits
+        )
+
+    def frames(self, snapshot: Snapshot, as_of: date, catalogue: Catalogue) -> Frames:
+        return build_frames(
+            snapshot,
+            as_of=as_of,
+            time_zone=ZoneInfo(self.settings.business_time_zone),
+            base_currency=self.settings.base_currency,
+            parameters=FrameParameters(
+                channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
+            ),
         )
 
 
-async def _compute(
-    refresh: Record,
-    mirror: Mirror,
-    database: Database,
-    settings: Settings,
-    clock: Callable[[], datetime],
-    tell: Tell,
-) -> int:
+def _failure(error: Exception) -> str:
+    """Name what went wrong: a code of ours, or the kind of an error that nobody expected."""
+    for kind, code in _FAILURES.items():
+        if isinstance(error, kind):
+            return code
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(error).__name__).lower()
+
+
+async def _compute(refresh: Record, run: _Run) -> int:
     """Publish a version and return its number; the present one if nothing would differ."""
-    now = clock()
+    settings, now = run.settings, run.clock()
     as_of = refresh["as_of"] or settings.as_of or now.astimezone(
         ZoneInfo(settings.business_time_zone)
     ).date()  # fmt: skip
-    await tell("reading_crm", STAGES["reading_crm"])
-    snapshot = read_crm(mirror, settings, is_full=refresh["is_full"], now=now)
+    await run.tell("reading_crm", STAGES["reading_crm"])
+    snapshot = run.read_crm(is_full=refresh["is_full"])
     mark = fingerprint(snapshot, as_of, settings)
-    newest = await store.newest_version(database)
+    newest = await store.newest_version(run.database)
     if newest is not None and newest["fingerprint"] == mark:
         return int(newest["number"])
-    await tell("building_frames", STAGES["building_frames"])
+    await run.tell("building_frames", STAGES["building_frames"])
     catalogue = load_catalogue()
-    frames = build_frames(
-        snapshot,
-        as_of=as_of,
-        time_zone=ZoneInfo(settings.business_time_zone),
-        base_currency=settings.base_currency,
-        parameters=FrameParameters(
-            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
-        ),
-    )
-    await tell("calculating", STAGES["calculating"])
+    try:
+        frames = run.frames(snapshot, as_of, catalogue)
+    except MirrorCorrupt:
+        log.warning("the mirror is damaged; the CRM is read anew")
+        snapshot = run.read_crm(is_full=True)
+        mark = fingerprint(snapshot, as_of, settings)
+        frames = run.frames(snapshot, as_of, catalogue)
+    await run.tell("calculating", STAGES["calculating"])
     customers, card = compute(frames, options=strategy_options(catalogue))
-    await tell("publishing", STAGES["publishing"])
+    await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=as_of,
         currency=settings.base_currency,
@@ -130,12 +166,21 @@ async def _compute(
         data_gaps=count_gaps(frames.gaps) | asdict(card.data_gaps),
         summary=total_customers(customers),
     )
-    return await publish(database, new, customers, now=clock(), kept=settings.kept_versions)
+    return await publish(
+        run.database, new, customers, now=run.clock(), kept=settings.kept_versions
+    )
 
 
-def read_crm(mirror: Mirror, settings: Settings, *, is_full: bool, now: datetime) -> Snapshot:
+def read_crm(
+    mirror: Mirror,
+    settings: Settings,
+    *,
+    is_full: bool,
+    now: datetime,
+    limits: Limits | None = None,
+) -> Snapshot:
     """Bring the mirror up to date: by the feed if it can be followed, else by a full export."""
-    with CrmClient(settings.crm_base_url, key=settings.key_file.read_text().strip()) as client:
+    with CrmClient(settings.crm_base_url, key=_key(settings), limits=limits) as client:
         snapshot = None if is_full else mirror.current()
         if snapshot is not None:
             try:
@@ -143,6 +188,13 @@ def read_crm(mirror: Mirror, settings: Settings, *, is_full: bool, now: datetime
             except (ChangeCursorRejected, MirrorCorrupt):
                 log.warning("the mirror cannot be continued; the CRM is read anew")
         return _load(client, mirror, now=now)
+
+
+def _key(settings: Settings) -> str:
+    try:
+        return settings.key_file.read_text().strip()
+    except OSError as error:
+        raise CrmKeyMissing(f"{settings.key_file} cannot be read") from error
 
 
 def _load(client: CrmClient, mirror: Mirror, *, now: datetime) -> Snapshot:

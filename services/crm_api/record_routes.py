@@ -23,7 +23,7 @@ from shared.values import RecordId, Shape
 ExternalSource = Annotated[
     str,
     Path(
-        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The other system."
+        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["shop"], description="The other system."
     ),
 ]
 ExternalId = Annotated[

@@ -7,11 +7,13 @@ from collections.abc import Collection
 from typing import Any
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from services.foundation.problems import InternalError, Problem, Unreadable
 from services.foundation.routing import problem_answer, send_answer
+from services.foundation.shortcut import Shortcut
 
 _REQUEST_ID_LONGEST = 64
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -54,7 +56,7 @@ class Edge:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: FastAPI,
         *,
         hosts: Collection[str],
         origins: Collection[str],
@@ -62,6 +64,7 @@ class Edge:
         log_requests: bool = True,
     ) -> None:
         self.app, self.hosts, self.origins = app, frozenset(hosts), frozenset(origins)
+        self._inside = Shortcut(app)
         self.log_requests = log_requests
         self._common = [
             (b"ratelimit-policy", rate_policy),
@@ -70,7 +73,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._inside(scope, receive, send)
             return
         started = time.perf_counter()
         scope["request_id"] = identifier = _request_id(scope)
@@ -88,13 +91,14 @@ class Edge:
         try:
             self._check_host(scope)
             if not self._is_preflight(scope):
-                await self.app(scope, receive, send_with_headers)
+                await self._inside(scope, receive, send_with_headers)
             else:
                 await send_with_headers(_preflight(scope))
                 await send({"type": "http.response.body", "body": b""})
-        except Problem as problem:
-            await send_answer(_problem(problem, scope), send_with_headers)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, Problem) and not status:
+                await send_answer(_problem(error, scope), send_with_headers)
+                return
             log.exception("request failed", extra={"fields": {"request_id": identifier}})
             if is_complete:
                 return

@@ -1,20 +1,13 @@
 """The server, and PostgreSQL, killed under load: nothing acknowledged is lost, nothing is doubled."""
 
 import json
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
@@ -23,54 +16,10 @@ from services.crm_api.__main__ import SCOPES
 from services.foundation import migrating
 from tests.conftest import BOTH, store_key
 from tests.crm_api.bodies import feed
-from tests.live import client, free_port
-from tests.postgresql import PostgresServer
+from tests.crm_api.served import Served, durable_database
+from tests.live import client
 
 CLIENTS, KILLS = 8, 4
-
-
-class Served:
-    """The real service in its own process."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = os.environ | {
-            "PHASEWISE_DATA_DIR": str(folder),
-            "PHASEWISE_CRM_DATABASE_URL": url,
-            "PHASEWISE_CRM_PORT": str(self.port),
-            "PHASEWISE_CRM_REQUESTS_PER_MINUTE": "10000000",
-            "PHASEWISE_LOG_LEVEL": "error",
-        }
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "services.crm_api", "serve"]
-        self._process = subprocess.Popen(command, env=self._environment)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"{self.url}/livez", timeout=2, verify=False)
-                return self
-            except httpx.TransportError:
-                if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise RuntimeError("the service did not start") from None
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
-
-    def restart(self) -> None:
-        self.kill()
-        self.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
 
 
 class Writer(threading.Thread):
@@ -121,20 +70,10 @@ class Writer(threading.Thread):
             time.sleep(0.02)
 
 
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[tuple[str, PostgresServer | None]]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'crm.sqlite3'}", None
-        return
-    with PostgresServer(durable=True) as server:
-        server.create_database("killed")
-        yield server.url("killed"), server
-
-
 @pytest.mark.parametrize("kind", BOTH)
 def test_no_acknowledged_write_is_lost_or_doubled_by_a_kill(tmp_path: Path, kind: str) -> None:
     dice = random.Random(11)
-    with database(kind, tmp_path) as (url, server):
+    with durable_database(kind, tmp_path) as (url, server):
         migrating.upgrade("crm_api", url)
         key = store_key(url, scopes=SCOPES)
         with Served(url, tmp_path) as served:
