@@ -166,9 +166,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
         data_gaps=count_gaps(frames.gaps) | asdict(card.data_gaps),
         summary=total_customers(customers),
     )
-    return await publish(
-        run.database, new, customers, now=run.clock(), kept=settings.kept_versions
-    )
+    return await publish(run.database, new, customers, now=run.clock(), kept=settings.kept_versions)
 
 
 def read_crm(

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 from services.foundation.database import Database
@@ -153,7 +153,7 @@ def _methods(request: Request) -> list[str]:
     """All methods that any route has for this path; Starlette names only the first route's."""
     found: set[str] = set()
     for route in request.app.router.routes:
-        if isinstance(route, LeanRoute | Route) and route.path_regex.match(request.scope["path"]):
+        if isinstance(route, LeanRoute | Route) and route.matches(request.scope)[0] != Match.NONE:
             found |= route.methods or set()
     return sorted(found)
 

@@ -102,7 +102,7 @@ class Call(Request):
 
 
 def _version(header: str) -> int | None:
-    tag = header.strip()
+    tag = header.strip(" \t")
     if tag == "*":
         return None
     if not (tag.startswith('"') and tag.endswith('"') and len(tag) > 2):

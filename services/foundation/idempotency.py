@@ -60,7 +60,7 @@ class Request:
         header = call.header(b"idempotency-key")
         if header is None:
             return None
-        key = header.strip().strip('"')
+        key = header.strip(" \t").strip('"')
         if not 1 <= len(key) <= 255 or not all("!" <= letter <= "~" for letter in key):
             raise Unreadable("Idempotency-Key takes 1 to 255 visible ASCII characters.")
         sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)

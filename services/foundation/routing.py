@@ -5,6 +5,7 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from services.foundation import idempotency
@@ -92,12 +94,14 @@ class Routes:
         return declare
 
     def mount(self, app: FastAPI) -> None:
+        literal = frozenset(path for path, *_ in self._entries if "{" not in path)
         for path, endpoint, rules, options in self._entries:
             app.router.routes.append(
                 LeanRoute(
                     path,
                     endpoint,
                     rules=rules,
+                    literal=literal,
                     tags=[self.tag],
                     operation_id=endpoint.__name__,
                     name=endpoint.__name__,
@@ -109,15 +113,30 @@ class Routes:
 class LeanRoute(APIRoute):
     """A FastAPI route whose running half is ours."""
 
-    def __init__(self, path: str, endpoint: Endpoint, *, rules: RouteRules, **options: Any) -> None:
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        rules: RouteRules,
+        literal: frozenset[str],
+        **options: Any,
+    ) -> None:
         super().__init__(path, endpoint, **options)
         self.rules = rules
+        self.others = literal - {path}
         self.lean_endpoint = endpoint
         self.call_name = self.dependant.request_param_name or "call"
         self._paths = [(f.name, f._type_adapter) for f in self.dependant.path_params]
         self._query = _only("query", self.dependant.query_params)
         self._body = None if rules.streamed_body else _only("body", self.dependant.body_params)
         self.app = self._respond
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Leave a path that another route names in full to it: `batch` is no id."""
+        if scope["path"] in self.others:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive)
@@ -300,8 +319,11 @@ def _refuse_constant(_: str) -> NoReturn:
     raise _Refused("NaN and Infinity are not JSON.")
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _pointer(part: Any) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")[:100]
+    return _CONTROL.sub("\ufffd", str(part)).replace("~", "~0").replace("/", "~1")[:100]
 
 
 def field_errors(place: str, error: ValidationError, *, name: str = "") -> list[FieldError]:

@@ -2,6 +2,27 @@
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uuid_utils import uuid7
+
+from services.foundation.problems import MEDIA_TYPE, Unreadable
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol; what it refuses before any application sees it is a problem, too."""
+
+    def send_400_response(self, msg: str) -> None:
+        identifier = str(uuid7())
+        body = Unreadable(msg).body(request_id=identifier)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {identifier}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 def server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
@@ -11,7 +32,7 @@ def server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         access_log=False,
         server_header=False,
         date_header=True,

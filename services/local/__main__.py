@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -21,8 +22,12 @@ from services.foundation.application import utc_now
 from services.foundation.connecting import connect
 from services.foundation.keys import add_key, has_key, new_key
 from services.local.demo.load import AS_OF, CURRENCY, load_demo
+from shared.values import wire_instant
 
+# What analytics may read in the CRM: no scope that shows personal data.
+WORKER_SCOPES = ("contacts:read", "interactions:read", "deals:read", "changes:read")
 _READY_SECONDS = 60.0
+_END_SECONDS = 20.0
 
 
 class Stopped(Exception):
@@ -63,13 +68,14 @@ def prepare(folder: Path) -> None:
     developer, worker = folder / "dev.key", folder / "analytics.key"
     write_key(developer)
     write_key(worker)
-    reads = ("contacts:read", "interactions:read", "deals:read", "changes:read")
     crm, analytics = CrmSettings().database_url, AnalyticsSettings().database_url
     for service, url in (("crm_api", crm), ("analytics", analytics)):
         if migrating.present(url) != migrating.newest(service):
             migrating.upgrade(service, url)
     asyncio.run(
-        store_keys(crm, [(developer, "developer", CRM_SCOPES), (worker, "analytics", reads)])
+        store_keys(
+            crm, [(developer, "developer", CRM_SCOPES), (worker, "analytics", WORKER_SCOPES)]
+        )
     )
     asyncio.run(store_keys(analytics, [(developer, "developer", ANALYTICS_SCOPES)]))
 
@@ -92,22 +98,21 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     raise Stopped(f"{url} did not get ready within {_READY_SECONDS:.0f} seconds")
 
 
-def wait_for_version(url: str, key: str) -> None:
-    """Show the progress of the running refresh until a version is published."""
+def wait_for_version(url: str, key: str, *, since: datetime) -> None:
+    """Show the progress of the first refresh; a version of an earlier start is there at once."""
     headers, shown = {"Authorization": f"Bearer {key}"}, ""
-    while True:
-        answer = httpx.get(f"{url}/v1/refreshes?limit=1", headers=headers, timeout=10)
-        latest = (answer.json().get("items") or [None])[0]
-        if latest is not None:
-            line = f"  refresh: {latest['stage'].replace('_', ' ')} ({latest['progress']:.0%})"
-            if line != shown:
-                say(line)
-                shown = line
-            if latest["status"] in ("succeeded", "failed"):
-                if latest["failure"]:
-                    raise Stopped(f"the first refresh failed: {latest['failure']}")
-                return
-        time.sleep(0.1)
+    with httpx.Client(base_url=url, headers=headers, timeout=10) as client:
+        while client.get("/v1/summary").status_code != 200:
+            items = client.get("/v1/refreshes", params={"limit": 1}).json().get("items")
+            if items and items[0]["created_at"] >= wire_instant(since):
+                stage, progress = items[0]["stage"].replace("_", " "), items[0]["progress"]
+                line = f"  refresh: {stage} ({progress:.0%})"
+                if line != shown:
+                    say(line)
+                    shown = line
+                if items[0]["status"] == "failed":
+                    raise Stopped(f"the first refresh failed: {items[0]['failure']}")
+            time.sleep(0.1)
 
 
 def welcome(crm: str, analytics: str, key_file: Path) -> None:
@@ -136,7 +141,7 @@ def _stop(_: int, __: FrameType | None) -> None:
 
 
 def main() -> None:
-    started = time.monotonic()
+    started, since = time.monotonic(), utc_now()
     folder = Path(os.environ.setdefault("PHASEWISE_DATA_DIR", "var"))
     os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
     os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
@@ -154,7 +159,7 @@ def main() -> None:
         load_demo(crm, key, say=say)
         processes.append(start("services.analytics", "serve"))
         wait_until_ready(analytics, processes[1])
-        wait_for_version(analytics, key)
+        wait_for_version(analytics, key, since=since)
         say(f"Ready after {time.monotonic() - started:.1f} seconds.")
         welcome(crm, analytics, folder / "dev.key")
         while all(process.poll() is None for process in processes):
@@ -167,7 +172,11 @@ def main() -> None:
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            process.wait(20)
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 if __name__ == "__main__":

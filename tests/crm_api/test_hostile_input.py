@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -302,3 +303,35 @@ def test_any_number_comes_back_equal(service: Crm, value: float) -> None:
     table = service.client.get(f"/v1/exports/interactions?id={made['id']}&format=csv").text
     (row,) = csv.DictReader(io.StringIO(table, newline=""))
     assert float(row["sentiment"]) == value
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/contacts?x=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /v1/con tacts HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x00\x05hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x00b\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_refused_with_a_problem(service: Crm, head: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", service.server.port), timeout=5) as connection:
+        connection.sendall(head)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    top, _, body = answer.partition(b"\r\n\r\n")
+    assert top.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in top
+    assert json.loads(body)["code"] == "unreadable_request"
+
+
+def test_a_literal_path_is_not_taken_for_an_id(service: Crm) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        refused = service.client.request(method, "/v1/contacts/batch")
+        problem(refused, 405, "method_not_allowed")
+        assert refused.headers["allow"] == "POST"
+
+
+def test_a_name_of_control_characters_is_pointed_at_without_them(service: Crm) -> None:
+    answer = service.client.post("/v1/contacts", json={"kind": "person", "a\u0000\u0007": 1})
+    assert problem(answer, 422)["errors"][0]["pointer"] == "/body/a\ufffd\ufffd"

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import bindparam, select, tuple_
 
 from services.analytics.calculations.explanations import explain
@@ -21,8 +22,10 @@ from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
 from shared.money import currency_exponent
+from shared.values import RecordId
 
 _EPOCH = date(1970, 1, 1)
+_POSITION = TypeAdapter(tuple[float, RecordId])
 _ONE = Statement(
     select(customers).where(
         customers.c.version == bindparam("version"), customers.c.unit_id == bindparam("unit_id")
@@ -63,17 +66,18 @@ async def list_customers(
         "page_size": query.limit + 1,
     }
     if query.cursor is not None:
-        last, unit_id = read_cursor(query.cursor, question, length=2)
-        if not isinstance(last, int | float) or not isinstance(unit_id, str):
-            raise bad_cursor()
-        values |= {"last_value": float(last), "last_id": unit_id}
+        try:
+            position = _POSITION.validate_python(read_cursor(query.cursor, question, length=2))
+        except ValidationError:
+            raise bad_cursor() from None
+        values |= dict(zip(("last_value", "last_id"), position, strict=True))
     statement = _page(frozenset(filters), query.sort, query.cursor is not None)
     rows = await reader.all(statement, values)
     if len(rows) <= query.limit:
         return rows, None
     rows = rows[: query.limit]
-    position = (rows[-1][_order(query.sort)], rows[-1]["unit_id"])
-    return rows, write_cursor(position, question)
+    last = rows[-1]
+    return rows, write_cursor((last[_order(query.sort)], last["unit_id"]), question)
 
 
 def _order(sort: str) -> str:
@@ -102,10 +106,8 @@ def money(value: float | None, currency: str) -> dict[str, str] | None:
     if value is None:
         return None
     unit = Decimal(1).scaleb(-currency_exponent(currency))
-    return {
-        "amount": str(Decimal(repr(value)).quantize(unit, ROUND_HALF_EVEN)),
-        "currency": currency,
-    }
+    amount = Decimal(repr(value)).quantize(unit, ROUND_HALF_EVEN)
+    return {"amount": str(amount or abs(amount)), "currency": currency}
 
 
 def _day(number: int | None) -> str | None:
@@ -127,7 +129,7 @@ def summarize(
         "unit_id": row["unit_id"],
         "kind": row["kind"],
         "state": row["state"],
-        "state_label": state_label(row["state"], catalogue, language),
+        "state_label": row["state"] and state_label(row["state"], catalogue, language),
         "phase": row["phase"],
         "phase_label": label("phases", row["phase"]),
         "lead_stage": row["lead_stage"],
@@ -143,7 +145,7 @@ def summarize(
             "value_at_risk": amount("value_at_risk"),
         },
         "rhythm": {
-            "purchase_count": row["purchase_count"] or 0,
+            "purchase_count": row["purchase_count"],
             "first_purchase_date": _day(row["first_purchase_day"]),
             "last_purchase_date": _day(row["last_purchase_day"]),
             "interpurchase_days": row["interpurchase_days"],

@@ -59,7 +59,7 @@ class Churn(Shown):
 class Rhythm(Shown):
     """How the customer buys."""
 
-    purchase_count: Count = Field(description="Days with a purchase.")
+    purchase_count: Count | None = Field(description="Days with a purchase.")
     first_purchase_date: Day | None = Field(description="The first of them.")
     last_purchase_date: Day | None = Field(description="The last of them.")
     interpurchase_days: Days | None = Field(description="Expected days between two purchases.")
@@ -143,12 +143,16 @@ class CustomerSummary(Shown):
         description="The contact in the CRM: the organisation, or the person without one."
     )
     kind: Literal["person", "organisation"] = Field(description="What it is in the CRM.")
-    state: State = Field(description="Lifecycle state.")
-    state_label: Label = Field(description="Its name in the language asked for.")
-    phase: Phase | None = Field(description="Phase of the relationship; null if excluded.")
+    state: State | None = Field(
+        description="Lifecycle state; null, like every number, if the customer objects to profiling."
+    )
+    state_label: Label | None = Field(description="Its name in the language asked for.")
+    phase: Phase | None = Field(description="Phase of the relationship; null if there is none.")
     phase_label: Label | None = Field(description="Its name in the language asked for.")
     lead_stage: LeadStage | None = Field(description="Of a lead: how far it has come.")
-    confidence: Confidence = Field(description="How much the numbers of this customer can carry.")
+    confidence: Confidence | None = Field(
+        description="How much the numbers of this customer can carry."
+    )
     value: Value
     churn: Churn
     rhythm: Rhythm

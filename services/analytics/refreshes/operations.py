@@ -1,17 +1,21 @@
 """Reads refreshes as the wire shows them."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import bindparam, select, tuple_
 
 from services.analytics.tables import refreshes
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Reader
+from services.foundation.problems import invalid
 from services.foundation.statements import Record, Statement
-from shared.values import wire_instant
+from shared.values import Instant, RecordId, wire_instant
 
+_FIRST_DAY, _AHEAD = date(1970, 1, 1), timedelta(hours=14)
 _QUESTION = {"of": "refreshes"}
+_POSITION = TypeAdapter(tuple[Instant, RecordId])
 _position = tuple_(refreshes.c.created_at, refreshes.c.id)
 _after = tuple_(
     bindparam("last_value", type_=refreshes.c.created_at.type),
@@ -24,17 +28,29 @@ _NEXT = Statement(
 )
 
 
+def check_as_of(as_of: date | None, *, now: datetime) -> None:
+    """Refuse days of which nothing can be known; today ends fourteen hours later than in UTC.
+
+    Raises
+    ------
+    Invalid
+        The day lies before 1970 or in the future.
+    """
+    if as_of is not None and not _FIRST_DAY <= as_of <= (now + _AHEAD).date():
+        raise invalid("/body/as_of", "out_of_range", "A day from 1970 to today is expected.")
+
+
 async def list_refreshes(
     reader: Reader, *, cursor: str | None, limit: int
 ) -> tuple[list[Record], str | None]:
     """Return a page of refreshes, newest first, and the cursor behind it."""
     values: dict[str, Any] = {"page_size": limit + 1}
     if cursor is not None:
-        last, last_id = read_cursor(cursor, _QUESTION, length=2)
         try:
-            values |= {"last_value": datetime.fromisoformat(last), "last_id": str(last_id)}
-        except (TypeError, ValueError):
+            position = _POSITION.validate_python(read_cursor(cursor, _QUESTION, length=2))
+        except ValidationError:
             raise bad_cursor() from None
+        values |= dict(zip(("last_value", "last_id"), position, strict=True))
     rows = await reader.all(_FIRST if cursor is None else _NEXT, values)
     if len(rows) <= limit:
         return rows, None

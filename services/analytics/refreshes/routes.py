@@ -31,6 +31,7 @@ RefreshId = Annotated[RecordId, Path(description="The id of the refresh.")]
 )
 async def create_refresh(call: Call, body: NewRefresh) -> Answer:
     """Queues a refresh; follow it at `Location`. Refreshes run one after the other."""
+    operations.check_as_of(body.as_of, now=call.now)
     refresh_id = str(uuid7())
     row = await store.add_refresh(
         call.transaction, refresh_id, as_of=body.as_of, is_full=body.is_full, now=call.now

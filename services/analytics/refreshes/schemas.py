@@ -16,7 +16,8 @@ class NewRefresh(Shape):
 
     as_of: Day | None = Field(
         default=None,
-        description="Compute what was knowable on this day; absent: as configured, else today.",
+        description="Compute what was knowable on this day, from 1970 to today; absent: as configured, "
+        "else today.",
     )
     is_full: Flag = Field(
         default=False, description="Read the CRM anew instead of following its change feed."

@@ -1,0 +1,12 @@
+"""Schemathesis against the running service: few cases here, many with `make fuzz`."""
+
+from tests.conftest import Crm
+from tests.fuzz import SEED, cases_in, schemathesis
+
+
+def test_schemathesis_finds_nothing(crm: Crm) -> None:
+    good, said = schemathesis(
+        crm.url, crm.key, examples=4, seed=SEED, phases="examples,fuzzing"
+    )
+    assert good, said
+    assert cases_in(said) >= 100, said

@@ -1,0 +1,235 @@
+"""A running analytics service beside the CRM, and the demo base loaded once for each database."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from uuid_utils import uuid7
+
+from services.analytics import store
+from services.analytics.app import create_app
+from services.analytics.crm_client import RESOURCES, Limits
+from services.analytics.mirror import Mirror
+from services.analytics.refresh import run_refresh
+from services.analytics.scopes import SCOPES
+from services.analytics.settings import Settings
+from services.analytics.tables import customers
+from services.crm_api.settings import Settings as CrmSettings
+from services.foundation.application import utc_now
+from services.foundation.connecting import connect
+from services.foundation.database import Database
+from services.foundation.statements import Record, Statement
+from services.local.__main__ import WORKER_SCOPES
+from services.local.demo.load import load_demo
+from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
+from tests.live import LiveServer, client
+
+QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
+ROWS = Statement(select(customers).order_by(customers.c.version, customers.c.unit_id))
+
+
+def _nothing(_: str, __: float) -> None:
+    return None
+
+
+class Analytics:
+    """A running analytics service; refreshes run when a test says so, here or in a process."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
+        self.settings, self._clock = settings, clock
+        self.key = store_key(settings.database_url, scopes=SCOPES)
+        app = create_app(settings, clock=clock, schedules=False)
+        self.server = LiveServer(app)
+        self.server.__enter__()
+        self.url = self.server.url
+        self.client = client(self.url, self.key)
+
+    def stop(self) -> None:
+        self.client.close()
+        self.server.__exit__(None, None, None)
+
+    def refresh(
+        self,
+        *,
+        as_of: date | None = None,
+        is_full: bool = False,
+        refresh_id: str | None = None,
+        show: Callable[[str, float], None] = _nothing,
+        mirror: Mirror | None = None,
+        **settings: Any,
+    ) -> Record:
+        """Run a refresh in this process and return its record; `settings` hold for it alone."""
+        chosen = self.settings.model_copy(update=settings)
+
+        async def run(database: Database) -> Record:
+            refresh = refresh_id and await store.find_refresh(database, refresh_id)
+            if not refresh:
+                refresh = await database.write(
+                    lambda transaction: store.add_refresh(
+                        transaction, str(uuid7()), as_of=as_of, is_full=is_full, now=self._clock()
+                    )
+                )
+            with mirror or Mirror(chosen.data_dir) as opened:
+                return await run_refresh(
+                    refresh,
+                    database=database,
+                    settings=chosen,
+                    clock=self._clock,
+                    show=show,
+                    mirror=opened,
+                    limits=QUICK,
+                )
+
+        return self.on_database(run)
+
+    def published(self, **options: Any) -> int:
+        """Refresh, check that it succeeded, and return the version that stands then."""
+        refresh = self.refresh(**options)
+        assert refresh["status"] == "succeeded", refresh
+        return int(refresh["version"])
+
+    def on_database(self, work: Callable[[Database], Any]) -> Any:
+        async def run() -> Any:
+            database = connect(self.settings.database_url)
+            await database.open()
+            try:
+                return await work(database)
+            finally:
+                await database.close()
+
+        return asyncio.run(run())
+
+    def rows(self, version: int) -> list[Record]:
+        """Return the stored customers of a version in the order of their ids."""
+        everything: list[Record] = self.on_database(lambda database: database.all(ROWS))
+        return [row for row in everything if row["version"] == version]
+
+    def mirror_files(self) -> dict[str, bytes]:
+        """Return the records in the mirror, byte for byte."""
+        root = self.settings.data_dir / "mirror"
+        folder = root / (root / "current").read_text().strip()
+        return {name: (folder / f"{name}.parquet").read_bytes() for name in RESOURCES}
+
+    def get(self, path: str, status: int = 200, **options: Any) -> Any:
+        answer = self.client.get(path, **options)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def environment(self) -> dict[str, str]:
+        """Return what a process of this service is started with."""
+        return os.environ | {
+            "PHASEWISE_DATA_DIR": str(self.settings.data_dir),
+            "PHASEWISE_ANALYTICS_DATABASE_URL": self.settings.database_url,
+            "PHASEWISE_ANALYTICS_KEY_FILE": str(self.settings.key_file),
+            "PHASEWISE_CRM_URL": self.settings.crm_base_url,
+            "PHASEWISE_BASE_CURRENCY": self.settings.base_currency,
+            "PHASEWISE_AS_OF": str(self.settings.as_of),
+            "PHASEWISE_LOG_LEVEL": "error",
+        }
+
+    def start_refresh(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a refresh in a process of its own; its progress comes on standard error."""
+        command = [sys.executable, "-m", "services.analytics", "refresh", *arguments]
+        return subprocess.Popen(
+            command, env=self.environment(), stderr=subprocess.PIPE, text=True, bufsize=1
+        )
+
+
+def without_version(rows: list[Record]) -> list[Record]:
+    return [{**row, "version": None} for row in rows]
+
+
+def run_analytics(
+    crm: Crm, kind: str, templates: Templates, folder: Path, **settings: Any
+) -> Analytics:
+    """Start analytics beside a CRM, with the key that `make run` would give it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key_file = folder / "analytics.key"
+    key_file.write_text(store_key(crm.settings.database_url, scopes=WORKER_SCOPES) + "\n")
+    chosen: Mapping[str, Any] = {
+        "as_of": date(2026, 1, 31),
+        "analytics_requests_per_minute": 10_000_000,
+        "log_requests": False,
+        "crm_url": crm.url,
+        **settings,
+    }
+    database_url = templates.fresh("analytics", kind, folder)
+    return Analytics(
+        Settings(
+            data_dir=folder,
+            analytics_database_url=database_url,
+            analytics_key_file=key_file,
+            **chosen,
+        )
+    )
+
+
+def kind_of(crm: Crm) -> str:
+    return crm.settings.database_url.partition(":")[0].partition("+")[0]
+
+
+MakeAnalytics = Callable[..., Analytics]
+
+
+@pytest.fixture
+def make_analytics(templates: Templates, tmp_path: Path) -> Iterator[MakeAnalytics]:
+    running: list[Analytics] = []
+
+    def make(crm: Crm, **settings: Any) -> Analytics:
+        folder = tmp_path / f"analytics-{len(running)}"
+        running.append(run_analytics(crm, kind_of(crm), templates, folder, **settings))
+        return running[-1]
+
+    yield make
+    for analytics in running:
+        analytics.stop()
+
+
+@pytest.fixture
+def analytics(crm: Crm, make_analytics: MakeAnalytics) -> Analytics:
+    """Analytics beside `crm`, on the same kind of database."""
+    return make_analytics(crm)
+
+
+@pytest.fixture
+def crm_on_sqlite(make_crm: MakeCrm) -> Crm:
+    return make_crm("sqlite")
+
+
+@pytest.fixture(scope="session", params=BOTH)
+def demo(
+    request: pytest.FixtureRequest,
+    templates: Templates,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Crm, Analytics]]:
+    """The demo base in both services, computed as of the day after its last purchase; only read."""
+    folder = tmp_path_factory.mktemp("demo")
+    crm = Crm(
+        CrmSettings(
+            data_dir=folder,
+            crm_database_url=templates.fresh("crm_api", request.param, folder),
+            crm_requests_per_minute=10_000_000,
+            log_requests=False,
+        ),
+        utc_now,
+    )
+    load_demo(crm.url, crm.key, say=lambda _: None)
+    analytics = run_analytics(
+        crm,
+        request.param,
+        templates,
+        folder / "analytics",
+        as_of=date(1998, 7, 1),
+        base_currency="USD",
+    )
+    assert analytics.published() == 1
+    yield crm, analytics
+    analytics.stop()
+    crm.stop()
