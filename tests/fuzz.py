@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from services.foundation import migrating
 from tests.conftest import BOTH, store_key
 from tests.crm_api.served import Served, durable_database
@@ -71,7 +71,9 @@ def fuzz(kind: str, *, cases: int, seed: int) -> bool:
                     phases="examples,coverage,fuzzing",
                 )
     print(said)
-    print(f"{kind}: seed {seed}, {cases_in(said)} cases, {'passed' if good else 'FAILED'}", flush=True)
+    print(
+        f"{kind}: seed {seed}, {cases_in(said)} cases, {'passed' if good else 'FAILED'}", flush=True
+    )
     return good
 
 

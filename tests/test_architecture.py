@@ -53,4 +53,6 @@ def test_a_feature_of_the_crm_has_the_known_files() -> None:
 def test_nothing_in_services_is_imported_from_the_tests_or_migrations() -> None:
     for path in SOURCES:
         for line in path.read_text().splitlines():
-            assert not line.startswith(("from tests", "import tests", "from migrations", "import migrations")), path
+            assert not line.startswith(
+                ("from tests", "import tests", "from migrations", "import migrations")
+            ), path

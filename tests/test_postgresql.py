@@ -25,7 +25,7 @@ def ask(url: str, *statements: str) -> Any:
     """Execute statements, each committed on its own, and return the last one's first value."""
 
     async def run() -> Any:
-        connection = await asyncpg.connect(url)  # type: ignore[no-untyped-call]
+        connection = await asyncpg.connect(url)
         try:
             value = None
             for statement in statements:
@@ -69,7 +69,7 @@ def test_a_dropped_database_is_gone_even_while_somebody_uses_it(server: Postgres
     server.create_database("doomed")
 
     async def drop_under_a_user() -> None:
-        connection = await asyncpg.connect(server.url("doomed"))  # type: ignore[no-untyped-call]
+        connection = await asyncpg.connect(server.url("doomed"))
         await asyncio.to_thread(server.drop_database, "doomed")
         connection.terminate()
 

@@ -23,7 +23,10 @@ from shared.values import RecordId, Shape
 ExternalSource = Annotated[
     str,
     Path(
-        max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["shop"], description="The other system."
+        max_length=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        examples=["shop"],
+        description="The other system.",
     ),
 ]
 ExternalId = Annotated[
@@ -37,13 +40,15 @@ ExternalId = Annotated[
 class UpsertQuery(QueryModel):
     """How an upsert treats a record that is there, or is not."""
 
-    mode: Mode = "both"
+    mode: Mode = Field(default="both", description="Only create, only update, or whichever fits.")
 
 
 class BatchQuery(QueryModel):
     """How a batch treats an item that fails."""
 
-    atomic: QueryFlag = False
+    atomic: QueryFlag = Field(
+        default=False, description="All items or none: the first that fails undoes the others."
+    )
 
 
 def answer_written(written: Written, plural: str) -> Answer:
@@ -168,24 +173,24 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             "`mode` limits it to creating or to changing. Answers 201 if it created, else 200.",
             "responses": {201: {"model": shown, "description": "Created"}},
         }),
-        ("GET", "/{id}", read, {
+        ("GET", "/{id:record}", read, {
             "answer": shown, "scope": reads, "conditional": True, "headers": versioned,
             "problems": (404,), "name": f"get_{name}", "summary": f"Read {singular}",
             "description": f"One live {name}. The ETag holds its version for If-Match.",
         }),
-        ("PATCH", "/{id}", patch, {
+        ("PATCH", "/{id:record}", patch, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "required",
             "headers": versioned, "problems": (404, 409), "body_media_types": (MERGE_PATCH,),
             "name": f"patch_{name}", "summary": f"Change {singular}",
             "description": "JSON merge patch (RFC 7396): only what differs is written.",
         }),
-        ("DELETE", "/{id}", delete, {
+        ("DELETE", "/{id:record}", delete, {
             "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
             "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
             "references are free.",
         }),
-        ("POST", "/{id}/restore", restore, {
+        ("POST", "/{id:record}/restore", restore, {
             "answer": shown, "scope": writes, "writes": True, "headers": versioned,
             "problems": (404, 409), "name": f"restore_{name}",
             "summary": f"Take {singular} out of the trash",

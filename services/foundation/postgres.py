@@ -93,9 +93,19 @@ _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=
 _EPOCH_DAY = _EPOCH.toordinal()
 
 
+def _uuid_text(value: bytes) -> str:
+    text = value.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 async def _prepare(connection: Any) -> None:
+    # Binary, because COPY takes no other form.
     await connection.set_type_codec(
-        "uuid", encoder=str, decoder=str, schema="pg_catalog", format="text"
+        "uuid",
+        encoder=lambda text: bytes.fromhex(text.replace("-", "")),
+        decoder=_uuid_text,
+        schema="pg_catalog",
+        format="binary",
     )
     # asyncpg's own codecs turn the first and the last day of the calendar into infinities.
     await connection.set_type_codec(

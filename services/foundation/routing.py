@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -70,6 +71,21 @@ class RouteRules:
     def __post_init__(self) -> None:
         if not self.scope.strip():
             raise ValueError("a route names the scope that it needs")
+
+
+class _RecordConvertor(Convertor[str]):
+    """A path part that is no literal of ours: `/contacts/batch` is not the contact `batch`."""
+
+    regex = r"(?!batch/?$)[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("record", _RecordConvertor())
 
 
 class Routes:

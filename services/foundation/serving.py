@@ -2,8 +2,8 @@
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uuid_utils import uuid7
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.foundation.problems import MEDIA_TYPE, Unreadable
 

@@ -41,7 +41,7 @@ def write_much(crm: Crm, number: int) -> list[Told]:
             if dice.random() < 0.2:
                 # Undone as a whole, after it has taken numbers of the feed.
                 items = [{"action": "create", "data": {"kind": "person"}}] * 20
-                items.append({"action": "delete", "id": "01977b3a-5c00-7000-8000-00000000ffff"})  # type: ignore[dict-item]
+                items.append({"action": "delete", "id": "01977b3a-5c00-7000-8000-00000000ffff"})
                 undone = mine.post("/v1/contacts/batch?atomic=true", json={"items": items})
                 assert undone.status_code == 404
     return told

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, update
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from services.crm_api.app import create_app
 from services.crm_api.settings import Settings
 from services.foundation.connecting import connect
@@ -52,7 +52,7 @@ def operations() -> list[Any]:
     """Every operation, with the method and a path that fits it."""
     found = []
     for route in routes():
-        (method,) = route.methods
+        (method,) = route.methods or ()
         path = route.path_format.format_map({**dict.fromkeys(route.param_convertors, ID), **VALUES})
         found.append(pytest.param(method, path, route.rules.scope, id=route.operation_id))
     return found

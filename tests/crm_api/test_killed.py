@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from services.foundation import migrating
 from tests.conftest import BOTH, store_key
 from tests.crm_api.bodies import feed

@@ -47,7 +47,9 @@ def test_every_order_is_total_and_its_reverse_is_its_mirror(crm: Crm, plural: st
     (orders,) = (p["schema"]["enum"] for p in parameters if p["name"] == "sort")
     contact = crm.create("contacts", kind="person", name="Äpfel")["id"]
     placed = {} if plural == "contacts" else {"contact_id": contact}
-    items = [{"action": "create", "data": short(crm, plural, **placed)} for _ in range(7)]
+    items: list[dict[str, Any]] = [
+        {"action": "create", "data": short(crm, plural, **placed)} for _ in range(7)
+    ]
     if plural == "contacts":
         for item, name in zip(items, ("b", "B", "a", "ä", "", "Z 😀", "b"), strict=True):
             item["data"]["name"] = name
@@ -229,7 +231,12 @@ def test_a_forged_cursor_is_refused(service: Crm, plural: str) -> None:
 
 def test_a_forged_cursor_of_names_is_refused(service: Crm) -> None:
     question = {"of": "contact", "sort": "display_name"}
-    for position in (("\x00", "01977b3a-5c00-7000-8000-000000000001"), ([], "x"), ("a", "x\x00")):
+    positions: tuple[tuple[object, str], ...] = (
+        ("\x00", "01977b3a-5c00-7000-8000-000000000001"),
+        ([], "x"),
+        ("a", "x\x00"),
+    )
+    for position in positions:
         forged = write_cursor(position, question)
         problem(service.client.get(f"/v1/contacts?sort=display_name&cursor={forged}"), 422)
 

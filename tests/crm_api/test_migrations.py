@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from services.crm_api.app import create_app
 from services.crm_api.resources import metadata as records
 from services.crm_api.settings import Settings
@@ -53,6 +53,8 @@ def test_going_up_again_changes_nothing(templates: Templates, tmp_path: Path, ki
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_tables_and_migrations_do_not_drift(templates: Templates, tmp_path: Path, kind: str) -> None:
+def test_tables_and_migrations_do_not_drift(
+    templates: Templates, tmp_path: Path, kind: str
+) -> None:
     create_app(Settings(crm_database_url="sqlite:///never-opened.sqlite3"))  # knows all tables
     migrating.check("crm_api", templates.fresh("crm_api", kind, tmp_path), [records, ground])

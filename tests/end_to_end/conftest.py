@@ -69,8 +69,8 @@ class Analytics:
         chosen = self.settings.model_copy(update=settings)
 
         async def run(database: Database) -> Record:
-            refresh = refresh_id and await store.find_refresh(database, refresh_id)
-            if not refresh:
+            refresh = await store.find_refresh(database, refresh_id) if refresh_id else None
+            if refresh is None:
                 refresh = await database.write(
                     lambda transaction: store.add_refresh(
                         transaction, str(uuid7()), as_of=as_of, is_full=is_full, now=self._clock()
@@ -87,7 +87,8 @@ class Analytics:
                     limits=QUICK,
                 )
 
-        return self.on_database(run)
+        record: Record = self.on_database(run)
+        return record
 
     def published(self, **options: Any) -> int:
         """Refresh, check that it succeeded, and return the version that stands then."""

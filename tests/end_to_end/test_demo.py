@@ -130,9 +130,7 @@ def sample(analytics: Analytics) -> list[dict[str, Any]]:
     states = [sums["state"] for sums in analytics.get("/v1/summary")["states"]]
     paths = [f"/v1/customers?state={state}&limit=4&sort=-churn" for state in states]
     paths += [f"/v1/customers?limit=4&sort={sign}{score}" for sign in ("", "-") for score in SCORES]
-    found = {
-        item["unit_id"]: item for path in paths for item in analytics.get(path)["items"]
-    }
+    found = {item["unit_id"]: item for path in paths for item in analytics.get(path)["items"]}
     return list(found.values())
 
 

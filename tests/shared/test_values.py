@@ -144,7 +144,9 @@ def test_what_does_not_fit_is_refused(kind: Any, sent: str) -> None:
         TypeAdapter(kind).validate_json(sent)
 
 
-@pytest.mark.parametrize(("source", "id"), [("", "1"), ("shop", ""), ("a b", "1"), ("shop", " x"), ("shop", "\x00")])
+@pytest.mark.parametrize(
+    ("source", "id"), [("", "1"), ("shop", ""), ("a b", "1"), ("shop", " x"), ("shop", "\x00")]
+)
 def test_an_external_reference_names_both_its_parts(source: str, id: str) -> None:
     with pytest.raises(ValidationError):
         ExternalRef(source=source, id=id)

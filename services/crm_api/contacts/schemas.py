@@ -177,6 +177,7 @@ def international(phone: str | None) -> str | None:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
+
 EXAMPLE = {
     "kind": "person",
     "given_name": "Anna",

@@ -272,7 +272,7 @@ def test_a_day_without_a_time_is_its_first_instant(cell: str, zone: str, expecte
     assert values.instant(cell, date_format="YYYY-MM-DD", zone=ZoneInfo(zone)) == expected
 
 
-@given(st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
 def test_local_times_are_read_back_unless_the_clocks_showed_them_twice(moment: datetime) -> None:
     local = moment.astimezone(BERLIN)
     spelled = local.strftime("%d.%m.%Y %H:%M:%S.%f")
