@@ -11,8 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import bindparam, update
 
-from services.crm_api.scopes import SCOPES
 from services.crm_api.app import create_app
+from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation.connecting import connect
 from services.foundation.keys import new_key

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.crm_api.scopes import SCOPES
 from services.crm_api.app import create_app
 from services.crm_api.resources import metadata as records
+from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now

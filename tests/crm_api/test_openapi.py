@@ -94,7 +94,7 @@ def test_every_field_is_described_and_has_an_example(document: dict[str, Any]) -
         for field, part in schema.get("properties", {}).items():
             if name != "Problem":
                 described = part.get("description") or "$ref" in part or field == "items"
-                    assert described, f"{name}.{field}"
+                assert described, f"{name}.{field}"
 
 
 def test_every_body_has_an_example(document: dict[str, Any]) -> None:
