@@ -52,7 +52,7 @@ def operations() -> list[Any]:
     """Every operation, with the method and a path that fits it."""
     found = []
     for route in routes():
-        (method,) = route.methods or ()
+        method = min(route.methods or {""})
         path = route.path_format.format_map({**dict.fromkeys(route.param_convertors, ID), **VALUES})
         found.append(pytest.param(method, path, route.rules.scope, id=route.operation_id))
     return found
