@@ -12,7 +12,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Settings(BaseSettings):
     """Environment variables; each has the prefix PHASEWISE_."""
 
-    model_config = SettingsConfigDict(env_prefix="PHASEWISE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PHASEWISE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     data_dir: Path = Path("var")
     crm_database_url: str = ""

@@ -7,7 +7,7 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -168,6 +168,8 @@ class LeanRoute(APIRoute):
                 answer = await self.lean_endpoint(**arguments)
         except Problem as problem:
             answer = problem_answer(problem, call)
+        if self.rules.localized and isinstance(answer, Answer):
+            answer = replace(answer, headers={**answer.headers, "Vary": "Accept-Language"})
         if isinstance(answer, StreamAnswer):
             await _send_stream(answer, send)
         else:

@@ -30,6 +30,9 @@ _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
 
 
+SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
+
+
 class Stopped(Exception):
     """Somebody asked us to stop, or a service ended by itself."""
 
@@ -140,7 +143,18 @@ def _stop(_: int, __: FrameType | None) -> None:
     raise Stopped("stopping")
 
 
+def watch(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """Start a service again when it ends: one that is down must not take the other with it."""
+    while True:
+        for place, command in enumerate(SERVICES):
+            if processes[place].poll() is not None:
+                say(f"{command[0]} ended with {processes[place].returncode}; starting it again.")
+                processes[place] = start(*command)
+        time.sleep(1)
+
+
 def main() -> None:
+    os.umask(0o077)  # databases, uploads and keys hold personal data
     started, since = time.monotonic(), utc_now()
     folder = Path(os.environ.setdefault("PHASEWISE_DATA_DIR", "var"))
     os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
@@ -153,18 +167,16 @@ def main() -> None:
     processes: list[subprocess.Popen[bytes]] = []
     try:
         prepare(folder)
-        processes.append(start("services.crm_api", "serve"))
+        processes.append(start(*SERVICES[0]))
         wait_until_ready(crm, processes[0])
         key = (folder / "dev.key").read_text().strip()
         load_demo(crm, key, say=say)
-        processes.append(start("services.analytics", "serve"))
+        processes.append(start(*SERVICES[1]))
         wait_until_ready(analytics, processes[1])
         wait_for_version(analytics, key, since=since)
         say(f"Ready after {time.monotonic() - started:.1f} seconds.")
         welcome(crm, analytics, folder / "dev.key")
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
-        raise Stopped("a service ended; see the lines above")
+        watch(processes)
     except (Stopped, KeyboardInterrupt) as reason:
         say(str(reason) or "stopping")
         sys.exit(0 if isinstance(reason, KeyboardInterrupt) or str(reason) == "stopping" else 1)

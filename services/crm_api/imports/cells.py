@@ -109,9 +109,8 @@ def _checked(feature: Feature, name: str, wire: Callable[[str], Any]) -> Callabl
         value = wire(cell)
         if value is None or value == []:
             return None
-        checked = alone.model_validate({name: value})
         if is_money:
-            return KnownAmount.model_construct(**getattr(checked, name).model_dump())
-        return checked.model_dump()[name]
+            return KnownAmount.model_validate(value)
+        return alone.model_validate({name: value}).model_dump()[name]
 
     return read
