@@ -194,7 +194,7 @@ def test_a_body_of_more_than_a_mebibyte_is_refused_before_it_is_read(service: Cr
 def test_nested_fields_that_are_not_sent_get_the_same_values_on_every_way(
     service: Crm, plural: str, how: str
 ) -> None:
-    nested: dict[str, Any] = {
+    nested: dict[str, Any] = {  # type: ignore[assignment]
         "contacts": {"external_refs": [ref()]},
         "interactions": {"ratings": [{"dimension": "product", "perception": 5}]},
         "deals": {"lines": [{"name": "Oak table"}]},
