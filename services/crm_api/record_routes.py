@@ -153,8 +153,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             "an error, a filter given several times means any of its values.",
         }),
         ("POST", "", create, {
-            "answer": shown, "status": 201, "scope": writes, "writes": True, "headers": made,
-            "problems": (409,), "name": f"create_{name}", "summary": f"Create {singular}",
+            "answer": shown, "status": 201, "scope": writes, "writes": True, "writes_last": True,
+            "headers": made, "problems": (409,), "name": f"create_{name}", "summary": f"Create {singular}",
             "description": f"Creates {singular}. Send an Idempotency-Key to retry safely.",
         }),
         ("POST", "/batch", batch, {

@@ -24,9 +24,8 @@ _BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
 _CHANGE_COLUMNS = tuple(
     column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
 )
-_RECORD_CHANGE = Statement(
-    insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
-)
+_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
+_RECORD_CHANGE = Statement(_CHANGE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ class _Statements:
         )
         self.insert_silently = Statement(insert(self.table))
         self.insert = {
-            personal: Statement(insert(self.table).returning(resource.json(personal=personal)))
+            personal: Statement(
+                insert(self.table).returning(resource.json(personal=personal)), along=_CHANGE
+            )
             for personal in (True, False)
         }
 
@@ -76,7 +77,8 @@ class _Statements:
             update(self.table)
             .where(self.table.c.id == bindparam("at_id"))
             .values({name: bindparam(f"set_{name}") for name in sorted(columns)})
-            .returning(self.resource.json(personal=personal))
+            .returning(self.resource.json(personal=personal)),
+            along=_CHANGE,
         )
 
 
@@ -170,9 +172,9 @@ async def create(
     row = complete_row(resource, values, stamp=stamp)
     refs = external_refs.pairs(row["external_refs"])
     await external_refs.claim(transaction, resource.name, row["id"], refs)
-    body = await transaction.text(_of(resource).insert[personal], row)
     names = [name for name, value in values.items() if value not in (None, [])]
-    await _record(transaction, [_change(resource, row, "created", names, stamp)])
+    told = _change(resource, row, "created", names, stamp)
+    body = await transaction.text(_of(resource).insert[personal], row | told)
     return Written(row["id"], 1, str(body), "created")
 
 
@@ -196,7 +198,8 @@ async def create_many(
         )
         for row, given in zip(full, rows, strict=True)
     ]
-    await _record(transaction, told)
+    if told:
+        await transaction.run_many(_RECORD_CHANGE, told)
     return [row["id"] for row in full]
 
 
@@ -263,9 +266,9 @@ async def _write(
     row = {**values, "version": current["version"] + 1, "updated_at": stamp.now}
     statement = _of(resource).update(frozenset(row), personal)
     parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
-    body = await transaction.text(statement, parameters)
     after = {"id": current["id"], "version": row["version"]}
-    await _record(transaction, [_change(resource, after, action, list(values), stamp)])
+    told = _change(resource, after, action, list(values), stamp)
+    body = await transaction.text(statement, parameters | told)
     return Written(current["id"], row["version"], str(body), action)
 
 
@@ -289,10 +292,3 @@ def _wire_name(resource: Resource, column: str) -> str:
         if column == pair[0] or (column == pair[1] and column != "currency"):
             return field
     return column
-
-
-async def _record(transaction: Transaction, told: Sequence[Record]) -> None:
-    if len(told) == 1:
-        await transaction.run(_RECORD_CHANGE, told[0])
-    elif told:
-        await transaction.run_many(_RECORD_CHANGE, told)

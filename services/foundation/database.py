@@ -68,10 +68,13 @@ class Database(Reader, Protocol):
 
     async def close(self) -> None: ...
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, work: Work[Result], *, ends_itself: bool = False) -> Result:
         """Run `work` in one transaction and return only after its commit is durable.
 
         `work` may run again after a deadlock, so it does nothing but talk to its transaction.
+        `ends_itself` promises that its last statement is the only one that writes and returns
+        something: if nothing else was written before, that statement commits by itself, which saves
+        PostgreSQL the round trips of BEGIN and COMMIT. A write after it is refused.
         """
         ...
 

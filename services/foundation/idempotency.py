@@ -113,7 +113,7 @@ async def once(
     return answer
 
 
-async def settle(database: Database, unit: Work[Answer]) -> Answer:
+async def settle(database: Database, unit: Work[Answer], *, ends_itself: bool = False) -> Answer:
     """Run a unit of work; who lost a race for the same key or reference looks again.
 
     Raises
@@ -122,11 +122,11 @@ async def settle(database: Database, unit: Work[Answer]) -> Answer:
         What is stored stands against it, now as a moment ago.
     """
     try:
-        return await database.write(unit)
+        return await database.write(unit, ends_itself=ends_itself)
     except (UniqueViolation, Conflict):
         pass  # perhaps of a twin, whose answer or record is there by now
     try:
-        return await database.write(unit)
+        return await database.write(unit, ends_itself=ends_itself)
     except UniqueViolation:
         raise Conflict("Another request is writing the same; try again.") from None
 

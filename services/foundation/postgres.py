@@ -85,6 +85,52 @@ class _Transaction(_Reader):
             raise UniqueViolation(error.table_name or "") from error
 
 
+class _EndingTransaction(_Transaction):
+    """A transaction that its last write commits: it begins only if there is another one before."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._begun: Any = None
+        self._has_ended = False
+
+    async def _begin(self) -> None:
+        if self._has_ended:
+            raise RuntimeError("this unit of work promised to write nothing after its last write")
+        if self._begun is None:
+            self._begun = self.connection.transaction()
+            await self._begun.start()
+
+    async def __aenter__(self) -> "_EndingTransaction":
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self._begun is not None:
+            await (self._begun.commit() if error is None else self._begun.rollback())
+
+    async def _fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        access = statement.on(POSTGRESQL).access
+        if access == "locks" or (access == "writes" and self._has_ended):
+            await self._begin()
+        self._has_ended |= access == "writes" and self._begun is None
+        return await super()._fetch(statement, values)
+
+    async def run(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> None:
+        await self._begin()
+        await super().run(statement, values)
+
+    async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        await self._begin()
+        await super().run_many(statement, rows)
+
+    async def copy(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+        await self._begin()
+        await super().copy(table, rows)
+
+    async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        await self._begin()
+        return await super().savepoint(work)
+
+
 async def _no_reset(_: Any) -> None:
     """Nothing of ours sets session state, and the default reset doubles the server's work."""
 
@@ -205,11 +251,15 @@ class PostgresDatabase:
         async with self._connection() as connection:
             return await _Reader(connection).texts(statement, values)
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, work: Work[Result], *, ends_itself: bool = False) -> Result:
         for attempt in range(_ATTEMPTS):
             try:
-                async with self._connection() as connection, connection.transaction():
-                    return await work(_Transaction(connection))
+                async with self._connection() as connection:
+                    if ends_itself:
+                        async with _EndingTransaction(connection) as transaction:
+                            return await work(transaction)
+                    async with connection.transaction():
+                        return await work(_Transaction(connection))
             except asyncpg.UniqueViolationError as error:
                 raise UniqueViolation(error.table_name or "") from error
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:

@@ -53,11 +53,13 @@ class RouteRules:
     """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it.
 
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
-    endpoint that opens its own transactions honours it too.
+    endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
+    writes nothing after the statement that gives it its answer (see `Database.write`).
     """
 
     scope: str
     writes: bool = False
+    writes_last: bool = False
     retryable: bool = False
     if_match: str = ""
     conditional: bool = False
@@ -231,7 +233,8 @@ class LeanRoute(APIRoute):
                 transaction, record, lambda: self.lean_endpoint(**arguments), now=call.now
             )
 
-        return await idempotency.settle(call.database, unit)
+        ends_itself = self.rules.writes_last and record is None
+        return await idempotency.settle(call.database, unit, ends_itself=ends_itself)
 
 
 def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozenset[str]] | None:

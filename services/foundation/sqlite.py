@@ -63,36 +63,39 @@ class _Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
-    def _execute(self, statement: Statement, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    def _fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         compiled = statement.on(SQLITE)
         try:
-            return self.connection.execute(compiled.text, compiled.arguments(values))
+            rows = self.connection.execute(compiled.text, compiled.arguments(values)).fetchall()
+            if compiled.then is not None:
+                self.connection.execute(compiled.then.text, compiled.then.arguments(values))
         except sqlite3.Error as error:
             raise _translate(error) from error
+        return rows
 
     async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
         record = statement.on(SQLITE).record
-        return [record(row) for row in self._execute(statement, values).fetchall()]
+        return [record(row) for row in self._fetch(statement, values)]
 
     async def first(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING
     ) -> Record | None:
-        rows = self._execute(statement, values).fetchall()
+        rows = self._fetch(statement, values)
         return statement.on(SQLITE).record(rows[0]) if rows else None
 
     async def text(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> str | None:
-        rows = self._execute(statement, values).fetchall()
+        rows = self._fetch(statement, values)
         return rows[0][0] if rows else None
 
     async def texts(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Any]:
-        return self._execute(statement, values).fetchall()
+        return self._fetch(statement, values)
 
 
 class _Transaction(_Reader):
     """A transaction on the writer's connection."""
 
     async def run(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> None:
-        self._execute(statement, values)
+        self._fetch(statement, values)
 
     async def run_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         compiled = statement.on(SQLITE)
@@ -180,7 +183,12 @@ class SqliteDatabase(_Reader):
             self._writer = None
             self.connection.close()
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(
+        self,
+        work: Work[Result],
+        *,
+        ends_itself: bool = False,  # noqa: ARG002 - a group commits together, nothing to save
+    ) -> Result:
         job = _Job(work)
         self._jobs.put(job)
         result: Result = await job.future

@@ -1,8 +1,8 @@
 """SQLAlchemy Core statements, compiled once per dialect and then run by the bare driver."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from sqlalchemy import Executable, Float
 from sqlalchemy.dialects import sqlite
@@ -15,6 +15,7 @@ SQLITE: Dialect = sqlite.dialect()
 
 Record = dict[str, Any]
 Converter = Callable[[Any], Any]
+Access = Literal["reads", "locks", "writes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Compiled:
     parameters: tuple[tuple[str, Converter | None], ...]
     defaults: Mapping[str, Any]
     columns: tuple[tuple[str, Converter | None], ...]
+    access: Access
+    then: "Compiled | None" = None
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         given = {**self.defaults, **values} if self.defaults else values
@@ -41,17 +44,36 @@ class Compiled:
 
 
 class Statement:
-    """One Core statement; make it once at import, or per combination of filters and keep it."""
+    """One Core statement; make it once at import, or per combination of filters and keep it.
 
-    def __init__(self, clause: Executable) -> None:
-        self.clause = clause
+    `along` is a second write that always goes with this one: PostgreSQL does both as one statement
+    (a common table expression), so in one round trip; SQLite one after the other.
+    """
+
+    def __init__(self, clause: Executable, *, along: Executable | None = None) -> None:
+        self.clause, self.along = clause, along
         self._compiled: dict[str, Compiled] = {}
 
     def on(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._compiled[dialect.name] = _compile(self.clause, dialect)
+            found = self._compiled[dialect.name] = self._compile(dialect)
         return found
+
+    def _compile(self, dialect: Dialect) -> Compiled:
+        clause: Any = self.clause
+        along: Any = self.along
+        if along is None:
+            return _compile(clause, dialect)
+        if dialect.name == "postgresql":
+            return _compile(clause.add_cte(along.cte("along")), dialect)
+        return replace(_compile(clause, dialect), then=_compile(along, dialect))
+
+
+def _access(clause: Any) -> Access:
+    if not clause.is_select:
+        return "writes"
+    return "reads" if clause._for_update_arg is None else "locks"
 
 
 def _compile(clause: Any, dialect: Dialect) -> Compiled:
@@ -78,4 +100,5 @@ def _compile(clause: Any, dialect: Dialect) -> Compiled:
         parameters=tuple((name, processors.get(name)) for name in names),
         defaults=fixed,
         columns=tuple(columns),
+        access=_access(clause),
     )
