@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.crm_api import features, listing, records
 from services.crm_api.batches.operations import run_batch
-from services.crm_api.batches.schemas import BatchAnswer, batch_request
+from services.crm_api.batches.schemas import BatchAnswer, batch_of
 from services.crm_api.features import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
@@ -79,7 +79,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     Upsert: Any = _shown(feature.upsert, named)
     Listed: Any = Annotated[feature.query, Query()]
     item = {"action": "upsert", "ref": feature.example["external_refs"][0], "data": named}
-    Batch: Any = _shown(batch_request(feature), {"items": [item]})
+    batches = batch_of(feature)
+    Batch: Any = _shown(batches.request, {"items": [item]})
 
     async def create(call: Call, body: New) -> Answer:
         written = await feature.create(
@@ -139,7 +140,12 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
 
     async def batch(call: Call, query: Annotated[BatchQuery, Query()], body: Batch) -> Answer:
         return await run_batch(
-            call.transaction, feature, body, is_atomic=query.atomic, stamp=call.stamp
+            call.transaction,
+            feature,
+            batches,
+            body.items,
+            is_atomic=query.atomic,
+            stamp=call.stamp,
         )
 
     shown = feature.shown
@@ -161,8 +167,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             "answer": BatchAnswer, "status": 207, "scope": writes, "writes": True, "problems": (409,),
             "name": f"batch_{plural}", "summary": f"Write many {plural} at once",
             "description": f"Up to 500 creations, changes, upserts and deletions of {plural}, done in "
-            "order. Each item succeeds or fails on its own and tells; with `atomic=true` the first "
-            "failure undoes them all and is answered as the problem of the request.",
+            "order. Each item succeeds or fails on its own and tells, also one that is malformed; with "
+            "`atomic=true` a failure undoes them all: 422 `batch_undone` names the item.",
         }),
         ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",

@@ -145,10 +145,9 @@ def test_an_atomic_batch_does_all_or_nothing(service: Crm, plural: str) -> None:
         {"action": "delete", "id": "01977b3a-5c00-7000-8000-00000000ffff"},
     ]
     _, cursor = feed(service.client)
-    found = problem(
-        service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items}), 404
-    )
-    assert found["errors"][0]["pointer"] == "/body/items/1"
+    answer = service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items})
+    found = problem(answer, 422, "batch_undone")
+    assert [(e["pointer"], e["code"]) for e in found["errors"]] == [("/body/items/1", "not_found")]
     assert feed(service.client, after=cursor)[0] == []
     good = service.client.post(f"/v1/{plural}/batch?atomic=true", json={"items": items[:1]})
     assert [item["status"] for item in good.json()["items"]] == [201]
@@ -162,8 +161,70 @@ def test_an_atomic_batch_tells_which_field_of_which_item_is_wrong(service: Crm) 
         {"action": "create", "data": lost},
     ]
     answer = service.client.post("/v1/deals/batch?atomic=true", json={"items": items})
-    found = problem(answer, 422, "not_closed")
-    assert found["errors"][0]["pointer"] == "/body/items/1/data/won_reason"
+    found = problem(answer, 422, "batch_undone")
+    assert [(e["pointer"], e["code"]) for e in found["errors"]] == [
+        ("/body/items/1/data/won_reason", "not_closed")
+    ]
+
+
+MALFORMED: list[tuple[Any, str]] = [
+    (5, "/action"),
+    ({}, "/action"),
+    ({"action": "destroy"}, "/action"),
+    ({"action": ["create"]}, "/action"),
+    ({"action": "create"}, "/data"),
+    ({"action": "create", "data": {"tags": 5}}, "/data/tags"),
+    ({"action": "create", "data": {"unheard_of": 5}}, "/data/unheard_of"),
+    ({"action": "update", "id": "no-id", "data": {}}, "/id"),
+    ({"action": "update", "id": "01977b3a-5c00-7000-8000-00000000ffff", "data": []}, "/data"),
+    ({"action": "upsert", "ref": {"source": "shop"}, "data": {}}, "/ref/id"),
+    ({"action": "delete", "id": 10**30}, "/id"),
+]
+
+
+@each_resource
+def test_a_malformed_item_spoils_no_other_and_tells_where_it_is_wrong(
+    service: Crm, plural: str
+) -> None:
+    good = {"action": "create", "data": short(service, plural)}
+    items = [good, *(item for item, _ in MALFORMED), good]
+    answer = service.client.post(f"/v1/{plural}/batch", json={"items": items})
+    assert answer.status_code == 207, answer.text
+    first, *results, last = answer.json()["items"]
+    assert (first["status"], last["status"]) == (201, 201)
+    for (item, pointer), result in zip(MALFORMED, results, strict=True):
+        assert result["status"] == 422, item
+        assert pointer in [error["pointer"] for error in result["problem"]["errors"]], result
+
+
+@each_resource
+def test_an_atomic_batch_names_every_malformed_item_and_writes_none(
+    service: Crm, plural: str
+) -> None:
+    good = {"action": "create", "data": short(service, plural)}
+    _, cursor = feed(service.client)
+    answer = service.client.post(
+        f"/v1/{plural}/batch?atomic=true", json={"items": [good, *(i for i, _ in MALFORMED)]}
+    )
+    found = problem(answer, 422, "batch_undone")
+    pointers = [error["pointer"] for error in found["errors"]]
+    for index, (_, pointer) in enumerate(MALFORMED, start=1):
+        assert f"/body/items/{index}{pointer}" in pointers
+    assert feed(service.client, after=cursor)[0] == []
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"1" * 400])
+def test_a_number_that_no_field_can_hold_is_not_taken_for_null(service: Crm, number: bytes) -> None:
+    data = b'{"contact_ref":{"source":"a","id":"b"},"kind":"survey_response","nps":' + number
+    body = b'{"items":[{"action":"create","data":' + data + b"}}]}"
+    answer = service.client.post(
+        "/v1/interactions/batch", content=body, headers={"Content-Type": "application/json"}
+    )
+    if answer.status_code == 207:
+        (result,) = answer.json()["items"]
+        assert result["problem"]["errors"][0]["pointer"] == "/data/nps"
+    else:
+        problem(answer, answer.status_code)
 
 
 @each_resource

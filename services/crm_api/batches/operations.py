@@ -1,41 +1,62 @@
 """Runs the items of a batch, each for itself or all or nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
+from pydantic_core import to_json
 
 from services.crm_api import features
+from services.crm_api.batches.schemas import Batch
 from services.crm_api.features import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction, UniqueViolation
-from services.foundation.problems import Answer, Conflict, FieldError, Problem
+from services.foundation.problems import Answer, Conflict, FieldError, Invalid, Problem
+from services.foundation.routing import field_errors
 
 _STATUS = {"created": 201, "updated": 200, "unchanged": 200, "deleted": 204}
 
 
+class ItemInvalid(Invalid):
+    """An item is not of the shape that its action needs."""
+
+
+class BatchUndone(Invalid):
+    code, title = "batch_undone", "An item failed, so nothing of the batch was written."
+
+
 async def run_batch(
-    transaction: Transaction, feature: Feature, body: Any, *, is_atomic: bool, stamp: Stamp
+    transaction: Transaction,
+    feature: Feature,
+    batch: Batch,
+    sent: Sequence[Any],
+    *,
+    is_atomic: bool,
+    stamp: Stamp,
 ) -> Answer:
     """Do the items in order; the answer has a result for each.
 
     Raises
     ------
-    Problem
+    BatchUndone
         `is_atomic` and an item failed: the problem names it, and nothing is written.
     """
+    items = [_read(batch, item) for item in sent]
+    wrong = [(index, item) for index, item in enumerate(items) if isinstance(item, ItemInvalid)]
+    if is_atomic and wrong:
+        raise _undone(wrong)
     results = []
-    for index, item in enumerate(body.items):
+    for index, item in enumerate(items):
         try:
+            if isinstance(item, ItemInvalid):
+                raise item
             written = await _run(transaction, feature, item, is_atomic=is_atomic, stamp=stamp)
         except Problem as problem:
             if is_atomic:
-                problem.errors = tuple(
-                    FieldError(_pointer(index, error.pointer), error.code, error.message)
-                    for error in problem.errors
-                ) or (FieldError(f"/body/items/{index}", problem.code, problem.detail),)
-                raise
+                raise _undone([(index, problem)]) from None
             results.append(_failure(index, problem))
         else:
             results.append(
@@ -48,6 +69,24 @@ async def run_batch(
                 }
             )
     return Answer(orjson.dumps({"items": results}), 207)
+
+
+def _read(batch: Batch, item: Any) -> Any:
+    """Return the item in its shape, or the problem with it."""
+    action = item.get("action") if isinstance(item, dict) else None
+    reader = batch.items.get(action) if isinstance(action, str) else None
+    if reader is None:
+        message = f"An object with an action is expected: {', '.join(batch.items)}."
+        fault = FieldError("/body/action", "unknown_action", message)
+        return ItemInvalid(message, errors=[fault])
+    try:
+        # As JSON, so that an item is read by the rules of a body that comes alone.
+        return reader.validate_json(to_json(item, inf_nan_mode="constants"))
+    except ValidationError as error:
+        errors = field_errors("body", error)
+        return ItemInvalid(
+            f"{errors[0].pointer.removeprefix('/body')}: {errors[0].message}", errors=errors
+        )
 
 
 async def _run(
@@ -93,8 +132,25 @@ async def _write(transaction: Transaction, feature: Feature, item: Any, stamp: S
     return await features.trash(transaction, feature, item.id, version=item.version, stamp=stamp)
 
 
-def _pointer(index: int, pointer: str) -> str:
-    return f"/body/items/{index}/data{pointer.removeprefix('/body')}"
+def _undone(failed: Sequence[tuple[int, Problem]]) -> BatchUndone:
+    errors = [
+        FieldError(f"/body/items/{index}{error.pointer}", error.code, error.message)
+        for index, problem in failed
+        for error in _errors(problem) or [FieldError("", problem.code, problem.detail)]
+    ]
+    index, first = failed[0]
+    existing = {"existing_id": first.extra["existing_id"]} if "existing_id" in first.extra else {}
+    detail = f"Item {index} failed: {first.detail} Nothing was written."
+    return BatchUndone(detail, errors=errors, extra=existing)
+
+
+def _errors(problem: Problem) -> list[FieldError]:
+    """Return the faults with their place in the item: rules name it as if `data` were the body."""
+    within = "" if isinstance(problem, ItemInvalid) else "/data"
+    return [
+        FieldError(within + error.pointer.removeprefix("/body"), error.code, error.message)
+        for error in problem.errors
+    ]
 
 
 def _failure(index: int, problem: Problem) -> dict[str, Any]:
@@ -106,10 +162,7 @@ def _failure(index: int, problem: Problem) -> dict[str, Any]:
         "problem": {
             "code": problem.code,
             "detail": problem.detail,
-            "errors": [
-                error.document() | {"pointer": error.pointer.removeprefix("/body")}
-                for error in problem.errors
-            ],
+            "errors": [error.document() for error in _errors(problem)],
             "existing_id": problem.extra.get("existing_id"),
         },
     }

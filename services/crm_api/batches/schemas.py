@@ -1,8 +1,10 @@
 """The shapes of a batch."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field, SkipValidation, TypeAdapter, create_model
 
 from services.crm_api.features import Feature
 from services.crm_api.schemas import Mode
@@ -14,7 +16,7 @@ LONGEST = 500
 class BatchError(Shape):
     """Why an item failed, where in it."""
 
-    pointer: text(1000, example="/email") = Field(description="Where in the item's data.")
+    pointer: text(1000, example="/data/email") = Field(description="Where in the item.")
     code: text(100, example="unknown") = Field(description="For programs.")
     message: text(2000, example="What was expected.") = Field(description="For people.")
 
@@ -50,8 +52,19 @@ class BatchAnswer(Shape):
     items: Annotated[list[BatchResult], Field(max_length=LONGEST)]
 
 
-def batch_request(feature: Feature) -> type[Shape]:
-    """Build the body of a batch of this resource."""
+@dataclass(frozen=True)
+class Batch:
+    """The body of a batch of one resource, and what reads each of its items by their `action`."""
+
+    request: type[Shape]
+    items: Mapping[str, TypeAdapter[Any]]
+
+
+def batch_of(feature: Feature) -> Batch:
+    """Build the body of a batch of this resource.
+
+    The items are shown typed and read one by one later, so that one that is wrong spoils no other.
+    """
     title = feature.shown.__name__
 
     def item(action: str, what: str, **fields: Any) -> Any:
@@ -84,11 +97,15 @@ def batch_request(feature: Feature) -> type[Shape]:
         data=(feature.upsert, Field(description="The fields to set.")),
     )
     delete = item("delete", "Move a record to the trash.", id=which, version=if_match)
-    choice = Annotated[create | update | upsert | delete, Field(discriminator="action")]
+    choice = Annotated[
+        create | update | upsert | delete, Field(discriminator="action"), SkipValidation()
+    ]
     items = Annotated[list[choice], Field(min_length=1, max_length=LONGEST)]
-    return create_model(
+    request = create_model(
         f"{title}Batch",
         __base__=Shape,
         __doc__="Items are done in order.",
         items=(items, Field(description="What to do, at most 500 items.")),
     )
+    shapes = {"create": create, "update": update, "upsert": upsert, "delete": delete}
+    return Batch(request, {action: TypeAdapter(shape) for action, shape in shapes.items()})
