@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from shared.countries import COUNTRIES
 from shared.money import CURRENCIES, from_minor, to_minor
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
@@ -164,7 +165,19 @@ Day = Annotated[
 Flag = Annotated[bool, Field(strict=True)]
 Count = whole(0, LARGEST_INTEGER, example=42)
 Version = whole(1, LARGEST_INTEGER, example=3)
-CountryCode = Annotated[str, Field(max_length=2, pattern=r"^[A-Z]{2}$", examples=["DE"])]
+
+
+def _country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("two capital letters of ISO 3166-1 are expected, for instance DE")
+    return value
+
+
+CountryCode = Annotated[
+    str,
+    AfterValidator(_country),
+    Field(max_length=2, json_schema_extra={"enum": sorted(COUNTRIES)}, examples=["DE"]),
+]
 Language = Literal["de", "en"]
 Currency = Annotated[
     str, Field(max_length=3, json_schema_extra={"enum": sorted(CURRENCIES)}, examples=["EUR"])

@@ -14,7 +14,7 @@ from services.crm_api.features import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
-from services.foundation.problems import Answer
+from services.foundation.problems import Answer, StaleVersion
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
@@ -126,16 +126,23 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         query: Annotated[UpsertQuery, Query()],
         body: Upsert,
     ) -> Answer:
-        written = await features.upsert(
-            call.transaction,
-            feature,
-            (source, external_id),
-            body,
-            mode=query.mode,
-            version=call.optional_version(),
-            stamp=call.stamp,
-            personal=call.may(sees),
-        )
+        creates_only = call.creates_only()
+        try:
+            written = await features.upsert(
+                call.transaction,
+                feature,
+                (source, external_id),
+                body,
+                mode="create" if creates_only else query.mode,
+                version=call.optional_version(),
+                stamp=call.stamp,
+                personal=call.may(sees),
+            )
+        except features.ExistsAlready as problem:
+            if creates_only:
+                message = "The record exists, and If-None-Match asked only to create it."
+                raise StaleVersion(message, extra=problem.extra) from None
+            raise
         return answer_written(written, plural)
 
     async def batch(call: Call, query: Annotated[BatchQuery, Query()], body: Batch) -> Answer:

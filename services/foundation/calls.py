@@ -98,14 +98,27 @@ class Call(Request):
     def holds(self, version: int) -> bool:
         """Tell whether If-None-Match names this version: the caller has it already."""
         header = self.header(b"if-none-match")
-        return header is not None and f'"{version}"' in header
+        return header is not None and (header.strip() == "*" or f'"{version}"' in header)
+
+    def creates_only(self) -> bool:
+        """Tell whether If-None-Match asks a write to find nothing there.
+
+        Raises
+        ------
+        Unreadable
+            It names anything but `*`, which only a read can honour.
+        """
+        header = self.header(b"if-none-match")
+        if header is not None and header.strip() != "*":
+            raise Unreadable("If-None-Match takes * on this path: create it, do not change it.")
+        return header is not None
 
 
 def _version(header: str) -> int | None:
     tag = header.strip(" \t")
     if tag == "*":
         return None
-    if not (tag.startswith('"') and tag.endswith('"') and len(tag) > 2):
+    if not (tag.startswith('"') and tag.endswith('"') and len(tag) > 2) or "," in tag:
         raise Unreadable('If-Match takes one entity tag in quotes, for instance "3", or *.')
     if not (tag[1:-1].isascii() and tag[1:-1].isdigit() and len(tag) < 20):
         raise StaleVersion()

@@ -64,7 +64,8 @@ class Request:
         if not 1 <= len(key) <= 255 or not all("!" <= letter <= "~" for letter in key):
             raise Unreadable("Idempotency-Key takes 1 to 255 visible ASCII characters.")
         sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)
-        sent.update((call.header(b"if-match") or "").encode())
+        for name in (b"if-match", b"if-none-match"):
+            sent.update(f"{call.header(name)}\n".encode())
         method, path = call.scope["method"], call.scope["path"][:600]
         return cls(call.principal.key_id, method, path, key, sent.hexdigest())
 

@@ -151,6 +151,9 @@ _IF_NONE_MATCH = _parameter(
     "The ETag that you have: answers 304 if it still holds.",
     _text(40, '"3"', r'^"[0-9]{1,16}"$'),
 )
+_IF_NOT_THERE = _parameter(
+    "If-None-Match", "`*` creates only: 412 if the record exists.", _text(1, "*", r"^\*$")
+)
 _ACCEPT_LANGUAGE = _parameter(
     "Accept-Language",
     "`de` or `en`: the language of the texts.",
@@ -233,6 +236,8 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
     if rules.if_match:
         required = rules.if_match == "required"
         parameters.append(_parameter("If-Match", _IF_MATCH, _IF_MATCH_SCHEMA, required=required))
+        if not required:
+            parameters.append(_IF_NOT_THERE)
     if rules.conditional:
         parameters.append(_IF_NONE_MATCH)
     if rules.localized:

@@ -115,14 +115,16 @@ def ref(word: str = "ref") -> dict[str, str]:
 def place(crm: Crm, plural: str) -> dict[str, str]:
     """Return what a new record of this resource needs of others: nothing, or a contact."""
     return (
-        {} if plural == "contacts" else {"contact_id": crm.create("contacts", kind="person")["id"]}
+        {}
+        if plural == "contacts"
+        else {"contact_id": crm.create("contacts", kind="person", name="Weber")["id"]}
     )
 
 
 def short(crm: Crm, plural: str, **fields: Any) -> dict[str, Any]:
     """Return a short body, with these fields."""
     base: dict[str, dict[str, Any]] = {
-        "contacts": {"kind": "person"},
+        "contacts": {"kind": "person", "family_name": "Weber"},
         "interactions": {"kind": "call", "occurred_at": "2025-02-03T10:00:00Z"},
         "deals": {},
     }

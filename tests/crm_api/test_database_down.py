@@ -55,7 +55,9 @@ def comes_back(url: str, key: str) -> None:
         while mine.get("/v1/contacts").status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert mine.post("/v1/contacts", json={"kind": "person"}).status_code == 201
+        assert (
+            mine.post("/v1/contacts", json={"kind": "person", "name": "Weber"}).status_code == 201
+        )
         assert mine.get("/readyz").status_code == 200
 
 
@@ -65,7 +67,10 @@ def test_while_postgresql_is_gone_every_operation_answers_503_and_then_works_aga
     crm = Crm(settings, utc_now)
     other = store_key(settings.database_url, scopes=SCOPES)
     try:
-        assert crm.client.post("/v1/contacts", json={"kind": "person"}).status_code == 201
+        assert (
+            crm.client.post("/v1/contacts", json={"kind": "person", "name": "Weber"}).status_code
+            == 201
+        )
         server.kill()
         with client(crm.url, other) as unknown:
             for mine in (crm.client, unknown):
@@ -100,7 +105,7 @@ def test_requests_on_their_way_when_postgresql_dies_answer_503_at_worst(
         statuses = set()
         with client(crm.url, crm.key) as mine:
             for number in range(60):
-                items = [{"action": "create", "data": {"kind": "person"}}] * 30
+                items = [{"action": "create", "data": {"kind": "person", "name": "Weber"}}] * 30
                 path = f"/v1/contacts/batch?atomic={'true' if number % 2 else 'false'}"
                 statuses.add(mine.post(path, json={"items": items}).status_code)
                 statuses.add(mine.get("/v1/contacts").status_code)

@@ -85,6 +85,9 @@ def test_a_reader_who_has_the_newest_version_is_told_so(service: Crm, plural: st
     same = service.client.get(path, headers={"If-None-Match": '"1"'})
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", '"1"')
     assert service.client.get(path, headers={"If-None-Match": '"2"'}).status_code == 200
+    for same_in_other_words in ("*", 'W/"1"', '"7", "1"'):
+        headers = {"If-None-Match": same_in_other_words}
+        assert service.client.get(path, headers=headers).status_code == 304
 
 
 @each_resource

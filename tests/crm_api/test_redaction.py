@@ -34,7 +34,7 @@ each_resource = pytest.mark.parametrize("plural", RESOURCES)
 
 def with_canaries(crm: Crm, plural: str) -> dict[str, Any]:
     base = {"interactions": {"kind": "note", "occurred_at": "2025-01-01T00:00:00Z"}, "deals": {}}
-    return {"kind": "person"} | PERSONAL[plural] if plural == "contacts" else (
+    return {"kind": "person", "name": "Weber"} | PERSONAL[plural] if plural == "contacts" else (
         base[plural] | place(crm, plural) | PERSONAL[plural]
     )  # fmt: skip
 

@@ -248,7 +248,7 @@ def test_only_a_person_belongs_to_an_organisation(service: Crm) -> None:
         ("organisation", firm, "parent_not_organisation"),
         ("person", UNKNOWN, "contact_missing"),
     ):
-        body = {"kind": kind, "parent_id": parent}
+        body = {"kind": kind, "name": "Weber", "parent_id": parent}
         problem(service.client.post("/v1/contacts", json=body), 422, code)
     problem(service.patch(f"/v1/contacts/{firm}", {"parent_id": firm}, version=1), 422)
     problem(service.patch(f"/v1/contacts/{firm}", {"referred_by_id": UNKNOWN}, version=1), 422)
@@ -260,12 +260,24 @@ def test_only_a_person_belongs_to_an_organisation(service: Crm) -> None:
         ({"name": "Anna Weber", "given_name": "A"}, "Anna Weber"),
         ({"given_name": "Anna", "family_name": "Weber"}, "Anna Weber"),
         ({"family_name": "Weber", "email": "a@example.org"}, "Weber"),
-        ({"email": "a@example.org"}, "a@example.org"),
-        ({}, ""),
+        ({"name": "  ", "email": "a@example.org"}, "a@example.org"),
+        ({"phone": "030 901820"}, "030 901820"),
+        ({"external_refs": [{"source": "shop", "id": "C-1"}]}, "C-1"),
     ],
 )
 def test_a_contact_has_a_name_to_show(service: Crm, fields: dict[str, Any], shown: str) -> None:
-    assert make(service, "contacts", **fields)["display_name"] == shown
+    made = service.create("contacts", kind="person", **fields)
+    assert made["display_name"] == shown
+
+
+@pytest.mark.parametrize("fields", [{}, {"city": "Bonn"}, {"name": "  "}, {"name": ""}])
+def test_a_contact_that_nothing_tells_apart_is_refused(
+    service: Crm, fields: dict[str, Any]
+) -> None:
+    body = {"kind": "person", **fields}
+    problem(service.client.post("/v1/contacts", json=body), 422, "contact_unnamed")
+    path = f"/v1/contacts/{service.create('contacts', kind='person', name='Weber')['id']}"
+    problem(service.patch(path, {"name": None, **fields}, version=1), 422, "contact_unnamed")
 
 
 def test_the_name_to_show_follows_a_change(service: Crm) -> None:

@@ -103,6 +103,19 @@ def test_an_external_id_that_no_record_can_have_is_refused(
 
 
 @each_resource
+def test_if_none_match_creates_and_never_changes(service: Crm, plural: str) -> None:
+    path = f"/v1/{plural}/by-external-id/shop/{ref()['id']}"
+    body, only_new = upsert_body(service, plural), {"If-None-Match": "*"}
+    made = service.client.put(path, json=body, headers=only_new)
+    assert made.status_code == 201, made.text
+    found = problem(service.client.put(path, json=body, headers=only_new), 412, "stale_version")
+    assert found["existing_id"] == made.json()["id"]
+    named = service.client.put(path, json=body, headers={"If-None-Match": '"1"'})
+    problem(named, 400, "unreadable_request")
+    assert service.client.get(f"/v1/{plural}/{made.json()['id']}").json()["version"] == 1
+
+
+@each_resource
 def test_a_batch_does_each_item_for_itself(service: Crm, plural: str) -> None:
     field, placed = TEXT_FIELD[plural], place(service, plural)
     old, gone = make(service, plural, **placed), make(service, plural, **placed)

@@ -35,8 +35,8 @@ def sell(crm: Crm, contact_id: str, day: str, amount: str = "100.00", **fields: 
 def fill(crm: Crm) -> list[str]:
     """Enter some customers with purchases, a lead and an organisation with a person."""
     firm = crm.create("contacts", kind="organisation", name="Weber GmbH")["id"]
-    person = crm.create("contacts", kind="person", parent_id=firm)["id"]
-    ids = [crm.create("contacts", kind="person")["id"] for _ in range(6)]
+    person = crm.create("contacts", kind="person", name="Weber", parent_id=firm)["id"]
+    ids = [crm.create("contacts", kind="person", name="Weber")["id"] for _ in range(6)]
     sell(crm, person, "2025-03-01")
     for place, contact_id in enumerate(ids[:-1]):
         for month in range(1, 3 + 2 * place):
@@ -75,7 +75,7 @@ def test_as_of_uses_only_what_was_knowable_on_that_day(
     earlier = make_crm("sqlite")
     totals = []
     for service, knows_more in ((crm, True), (earlier, False)):
-        contact = service.create("contacts", kind="person")["id"]
+        contact = service.create("contacts", kind="person", name="Weber")["id"]
         deal = sell(service, contact, "2025-06-01")
         sell(service, contact, "2025-07-01")
         if knows_more:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.money import CURRENCIES, CURRENCY_EXPONENTS, currency_exponent, from_minor, to_minor
 from shared.values import (
     Count,
+    CountryCode,
     Day,
     ExternalRef,
     Flag,
@@ -155,3 +156,14 @@ def test_an_external_reference_names_both_its_parts(source: str, id: str) -> Non
 def test_an_unknown_field_of_a_shape_is_an_error() -> None:
     with pytest.raises(ValidationError):
         Money.model_validate({"amount": "1", "currency": "EUR", "minor": 100})
+
+
+@pytest.mark.parametrize("code", ["ZZ", "de", "DEU", "", "D", "UK", " DE"])
+def test_a_country_that_there_is_not_is_refused(code: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(CountryCode).validate_python(code)
+
+
+@pytest.mark.parametrize("code", ["DE", "AT", "CH", "GB", "XK", "AQ"])
+def test_a_country_is_named_by_its_two_letters(code: str) -> None:
+    assert TypeAdapter(CountryCode).validate_python(code) == code

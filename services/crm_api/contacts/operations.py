@@ -32,6 +32,10 @@ class ParentNotOrganisation(Invalid):
     code, title = "parent_not_organisation", "Only a person can belong to an organisation."
 
 
+class ContactUnnamed(Invalid):
+    code, title = "contact_unnamed", "Nothing tells who the contact is."
+
+
 async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
     """Return the kind of each of these contacts that is live."""
     if not ids:
@@ -58,12 +62,19 @@ async def require(reader: Reader, field: str, contact_id: str) -> str:
 def _display_name(row: Mapping[str, Any]) -> str:
     full = " ".join(part for part in (row.get("given_name"), row.get("family_name")) if part)
     refs = row.get("external_refs") or [{}]
-    return row.get("name") or full or row.get("email") or refs[0].get("id") or ""
+    known = (row.get("name"), full, row.get("email"), row.get("phone"), refs[0].get("id"))
+    return next((text for text in known if text and not text.isspace()), "")
 
 
 def complete(row: Record) -> Record:
     """Derive what is not entered: the name to show and the international telephone number."""
     return row | {"display_name": _display_name(row), "phone_e164": international(row.get("phone"))}
+
+
+def _require_name(row: Mapping[str, Any]) -> None:
+    if not row["display_name"]:
+        message = "Give a name, an e-mail address, a telephone number or an external reference."
+        raise ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
 
 
 async def _check(transaction: Transaction, row: Mapping[str, Any], kind: str) -> None:
@@ -86,10 +97,11 @@ async def create_contact(
 
     Raises
     ------
-    ContactMissing, ParentNotOrganisation, ExternalRefTaken
+    ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     row = complete(row_values(dict(given), CONTACT.money))
+    _require_name(row)
     await _check(transaction, row, row["kind"])
     return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
 
@@ -107,13 +119,14 @@ async def change_contact(
 
     Raises
     ------
-    NotFound, StaleVersion, ContactMissing, ParentNotOrganisation, ExternalRefTaken
+    NotFound, StaleVersion, ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
     await _check(transaction, values, current["kind"])
     after = complete({**current, **values})
+    _require_name(after)
     derived = {name: after[name] for name in ("display_name", "phone_e164")}
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal

@@ -121,7 +121,8 @@ class Contact(Kept, ContactFields):
     id: RecordId = Field(description="Made by this service.")
     kind: Kind = Field(description="Person or organisation.")
     display_name: text(410, example="Anna Weber") | None = Field(
-        description="What to show: name, else given and family name, else e-mail or reference."
+        description="What to show: name, else given and family name, else e-mail address, "
+        "telephone number or reference."
     )
     phone_e164: text(16, example="+4930901820") | None = Field(
         description="The telephone number in international form, if it could be read."
