@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.crm_api.__main__ import SCOPES
+from services.crm_api.scopes import SCOPES
 from services.foundation import migrating
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect

@@ -31,6 +31,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
     "PRAGMA temp_store=MEMORY",
+    # 64 MiB: many rows at once fill indexes in random order, and 2 MiB would thrash.
+    "PRAGMA cache_size=-65536",
 )
 
 
