@@ -1,5 +1,6 @@
 """What an endpoint is given of its request: who calls, when, with which headers, and the database."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ from starlette.requests import Request
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import StaleVersion, Unreadable, VersionRequired
 from shared.values import Language
+
+LANGUAGES, LONGEST_LANGUAGES = r"^[A-Za-z0-9*,;=._ -]*$", 500
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,19 @@ class Call(Request):
 
     @property
     def language(self) -> Language:
-        """`de` or `en`, from Accept-Language by its order of preference."""
+        """`de` or `en`, from Accept-Language by its order of preference.
+
+        Raises
+        ------
+        Unreadable
+            The header holds letters that no list of languages has.
+        """
         best = 0.0
         language: Language = "en"
-        for part in (self.header(b"accept-language") or "").split(",")[:20]:
+        header = self.header(b"accept-language") or ""
+        if len(header) > LONGEST_LANGUAGES or not re.fullmatch(LANGUAGES, header):
+            raise Unreadable("Accept-Language takes languages, for instance de, en;q=0.5.")
+        for part in header.split(",")[:20]:
             tag, _, quality = part.strip().partition(";q=")
             try:
                 weight = float(quality) if quality else 1.0

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES
 from services.foundation.problems import MEDIA_TYPE
 from services.foundation.routing import LeanRoute, RouteRules
 
@@ -152,12 +153,14 @@ _IF_NONE_MATCH = _parameter(
     _text(40, '"3"', r'^"[0-9]{1,16}"$'),
 )
 _IF_NOT_THERE = _parameter(
-    "If-None-Match", "`*` creates only: 412 if the record exists.", _text(1, "*", r"^\*$")
+    "If-None-Match",
+    "`*` creates only: 412 if the record exists.",
+    {"type": "string", "enum": ["*"], "examples": ["*"]},
 )
 _ACCEPT_LANGUAGE = _parameter(
     "Accept-Language",
     "`de` or `en`: the language of the texts.",
-    _text(200, "de", "^[A-Za-z0-9*,;=. -]*$"),
+    _text(LONGEST_LANGUAGES, "de", LANGUAGES),
 )
 
 

@@ -35,6 +35,7 @@ from services.foundation.problems import (
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 BODY_LIMIT = 1024 * 1024
+MOST_PARAMETERS = 2000
 Endpoint = Callable[..., Awaitable[Any]]
 
 
@@ -264,10 +265,10 @@ def _check_path(raw: bytes) -> None:
 def _query_pairs(query: bytes) -> list[tuple[str, str]]:
     if not query:
         return []
+    if query.count(b"&") >= MOST_PARAMETERS:
+        raise Unreadable(f"The query string may have at most {MOST_PARAMETERS} parameters.")
     try:
-        return parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=500
-        )
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
         raise Unreadable("The query string is not valid percent-encoded UTF-8.") from None
 
