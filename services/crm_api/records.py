@@ -5,7 +5,7 @@ Every write of every resource goes through here; the rules of a resource are in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -146,8 +146,7 @@ async def lock_many(
 
 def complete_row(resource: Resource, values: Mapping[str, Any], *, stamp: Stamp) -> Record:
     """Fill a new row: every column is named, unknown ones are null."""
-    row: Record = {column.name: None for column in resource.table.columns}
-    row |= values
+    row: Record = {**resource.blank, **values}
     row["id"] = row["id"] or new_id()
     row["external_refs"] = row["external_refs"] or []
     row |= {"version": 1, "created_at": stamp.now, "updated_at": stamp.now}
@@ -280,15 +279,13 @@ def _change(
         "new_record_id": row["id"],
         "new_action": action,
         "new_version": row["version"],
-        "new_changed": sorted({_wire_name(resource, name) for name in names} - _BOOKKEEPING),
+        "new_changed": _wire_names(resource, tuple(names)),
         "new_key_id": stamp.key_id,
         "new_request_id": stamp.request_id,
         "new_occurred_at": stamp.now,
     }
 
 
-def _wire_name(resource: Resource, column: str) -> str:
-    for field, pair in resource.money.items():
-        if column == pair[0] or (column == pair[1] and column != "currency"):
-            return field
-    return column
+@lru_cache(maxsize=1000)
+def _wire_names(resource: Resource, columns: tuple[str, ...]) -> list[str]:
+    return sorted({resource.wire_name(column) for column in columns} - _BOOKKEEPING)

@@ -37,7 +37,7 @@ def identifier() -> Column[str]:
     return Column("id", Identifier, primary_key=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resource:
     """A table and what of it goes over the wire.
 
@@ -58,6 +58,18 @@ class Resource:
         # A currency column of one amount goes inside it; one that several share is shown on its own.
         alone = {currency for _, currency in self.money.values() if currency != "currency"}
         return frozenset(minor | alone)
+
+    @cached_property
+    def blank(self) -> Mapping[str, None]:
+        """A row of which nothing is known."""
+        return dict.fromkeys(column.name for column in self.table.columns)
+
+    def wire_name(self, column: str) -> str:
+        """Return the wire field that a column belongs to."""
+        for name, (minor, currency) in self.money.items():
+            if column == minor or (column == currency and column != "currency"):
+                return name
+        return column
 
     def json(self, *, personal: bool) -> json_record:
         """Return the row as the JSON object of the wire."""

@@ -24,8 +24,8 @@ class Identifier(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return Uuid(as_uuid=False) if dialect.name == "postgresql" else String(36)
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value
+    def bind_processor(self, dialect: Dialect) -> None:
+        return None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else str(value)

@@ -32,8 +32,9 @@ class Compiled:
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         given = {**self.defaults, **values} if self.defaults else values
         return [
-            given[name] if convert is None else convert(given[name])
+            value if convert is None or value is None else convert(value)
             for name, convert in self.parameters
+            for value in (given[name],)
         ]
 
     def record(self, row: Any) -> Record:
