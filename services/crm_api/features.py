@@ -21,7 +21,7 @@ from services.crm_api.resources import Resource
 from services.crm_api.schemas import ListPage, ListQuery, Mode, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
-from services.foundation.problems import Conflict, NotFound, StaleVersion
+from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
 from shared.values import Shape
 
 
@@ -105,6 +105,14 @@ FEATURES = {feature.resource.plural: feature for feature in (CONTACTS, INTERACTI
 _ONLY_AT_CREATION = ("kind", "contact_id", "contact_ref", "opened_at")
 
 
+class FixedAtCreation(Invalid):
+    code, title = "fixed_at_creation", "The record keeps this from its creation."
+
+    def __init__(self, field: str) -> None:
+        message = f"The record has another {field}, which never changes."
+        super().__init__(message, errors=[FieldError(f"/body/{field}", self.code, message)])
+
+
 class ExistsAlready(Conflict):
     code, title = "exists_already", "A live record has this external reference already."
 
@@ -130,6 +138,8 @@ async def upsert(
         `mode` is update and there is none.
     StaleVersion
         A version is expected and there is none.
+    FixedAtCreation
+        A field that never changes is sent with another value than the record has.
     """
     name = feature.resource.name
     found = await external_refs.find(transaction, name, [ref])
@@ -137,7 +147,11 @@ async def upsert(
     if ref in found:
         if mode == "create":
             raise ExistsAlready(extra={"existing_id": found[ref]})
-        given = {k: v for k, v in sent_fields(body).items() if k not in _ONLY_AT_CREATION}
+        sent = sent_fields(body)
+        given = {field: value for field, value in sent.items() if field not in _ONLY_AT_CREATION}
+        if len(given) < len(sent):
+            current = await records.lock(transaction, feature.resource, found[ref])
+            await check_fixed(transaction, current, sent)
         if "external_refs" in given:
             given["external_refs"] = _with_ref(given["external_refs"], ref)
         return await feature.change(
@@ -150,6 +164,26 @@ async def upsert(
     given = body.model_dump()
     given["external_refs"] = _with_ref(given["external_refs"], ref)
     return await feature.create(transaction, given=given, stamp=stamp, personal=personal)
+
+
+async def check_fixed(
+    transaction: Transaction, current: Mapping[str, Any], sent: Mapping[str, Any]
+) -> None:
+    """Refuse to drop silently what cannot be changed.
+
+    Raises
+    ------
+    FixedAtCreation, ContactMissing
+        It differs from what is stored, or names no live contact.
+    """
+    wanted = {field: sent[field] for field in _ONLY_AT_CREATION if sent.get(field) is not None}
+    if "contact_ref" in wanted:
+        wanted["contact_ref"] = await contacts.resolve_contact(
+            transaction, None, wanted["contact_ref"]
+        )
+    for field, value in wanted.items():
+        if value != current["contact_id" if field == "contact_ref" else field]:
+            raise FixedAtCreation(field)
 
 
 def _with_ref(refs: list[dict[str, Any]], ref: Pair) -> list[dict[str, Any]]:

@@ -116,6 +116,24 @@ def test_if_none_match_creates_and_never_changes(service: Crm, plural: str) -> N
 
 
 @each_resource
+def test_an_upsert_does_not_drop_silently_what_cannot_change(service: Crm, plural: str) -> None:
+    path = f"/v1/{plural}/by-external-id/shop/{ref()['id']}"
+    body = upsert_body(service, plural)
+    assert service.client.put(path, json=body).status_code == 201
+    assert service.client.put(path, json=body).status_code == 200
+    if plural == "contacts":
+        other = {"kind": "organisation"}
+    else:
+        other = {"contact_id": service.create("contacts", kind="person", name="Kern")["id"]}
+    found = problem(service.client.put(path, json=body | other), 422, "fixed_at_creation")
+    assert found["errors"][0]["pointer"] == f"/body/{next(iter(other))}"
+    if plural != "contacts":
+        body.pop("contact_id")
+        gone = body | {"contact_ref": {"source": "shop", "id": "gone"}}
+        problem(service.client.put(path, json=gone), 422, "contact_missing")
+
+
+@each_resource
 def test_a_batch_does_each_item_for_itself(service: Crm, plural: str) -> None:
     field, placed = TEXT_FIELD[plural], place(service, plural)
     old, gone = make(service, plural, **placed), make(service, plural, **placed)

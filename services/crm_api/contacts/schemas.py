@@ -112,7 +112,7 @@ class ContactPatch(Partial, ContactFields):
 class UpsertContact(Partial, ContactFields):
     """A contact to create or change: fields that are sent are set, absent ones keep their value."""
 
-    kind: Kind = Field(default="person", description="Only used if the contact is created.")
+    kind: Kind = Field(default="person", description="It never changes.")
 
 
 class Contact(Kept, ContactFields):

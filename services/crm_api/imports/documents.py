@@ -1,5 +1,6 @@
 """An import as the wire shows it: its row, in the language and with the samples of the caller."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,7 @@ def shown_questions(
                 {
                     "value": option["value"],
                     "readings": [
-                        {"sample": sample, "reading": reading}
+                        {"sample": _printable(sample), "reading": _printable(reading)}
                         for sample, reading in option["readings"]
                     ]
                     if personal
@@ -89,13 +90,20 @@ def _column(column: plan.PlannedColumn, *, personal: bool) -> dict[str, Any]:
     return {
         "name": column.name,
         "kind": column.kind,
-        "samples": list(column.samples[:3]) if personal else None,
+        "samples": [_printable(each) for each in column.samples[:3]] if personal else None,
         "suggested_field": column.suggested_field,
         "field": column.field,
         "is_ignored": column.field is None,
         "date_format": column.date_format and _told(column.date_format),
         "decimal_mark": column.decimal_mark and _told(column.decimal_mark),
     }
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _printable(sample: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", sample)
 
 
 def _told(pair: Any) -> dict[str, Any]:

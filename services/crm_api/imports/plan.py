@@ -7,9 +7,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
+from services.crm_api.deals.operations import CLOSED
 from services.crm_api.imports import values
-from services.crm_api.imports.detection import Detection, Hints, Question, suggest_mapping
-from services.crm_api.imports.questions import question
+from services.crm_api.imports.detection import (
+    COMPANY_HEADERS,
+    Detection,
+    Hints,
+    Question,
+    header_key,
+    suggest_mapping,
+)
+from services.crm_api.imports.questions import DOUBTS, question
 from services.crm_api.imports.reading import Dialect, Unreadable, json_object
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.foundation.problems import FieldError, Invalid
@@ -40,6 +48,7 @@ class PlannedColumn:
     kind: str
     samples: tuple[str, ...]
     suggested_field: str | None
+    doubt: tuple[str, str] | None
     field: str | None
     date_format: tuple[str, str] | None = None
     decimal_mark: tuple[str, str] | None = None
@@ -104,9 +113,10 @@ def describe(detection: Detection, resource: str, nested: Iterable[NestedColumn]
         for each in nested
     ]
     samples = {each["name"]: [_amount(sample) for sample in each["samples"]] for each in found}
-    fields = suggest_mapping(resource, [each["name"] for each in found], samples)
+    suggested = suggest_mapping(resource, [each["name"] for each in found], samples)
     for column in found:
-        column["suggested_field"] = fields.get(column["name"])
+        column["suggested_field"] = suggested.fields.get(column["name"])
+        column["doubt"] = suggested.doubts.get(column["name"])
     return {
         **{name: list(asdict(getattr(detection, name)).values()) for name in STRUCTURE},
         "dialect": asdict(detection.dialect),
@@ -175,6 +185,7 @@ def columns_in_force(
                 kind=column["kind"],
                 samples=tuple(column["samples"]),
                 suggested_field=column["suggested_field"],
+                doubt=column["doubt"] if name not in settings.mapping else None,
                 field=field,
                 date_format=_date_format(column, settings) if read_as in _DATED else None,
                 decimal_mark=_decimal_mark(column, settings) if read_as in _NUMERIC else None,
@@ -219,7 +230,19 @@ def open_questions(
     for column in columns:
         found += _about_column(resource, column, asked_about.get(column.name, []))
     fields = {column.field for column in columns} | set(settings.defaults)
+    filled = {base(field) for field in fields if field}
+    for column in columns:
+        if column.doubt and base(column.doubt[1]) not in filled:
+            code, field = column.doubt
+            answers = [(field, column.samples), (IGNORE, ())]
+            found.append(question(code, column.name, answers))
     ignored = [column for column in columns if column.field is None]
+    if resource == "deals" and "closed_at" not in fields and _holds_closed_deals(settings, columns):
+        dated = [(column.name, column.samples) for column in ignored if column.kind == "date"]
+        found.append(question("closed_at_unmapped", None, dated))
+    if resource == "contacts" and "kind" not in fields and _names_organisations(columns):
+        kinds = [(kind, ()) for kind in ("organisation", "person")]
+        found.append(question("kind_unclear", None, kinds))
     for wanted in _REQUIRED[resource]:
         if not fields & set(wanted):
             options = [(column.name, column.samples) for column in ignored]
@@ -229,6 +252,20 @@ def open_questions(
     if _lacks_currency(resource, settings, columns):
         found.append(question("currency_missing", None, [(code, ()) for code in _USUAL_CURRENCIES]))
     return found
+
+
+def _holds_closed_deals(settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
+    """Whether every row is a closed deal, or a sample of the stage is one."""
+    told = [settings.defaults.get("stage", "")]
+    told += [each for column in columns if column.field == "stage" for each in column.samples]
+    words = {**values.CHOICES["stage"], **settings.words.get("stage", {})}
+    return any(words.get(each, words.get(values.folded(each))) in CLOSED for each in told)
+
+
+def _names_organisations(columns: list[PlannedColumn]) -> bool:
+    return any(
+        column.field == "name" and header_key(column.name) in COMPANY_HEADERS for column in columns
+    )
 
 
 def _about_column(
@@ -269,7 +306,13 @@ def answered(settings: Document, code: str, column: str | None, value: str) -> N
     KeyError
         No question has this code, or it is answered by the mapping.
     """
-    if code.endswith("_unmapped"):
+    if code == "closed_at_unmapped" and values.date_parts(value):
+        settings["defaults"]["closed_at"] = value
+    elif code == "kind_unclear":
+        settings["defaults"]["kind"] = value
+    elif column is not None and code in DOUBTS:
+        settings["mapping"][column] = value
+    elif code.endswith("_unmapped"):
         settings["mapping"][value] = code.removesuffix("_unmapped")
     elif code == "uncertain_header":
         settings["has_header"] = value == "true"

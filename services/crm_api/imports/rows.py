@@ -15,13 +15,21 @@ from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.reading import NumberText, Row
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.schemas import row_values
-from services.foundation.problems import Problem
+from services.foundation.problems import FieldError, Invalid, Problem
 from services.foundation.statements import Record
 from shared.values import ExternalRef, Shape
 
 Pair = tuple[str, str]
 _LONGEST_MESSAGE = 2000
 _MOST_CURRENCIES = 300
+
+
+class ClosedWithoutDay(Invalid):
+    code, title = "closed_without_day", "The row does not tell when the deal closed."
+
+    def __init__(self, stage: str) -> None:
+        message = f"a deal in stage {stage} needs the day on which it closed"
+        super().__init__(message, errors=[FieldError("/body/closed_at", self.code, message)])
 
 
 class Refused(NamedTuple):
@@ -214,6 +222,9 @@ class RowConverter:
     def _new_row(self, full: dict[str, Any], now: datetime) -> Record:
         resource = self.feature.resource
         if resource.plural == "deals":
+            if full["stage"] in deals.CLOSED and full.get("closed_at") is None:
+                # Alone, a deal that is entered as won was won now; a row of a file was not.
+                raise ClosedWithoutDay(full["stage"])
             return deals.new_row(full, now=now)
         row = row_values(full, resource.money)
         return contacts.complete(row) if resource.plural == "contacts" else row

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.crm_api.features import FEATURES, Feature
+from services.crm_api.features import FEATURES, Feature, FixedAtCreation
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
 from services.crm_api.imports.reading import Position, row_identity
@@ -53,20 +53,29 @@ class _Memory:
         self.rows: dict[Pair, dict[str, Any]] = {}
         self.contacts: set[int] = set()
 
-    def correct(self, outcome: Outcome) -> None:
+    def correct(self, outcome: Outcome, converter: RowConverter) -> None:
         """Count a row again that only seemed new, and a contact that was made before."""
+        needed: set[str] = set()
         for row in outcome.created_rows:
-            before, given = self.rows.get(row.ref), changeable(self._feature, row.given)
+            before = self.rows.get(row.ref)
             if before is not None:
                 outcome.created -= 1
+                fixed = _contradiction(before, row.given)
+                if fixed is not None:
+                    outcome.refused.append(converter.refused(row, FixedAtCreation(fixed)))
+                    continue
+                given = changeable(self._feature, row.given)
                 is_same = {**before, **given} == before
                 outcome.unchanged += is_same
                 outcome.updated += not is_same
                 before.update(given)
             elif self._comes_again(row):
-                self.rows[row.ref] = given
-        fresh = [each for each in outcome.created_contacts if self._remember(each)]
-        outcome.created_contacts = fresh
+                self.rows[row.ref] = dict(row.given)
+            if row.contact_ref is not None:
+                needed.add(row.contact_ref[1])
+        outcome.refused.sort(key=lambda refused: refused.ordinal)
+        made = [each for each in outcome.created_contacts if each in needed]
+        outcome.created_contacts = [each for each in made if self._remember(each)]
 
     def _comes_again(self, row: Prepared) -> bool:
         if self.id_column is None:
@@ -78,6 +87,14 @@ class _Memory:
         known = len(self.contacts)
         self.contacts.add(int.from_bytes(digest, "big"))
         return len(self.contacts) > known
+
+
+def _contradiction(before: dict[str, Any], given: dict[str, Any]) -> str | None:
+    """Return what of an earlier row of the same id stays and is told otherwise now."""
+    for name in ("kind", "contact_ref", "contact_id"):
+        if given.get(name, before.get(name)) != before.get(name):
+            return "kind" if name == "kind" else "contact_id"
+    return None
 
 
 class Run:
@@ -165,7 +182,7 @@ class Run:
             await self._settled(trial)
         except _Undone as undone:
             outcome = undone.outcome
-        self._memory.correct(outcome)
+        self._memory.correct(outcome, self._rules.converter)
 
         async def keep(transaction: Transaction) -> None:
             current = await self._still_ours(transaction)

@@ -13,7 +13,7 @@ from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.external_refs import operations as external_refs
-from services.crm_api.features import FEATURES, Feature
+from services.crm_api.features import FEATURES, Feature, FixedAtCreation
 from services.crm_api.imports.rows import Pair, Prepared, Refused, RowConverter
 from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import operations as interactions
@@ -75,11 +75,11 @@ async def write_rows(
     prepared = [item for item in items if isinstance(item, Prepared)]
     resource = rules.feature.resource
     found = await external_refs.find(transaction, resource.name, [item.ref for item in prepared])
-    placed = await _Contacts.of(transaction, prepared, found, rules)
+    placed = await _Contacts.of(transaction, prepared, rules)
     for group in _without_repetition(prepared):
         known = [item for item in group if item.ref in found]
         new = [item for item in group if item.ref not in found]
-        await _change(transaction, known, found, rules, stamp, outcome)
+        await _change(transaction, known, found, placed, rules, stamp, outcome)
         created = await _create(transaction, new, placed, rules, stamp, outcome)
         found.update(created)
     outcome.refused.sort(key=lambda refused: refused.ordinal)
@@ -119,7 +119,7 @@ def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
 
 
 class _Contacts:
-    """The contacts that the new rows of a chunk point to, looked up at once."""
+    """The contacts that the rows of a chunk point to, looked up at once."""
 
     def __init__(self, by_ref: dict[Pair, str], ids: frozenset[str], rules: ChunkRules) -> None:
         self.by_ref, self.ids, self._rules = by_ref, ids, rules
@@ -129,14 +129,27 @@ class _Contacts:
         cls,
         transaction: Transaction,
         prepared: Sequence[Prepared],
-        found: dict[Pair, str],
         rules: ChunkRules,
     ) -> "_Contacts":
-        new = [item for item in prepared if item.ref not in found]
-        refs = list(dict.fromkeys(item.contact_ref for item in new if item.contact_ref))
-        ids = list(dict.fromkeys(item.contact_id for item in new if item.contact_id))
+        refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
+        ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
         return cls(by_ref, frozenset(await contacts.existing(transaction, ids)), rules)
+
+    def check_fixed(self, item: Prepared, current: Record) -> None:
+        """Refuse a row that contradicts what its record keeps from its creation.
+
+        Raises
+        ------
+        FixedAtCreation
+            It is of another kind or of another contact.
+        """
+        contact = item.contact_id
+        if item.contact_ref is not None:
+            contact = self.by_ref.get(item.contact_ref, "")  # an unknown one is another one
+        for name, sent in (("kind", item.given.get("kind")), ("contact_id", contact)):
+            if sent is not None and sent != current.get(name, sent):
+                raise FixedAtCreation(name)
 
     def place(self, item: Prepared) -> str | None:
         """Return the id of the row's contact, or None if it is to be created.
@@ -239,6 +252,7 @@ async def _change(
     transaction: Transaction,
     items: Sequence[Prepared],
     found: dict[Pair, str],
+    placed: _Contacts,
     rules: ChunkRules,
     stamp: Stamp,
     outcome: Outcome,
@@ -253,10 +267,11 @@ async def _change(
         current = stored.get(found[item.ref])
         if current is None:
             raise LookAgain
-        if _is_same(feature, item, current):
-            outcome.unchanged += 1
-            continue
         try:
+            placed.check_fixed(item, current)
+            if _is_same(feature, item, current):
+                outcome.unchanged += 1
+                continue
             written = await features.upsert(
                 transaction,
                 feature,

@@ -145,7 +145,7 @@ class InteractionPatch(Partial, InteractionFields):
 class UpsertInteraction(Partial, InteractionFields, _Placed):
     """An interaction to create or change: fields that are sent are set, absent ones keep their value."""
 
-    kind: Kind = Field(default="note", description="Only used if the interaction is created.")
+    kind: Kind = Field(default="note", description="It never changes.")
     occurred_at: Instant = Field(description="When it happened; not in the future.")
 
 

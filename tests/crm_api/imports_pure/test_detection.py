@@ -453,7 +453,7 @@ def test_opportunities_are_mapped_and_their_dates_settled() -> None:
     formats = {each.name: each.date_format for each in answer.columns if each.kind == "date"}
     assert formats == dict.fromkeys(("engage_date", "close_date"), Setting("M/D/YYYY", "detected"))
     samples = {each.name: each.samples for each in answer.columns}
-    assert suggest_mapping("deals", answer.dialect.columns, samples) == {
+    assert suggest_mapping("deals", answer.dialect.columns, samples).fields == {
         "opportunity_id": "external_id",
         "product": "title",
         "account": "contact_external_id",
@@ -476,7 +476,6 @@ def test_opportunities_are_mapped_and_their_dates_settled() -> None:
                 "Kundennummer": "external_id",
                 "Vorname": "given_name",
                 "Nachname": "family_name",
-                "Firma": "name",
                 "E-Mail": "email",
                 "Telefon": "phone",
                 "Straße": "street",
@@ -543,12 +542,12 @@ def test_opportunities_are_mapped_and_their_dates_settled() -> None:
     ],
 )
 def test_columns_are_mapped_by_their_names(resource: str, mapping: dict[str, str]) -> None:
-    assert suggest_mapping(resource, [*mapping, "Foo"], {}) == mapping
+    assert suggest_mapping(resource, [*mapping, "Foo"], {}).fields == mapping
 
 
 def test_every_field_is_found_under_its_own_name_once() -> None:
     for resource, fields in RESOURCES.items():
-        found_fields = suggest_mapping(resource, list(fields), {})
+        found_fields = suggest_mapping(resource, list(fields), {}).fields
         expected = {name: name for name in fields}
         if resource == "deals":
             assert "closed_at" in found_fields
@@ -557,15 +556,15 @@ def test_every_field_is_found_under_its_own_name_once() -> None:
 
 def test_samples_speak_for_and_against_a_field() -> None:
     samples = {"Kontakt": ["a@b.de", "c@d.org"], "amount": ["viel", "wenig"], "Typ": ["A1", "B2"]}
-    assert suggest_mapping("contacts", list(samples), samples) == {"Kontakt": "email"}
-    assert suggest_mapping("deals", ["amount", "Betrag"], samples) == {"Betrag": "amount"}
+    assert suggest_mapping("contacts", list(samples), samples).fields == {"Kontakt": "email"}
+    assert suggest_mapping("deals", ["amount", "Betrag"], samples).fields == {"Betrag": "amount"}
 
 
 def test_a_better_name_wins_the_field() -> None:
-    assert suggest_mapping("contacts", ["id", "Kundennummer"], {}) == {
+    assert suggest_mapping("contacts", ["id", "Kundennummer"], {}).fields == {
         "Kundennummer": "external_id"
     }
-    assert suggest_mapping("contacts", ["Firma", "name"], {}) == {"name": "name"}
+    assert suggest_mapping("contacts", ["Firma", "name"], {}).fields == {"name": "name"}
 
 
 # --- round trip ---
@@ -631,3 +630,19 @@ def test_a_head_cut_anywhere_is_detected_alike() -> None:
             answer = detect(content[:cut], size=len(content), given=NOTHING, business_zone="UTC")
             assert (answer.encoding.value, answer.delimiter.value) == (encoding, ";")
             assert answer.rejected_count == 0
+
+
+def test_what_speaks_against_a_field_is_told() -> None:
+    samples = {"Betrag": ["viel", "wenig"], "Datum": ["2024-01-05"]}
+    assert suggest_mapping("deals", list(samples), samples) == (
+        {"Datum": "closed_at"},
+        {"Betrag": ("unlikely_cells", "amount")},
+    )
+    assert suggest_mapping("deals", ["Betrag", "Betrag (2)", "Foo", "Foo (2)"], {}) == (
+        {},
+        {"Betrag": ("repeated_header", "amount"), "Betrag (2)": ("repeated_header", "amount")},
+    )
+    assert suggest_mapping("contacts", ["Firma", "Vorname", "Nachname"], {}) == (
+        {"Vorname": "given_name", "Nachname": "family_name"},
+        {"Firma": ("organisation_beside_person", "name")},
+    )
