@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import create_model
 
 from services.crm_api.features import Feature
-from services.crm_api.imports import values
 from services.crm_api.imports.plan import PlannedColumn, base, cell_reading, fixed_value, how
 from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.values import fields, texts
 from shared.money import to_minor
 from shared.values import Money, Shape
 
@@ -66,9 +66,9 @@ class FieldReaders:
                 continue
             by = cell_reading(column, settings, zone, currency)
             kind = how(plural, field)
-            wire: Callable[[str], Any] = partial(values.convert, plural, field, by=by)
+            wire: Callable[[str], Any] = partial(fields.convert, plural, field, by=by)
             if kind == "text":
-                wire = values.text
+                wire = texts.text
             self.cells.append(
                 CellReader(
                     at=column.at,

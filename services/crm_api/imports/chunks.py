@@ -6,17 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from services.crm_api.imports.reading import (
-    ENCODINGS,
-    Dialect,
-    Position,
-    RejectedRow,
-    Row,
-    RowIds,
-    raw_bytes,
-    repeated_identities,
-    rows,
-)
+from services.crm_api.imports.reading.identities import RowIds, repeated_identities
+from services.crm_api.imports.reading.reader import raw_bytes, rows
+from services.crm_api.imports.reading.records import ENCODINGS, Dialect, Position, RejectedRow, Row
 from services.crm_api.imports.rows import Prepared, Refused, RowConverter
 
 _LARGEST_CHUNK = 2 * 2**20

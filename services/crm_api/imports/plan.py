@@ -8,18 +8,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from services.crm_api.deals.operations import CLOSED
-from services.crm_api.imports import values
-from services.crm_api.imports.detection import (
-    COMPANY_HEADERS,
-    Detection,
-    Hints,
-    Question,
-    header_key,
-    suggest_mapping,
-)
+from services.crm_api.imports.detection.findings import Detection, Hints, Question
+from services.crm_api.imports.detection.mapping import suggest_mapping
+from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, header_key
 from services.crm_api.imports.questions import DOUBTS, question
-from services.crm_api.imports.reading import Dialect, Unreadable, json_object
+from services.crm_api.imports.reading.json_lines import json_object
+from services.crm_api.imports.reading.records import Dialect, Unreadable
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
+from services.crm_api.imports.values import dates, fields, numbers, texts
+from services.crm_api.imports.values.fields import RESOURCES, CellReading
+from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values.rejection import ValueRejected
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.routing import field_errors
 
@@ -65,7 +64,7 @@ class NestedColumn(NamedTuple):
 
 def how(resource: str, field: str) -> str:
     """Return how the cells of a field are read, without the vocabulary of a closed list."""
-    return values.RESOURCES[resource][field].partition(":")[0]
+    return RESOURCES[resource][field].partition(":")[0]
 
 
 def base(field: str) -> str:
@@ -211,8 +210,8 @@ def _decimal_mark(column: Document, settings: ImportSettings) -> tuple[str, str]
     if column["decimal_mark"]:
         value, origin = column["decimal_mark"]
         return value, origin
-    parts = [values.number_parts(sample) for sample in column["samples"]]
-    shown = {values.decimal_mark_shown(part.body) for part in parts if part}
+    parts = [numbers.number_parts(sample) for sample in column["samples"]]
+    shown = {numbers.decimal_mark_shown(part.body) for part in parts if part}
     if not shown & {",", "either", "neither"}:
         return ".", "default"
     return None
@@ -258,8 +257,8 @@ def _holds_closed_deals(settings: ImportSettings, columns: list[PlannedColumn]) 
     """Whether every row is a closed deal, or a sample of the stage is one."""
     told = [settings.defaults.get("stage", "")]
     told += [each for column in columns if column.field == "stage" for each in column.samples]
-    words = {**values.CHOICES["stage"], **settings.words.get("stage", {})}
-    return any(words.get(each, words.get(values.folded(each))) in CLOSED for each in told)
+    words = {**CHOICES["stage"], **settings.words.get("stage", {})}
+    return any(words.get(each, words.get(texts.folded(each))) in CLOSED for each in told)
 
 
 def _names_organisations(columns: list[PlannedColumn]) -> bool:
@@ -292,7 +291,7 @@ def _lacks_currency(resource: str, settings: ImportSettings, columns: list[Plann
     for column in columns:
         if column.field is None or how(resource, column.field) not in ("money", "minor"):
             continue
-        parts = [values.number_parts(s) for s in column.samples if not s.startswith("{")]
+        parts = [numbers.number_parts(s) for s in column.samples if not s.startswith("{")]
         if any(part is not None and not part.mark for part in parts):
             return True
     return False
@@ -306,7 +305,7 @@ def answered(settings: Document, code: str, column: str | None, value: str) -> N
     KeyError
         No question has this code, or it is answered by the mapping.
     """
-    if code == "closed_at_unmapped" and values.date_parts(value):
+    if code == "closed_at_unmapped" and dates.date_parts(value):
         settings["defaults"]["closed_at"] = value
     elif code == "kind_unclear":
         settings["defaults"]["kind"] = value
@@ -387,7 +386,7 @@ def check_settings(resource: str, settings: ImportSettings, detected: Document |
 
 
 def _faults(resource: str, settings: ImportSettings) -> Iterator[tuple[str, str, str]]:
-    fields = values.RESOURCES[resource]
+    fields = RESOURCES[resource]
     filled: dict[str, str] = {}
     for column, field in settings.mapping.items():
         if field == IGNORE:
@@ -410,7 +409,7 @@ def _faults(resource: str, settings: ImportSettings) -> Iterator[tuple[str, str,
         try:
             if not form_faults:
                 fixed_value(resource, field, value, settings, settings.currency)
-        except values.ValueRejected as fault:
+        except ValueRejected as fault:
             if fault.code not in ("unknown_currency", "ambiguous_currency"):
                 yield f"defaults/{field}", fault.code, fault.message_en
     for field in settings.words:
@@ -424,7 +423,7 @@ def _form_faults(settings: ImportSettings) -> Iterator[tuple[str, str, str]]:
         formats["date_format"] = settings.date_format
     for at, spelling in formats.items():
         try:
-            values.parsed_format(spelling)
+            dates.parsed_format(spelling)
         except ValueError:
             yield at, "unknown_date_format", "A format such as D.M.YYYY or YYYY-MM-DD is expected."
     try:
@@ -450,20 +449,20 @@ def fixed_value(
     ValueRejected
         It is none of this field.
     """
-    by = values.CellReading(
+    by = CellReading(
         zone=ZoneInfo(settings.time_zone),
         currency=currency,
         words=settings.words.get(field, {}),
     )
-    return values.convert(resource, field, value, by=by)
+    return fields.convert(resource, field, value, by=by)
 
 
 def cell_reading(
     column: PlannedColumn, settings: ImportSettings, zone: ZoneInfo, currency: str | None
-) -> values.CellReading:
+) -> CellReading:
     """Return how the cells of a mapped column are read in a row of this currency."""
     mark = column.decimal_mark[0] if column.decimal_mark else "."
-    return values.CellReading(
+    return CellReading(
         zone=zone,
         decimal_mark=cast(Literal[".", ","], mark),
         date_format=column.date_format[0] if column.date_format else "YYYY-MM-DD",

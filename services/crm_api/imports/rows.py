@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
 from services.crm_api.features import Feature
-from services.crm_api.imports import values
 from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders
 from services.crm_api.imports.plan import PlannedColumn, base
-from services.crm_api.imports.reading import NumberText, Row
+from services.crm_api.imports.reading.records import NumberText, Row
 from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.values import amounts
+from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.schemas import row_values
 from services.foundation.problems import FieldError, Invalid, Problem
 from services.foundation.statements import Record
@@ -76,7 +77,7 @@ class RowConverter:
         self._contact_ids: set[str] = set()
         self._currency = next((each for each in self._mapped if each.field == "currency"), None)
         fixed = settings.defaults.get("currency")
-        self._fixed_currency = values.currency_code(fixed) if fixed else settings.currency
+        self._fixed_currency = amounts.currency_code(fixed) if fixed else settings.currency
         by_field = {base(column.field or ""): column.name for column in self._mapped}
         self.has_ids = "external_id" in by_field
         contact = by_field.get("contact_external_id") or by_field.get("contact_id")
@@ -123,7 +124,7 @@ class RowConverter:
             ref = self._ref(given.pop("external_id", None) if self.has_ids else identity)
             column = self._columns.get("contact_external_id")
             self._place(given)
-        except values.ValueRejected as fault:
+        except ValueRejected as fault:
             return _value_refused(row, column, fault)
         except ValidationError as error:
             return _invalid(row, column, error)
@@ -161,7 +162,7 @@ class RowConverter:
         if self._currency is not None:
             cell = _member(cells[self._currency.at], self._currency.path)
             if cell not in self._currencies and len(self._currencies) < MEMO_ENTRIES:
-                self._currencies[cell] = values.currency_code(cell)
+                self._currencies[cell] = amounts.currency_code(cell)
             currency = self._currencies.get(cell) or currency
         found = self._readers.get(currency)
         if found is None:
@@ -173,7 +174,7 @@ class RowConverter:
 
     def _ref(self, external_id: str | None) -> dict[str, str]:
         if external_id is None:
-            raise values.ValueRejected(
+            raise ValueRejected(
                 "external_id_missing",
                 "the row has no id",
                 "die Zeile hat keine Kennung",
@@ -244,7 +245,7 @@ def _member(cell: str, path: tuple[str, ...]) -> str:
     return "" if found is None else json.dumps(found, ensure_ascii=False)
 
 
-def _value_refused(row: Row, column: str | None, fault: values.ValueRejected) -> Refused:
+def _value_refused(row: Row, column: str | None, fault: ValueRejected) -> Refused:
     english = f"{fault.message_en}; expected: {fault.expected}"
     german = f"{fault.message_de}; erwartet: {fault.expected}"
     return Refused(row.row_number, row.ordinal, column, fault.code,

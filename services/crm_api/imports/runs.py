@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from services.crm_api.features import FEATURES, Feature, FixedAtCreation
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
-from services.crm_api.imports.reading import Position, row_identity
+from services.crm_api.imports.reading.identities import row_identity
+from services.crm_api.imports.reading.records import Position
 from services.crm_api.imports.rows import Pair, Prepared, RowConverter
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.writing import (

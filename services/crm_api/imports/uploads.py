@@ -7,9 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from services.crm_api.imports.detection import Detection, UndetectableFile, detect_file
+from services.crm_api.imports.detection.detecting import detect_file
+from services.crm_api.imports.detection.findings import Detection, UndetectableFile
 from services.crm_api.imports.plan import Document, NestedColumn, describe, hints
-from services.crm_api.imports.reading import Row, json_object, rows
+from services.crm_api.imports.reading.json_lines import json_object
+from services.crm_api.imports.reading.reader import rows
+from services.crm_api.imports.reading.records import Row
 from services.crm_api.imports.schemas import ImportSettings
 from services.foundation.calls import Call
 from services.foundation.problems import Invalid, TooLarge, Unavailable, Unreadable

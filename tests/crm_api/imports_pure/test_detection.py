@@ -9,20 +9,19 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from services.crm_api.imports.detection import (
-    HEAD_BYTES,
+from services.crm_api.imports.detection.detecting import HEAD_BYTES, detect, detect_file
+from services.crm_api.imports.detection.findings import (
     Column,
     Detection,
     Hints,
     Question,
     Setting,
     UndetectableFile,
-    detect,
-    detect_file,
-    suggest_mapping,
 )
-from services.crm_api.imports.reading import WHITESPACE, Row, records, rows
-from services.crm_api.imports.values import RESOURCES
+from services.crm_api.imports.detection.mapping import suggest_mapping
+from services.crm_api.imports.reading.reader import records, rows
+from services.crm_api.imports.reading.records import WHITESPACE, Row
+from services.crm_api.imports.values.fields import RESOURCES
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 NOTHING = Hints()

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.crm_api.imports.reading import (
+from services.crm_api.imports.reading.identities import RowIds, repeated_identities, row_identity
+from services.crm_api.imports.reading.json_lines import object_keys
+from services.crm_api.imports.reading.reader import raw_bytes, records, rows
+from services.crm_api.imports.reading.records import (
     LONGEST_CELL,
     LONGEST_RECORD,
     WHITESPACE,
@@ -22,13 +25,6 @@ from services.crm_api.imports.reading import (
     Position,
     RejectedRow,
     Row,
-    RowIds,
-    object_keys,
-    raw_bytes,
-    records,
-    repeated_identities,
-    row_identity,
-    rows,
 )
 
 ABC = Dialect(columns=("a", "b", "c"))

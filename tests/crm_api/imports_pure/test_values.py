@@ -9,16 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.crm_api.imports import values
-from services.crm_api.imports.reading import NumberText
-from services.crm_api.imports.values import (
-    CHOICES,
-    RESOURCES,
-    CellReading,
-    DecimalMark,
-    ValueRejected,
-    convert,
-)
+from services.crm_api.imports.reading.records import NumberText
+from services.crm_api.imports.values import amounts, dates, numbers, texts
+from services.crm_api.imports.values.fields import RESOURCES, CellReading, convert
+from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values.numbers import DecimalMark
+from services.crm_api.imports.values.rejection import ValueRejected
 from shared.money import CURRENCIES, from_minor
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -67,7 +63,7 @@ def eur(amount: str) -> dict[str, str]:
 def test_money_is_read_by_mark_and_currency(
     cell: str, mark: DecimalMark, currency: str | None, amount: object
 ) -> None:
-    assert values.money(cell, decimal_mark=mark, currency=currency) == amount
+    assert amounts.money(cell, decimal_mark=mark, currency=currency) == amount
 
 
 @pytest.mark.parametrize(
@@ -106,7 +102,7 @@ def test_money_that_is_not_certain_is_refused(
     cell: str, mark: DecimalMark, currency: str | None, code: str
 ) -> None:
     with pytest.raises(ValueRejected) as refusal:
-        values.money(cell, decimal_mark=mark, currency=currency)
+        amounts.money(cell, decimal_mark=mark, currency=currency)
     assert refusal.value.code == code
 
 
@@ -126,8 +122,8 @@ def test_any_amount_is_read_back_exactly(
     expected = {"amount": f"{amount:f}", "currency": currency}
     if not minor:
         expected["amount"] = expected["amount"].lstrip("-")
-    assert values.money(spelled, decimal_mark=mark, currency=currency) == expected
-    assert values.money(f"{currency} {spelled}", decimal_mark=mark, currency=None) == expected
+    assert amounts.money(spelled, decimal_mark=mark, currency=currency) == expected
+    assert amounts.money(f"{currency} {spelled}", decimal_mark=mark, currency=None) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +131,7 @@ def test_any_amount_is_read_back_exactly(
     [("1.234", 1234), ("-7", -7), ("2,0", 2), ("+3", 3), ("n/a", None), (" 5 ", 5)],
 )
 def test_integers_are_read(cell: str, value: int | None) -> None:
-    assert values.integer(cell, decimal_mark=",") == value
+    assert numbers.integer(cell, decimal_mark=",") == value
 
 
 @pytest.mark.parametrize(
@@ -149,13 +145,13 @@ def test_integers_are_read(cell: str, value: int | None) -> None:
 )
 def test_what_is_no_integer_is_refused(cell: str, code: str) -> None:
     with pytest.raises(ValueRejected) as refusal:
-        values.integer(cell, decimal_mark=",")
+        numbers.integer(cell, decimal_mark=",")
     assert refusal.value.code == code
 
 
 @given(st.decimals(-(10**9), 10**9, places=6, allow_nan=False))
 def test_decimals_are_exact_and_plain(value: Decimal) -> None:
-    read = values.decimal(f"{value:f}", decimal_mark=".")
+    read = numbers.decimal(f"{value:f}", decimal_mark=".")
     assert read is not None
     assert Decimal(read) == value
     assert "e" not in read.lower()
@@ -166,7 +162,7 @@ def test_decimals_are_exact_and_plain(value: Decimal) -> None:
     [("12,5 %", "12.5"), ("12,50", "12.5"), ("0", "0"), ("100%", "100"), ("", None)],
 )
 def test_percentages_lose_their_sign(cell: str, value: str | None) -> None:
-    assert values.percentage(cell, decimal_mark=",") == value
+    assert numbers.percentage(cell, decimal_mark=",") == value
 
 
 @pytest.mark.parametrize(
@@ -195,7 +191,7 @@ def test_percentages_lose_their_sign(cell: str, value: str | None) -> None:
     ],
 )
 def test_figures_prove_a_decimal_mark_or_do_not(body: str, mark: str) -> None:
-    assert values.decimal_mark_shown(body) == mark
+    assert numbers.decimal_mark_shown(body) == mark
 
 
 @pytest.mark.parametrize(
@@ -227,7 +223,7 @@ def test_figures_prove_a_decimal_mark_or_do_not(body: str, mark: str) -> None:
     ],
 )
 def test_instants_are_read_by_format_and_zone(cell: str, form: str, expected: str | None) -> None:
-    assert values.instant(cell, date_format=form, zone=BERLIN) == expected
+    assert dates.instant(cell, date_format=form, zone=BERLIN) == expected
 
 
 @pytest.mark.parametrize(
@@ -256,7 +252,7 @@ def test_instants_are_read_by_format_and_zone(cell: str, form: str, expected: st
 )
 def test_instants_that_are_not_certain_are_refused(cell: str, form: str, code: str) -> None:
     with pytest.raises(ValueRejected) as refusal:
-        values.instant(cell, date_format=form, zone=BERLIN)
+        dates.instant(cell, date_format=form, zone=BERLIN)
     assert refusal.value.code == code
 
 
@@ -269,7 +265,7 @@ def test_instants_that_are_not_certain_are_refused(cell: str, form: str, code: s
     ],
 )
 def test_a_day_without_a_time_is_its_first_instant(cell: str, zone: str, expected: str) -> None:
-    assert values.instant(cell, date_format="YYYY-MM-DD", zone=ZoneInfo(zone)) == expected
+    assert dates.instant(cell, date_format="YYYY-MM-DD", zone=ZoneInfo(zone)) == expected
 
 
 @given(st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
@@ -277,7 +273,7 @@ def test_local_times_are_read_back_unless_the_clocks_showed_them_twice(moment: d
     local = moment.astimezone(BERLIN)
     spelled = local.strftime("%d.%m.%Y %H:%M:%S.%f")
     try:
-        read = values.instant(spelled, date_format="D.M.YYYY", zone=BERLIN)
+        read = dates.instant(spelled, date_format="D.M.YYYY", zone=BERLIN)
     except ValueRejected as refusal:
         assert refusal.code == "local_time_twice"
         other = local.replace(fold=1 - local.fold).utcoffset() or timedelta()
@@ -297,13 +293,13 @@ def test_local_times_are_read_back_unless_the_clocks_showed_them_twice(moment: d
     ],
 )
 def test_days_are_read_in_the_zone(cell: str, expected: str | None) -> None:
-    assert values.day(cell, date_format="D.M.YYYY", zone=BERLIN) == expected
+    assert dates.day(cell, date_format="D.M.YYYY", zone=BERLIN) == expected
 
 
 @pytest.mark.parametrize("name", ["M.YYYY", "D.M.YY", "DD/MM/YYYY HH:MM", "YYYY", "", "D.M/YYYY"])
 def test_a_name_of_no_date_format_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="is no date format"):
-        values.parsed_format(name)
+        dates.parsed_format(name)
 
 
 @pytest.mark.parametrize(
@@ -315,13 +311,13 @@ def test_a_name_of_no_date_format_is_an_error(name: str) -> None:
     ],
 )
 def test_booleans_are_read_in_both_languages(cell: str, value: bool | None) -> None:
-    assert values.boolean(cell) is value
+    assert texts.boolean(cell) is value
 
 
 @pytest.mark.parametrize("cell", ["vielleicht", "2", "01"])
 def test_what_is_no_boolean_is_refused(cell: str) -> None:
     with pytest.raises(ValueRejected, match="no_boolean"):
-        values.boolean(cell)
+        texts.boolean(cell)
 
 
 @pytest.mark.parametrize(
@@ -413,4 +409,4 @@ def test_no_cell_makes_a_converter_fail_otherwise(cell: str) -> None:
 
 def test_every_label_of_a_choice_is_folded() -> None:
     for labels in CHOICES.values():
-        assert all(values.folded(label) == label for label in labels)
+        assert all(texts.folded(label) == label for label in labels)

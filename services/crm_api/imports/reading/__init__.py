@@ -1,0 +1,1 @@
+"""Files read record by record; what cells mean is not here."""

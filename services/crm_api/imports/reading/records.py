@@ -1,0 +1,139 @@
+"""What a file falls into: records, their place, and why one cannot be read."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Format = Literal["csv", "tsv", "ndjson"]
+WHITESPACE = "whitespace"
+"""The delimiter of files whose cells stand apart by runs of spaces or tabulators."""
+LONGEST_CELL = 100_000
+"""In characters."""
+LONGEST_RECORD = 4 * 2**20
+"""In bytes; also how far the end of a quoted cell is looked for."""
+MOST_COLUMNS = 1_000
+MOST_SURPLUS_CELLS = 20
+ENCODINGS: dict[str, str] = {
+    "utf-8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "utf-16-le": "utf-16-le",
+    "utf-16-be": "utf-16-be",
+    "cp1252": "cp1252",
+    "iso-8859-1": "iso8859-1",
+    "iso-8859-15": "iso8859-15",
+    "iso-8859-2": "iso8859-2",
+    "cp1250": "cp1250",
+    "cp1251": "cp1251",
+    "cp850": "cp850",
+    "cp437": "cp437",
+    "mac-roman": "mac-roman",
+}
+"""Every encoding that can be read, with Python's name for its codec."""
+BYTE_ORDER_MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
+C1_CONTROLS = re.compile("[\x80-\x9f]")
+REJECTIONS: dict[str, tuple[str, str]] = {
+    "undecodable": (
+        "the row holds bytes that are no text in the encoding {encoding}",
+        "die Zeile enthält Bytes, die in der Kodierung {encoding} kein Text sind",
+    ),
+    "nul_character": ("the row holds a NUL character", "die Zeile enthält ein NUL-Zeichen"),
+    "too_many_cells": (
+        "the row has {found} cells, {expected} are expected",
+        "die Zeile hat {found} Zellen, erwartet sind {expected}",
+    ),
+    "too_few_cells": (
+        "the row has {found} cells, {expected} are expected",
+        "die Zeile hat {found} Zellen, erwartet sind {expected}",
+    ),
+    "broken_quote": (
+        "a quoted cell is not closed or goes on after its closing quote",
+        "eine Zelle in Anführungszeichen ist nicht geschlossen oder geht dahinter weiter",
+    ),
+    "stray_line_break": (
+        "a carriage return stands outside of a quoted cell",
+        "ein Wagenrücklauf steht außerhalb einer Zelle in Anführungszeichen",
+    ),
+    "cell_too_long": (
+        "a cell is longer than {longest} characters",
+        "eine Zelle ist länger als {longest} Zeichen",
+    ),
+    "row_too_long": ("the row is longer than 4 MiB", "die Zeile ist länger als 4 MiB"),
+    "broken_json": ("the line is no JSON object", "die Zeile ist kein JSON-Objekt"),
+    "repeated_key": ("the object names a key twice", "das Objekt nennt einen Schlüssel zweimal"),
+    "unexpected_key": (
+        "the object has a key that the import does not know",
+        "das Objekt hat einen Schlüssel, den der Import nicht kennt",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is to be read; without `columns` the number of cells is not checked."""
+
+    columns: tuple[str, ...] = ()
+    format: Format = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str | None = '"'
+    has_header: bool = True
+    skips_initial_space: bool = False
+    line_end: Literal["\n", "\r"] = "\n"
+    preamble_lines: int = 0
+
+
+class Position(NamedTuple):
+    """Where reading goes on: a byte offset, the number of the line there, the record's ordinal."""
+
+    offset: int = 0
+    line: int = 1
+    ordinal: int = 0
+
+
+class Row(NamedTuple):
+    """One record; `row_number` is the line it starts on, `ordinal` counts records from 0."""
+
+    row_number: int
+    ordinal: int
+    cells: tuple[str, ...]
+    start_offset: int
+    end_offset: int
+    end_line: int
+
+    @property
+    def after(self) -> Position:
+        """Where to go on once this record is dealt with."""
+        return Position(self.end_offset, self.end_line + 1, self.ordinal + 1)
+
+
+class RejectedRow(NamedTuple):
+    """One record that cannot be read, and why; it counts as a record, so ordinals stay stable."""
+
+    row_number: int
+    ordinal: int
+    column: str | None
+    code: str
+    message_en: str
+    message_de: str
+    start_offset: int
+    end_offset: int
+    end_line: int
+
+    @property
+    def after(self) -> Position:
+        """Where to go on once this record is dealt with."""
+        return Position(self.end_offset, self.end_line + 1, self.ordinal + 1)
+
+
+class NumberText(str):
+    """The text of a JSON number: its decimal mark is a point, whatever the column's is."""
+
+    __slots__ = ()
+
+
+class Unreadable(Exception):
+    """The record at hand is to be rejected with this code."""
+
+    def __init__(self, code: str, *, column: int | None = None, **facts: object) -> None:
+        super().__init__(code)
+        self.code, self.column, self.facts = code, column, facts

@@ -1,0 +1,1 @@
+"""Cells turned into wire values; mail and phone numbers pass as text."""

@@ -1,0 +1,129 @@
+"""The closed lists of the wire, what files call their words, and countries."""
+
+from collections.abc import Mapping
+
+from services.crm_api.imports.values.rejection import ValueRejected
+from services.crm_api.imports.values.texts import clean, folded, is_absent
+
+
+def choice(cell: str, labels: Mapping[str, str]) -> str | None:
+    """Return the wire word that a label stands for; the labels are folded."""
+    if is_absent(cell):
+        return None
+    wanted = folded(clean(cell))
+    if wanted in labels:
+        return labels[wanted]
+    expected = ", ".join(sorted(set(labels.values())))
+    raise ValueRejected(
+        "unknown_word",
+        f"this is none of: {expected}",
+        f"das ist keines von: {expected}",
+        expected=expected,
+    )
+
+
+def _labels(**labels: str) -> dict[str, str]:
+    """Every word is its own label; further ones stand beside it, folded, apart by spaces."""
+    return {label: word for word, others in labels.items() for label in [word, *others.split()]}
+
+
+CHOICES: dict[str, dict[str, str]] = {
+    "contact_kind": _labels(
+        person="individual natuerliche_person privatperson mensch b2c",
+        organisation="organization firma unternehmen company account gesellschaft business b2b "
+        "juristische_person verein",
+    ),
+    "language": _labels(
+        de="deutsch german ger deu de_de de_at de_ch", en="englisch english eng en_us en_gb"
+    ),
+    "status": _labels(
+        active="aktiv", blocked="gesperrt blockiert", terminated="gekuendigt beendet gekuendigter"
+    ),
+    "terminated_by": _labels(
+        company="firma unternehmen wir us", customer="kunde kundin", mutual="beide einvernehmlich"
+    ),
+    "direction": _labels(
+        inbound="eingehend eingang incoming in",
+        outbound="ausgehend ausgang outgoing out",
+        internal="intern",
+    ),
+    "sentiment_source": _labels(
+        agent="mitarbeiter mitarbeiterin bearbeiter", customer="kunde kundin", model="modell"
+    ),
+    "resolution": _labels(
+        fixed="behoben geloest",
+        compensated="entschaedigt",
+        explained="erklaert",
+        rejected="abgelehnt",
+        withdrawn="zurueckgezogen",
+    ),
+    "outcome": _labels(
+        sent="gesendet versendet",
+        delivered="zugestellt",
+        clicked="geklickt angeklickt",
+        replied="beantwortet geantwortet",
+        accepted="angenommen",
+        declined="abgelehnt",
+        unsubscribed="abgemeldet",
+        bounced="unzustellbar zurueckgewiesen bounce",
+    ),
+    "interaction_kind": _labels(
+        call="anruf telefonat telefon phone_call",
+        email="e_mail mail",
+        chat="",
+        message="nachricht sms",
+        meeting="termin besprechung treffen",
+        visit="besuch",
+        social="soziales_netzwerk social_media",
+        note="notiz",
+        complaint="beschwerde reklamation",
+        service_request="serviceanfrage servicefall ticket support",
+        survey_invitation="umfrageeinladung",
+        survey_response="umfrageantwort umfrage survey",
+        campaign_touch="kampagne campaign",
+        offer="angebot",
+        idea="idee vorschlag",
+        quote_request="angebotsanfrage rfq",
+        referral="empfehlung",
+        cancellation="kuendigung",
+        payment_reminder="mahnung zahlungserinnerung",
+        life_event="lebensereignis",
+    ),
+    "stage": _labels(
+        new="neu prospecting",
+        qualified="qualifiziert",
+        proposal="angebot vorschlag",
+        negotiation="verhandlung in_verhandlung",
+        won="gewonnen closed_won closedwon abgeschlossen_gewonnen",
+        lost="verloren closed_lost closedlost abgeschlossen_verloren",
+    ),
+    "lost_reason": _labels(
+        price="preis zu_teuer",
+        product="produkt",
+        service="",
+        timing="zeitpunkt",
+        no_need="kein_bedarf",
+        competitor="wettbewerber mitbewerber konkurrenz",
+        trust="vertrauen",
+        other="andere anderer sonstige sonstiges anderes",
+    ),
+}
+"""The wire words of closed lists by folded label."""
+_COUNTRIES = _labels(
+    DE="deutschland germany brd", AT="oesterreich austria", CH="schweiz switzerland suisse",
+    LI="liechtenstein", LU="luxemburg luxembourg", FR="frankreich france", IT="italien italy",
+    NL="niederlande netherlands the_netherlands holland", BE="belgien belgium", PL="polen poland",
+    CZ="tschechien czechia czech_republic", DK="daenemark denmark", SE="schweden sweden",
+    NO="norwegen norway", FI="finnland finland", ES="spanien spain", PT="portugal",
+    HU="ungarn hungary", GR="griechenland greece", IE="irland ireland", TR="tuerkei turkey",
+    GB="grossbritannien united_kingdom great_britain england uk vereinigtes_koenigreich",
+    US="usa vereinigte_staaten united_states united_states_of_america", CA="kanada canada",
+)  # fmt: skip
+
+
+def country(cell: str) -> str | None:
+    """Return the ISO 3166 code of a two-letter code or of a common English or German name."""
+    content = clean(cell)
+    if content.isascii() and content.isalpha() and len(content) == 2 and content.upper() != "UK":
+        return content.upper()
+    return choice(cell, _COUNTRIES)

@@ -1,0 +1,125 @@
+"""Cells as text, words, flags, lists and structures."""
+
+import json
+import re
+import unicodedata
+
+from services.crm_api.imports.values.rejection import ValueRejected
+
+WireValue = str | int | float | bool | None | dict[str, "WireValue"] | list["WireValue"]
+_ABSENT = {"", "null", "nil", "none", "n/a", "#n/a", "na", "nan", "nat", "k.a.", "-", "--", "\\n"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_EXCEL_TEXT = re.compile(r'="(?P<text>(?:[^"]|"")*)"', re.DOTALL)
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def clean(cell: str) -> str:
+    """Strip outer white space and Excel's ``="00123"``, which keeps leading zeros."""
+    stripped = cell.strip()
+    if stripped.startswith('="') and (excel := _EXCEL_TEXT.fullmatch(stripped)):
+        return excel["text"].replace('""', '"').strip()
+    return stripped
+
+
+def is_absent(cell: str) -> bool:
+    """Say whether a cell means "no value" where no text is expected ("Null" is a family name)."""
+    return clean(cell).casefold() in _ABSENT
+
+
+def text(cell: str, *, has_lines: bool = False) -> str | None:
+    """Return the text without outer white space; control characters are refused."""
+    content = clean(cell)
+    if (_CONTROL_BUT_LINES if has_lines else _CONTROL).search(content):
+        if not has_lines and "\n" in content:
+            raise ValueRejected(
+                "line_break",
+                "the text has a line break, this field has one line",
+                "der Text hat einen Zeilenumbruch, dieses Feld hat eine Zeile",
+                expected="one line of text",
+            )
+        raise ValueRejected(
+            "control_character",
+            "the text holds a control character",
+            "der Text enthält ein Steuerzeichen",
+            expected="text without control characters",
+        )
+    return content or None
+
+
+def folded(label: str) -> str:
+    """Reduce a label to lower-case ASCII words joined by underscores (ä is ae, ß is ss)."""
+    low = unicodedata.normalize("NFC", label).casefold().translate(_UMLAUTS)
+    plain = unicodedata.normalize("NFKD", low).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe"})
+
+
+def word(cell: str) -> str | None:
+    """Return a free word in lower_snake_case ("Web-Shop" is ``web_shop``)."""
+    if is_absent(cell):
+        return None
+    found = folded(clean(cell))
+    if not _WORD.fullmatch(found):
+        raise ValueRejected(
+            "no_word",
+            "this is no word of at most 64 letters that starts with a letter",
+            "das ist kein Wort aus höchstens 64 Buchstaben, das mit einem Buchstaben beginnt",
+            expected="a word such as web_shop",
+        )
+    return found
+
+
+_YES = {"1", "true", "t", "yes", "y", "on", "x", "ja", "j", "wahr", "1.0", "\u2713", "\u2714"}
+_NO = {"0", "false", "f", "no", "n", "off", "nein", "falsch", "0.0", "\u2717"}
+
+
+def boolean(cell: str) -> bool | None:
+    """Return what a yes or no in English or German, a figure or a cross says."""
+    low = clean(cell).casefold()
+    if low in _YES or low in _NO:
+        return low in _YES
+    if low in _ABSENT:
+        return None
+    raise ValueRejected(
+        "no_boolean", "this is no yes or no", "das ist kein Ja oder Nein", expected="yes or no"
+    )
+
+
+def items(cell: str) -> list[WireValue]:
+    """Return the entries of a list separated by ``;`` or ``|``, or written as a JSON array."""
+    content = clean(cell)
+    entries: list[str]
+    if content.startswith("["):
+        found = _json(content)
+        if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
+            raise _no_structure("a list of texts")
+        entries = [str(entry) for entry in found]
+    else:
+        entries = re.split("[;|]", content)
+    kept = [entry for entry in map(text, entries) if entry is not None]
+    return list(dict.fromkeys(kept))
+
+
+def structure(cell: str) -> WireValue:
+    """Return the value of a JSON text, as machine exports write lists and objects."""
+    return None if is_absent(cell) else _json(clean(cell))
+
+
+def _json(content: str) -> WireValue:
+    try:
+        found: WireValue = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _no_structure("JSON") from None
+    return found
+
+
+def _no_structure(expected: str) -> ValueRejected:
+    return ValueRejected(
+        "no_json",
+        "this cannot be read as JSON of the expected kind",
+        "das lässt sich nicht als JSON der erwarteten Art lesen",
+        expected=expected,
+    )
