@@ -1,38 +1,33 @@
-"""The commands of analytics: serve, refresh, migrate, add-key, openapi."""
+"""The commands of analytics."""
 
 import argparse
 import asyncio
+import signal
 import sys
 from datetime import date
-from pathlib import Path
+from uuid import UUID
 
-import orjson
 from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.app import create_app
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
-from services.foundation import migrating
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
+from services.foundation.command_line import (
+    Command,
+    add_keys,
+    migrate,
+    openapi,
+    opened,
+    run_command,
+    serve,
+)
 from services.foundation.database import Database
 from services.foundation.edge import start_logging
-from services.foundation.keys import add_key, has_key, new_key
-from services.foundation.serving import server
 from services.foundation.statements import Record
 
-
-def _serve(settings: Settings) -> None:
-    start_logging(settings.log_level)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    app = create_app(settings)
-    server(app, host=settings.analytics_host, port=settings.analytics_port).run()
-
-
-def _migrate(settings: Settings) -> None:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade("analytics", settings.database_url)
+NAME = "analytics"
 
 
 def _show(stage: str, progress: float) -> None:
@@ -68,9 +63,7 @@ async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
     from services.analytics.refresh import run_refresh
 
     with Mirror(settings.data_dir) as mirror:
-        database = connect(settings.database_url)
-        await database.open()
-        try:
+        async with opened(NAME, settings.database_url) as database:
             return await run_refresh(
                 await _wanted(database, arguments),
                 database=database,
@@ -79,14 +72,14 @@ async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
                 show=_say_nothing if arguments.quiet else _show,
                 mirror=mirror,
             )
-        finally:
-            await database.close()
 
 
 def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:
     from services.analytics.mirror import MirrorLocked
 
     start_logging(settings.log_level)
+    # A refresh may be killed at any point; asyncio's way would wait for an answer of the CRM.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         refresh = asyncio.run(_refresh(settings, arguments))
     except MirrorLocked:
@@ -97,58 +90,41 @@ def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:
         print(f"100%  version {refresh['version']} is published", file=sys.stderr)
 
 
-async def _store_key(settings: Settings, key: str, name: str, scopes: list[str]) -> None:
-    database = connect(settings.database_url)
-    await database.open()
+def _day(text: str) -> date:
     try:
-        if not await has_key(database, key):
-            await add_key(database, key, name=name, scopes=scopes, now=utc_now())
-    finally:
-        await database.close()
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day is written YYYY-MM-DD") from None
 
 
-def _add_key(settings: Settings, arguments: argparse.Namespace) -> None:
-    unknown = sorted(set(arguments.scopes) - set(SCOPES))
-    if unknown:
-        sys.exit(f"unknown scopes: {', '.join(unknown)}; there are: {', '.join(SCOPES)}")
-    given = arguments.key_file.read_text().strip() if arguments.key_file else ""
-    key = given or new_key("live")
-    asyncio.run(_store_key(settings, key, arguments.name, arguments.scopes or list(SCOPES)))
-    if not given:
-        print(key)
+def _identifier(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("the id of a refresh is a UUID") from None
 
 
-def _openapi(settings: Settings) -> None:
-    app = create_app(settings, schedules=False)
-    sys.stdout.buffer.write(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2) + b"\n")  # type: ignore[attr-defined]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m services.analytics", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="answer requests and run the refreshes that are due")
-    commands.add_parser("migrate", help="bring the database to the newest schema")
-    commands.add_parser("openapi", help="print the OpenAPI document")
-    refresh = commands.add_parser("refresh", help="read the CRM, compute, publish")
-    refresh.add_argument("--as-of", type=date.fromisoformat, help="what was knowable on this day")
-    refresh.add_argument("--full", action="store_true", help="read the CRM anew")
-    refresh.add_argument("--id", help="run the refresh that was asked for under this id")
-    refresh.add_argument("--quiet", action="store_true", help="do not show progress")
-    key = commands.add_parser(
-        "add-key", help="make a key, or take the one in a file, and store its hash"
+def _refresh_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as-of", type=_day, help="what was knowable on this day, YYYY-MM-DD")
+    parser.add_argument("--full", action="store_true", help="read the CRM anew")
+    parser.add_argument(
+        "--id", type=_identifier, help="run the refresh that was asked for under this id"
     )
-    key.add_argument("--name", required=True, help="who uses it")
-    key.add_argument("--scopes", nargs="*", default=[], help="what it may do; default: everything")
-    key.add_argument("--key-file", type=Path, help="a file that holds the key already")
-    arguments = parser.parse_args()
-    settings = Settings()
-    if arguments.command == "refresh":
-        _run_refresh(settings, arguments)
-    elif arguments.command == "add-key":
-        _add_key(settings, arguments)
-    else:
-        {"serve": _serve, "migrate": _migrate, "openapi": _openapi}[arguments.command](settings)
+    parser.add_argument("--quiet", action="store_true", help="do not show progress")
 
+
+COMMANDS: list[Command[Settings]] = [
+    serve(
+        NAME,
+        create_app,
+        address=lambda settings: (settings.analytics_host, settings.analytics_port),
+        help="answer requests and run the refreshes that are due",
+    ),
+    Command("refresh", "read the CRM, compute, publish", _run_refresh, _refresh_arguments),
+    migrate(NAME),
+    add_keys(NAME, SCOPES),
+    openapi(create_app),
+]
 
 if __name__ == "__main__":
-    main()
+    run_command(NAME, __doc__, COMMANDS, Settings)

@@ -1,11 +1,10 @@
 """Puts the analytics service together."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI
-from sqlalchemy import bindparam, column, select, table
 from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -15,11 +14,8 @@ from services.analytics.refreshes.routes import routes as refreshes
 from services.analytics.scheduler import Scheduler
 from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
-from services.foundation import idempotency, migrating
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
-from services.foundation.problems import Unavailable
-from services.foundation.statements import Statement
 
 VERSION = "0.1.0"
 ABOUT = {
@@ -47,10 +43,6 @@ ABOUT = {
     ],
 }
 FEATURES = (customers, summary, refreshes)
-_revision = table("alembic_version", column("version_num"))
-_AT_HEAD = Statement(
-    select(_revision.c.version_num).where(_revision.c.version_num == bindparam("newest"))
-)
 
 
 def create_app(
@@ -58,22 +50,12 @@ def create_app(
 ) -> ASGIApp:
     """Build the service; `schedules` also runs the refreshes that are due or asked for."""
     database = connect(settings.database_url, connections=settings.analytics_database_connections)
-    newest = migrating.newest("analytics")
-
-    async def is_ready() -> bool:
-        try:
-            return await database.text(_AT_HEAD, {"newest": newest}) is not None
-        except Unavailable:
-            return False
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = load_catalogue()
         app.state.publications = Publications(database)
         scheduler = Scheduler(database, every_seconds=settings.refresh_minutes * 60.0)
-        # the service starts all the same and says 503 until the database is there
-        with suppress(Unavailable):
-            await idempotency.forget_old(database, now=clock())
         if schedules:
             scheduler.start()
         try:
@@ -88,11 +70,11 @@ def create_app(
         log_requests=settings.log_requests,
     )
     return assemble(
+        "analytics",
         about=ABOUT,
         features=FEATURES,
         database=database,
         serving=serving,
-        is_ready=is_ready,
-        lifespan=life,
+        lifespan=refreshes_run,
         clock=clock,
     )

@@ -1,11 +1,10 @@
 """Puts the CRM service together."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI
-from sqlalchemy import bindparam, column, select, table
 from starlette.types import ASGIApp
 
 from services.crm_api.changes.routes import routes as changes
@@ -16,11 +15,8 @@ from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
 from services.crm_api.settings import Settings
-from services.foundation import idempotency, migrating
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
-from services.foundation.problems import Unavailable
-from services.foundation.statements import Statement
 
 VERSION = "0.1.0"
 ABOUT = {
@@ -51,25 +47,14 @@ ABOUT = {
     ],
 }
 FEATURES = (contacts, interactions, deals, changes, exports, imports)
-_revision = table("alembic_version", column("version_num"))
-_AT_HEAD = Statement(
-    select(_revision.c.version_num).where(_revision.c.version_num == bindparam("newest"))
-)
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:
     """Build the service from its settings."""
     database = connect(settings.database_url, connections=settings.crm_database_connections)
-    newest = migrating.newest("crm_api")
-
-    async def is_ready() -> bool:
-        try:
-            return await database.text(_AT_HEAD, {"newest": newest}) is not None
-        except Unavailable:
-            return False
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def imports_run(app: FastAPI) -> AsyncIterator[None]:
         runner = ImportRunner(
             database,
             folder=settings.data_dir / "imports",
@@ -77,9 +62,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             time_zone=settings.business_time_zone,
         )
         app.state.imports = runner
-        # the service starts all the same and says 503 until the database is there
-        with suppress(Unavailable):
-            await idempotency.forget_old(database, now=clock())
         await runner.start()
         try:
             yield
@@ -93,11 +75,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         log_requests=settings.log_requests,
     )
     return assemble(
+        "crm_api",
         about=ABOUT,
         features=FEATURES,
         database=database,
         serving=serving,
-        is_ready=is_ready,
-        lifespan=life,
+        lifespan=imports_run,
         clock=clock,
     )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
+from services.foundation import idempotency, migrating
 from services.foundation.database import Database
 from services.foundation.docs_page import mount_docs
 from services.foundation.edge import Edge
@@ -46,28 +47,33 @@ class Serving:
 
 
 def assemble(
+    service: str,
     *,
     about: Mapping[str, Any],
     features: Sequence[Routes],
     database: Database,
     serving: Serving,
-    is_ready: Callable[[], Awaitable[bool]],
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
-    clock: Callable[[], datetime] = utc_now,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    clock: Callable[[], datetime],
 ) -> ASGIApp:
-    """Build the application of one service; every test builds its own."""
+    """Build the application of one service; `lifespan` is what runs beside it, database open."""
+
+    async def is_ready() -> bool:
+        try:
+            await migrating.require_schema(service, database)
+        except (Unavailable, migrating.SchemaMissing):
+            return False
+        return True
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        # The service starts all the same and says 503 until the database is there.
-        with suppress(Unavailable):
-            await database.open()
         try:
-            if lifespan is None:
+            # The service starts all the same and says 503 until the database is there.
+            with suppress(Unavailable):
+                await database.open()
+                await idempotency.forget_old(database, now=clock())
+            async with lifespan(app):
                 yield
-            else:
-                async with lifespan(app):
-                    yield
         finally:
             await database.close()
 

@@ -1,10 +1,12 @@
 """Expected errors and how they answer: problem+json (RFC 9457) and nothing of the rejected value."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import orjson
+from pydantic import ValidationError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -137,3 +139,27 @@ class Answer:
 def invalid(pointer: str, code: str, message: str) -> Invalid:
     """Build the common 422 with a single fault."""
     return Invalid(message, errors=[FieldError(pointer, code, message)])
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def pointer(part: Any) -> str:
+    """Return a part of a JSON pointer (RFC 6901), shortened and without control characters."""
+    return _CONTROL.sub("\ufffd", str(part)).replace("~", "~0").replace("/", "~1")[:100]
+
+
+def field_errors(place: str, error: ValidationError, *, name: str = "") -> list[FieldError]:
+    """Turn pydantic's findings into ours, without the rejected value."""
+    found = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
+        location = ([name] if name else []) + list(item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(
+            FieldError(
+                "/".join(["", place, *map(pointer, location)]),
+                item["type"],
+                message[:1].upper() + message[1:],
+            )
+        )
+    return found

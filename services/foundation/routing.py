@@ -5,7 +5,6 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 """
 
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -31,6 +30,8 @@ from services.foundation.problems import (
     TooLarge,
     Unreadable,
     UnsupportedMediaType,
+    field_errors,
+    pointer,
 )
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
@@ -206,7 +207,7 @@ class LeanRoute(APIRoute):
             raise Invalid(
                 "This path takes no query parameters.",
                 errors=[
-                    FieldError(f"/query/{_pointer(pairs[0][0])}", "unknown", "Unknown parameter.")
+                    FieldError(f"/query/{pointer(pairs[0][0])}", "unknown", "Unknown parameter.")
                 ],
             )
         return arguments
@@ -281,7 +282,7 @@ def _grouped(pairs: list[tuple[str, str]], lists: frozenset[str]) -> dict[str, A
         elif name in grouped:
             message = "This parameter may be given once."
             raise Invalid(
-                message, errors=[FieldError(f"/query/{_pointer(name)}", "repeated", message)]
+                message, errors=[FieldError(f"/query/{pointer(name)}", "repeated", message)]
             )
         else:
             grouped[name] = value
@@ -339,29 +340,6 @@ def _refuse_doubled(pairs: list[tuple[str, Any]]) -> None:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise _Refused("NaN and Infinity are not JSON.")
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def _pointer(part: Any) -> str:
-    return _CONTROL.sub("\ufffd", str(part)).replace("~", "~0").replace("/", "~1")[:100]
-
-
-def field_errors(place: str, error: ValidationError, *, name: str = "") -> list[FieldError]:
-    """Turn pydantic's findings into ours, without the rejected value."""
-    found = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
-        location = ([name] if name else []) + list(item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        found.append(
-            FieldError(
-                "/".join(["", place, *map(_pointer, location)]),
-                item["type"],
-                message[:1].upper() + message[1:],
-            )
-        )
-    return found
 
 
 def _invalid(place: str, error: ValidationError, *, name: str = "") -> Problem:

@@ -1,5 +1,8 @@
 """Runs an application under uvicorn, the same way everywhere."""
 
+import os
+import socket
+
 import uvicorn
 from starlette.types import ASGIApp
 from uuid_utils import uuid7
@@ -23,6 +26,30 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+class AddressTaken(Exception):
+    """Nothing can listen at an address; the message says which and why."""
+
+
+def require_free(host: str, port: int) -> None:
+    """Do nothing if somebody may listen there.
+
+    Raises
+    ------
+    AddressTaken
+        Another program listens there, or the address or port is not ours to take.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in found:
+            with socket.create_server(address, family=family):
+                pass
+    except OSError as error:
+        # The text of asyncio and socket repeats the address; that of a failed lookup has no number.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror
+        raise AddressTaken(f"cannot listen on {host} port {port}: {reason}") from error
 
 
 def server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:

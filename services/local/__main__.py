@@ -1,15 +1,17 @@
 """`make run`: schema, keys, both services, demo data, first refresh; stops all with Ctrl-C."""
 
+import argparse
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import httpx
 
@@ -19,26 +21,40 @@ from services.crm_api.scopes import SCOPES as CRM_SCOPES
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation import migrating
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
-from services.foundation.keys import add_key, has_key, new_key
-from services.local.demo.load import AS_OF, CURRENCY, load_demo
+from services.foundation.command_line import plain_failures, store_key
+from services.foundation.keys import new_key
+from services.foundation.serving import AddressTaken, require_free
+from services.local.demo.load import AS_OF, CURRENCY, DemoFailed, load_demo
 from shared.values import wire_instant
 
 # What analytics may read in the CRM: no scope that shows personal data.
 WORKER_SCOPES = ("contacts:read", "interactions:read", "deals:read", "changes:read")
+SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
 
-
-SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
+# A flag, not an exception: one that came between starting a service and noting it would leave it.
+_stop = threading.Event()
+Process = subprocess.Popen[bytes]
 
 
 class Stopped(Exception):
-    """Somebody asked us to stop, or a service ended by itself."""
+    """Somebody asked us to stop."""
+
+
+class NotStarted(Exception):
+    """A service ended, or the first refresh failed, before all was ready."""
 
 
 def say(text: str) -> None:
+    if _stop.is_set():
+        raise Stopped
     print(text, flush=True)
+
+
+def pause(seconds: float) -> None:
+    if _stop.wait(seconds):
+        raise Stopped
 
 
 def write_key(path: Path) -> None:
@@ -53,73 +69,89 @@ def write_key(path: Path) -> None:
     temporary.replace(path)
 
 
-async def store_keys(url: str, keys: Sequence[tuple[Path, str, Sequence[str]]]) -> None:
-    """Let the keys in these files into a database."""
-    database = connect(url)
-    await database.open()
-    try:
-        for path, name, scopes in keys:
-            key = path.read_text().strip()
-            if not await has_key(database, key):
-                await add_key(database, key, name=name, scopes=scopes, now=utc_now())
-    finally:
-        await database.close()
+def require_ports(crm: CrmSettings, analytics: AnalyticsSettings) -> None:
+    """Do nothing if both services can listen; better to know before anything is begun."""
+    for name, host, port in (
+        ("PHASEWISE_CRM_PORT", crm.crm_host, crm.crm_port),
+        ("PHASEWISE_ANALYTICS_PORT", analytics.analytics_host, analytics.analytics_port),
+    ):
+        try:
+            require_free(host, port)
+        except AddressTaken as error:
+            raise AddressTaken(f"{error}; choose another with {name}") from error
+    if crm.crm_port == analytics.analytics_port:
+        raise AddressTaken("PHASEWISE_CRM_PORT and PHASEWISE_ANALYTICS_PORT name the same port")
 
 
-def prepare(folder: Path) -> None:
+def prepare(crm: CrmSettings, analytics: AnalyticsSettings, developer: Path) -> None:
     """Bring both databases to the newest schema and let both keys in."""
-    developer, worker = folder / "dev.key", folder / "analytics.key"
     write_key(developer)
-    write_key(worker)
-    crm, analytics = CrmSettings().database_url, AnalyticsSettings().database_url
-    for service, url in (("crm_api", crm), ("analytics", analytics)):
+    write_key(analytics.key_file)
+    for service, url in (("crm_api", crm.database_url), ("analytics", analytics.database_url)):
         if migrating.present(url) != migrating.newest(service):
             migrating.upgrade(service, url)
-    asyncio.run(
-        store_keys(
-            crm, [(developer, "developer", CRM_SCOPES), (worker, "analytics", WORKER_SCOPES)]
-        )
-    )
-    asyncio.run(store_keys(analytics, [(developer, "developer", ANALYTICS_SCOPES)]))
+
+    async def store(path: Path, name: str, service: str, url: str, scopes: Any) -> None:
+        await store_key(service, url, path.read_text().strip(), name=name, scopes=scopes)
+
+    async def store_all() -> None:
+        await store(developer, "developer", "crm_api", crm.database_url, CRM_SCOPES)
+        await store(analytics.key_file, "analytics", "crm_api", crm.database_url, WORKER_SCOPES)
+        await store(developer, "developer", "analytics", analytics.database_url, ANALYTICS_SCOPES)
+
+    asyncio.run(store_all())
 
 
-def start(*arguments: str) -> "subprocess.Popen[bytes]":
+def start(*arguments: str) -> Process:
     return subprocess.Popen([sys.executable, "-m", *arguments])
 
 
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_ready(url: str, process: Process) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Stopped(f"the service at {url} ended; is the port taken? See the lines above.")
+            raise NotStarted(f"the service at {url} ended; see the lines above")
         try:
             if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
-        time.sleep(0.05)
-    raise Stopped(f"{url} did not get ready within {_READY_SECONDS:.0f} seconds")
+        pause(0.05)
+    raise NotStarted(f"{url} did not get ready within {_READY_SECONDS:.0f} seconds")
 
 
-def wait_for_version(url: str, key: str, *, since: datetime) -> None:
-    """Show the progress of the first refresh; a version of an earlier start is there at once."""
+def wait_for_version(url: str, key: str, *, since: datetime, asks: bool) -> str:
+    """Show the progress of the first refresh and return what its version is read as of.
+
+    A version of an earlier start is there at once; `asks` for a refresh where none is scheduled.
+    """
     headers, shown = {"Authorization": f"Bearer {key}"}, ""
     with httpx.Client(base_url=url, headers=headers, timeout=10) as client:
-        while client.get("/v1/summary").status_code != 200:
-            items = client.get("/v1/refreshes", params={"limit": 1}).json().get("items")
-            if items and items[0]["created_at"] >= wire_instant(since):
-                stage, progress = items[0]["stage"].replace("_", " "), items[0]["progress"]
-                line = f"  refresh: {stage} ({progress:.0%})"
+        while (answer := client.get("/v1/summary")).status_code != 200:
+            if asks:
+                client.post("/v1/refreshes", json={}).raise_for_status()
+                asks = False
+            items = client.get("/v1/refreshes", params={"limit": 1}).raise_for_status().json()
+            for refresh in items["items"]:
+                if refresh["created_at"] < wire_instant(since):
+                    continue
+                line = (
+                    f"  refresh: {refresh['stage'].replace('_', ' ')} ({refresh['progress']:.0%})"
+                )
                 if line != shown:
                     say(line)
                     shown = line
-                if items[0]["status"] == "failed":
-                    raise Stopped(f"the first refresh failed: {items[0]['failure']}")
-            time.sleep(0.1)
+                if refresh["status"] == "failed":
+                    raise NotStarted(f"the first refresh failed: {refresh['failure']}")
+            pause(0.1)
+    return str(answer.json()["as_of"])
 
 
-def welcome(crm: str, analytics: str, key_file: Path) -> None:
-    key = f'-H "Authorization: Bearer $(cat {key_file})"'
+def welcome(crm: str, analytics: str, key_file: Path, *, as_of: str, is_demo: bool) -> None:
+    key = f'-H "Authorization: Bearer $(cat {shlex.quote(str(key_file))})"'
+    base = f"The demo base is read as of {as_of}, the day after its last purchase"
+    if not is_demo or as_of != AS_OF:
+        base = f"What is computed is read as of {as_of}"
     say(
         f"""
 Phasewise runs. Stop it with Ctrl-C.
@@ -128,7 +160,7 @@ Phasewise runs. Stop it with Ctrl-C.
   Analytics  {analytics}/docs
   Key        {key_file}  (all scopes; send it as Authorization: Bearer <key>)
 
-The demo base is read as of {AS_OF}, the day after its last purchase (every answer says so).
+{base} (every answer says so).
 Three questions to start with:
 
   curl -s {key} "{analytics}/v1/summary"
@@ -138,57 +170,77 @@ Three questions to start with:
     )
 
 
-def _stop(_: int, __: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped("stopping")
-
-
-def watch(processes: "list[subprocess.Popen[bytes]]") -> None:
+def watch(processes: list[Process]) -> None:
     """Start a service again when it ends: one that is down must not take the other with it."""
     while True:
         for place, command in enumerate(SERVICES):
             if processes[place].poll() is not None:
                 say(f"{command[0]} ended with {processes[place].returncode}; starting it again.")
                 processes[place] = start(*command)
-        time.sleep(1)
+        pause(1)
+
+
+def run(processes: list[Process], *, is_demo: bool) -> None:
+    """Start everything, say where it is, and stay; `processes` gets what must be ended."""
+    started, since = time.monotonic(), utc_now()
+    crm_settings, analytics_settings = CrmSettings(), AnalyticsSettings()
+    crm = f"http://127.0.0.1:{crm_settings.crm_port}"
+    analytics = f"http://127.0.0.1:{analytics_settings.analytics_port}"
+    key_file = crm_settings.data_dir.resolve() / "dev.key"
+    require_ports(crm_settings, analytics_settings)
+    prepare(crm_settings, analytics_settings, key_file)
+    key = key_file.read_text().strip()
+    processes.append(start(*SERVICES[0]))
+    wait_until_ready(crm, processes[0])
+    if is_demo:
+        load_demo(crm, key, say=say)
+    processes.append(start(*SERVICES[1]))
+    wait_until_ready(analytics, processes[1])
+    asks = analytics_settings.refresh_minutes == 0
+    as_of = wait_for_version(analytics, key, since=since, asks=asks)
+    say(f"Ready after {time.monotonic() - started:.1f} seconds.")
+    welcome(crm, analytics, key_file, as_of=as_of, is_demo=is_demo)
+    watch(processes)
+
+
+def end(processes: list[Process]) -> None:
+    for process in reversed(processes):
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        prog="make run",
+        description=__doc__,
+        epilog="Settings are environment variables: PHASEWISE_DEMO=false for a base without the "
+        "demo data, and those that python -m services.crm_api --help and "
+        "python -m services.analytics --help name.",
+    ).parse_args()
     os.umask(0o077)  # databases, uploads and keys hold personal data
-    started, since = time.monotonic(), utc_now()
-    folder = Path(os.environ.setdefault("PHASEWISE_DATA_DIR", "var"))
-    os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
-    os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
+    is_demo = os.environ.get("PHASEWISE_DEMO", "").lower() not in ("false", "0", "no", "off")
+    if is_demo:
+        os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
+        os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
     os.environ.setdefault("PHASEWISE_LOG_LEVEL", "warning")
-    # The first refresh is asked for below, once the demo data are in; later ones are scheduled.
-    crm = f"http://127.0.0.1:{os.environ.get('PHASEWISE_CRM_PORT', '8000')}"
-    analytics = f"http://127.0.0.1:{os.environ.get('PHASEWISE_ANALYTICS_PORT', '8001')}"
-    signal.signal(signal.SIGTERM, _stop)
-    processes: list[subprocess.Popen[bytes]] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup and shells' & want it ignored
+            signal.signal(number, lambda *_: _stop.set())
+    processes: list[Process] = []
     try:
-        prepare(folder)
-        processes.append(start(*SERVICES[0]))
-        wait_until_ready(crm, processes[0])
-        key = (folder / "dev.key").read_text().strip()
-        load_demo(crm, key, say=say)
-        processes.append(start(*SERVICES[1]))
-        wait_until_ready(analytics, processes[1])
-        wait_for_version(analytics, key, since=since)
-        say(f"Ready after {time.monotonic() - started:.1f} seconds.")
-        welcome(crm, analytics, folder / "dev.key")
-        watch(processes)
-    except (Stopped, KeyboardInterrupt) as reason:
-        say(str(reason) or "stopping")
-        sys.exit(0 if isinstance(reason, KeyboardInterrupt) or str(reason) == "stopping" else 1)
+        with plain_failures():
+            run(processes, is_demo=is_demo)
+    except Stopped:
+        print("stopping", flush=True)
+    except (NotStarted, DemoFailed, httpx.HTTPError) as reason:
+        sys.exit(f"Phasewise could not be started: {reason}")
     finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(processes)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,14 @@ from services.crm_api.records import Written
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction, UniqueViolation
-from services.foundation.problems import Answer, Conflict, FieldError, Invalid, Problem
-from services.foundation.routing import field_errors
+from services.foundation.problems import (
+    Answer,
+    Conflict,
+    FieldError,
+    Invalid,
+    Problem,
+    field_errors,
+)
 
 _STATUS = {"created": 201, "updated": 200, "unchanged": 200, "deleted": 204}
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import create_model
 
 from services.crm_api.features import Feature
-from services.crm_api.imports.plan import PlannedColumn, base, cell_reading, fixed_value, how
+from services.crm_api.imports.plan import PlannedColumn, base, how
 from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.settings import cell_reading, fixed_value
 from services.crm_api.imports.values import fields, texts
 from shared.money import to_minor
 from shared.values import Money, Shape

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.crm_api.imports import plan
+from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.foundation.statements import Record
 from shared.values import wire_instant
@@ -42,7 +43,7 @@ def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
     settings = ImportSettings.model_validate(row["settings"])
     detected, resource = row["detected"], row["resource"]
     columns = plan.columns_in_force(resource, settings, detected)
-    questions = plan.open_questions(resource, settings, detected, columns)
+    questions = open_questions(resource, settings, detected, columns)
     id_column = next((column.name for column in columns if column.field == "external_id"), None)
     shown = {name: row[name] for name in _AS_STORED}
     shown |= {name: row[name] and wire_instant(row[name]) for name in _INSTANTS}

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_,
 
 from services.crm_api.imports import plan
 from services.crm_api.imports.documents import shown_questions
+from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.table import imports, rejected_rows
 from services.foundation.calls import Stamp
@@ -104,7 +105,7 @@ def new_import(
 def status_of(resource: str, settings: ImportSettings, detected: plan.Document) -> str:
     """Return whether an import that has not started could."""
     columns = plan.columns_in_force(resource, settings, detected)
-    open_ones = plan.open_questions(resource, settings, detected, columns)
+    open_ones = open_questions(resource, settings, detected, columns)
     return "needs_answers" if open_ones else "ready"
 
 
@@ -214,7 +215,7 @@ async def start(
     settings = ImportSettings.model_validate(current["settings"])
     resource, detected = current["resource"], current["detected"]
     columns = plan.columns_in_force(resource, settings, detected)
-    questions = plan.open_questions(resource, settings, detected, columns)
+    questions = open_questions(resource, settings, detected, columns)
     if questions:
         told = shown_questions(questions, language=language, personal=personal)
         raise QuestionsOpen(extra={"questions": told})

@@ -1,8 +1,24 @@
-"""The questions that the mapping leaves open; those about the file's form are in `detection`."""
+"""The questions that the mapping leaves open, and their answers; those about the file's form are in
+`detection`.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from services.crm_api.deals.operations import CLOSED
+from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, header_key
+from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColumn, base, how
+from services.crm_api.imports.schemas import IGNORE, ImportSettings
+from services.crm_api.imports.values import dates, numbers, texts
+from services.crm_api.imports.values.labels import CHOICES
+
+_REQUIRED = {
+    "contacts": (),
+    "deals": (("contact_external_id", "contact_id"),),
+    "interactions": (("contact_external_id", "contact_id"), ("occurred_at",)),
+}
+_USUAL_CURRENCIES = ("EUR", "USD", "CHF", "GBP")
+_USUAL_FORMATS = ("YYYY-MM-DD", "D.M.YYYY", "D/M/YYYY", "M/D/YYYY", "YYYYMMDD")
 _TEXTS = {
     "contact_external_id_unmapped": (
         "which column names the contact?",
@@ -76,3 +92,113 @@ def question(
             for value, samples in options
         ],
     }
+
+
+def open_questions(
+    resource: str, settings: ImportSettings, detected: Document, columns: list[PlannedColumn]
+) -> list[Document]:
+    """Return what has to be answered before the start; what concerns no mapped column is moot."""
+    found = [asked for asked in detected["questions"] if asked["column"] is None]
+    asked_about: dict[str, list[Document]] = {}
+    for asked in detected["questions"]:
+        if asked["column"] is not None:
+            asked_about.setdefault(asked["column"], []).append(asked)
+    for column in columns:
+        found += _about_column(resource, column, asked_about.get(column.name, []))
+    fields = {column.field for column in columns} | set(settings.defaults)
+    filled = {base(field) for field in fields if field}
+    for column in columns:
+        if column.doubt and base(column.doubt[1]) not in filled:
+            code, field = column.doubt
+            answers = [(field, column.samples), (IGNORE, ())]
+            found.append(question(code, column.name, answers))
+    ignored = [column for column in columns if column.field is None]
+    if resource == "deals" and "closed_at" not in fields and _holds_closed_deals(settings, columns):
+        dated = [(column.name, column.samples) for column in ignored if column.kind == "date"]
+        found.append(question("closed_at_unmapped", None, dated))
+    if resource == "contacts" and "kind" not in fields and _names_organisations(columns):
+        kinds = [(kind, ()) for kind in ("organisation", "person")]
+        found.append(question("kind_unclear", None, kinds))
+    for wanted in _REQUIRED[resource]:
+        if not fields & set(wanted):
+            options = [(column.name, column.samples) for column in ignored]
+            found.append(question(f"{wanted[0]}_unmapped", None, options))
+    if not any(column.field for column in columns):
+        found.append(question("nothing_mapped", None, []))
+    if _lacks_currency(resource, settings, columns):
+        found.append(question("currency_missing", None, [(code, ()) for code in _USUAL_CURRENCIES]))
+    return found
+
+
+def _holds_closed_deals(settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
+    """Whether every row is a closed deal, or a sample of the stage is one."""
+    told = [settings.defaults.get("stage", "")]
+    told += [each for column in columns if column.field == "stage" for each in column.samples]
+    words = {**CHOICES["stage"], **settings.words.get("stage", {})}
+    return any(words.get(each, words.get(texts.folded(each))) in CLOSED for each in told)
+
+
+def _names_organisations(columns: list[PlannedColumn]) -> bool:
+    return any(
+        column.field == "name" and header_key(column.name) in COMPANY_HEADERS for column in columns
+    )
+
+
+def _about_column(
+    resource: str, column: PlannedColumn, asked: list[Document]
+) -> Iterator[Document]:
+    if column.field is None:
+        return
+    read_as = how(resource, column.field)
+    for kinds, value, code, usual, word in (
+        (DATED, column.date_format, "date_format_unclear", _USUAL_FORMATS, ("date", "year")),
+        (NUMERIC, column.decimal_mark, "decimal_mark_unclear", (",", "."), ("decimal",)),
+    ):
+        if read_as not in kinds or value is not None:
+            continue
+        fitting = [each for each in asked if any(part in each["code"] for part in word)]
+        yield from fitting or [question(code, column.name, [(each, ()) for each in usual])]
+
+
+def _lacks_currency(resource: str, settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
+    if settings.currency or "currency" in settings.defaults:
+        return False
+    if any(column.field == "currency" for column in columns):
+        return False
+    for column in columns:
+        if column.field is None or how(resource, column.field) not in ("money", "minor"):
+            continue
+        parts = [numbers.number_parts(s) for s in column.samples if not s.startswith("{")]
+        if any(part is not None and not part.mark for part in parts):
+            return True
+    return False
+
+
+def answered(settings: Document, code: str, column: str | None, value: str) -> None:
+    """Put an answer into settings.
+
+    Raises
+    ------
+    KeyError
+        No question has this code, or it is answered by the mapping.
+    """
+    if code == "closed_at_unmapped" and dates.date_parts(value):
+        settings["defaults"]["closed_at"] = value
+    elif code == "kind_unclear":
+        settings["defaults"]["kind"] = value
+    elif column is not None and code in DOUBTS:
+        settings["mapping"][column] = value
+    elif code.endswith("_unmapped"):
+        settings["mapping"][value] = code.removesuffix("_unmapped")
+    elif code == "uncertain_header":
+        settings["has_header"] = value == "true"
+    elif code == "currency_missing":
+        settings["currency"] = value
+    elif code in ("ambiguous_encoding", "ambiguous_delimiter"):
+        settings[code.removeprefix("ambiguous_")] = value
+    elif column is not None and ("date" in code or "year" in code):
+        settings["date_formats"][column] = value
+    elif column is not None and "decimal_mark" in code:
+        settings["decimal_marks"][column] = value
+    else:
+        raise KeyError(code)

@@ -10,6 +10,7 @@ from fastapi import Path, Query
 
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
+from services.crm_api.imports.questions import answered
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.imports.schemas import (
     Import,
@@ -22,6 +23,12 @@ from services.crm_api.imports.schemas import (
     StartImport,
     Status,
     UploadQuery,
+)
+from services.crm_api.imports.settings import (
+    check_settings,
+    merged,
+    parsed_settings,
+    without_lost_columns,
 )
 from services.crm_api.records import new_id
 from services.foundation import idempotency
@@ -123,13 +130,13 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     """
     _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
     settings = _uploaded_settings(call, query)
-    plan.check_settings(query.resource, settings, None)
+    check_settings(query.resource, settings, None)
     import_id, runner = new_id(), _runner(call)
     path = uploads.upload_path(runner.folder, import_id)
     upload = await uploads.receive(call, path)
     try:
         detected = await uploads.inspect(path, query.resource, settings, language=call.language)
-        plan.check_settings(query.resource, settings, detected)
+        check_settings(query.resource, settings, detected)
         row = operations.new_import(
             import_id,
             resource=query.resource,
@@ -173,7 +180,7 @@ def _uploaded_settings(call: Call, query: UploadQuery) -> ImportSettings:
     given["time_zone"] = query.time_zone or _runner(call).time_zone
     given["mapping"] = _pairs(query.mapping, "mapping", last=True)
     given["defaults"] = _pairs(query.default, "default", last=False)
-    return plan.parsed_settings(given)
+    return parsed_settings(given)
 
 
 def _pairs(spelled: list[str], name: str, *, last: bool) -> dict[str, str]:
@@ -279,7 +286,7 @@ async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
         raise operations.AlreadyStarted()
     sent = body.model_dump(exclude_unset=True)
     resource, before = current["resource"], ImportSettings.model_validate(current["settings"])
-    given = plan.merged(current["settings"], sent.get("settings", {}))
+    given = merged(current["settings"], sent.get("settings", {}))
     settings = _with_answers(given, body.answers)
     _allow(call, resource, creates_contacts=settings.create_missing_contacts)
     detected = current["detected"]
@@ -287,10 +294,10 @@ async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
         path = uploads.upload_path(_runner(call).folder, id)
         if not path.exists():
             raise operations.UploadMissing()
-        plan.check_settings(resource, settings, None)
+        check_settings(resource, settings, None)
         detected = await uploads.inspect(path, resource, settings, language=call.language)
-        settings = plan.without_lost_columns(settings, detected)
-    plan.check_settings(resource, settings, detected)
+        settings = without_lost_columns(settings, detected)
+    check_settings(resource, settings, detected)
     values = {
         "settings": settings.model_dump(),
         "detected": detected,
@@ -312,13 +319,13 @@ def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> Impor
     given = {**given, **maps}
     for number, answer in enumerate(answers):
         try:
-            plan.answered(given, answer.code, answer.column, answer.value)
+            answered(given, answer.code, answer.column, answer.value)
         except KeyError:
             pointer = f"/body/answers/{number}/code"
             raise invalid(
                 pointer, "unknown_question", "No such question can be answered."
             ) from None
-    return plan.parsed_settings(given)
+    return parsed_settings(given)
 
 
 @routes.add(

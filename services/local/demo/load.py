@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -36,10 +37,10 @@ def load_demo(url: str, key: str, *, say: Callable[[str], None]) -> None:
         base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60
     ) as client:
         # After a stop in between the CRM goes on with an import by itself.
-        for begun in client.get("/v1/imports", params={"status": _UNFINISHED}).json()["items"]:
+        for begun in _items(client, "/v1/imports", status=_UNFINISHED):
             if begun["file_name"] == FILE.name:
                 _wait(client, begun["id"], say)
-        if client.get("/v1/deals", params={"limit": 1}).json()["items"]:
+        if _items(client, "/v1/deals", limit=1):
             return
         say("Importing the CDNOW sample: 2,357 customers and 6,919 transactions.")
         answer = client.post(
@@ -61,6 +62,14 @@ def load_demo(url: str, key: str, *, say: Callable[[str], None]) -> None:
         if answer.status_code not in (201, 202):
             raise DemoFailed(answer.text)
         _wait(client, answer.json()["id"], say)
+
+
+def _items(client: httpx.Client, path: str, **parameters: Any) -> list[dict[str, Any]]:
+    answer = client.get(path, params=parameters)
+    if answer.status_code != 200:
+        raise DemoFailed(answer.text)
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
 
 
 def _wait(client: httpx.Client, import_id: str, say: Callable[[str], None]) -> None:
