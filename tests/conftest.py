@@ -98,9 +98,9 @@ class Crm:
         self.key = store_key(settings.database_url, scopes=SCOPES)
         self.start()
 
-    def start(self) -> None:
+    def start(self, *, port: int | None = None) -> None:
         self.app = create_app(self.settings, clock=self._clock)
-        self.server = LiveServer(self.app)
+        self.server = LiveServer(self.app, port=port)
         self.server.__enter__()
         self.url = self.server.url
         self.client = client(self.url, self.key)

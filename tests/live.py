@@ -21,9 +21,9 @@ def free_port() -> int:
 class LiveServer:
     """An application that answers on 127.0.0.1 until the block ends."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, port: int | None = None) -> None:
         self.app = app
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._server = server(app, host="127.0.0.1", port=self.port)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -54,8 +54,15 @@ def create_app(
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = load_catalogue()
-        app.state.publications = Publications(database)
-        scheduler = Scheduler(database, every_seconds=settings.refresh_minutes * 60.0)
+        every = timedelta(minutes=settings.refresh_minutes)
+        app.state.publications = Publications(
+            database, clock=clock, overdue_after=2 * every if every else None
+        )
+        scheduler = Scheduler(
+            database,
+            every_seconds=every.total_seconds(),
+            retry_seconds=settings.refresh_retry_seconds,
+        )
         if schedules:
             scheduler.start()
         try:

@@ -49,6 +49,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         acquisition_cost_currency=pa.string(),
         purchase_motive=pa.string(),
         profiling_objection_at=_INSTANT,
+        flags=pa.string(),
         created_at_=_INSTANT,
     ),
     "interactions": _schema(
@@ -64,6 +65,8 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         justified=pa.bool_(),
         outcome=pa.string(),
         effective_at=_INSTANT,
+        sentiment=pa.float64(),
+        ratings=pa.string(),
         cost_minor=pa.int64(),
         cost_currency=pa.string(),
     ),

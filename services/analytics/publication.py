@@ -1,8 +1,9 @@
 """What readers are shown: the newest published version and how fresh it is."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -16,7 +17,7 @@ from shared.values import wire_instant
 
 _REMEMBER_SECONDS = 1.0
 _LAST_FINISHED = Statement(
-    select(refreshes.c.status, refreshes.c.failure, refreshes.c.finished_at)
+    select(refreshes.c.status, refreshes.c.failure)
     .where(refreshes.c.finished_at.is_not(None))
     .order_by(refreshes.c.finished_at.desc())
     .limit(1)
@@ -36,8 +37,7 @@ class Publication:
     """A version and what is known of its freshness."""
 
     version: Record
-    last_failure: str | None
-    failed_at: datetime | None
+    stale_reason: str | None
 
     @property
     def number(self) -> int:
@@ -54,16 +54,20 @@ class Publication:
             "model_version": self.number,
             "currency": self.currency,
             "published_at": wire_instant(self.version["published_at"]),
-            "is_stale": self.last_failure is not None,
-            "stale_reason": self.last_failure,
+            "crm_read_at": wire_instant(self.version["crm_read_at"]),
+            "is_stale": self.stale_reason is not None,
+            "stale_reason": self.stale_reason,
         }
 
 
 class Publications:
     """Finds the publication; it is remembered for a second, so that a read costs no extra query."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime], overdue_after: timedelta | None
+    ) -> None:
+        """`overdue_after` is how old the last reading of the CRM may be; None: however old."""
+        self._database, self._clock, self._overdue_after = database, clock, overdue_after
         self._until, self._known = 0.0, None
 
     _known: Publication | None
@@ -82,11 +86,14 @@ class Publications:
         if version is None:
             raise NotComputedYet()
         last = await self._database.first(_LAST_FINISHED) or {}
-        has_failed = last.get("status") == "failed"
-        self._known = Publication(
-            version,
-            (last.get("failure") or "failed") if has_failed else None,
-            last.get("finished_at") if has_failed else None,
-        )
+        reason = None
+        if last.get("status") == "failed":
+            reason = last["failure"] or "failed"
+        elif self._is_overdue(version["crm_read_at"]):
+            reason = "overdue"
+        self._known = Publication(version, reason)
         self._until = time.monotonic() + _REMEMBER_SECONDS
         return self._known
+
+    def _is_overdue(self, crm_read_at: datetime) -> bool:
+        return self._overdue_after is not None and self._clock() - crm_read_at > self._overdue_after

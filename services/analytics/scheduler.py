@@ -20,7 +20,7 @@ class Scheduler:
         database: Database,
         *,
         every_seconds: float,
-        retry_seconds: float = 20.0,
+        retry_seconds: float,
         look_seconds: float = 0.5,
     ) -> None:
         """With `every_seconds` 0 only what is asked for runs."""

@@ -37,11 +37,16 @@ class Published(Shown):
     model_version: Version = Field(description="The published version.")
     currency: Currency = Field(description="Base currency of all amounts.")
     published_at: Instant = Field(description="When the version was published.")
+    crm_read_at: Instant = Field(
+        description="When the CRM was last read, also if nothing had changed there."
+    )
     is_stale: Flag = Field(
-        description="True if the last refresh failed: a newer version is missing."
+        description="True if a newer version is missing: the last refresh failed or is overdue."
     )
     stale_reason: word(example="crm_unavailable") | None = Field(
-        description="Why the last refresh failed; null if it did not."
+        description="Why: `crm_unavailable`, `crm_key_missing` or `crm_contract_broken` (the CRM could "
+        "not be read), `overdue` (not read for two refresh intervals), or the name of another failure; "
+        "null if it is not stale."
     )
 
 

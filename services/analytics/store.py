@@ -20,23 +20,25 @@ _QUEUED = Statement(
     .limit(1)
 )
 _RUNNING = Statement(select(refreshes.c.id).where(refreshes.c.status == "running"))
+_CHANGING = (
+    "status",
+    "stage",
+    "progress",
+    "as_of",
+    "version",
+    "failure",
+    "started_at",
+    "finished_at",
+)
 _SET = Statement(
     update(refreshes)
     .where(refreshes.c.id == bindparam("at_id"))
-    .values(
-        {
-            name: bindparam(f"set_{name}")
-            for name in (
-                "status",
-                "stage",
-                "progress",
-                "version",
-                "failure",
-                "started_at",
-                "finished_at",
-            )
-        }
-    )
+    .values({name: bindparam(f"set_{name}") for name in _CHANGING})
+)
+_CONFIRM = Statement(
+    update(versions)
+    .where(versions.c.number == bindparam("at_number"))
+    .values(crm_read_at=bindparam("set_crm_read_at"))
 )
 
 
@@ -72,10 +74,15 @@ async def next_queued(database: Database) -> Record | None:
 async def set_refresh(database: Database, refresh: Record, **values: Any) -> Record:
     """Write the state of a refresh and return it."""
     after = {**refresh, **values}
-    names = ("status", "stage", "progress", "version", "failure", "started_at", "finished_at")
-    parameters = {f"set_{name}": after[name] for name in names} | {"at_id": refresh["id"]}
+    parameters = {f"set_{name}": after[name] for name in _CHANGING} | {"at_id": refresh["id"]}
     await database.write(lambda transaction: transaction.run(_SET, parameters))
     return after
+
+
+async def confirm_version(database: Database, number: int, *, crm_read_at: datetime) -> None:
+    """Note that the CRM was read again and the version still holds."""
+    values = {"at_number": number, "set_crm_read_at": crm_read_at}
+    await database.write(lambda transaction: transaction.run(_CONFIRM, values))
 
 
 async def fail_interrupted(database: Database, *, now: datetime) -> None:

@@ -80,6 +80,8 @@ COUNT_COLUMNS = (
     "first_purchase_day",
     "last_purchase_day",
     "gap_days",
+    "valued_purchase_count",
+    "deals_without_fx_rate_count",
 )
 NUMBER_COLUMNS = (
     "interpurchase_days",

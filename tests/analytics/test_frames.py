@@ -15,19 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.analytics.crm_client import RESOURCES, SCHEMAS
-from services.analytics.frames import (
+from services.analytics.frames.building import Frames, build_frames
+from services.analytics.frames.clock import day_number
+from services.analytics.frames.dictionary import (
     DEALS,
     EVIDENCE,
     FRAMES,
     UNITS,
     FrameInvalid,
-    FrameParameters,
-    Frames,
-    Gap,
-    build_frames,
     check_frame,
-    day_number,
 )
+from services.analytics.frames.gaps import DataGaps, Gap
+from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror import Mirror
 from shared.values import wire_instant
 
@@ -40,6 +39,11 @@ LAST_MOMENT = END - timedelta(microseconds=1)
 LATER = END + timedelta(days=10, hours=6)
 PARAMETERS = FrameParameters(channel_cost={"email": 0.02, "post": 1.0})
 Row = dict[str, Any]
+
+
+def window_start(days: int) -> datetime:
+    """Return the midnight from which on something lies in a window of days that ends with DAY."""
+    return datetime(2026, 6, 16, tzinfo=BERLIN) - timedelta(days=days)
 
 
 def identify(name: str) -> str:
@@ -122,6 +126,10 @@ def names(ids: Any) -> list[str | None]:
     return [
         bytes.fromhex(i[-12:]).decode().lstrip("\0") if isinstance(i, str) else None for i in ids
     ]
+
+
+def known(answer: Any) -> bool | None:
+    return None if pd.isna(answer) else bool(answer)
 
 
 def test_an_empty_crm_gives_empty_frames_with_all_columns(base: Base) -> None:
@@ -358,6 +366,75 @@ def test_persons_roll_up_to_their_organisation(base: Base) -> None:
     assert (orphans.count, names(orphans.examples)) == (2, ["e", "g"])
 
 
+@pytest.mark.parametrize(
+    ("created_at", "deals", "interactions", "is_there"),
+    [
+        (BEFORE, [], [], True),
+        (LAST_MOMENT, [], [], True),
+        (END, [], [], False),
+        (LATER, [{"opened_at": LAST_MOMENT, "closed_at": LATER}], [], True),
+        (LATER, [{"opened_at": LAST_MOMENT, "closed_at": None, "stage": "new"}], [], True),
+        (LATER, [{"opened_at": LATER, "closed_at": LAST_MOMENT}], [], True),
+        (LATER, [{"opened_at": END, "closed_at": LATER}], [], False),
+        (LATER, [{"opened_at": END, "closed_at": None, "stage": "new"}], [], False),
+        (LATER, [], [{"occurred_at": LAST_MOMENT}], True),
+        (LATER, [], [{"occurred_at": END}], False),
+        (LATER, [], [{"occurred_at": END, "effective_at": BEFORE}], False),
+        (LATER, [{"opened_at": END, "closed_at": END}], [{"occurred_at": BEFORE}], True),
+    ],
+)
+def test_a_unit_is_there_from_the_first_instant_recorded_about_it(
+    base: Base,
+    created_at: datetime,
+    deals: list[Row],
+    interactions: list[Row],
+    is_there: bool,
+) -> None:
+    frames = base.frames(
+        [contact("a", created_at=created_at), contact("b", created_at=LATER)],
+        [deal(f"{n}", **fields) for n, fields in enumerate(deals)],
+        [interaction(f"{n}", "note", **fields) for n, fields in enumerate(interactions)],
+    )
+    assert names(frames.units["unit_id"]) == (["a"] if is_there else [])
+
+
+@pytest.mark.parametrize("known_by", ["f", "m", "deal", "interaction"])
+def test_an_organisation_is_there_as_soon_as_one_of_its_members(base: Base, known_by: str) -> None:
+    at = {known_by: BEFORE}
+    money: Row = {"acquisition_cost_minor": 500, "acquisition_cost_currency": "USD"}
+    frames = base.frames(
+        [
+            contact("a", created_at=LATER, parent_id="z", **money),
+            contact("b", created_at=LATER),
+            organisation("f", created_at=at.get("f", LATER)),
+            contact("m", created_at=at.get("m", LATER), parent_id="f"),
+            contact("n", created_at=LATER, parent_id="f"),
+            contact("p", created_at=BEFORE),
+        ],
+        [deal("1", "n", opened_at=at.get("deal", LATER), closed_at=at.get("deal", LATER))],
+        [
+            interaction("2", "call", "n", occurred_at=at.get("interaction", LATER)),
+            interaction("3", "call", "p"),
+        ],
+    )
+    assert names(frames.units["unit_id"]) == ["f", "p"]
+    assert frames.deals["unit"].tolist() == ([0] if known_by == "deal" else [])
+    assert frames.units["service_cost"].tolist() == [6.0 if known_by == "interaction" else 0.0, 6.0]
+    assert frames.gaps == DataGaps()
+
+
+def test_before_any_data_there_is_nobody(base: Base) -> None:
+    frames = base.frames(
+        [contact("a"), organisation("b"), contact("c", parent_id="b"), contact("d", parent_id="z")],
+        [deal("1"), deal("2", "c", currency="USD"), deal("3", "z")],
+        [interaction("4", "complaint"), interaction("5", "call", "z")],
+        as_of=date(2020, 1, 1),
+    )
+    assert len(frames.units) == len(frames.deals) == len(frames.evidence) == 0
+    check_frame(frames.units, UNITS, index="unit")
+    assert frames.gaps == DataGaps()
+
+
 def test_amounts_are_converted_with_the_decimals_of_their_currency(base: Base) -> None:
     deals = base.frames(
         [contact("a")],
@@ -378,20 +455,51 @@ def test_amounts_are_converted_with_the_decimals_of_their_currency(base: Base) -
     assert bool(deals["list_amount"].isna().all())
 
 
-def test_foreign_deals_without_a_rate_are_left_out_and_listed(base: Base) -> None:
+def test_foreign_deals_without_a_rate_are_purchases_of_unknown_amounts(base: Base) -> None:
+    foreign: Row = {"currency": "USD", "cost_minor": 6_000, "list_amount_minor": 12_000}
     frames = base.frames(
-        [contact("a")],
+        [contact("a"), contact("b")],
         [
-            deal("1"),
-            deal("2", currency="USD"),
-            deal("3", currency="USD", fx_rate=0.0),
-            deal("4", currency=None),
+            deal("1", "b"),
+            deal("2", discount_pct=10.0, refund_minor=500, **foreign),
+            deal("3", fx_rate=0.0, **foreign),
+            deal("4", "b", currency=None),
             deal("5", currency="USD", closed_at=LATER),
+            deal("6", "b", currency="USD", fx_rate=0.5),
         ],
     )
-    assert names(frames.deals["deal_id"]) == ["1"]
+    deals = frames.deals
+    assert names(deals["deal_id"]) == ["1", "2", "3", "4", "6"]
+    np.testing.assert_array_equal(deals["amount"].to_numpy(), [100, np.nan, np.nan, np.nan, 50])
+    for name in ("list_amount", "cost", "refund", "cost_recovered", "written_off"):
+        assert bool(deals[name].isna().all()), name
+    assert deals["discount_pct"].tolist()[1] == 10
     gap = frames.gaps.deals_without_fx_rate
     assert (gap.count, names(gap.examples)) == (3, ["2", "3", "4"])
+    assert frames.units["deals_without_fx_rate_count"].tolist() == [2, 1]
+    assert names(frames.evidence["first_deal_id"]) == ["2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_there"),
+    [
+        ({"refund_minor": 10_000}, False),
+        ({"refund_minor": 10_000, "refunded_at": LAST_MOMENT}, False),
+        ({"refund_minor": 10_000, "refunded_at": END}, True),
+        ({"refund_minor": 9_999}, True),
+        ({"refund_minor": 0, "amount_minor": 0}, True),
+        ({"refund_minor": 10_000, "amount_minor": None}, True),
+        ({"refund_minor": 10_000, "fx_rate": 0.9}, True),
+    ],
+)
+def test_a_foreign_deal_without_a_rate_that_was_paid_back_is_no_purchase(
+    base: Base, fields: Row, is_there: bool
+) -> None:
+    frames = base.frames([contact("a")], [deal("1", currency="USD", **fields)])
+    assert names(frames.deals["deal_id"]) == (["1"] if is_there else [])
+    count = 0 if "fx_rate" in fields else 1
+    assert frames.units["deals_without_fx_rate_count"].tolist() == [count]
+    assert frames.gaps.deals_without_fx_rate.count == count
 
 
 def test_an_unknown_currency_is_refused_loudly(base: Base) -> None:
@@ -459,7 +567,7 @@ def test_requests_about_our_own_fault_cost_the_customer_nothing(base: Base) -> N
 
 
 def test_the_recent_service_cost_has_730_days_with_the_day_itself(base: Base) -> None:
-    start = datetime(2026, 6, 16, tzinfo=BERLIN) - timedelta(days=730)
+    start = window_start(730)
     ticks = [start - timedelta(microseconds=1), start, LAST_MOMENT]
     unit = base.unit(
         [contact("a")],
@@ -506,7 +614,7 @@ def test_a_lead_is_reached_and_responds_by_what_happened(
     assert (unit["is_reached"], unit["has_responded"]) == (is_reached, has_responded)
 
 
-WINDOW_START = datetime(2026, 6, 16, tzinfo=BERLIN) - timedelta(days=180)
+WINDOW_START = window_start(180)
 LONG_AGO = WINDOW_START - timedelta(microseconds=1)
 
 
@@ -515,7 +623,10 @@ LONG_AGO = WINDOW_START - timedelta(microseconds=1)
     [
         (LONG_AGO, [], [], False),
         (WINDOW_START, [], [], True),
-        (LATER, [], [], True),
+        # Entered only after the day: what came later did not happen.
+        (END, [{"opened_at": LONG_AGO}], [], False),
+        (LATER, [], [{"occurred_at": LONG_AGO}], False),
+        (LATER, [], [{"occurred_at": WINDOW_START}], True),
         (LONG_AGO, [], [{"occurred_at": LONG_AGO}], False),
         (LONG_AGO, [], [{"occurred_at": WINDOW_START}], True),
         (LONG_AGO, [], [{"occurred_at": LATER}], False),
@@ -629,6 +740,126 @@ def test_the_dictionary_names_every_column_once_and_says_what_it_is() -> None:
         assert len({column.name for column in columns}) == len(columns)
         assert all(column.dtype and column.meaning for column in columns)
         assert all(column.unit for column in columns if column.dtype == "float64")
+
+
+@pytest.mark.parametrize(
+    ("deals", "interactions", "answer"),
+    [
+        ([], [], True),
+        ([{"stage": "won"}], [("offer", {"outcome": "accepted"})], True),
+        *(([], [("offer", {"outcome": word})], True)
+          for word in ("declined", "unsubscribed", "bounced")),
+        *(([], [("offer", {"outcome": word})], None)
+          for word in (None, "sent", "delivered", "clicked", "replied")),
+        ([], [("offer", {"outcome": "sent", "occurred_at": END})], True),
+        ([], [("quote_request", {}), ("campaign_touch", {"outcome": "sent"})], True),
+        *(([{"stage": stage, "stage_history": history((stage, BEFORE))}], [], stage in ("new", "qualified"))
+          for stage in ("new", "qualified", "proposal", "negotiation")),
+        ([{"stage": "proposal", "stage_history": history(("proposal", BEFORE))}], [("offer", {"outcome": "sent"})], False),
+        ([{"stage": "proposal", "stage_history": history(("new", BEFORE), ("proposal", END))}], [], True),
+        ([{"stage": "lost", "closed_at": LATER, "stage_history": history(("proposal", BEFORE), ("lost", LATER))}], [], False),
+    ],
+)  # fmt: skip
+def test_an_offer_conflicts_while_terms_are_on_the_table(
+    base: Base, deals: list[Row], interactions: list[tuple[str, Row]], answer: bool | None
+) -> None:
+    still_open: Row = {"closed_at": None}
+    unit = base.unit(
+        [contact("a")],
+        [
+            deal(f"d{n}", **(fields if fields["stage"] == "won" else still_open | fields))
+            for n, fields in enumerate(deals)
+        ],
+        [interaction(f"i{n}", kind, **fields) for n, (kind, fields) in enumerate(interactions)],
+    )
+    assert known(unit["no_conflicting_offer"]) is answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "is_recent", "is_known"),
+    [
+        ("survey_invitation", window_start(90), True, None),
+        ("survey_invitation", window_start(90) - timedelta(microseconds=1), False, None),
+        ("survey_invitation", END, False, None),
+        ("survey_response", BEFORE, False, None),
+        ("complaint", window_start(730), False, True),
+        ("complaint", window_start(730) - timedelta(microseconds=1), False, None),
+    ],
+)
+def test_surveys_are_recent_for_90_days_and_complaints_name_a_reason_for_730(
+    base: Base, kind: str, at: datetime, is_recent: bool, is_known: bool | None
+) -> None:
+    unit = base.unit([contact("a")], [], [interaction("i", kind, occurred_at=at)])
+    assert known(unit["recent_survey"]) is is_recent
+    assert known(unit["leave_reason_known"]) is is_known
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, *, is_held: bool) -> None:
+    """Let the mirror hold flags, sentiment and ratings, or not."""
+    more = {
+        "contacts": [pa.field("flags", pa.string())],
+        "interactions": [pa.field("sentiment", pa.float64()), pa.field("ratings", pa.string())],
+    }
+    for resource, fields in more.items():
+        found = next(name for name in RESOURCES if name == resource)
+        names = [field.name for field in fields]
+        kept = [field for field in SCHEMAS[found] if field.name not in names]
+        monkeypatch.setitem(SCHEMAS, found, pa.schema([*kept, *(fields if is_held else [])]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ([], False),
+        ([{}], False),
+        ([{"sentiment": 0.5}], True),
+        ([{"sentiment": 0.49}, {"sentiment": -1.0}], False),
+        ([{"sentiment": 0.9, "occurred_at": END}], False),
+        ([{"ratings": "[]"}, {"ratings": '[{"dimension": "product", "perception": 8}]'}], True),
+        ([{"ratings": '[{"perception": 7.9, "expectation": 10}, {"perception": 3}]'}], False),
+        ([{"ratings": '[{"perception": 2}, {"dimension": "x", "perception": 9.5}]'}], True),
+        ([{"ratings": '[{"perception": 9}]', "occurred_at": LATER}], False),
+    ],
+)
+def test_a_positive_history_has_a_clearly_positive_moment(
+    base: Base, monkeypatch: pytest.MonkeyPatch, fields: list[Row], answer: bool
+) -> None:
+    hold(monkeypatch, is_held=True)
+    rows = [interaction(f"{n}", "survey_response", **row) for n, row in enumerate(fields)]
+    assert known(base.unit([contact("a")], [], rows)["positive_history"]) is answer
+
+
+def test_a_broken_rating_is_refused_loudly(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold(monkeypatch, is_held=True)
+    with pytest.raises(FrameInvalid):
+        base.frames([contact("a")], [], [interaction("1", "note", ratings='[{"perception"')])
+
+
+def test_a_minor_is_whom_a_flag_says_to_be_one_or_to_belong_to(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, is_held=True)
+    units = base.frames(
+        [
+            contact("a", flags='["reference_customer","minor"]'),
+            contact("b", flags="[]"),
+            contact("c"),
+            organisation("f"),
+            contact("m", parent_id="f", flags='["minor"]'),
+            contact("n", flags='["minor"]', created_at=LATER),
+        ]
+    ).units
+    assert [known(value) for value in units["minor"]] == [True, False, False, True]
+
+
+def test_what_the_mirror_does_not_hold_is_not_known(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, is_held=False)
+    units = base.frames([contact("a"), contact("b")], [], [interaction("1", "note", "b")]).units
+    assert [known(value) for value in units["minor"]] == [None, None]
+    # Who has no history at all has no positive one.
+    assert [known(value) for value in units["positive_history"]] == [False, None]
 
 
 def _damaged(frame: pd.DataFrame, how: str) -> pd.DataFrame:

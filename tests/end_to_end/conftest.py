@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,10 @@ class Analytics:
     """A running analytics service; refreshes run when a test says so, here or in a process."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
-        self.settings, self._clock = settings, clock
+        self.settings, self._offset = settings, timedelta(0)
+        self._now = clock
         self.key = store_key(settings.database_url, scopes=SCOPES)
-        app = create_app(settings, clock=clock, schedules=False)
+        app = create_app(settings, clock=self._clock, schedules=False)
         self.server = LiveServer(app)
         self.server.__enter__()
         self.url = self.server.url
@@ -54,6 +55,12 @@ class Analytics:
     def stop(self) -> None:
         self.client.close()
         self.server.__exit__(None, None, None)
+
+    def _clock(self) -> datetime:
+        return self._now() + self._offset
+
+    def move_clock(self, by: timedelta) -> None:
+        self._offset += by
 
     def refresh(
         self,

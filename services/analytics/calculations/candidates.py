@@ -170,6 +170,15 @@ class StrategyParameters:
     base_margin, base_order_value
         Mean contribution and mean amount of a purchase of the base, used for leads; base currency;
         unknown by default (6.2 asks for the credibility mean, which is the base mean for them).
+    hunting_window_days
+        Window in which a deal hunter shows, the day itself included; days; default 730 (catalogue,
+        condition ``deal_hunter``).
+    hunting_from_purchases
+        Purchases in it from which that can be told; count; default 4 (the same).
+    hunting_discount_share
+        Share of them at a discount; share; default 0.6 (the same).
+    hunting_margin_rate
+        Margin below which little is left; share of the net revenue; default 0.15 (the same).
     """
 
     lead_conversion_probability: float = 0.05
@@ -180,3 +189,7 @@ class StrategyParameters:
     spend_share: float = 0.20
     base_margin: float = float("nan")
     base_order_value: float = float("nan")
+    hunting_window_days: int = 730
+    hunting_from_purchases: int = 4
+    hunting_discount_share: float = 0.6
+    hunting_margin_rate: float = 0.15

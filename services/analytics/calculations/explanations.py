@@ -43,7 +43,11 @@ _LAPSED, _AT_RISK, _NEW, _DEVELOPING, _RETAINED = 6, 7, 8, 9, 10
 
 
 def explain(
-    customer: Row, *, currency: str, thresholds: PhaseThresholds | None = None
+    customer: Row,
+    *,
+    currency: str,
+    basis: str | None = None,
+    thresholds: PhaseThresholds | None = None,
 ) -> dict[Score, Explanation]:
     """Explain the four scores of one unit; an objection to profiling is all that is said of it.
 
@@ -55,6 +59,8 @@ def explain(
         silence means.
     currency
         Base currency, ISO 4217.
+    basis
+        What the purchase model rests on; unknown if not given.
     thresholds
         Those the states were assigned with; those of the domain specification unless given.
 
@@ -68,7 +74,7 @@ def explain(
         return dict.fromkeys(SCORES, Explanation((Reason("R_OBJECTION", {}),)))
     return {
         "state": explain_state(customer, thresholds=thresholds or PhaseThresholds()),
-        "churn_probability": explain_churn(customer),
+        "churn_probability": explain_churn(customer, basis=basis),
         "value": explain_value(customer, money=money),
         "recommendation": explain_recommendation(customer, money=money),
     }
@@ -93,7 +99,7 @@ def explain_state(customer: Row, *, thresholds: PhaseThresholds) -> Explanation:
     return Explanation(tuple(reasons))
 
 
-def explain_churn(customer: Row) -> Explanation:
+def explain_churn(customer: Row, *, basis: str | None = None) -> Explanation:
     """Explain the churn probability by rhythm or contract; contributions are probabilities.
 
     They add up: what holds right after a purchase, and what the silence since then has added.
@@ -119,7 +125,9 @@ def explain_churn(customer: Row) -> Explanation:
     if alive is not None and not flag(customer, "has_active_contract"):
         reasons.append(Reason("R_PHASE_ALIVE", {"p": rounded(alive)}))
     count = number(customer, "purchase_count")
-    if word(customer, "confidence") == "low" and count is not None:
+    # Several purchases of unknown amounts are thin ground for the value, not for the rhythm.
+    is_of_value_alone = number(customer, "valued_purchase_count") == 0 and basis != "prior"
+    if word(customer, "confidence") == "low" and count and not (is_of_value_alone and count > 1):
         reasons.append(Reason("R_THIN", {"n": int(count)}))
     is_baseline = churn == number(customer, "baseline_churn_probability")
     return Explanation(tuple(reasons), ("signals_not_used",) if is_baseline else ())
@@ -133,13 +141,15 @@ def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanat
     new_value = number(customer, "expected_new_value")
     if new_value is not None:
         reason = Reason("R_VALUE_NEW", {"value": money(new_value)}, round(new_value, 2))
-        return Explanation((reason,))
+        return Explanation((reason,), _amount_gaps(customer))
     reasons: list[Reason] = []
     value = number(customer, "clv_alive_365")
     churn, risked = number(customer, "churn_probability"), number(customer, "value_at_risk")
     purchases = number(customer, "expected_purchases_365")
     margin = number(customer, "margin_per_purchase")
-    count = number(customer, "purchase_count")
+    count = number(customer, "valued_purchase_count")
+    if count is None:
+        count = number(customer, "purchase_count")
     earned, service = number(customer, "contribution"), number(customer, "service_cost")
     if value is not None:
         reasons.append(Reason("R_VALUE", {"value": money(value)}, round(value, 2)))
@@ -152,12 +162,23 @@ def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanat
     if count and earned is not None and service is not None:
         params = {"n": int(count), "contribution": money(earned), "service_cost": money(service)}
         reasons.append(Reason("R_VALUE_HISTORY", params))
-    gaps = []
+    gaps = [*_amount_gaps(customer)]
     if value is None:
         gaps.append("value_unknown")
     if flag(customer, "is_cost_estimated"):
         gaps.append("cost_estimated")
     return Explanation(tuple(reasons), tuple(gaps))
+
+
+def _amount_gaps(customer: Row) -> tuple[str, ...]:
+    """Name what is not known of the amounts; a purchase counts without, its value does not."""
+    gaps = []
+    count, valued = number(customer, "purchase_count"), number(customer, "valued_purchase_count")
+    if number(customer, "deals_without_fx_rate_count"):
+        gaps.append("deals_without_fx_rate")
+    if count and valued is not None and valued < count:
+        gaps.append("amount_unknown" if valued else "every_amount_unknown")
+    return tuple(gaps)
 
 
 def explain_recommendation(customer: Row, *, money: Callable[[float], Money]) -> Explanation:

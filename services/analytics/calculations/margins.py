@@ -7,16 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.credibility import (
+    capping_limits,
+    credible_mean,
+    estimate_credibility,
+    merge_purchases,
+)
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchases import (
     Booleans,
     Floats,
-    Integers,
     Purchases,
     float_column,
 )
-
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,20 +132,20 @@ def margin_per_purchase(
     Notes
     -----
     ``(k mu0 + S) / (k + n)`` with ``S`` the contribution and ``n`` the purchases of the unit,
-    deals of unknown amount left out of both. Source: domain specification 3.2.
+    deals of unknown amount left out of both: a unit without any of known amount has the mean of the
+    base. Source: domain specification 3.2.
     """
     count = len(units)
     unit = deals["unit"].to_numpy(dtype=np.int64)
     earned = margins.margin[purchases.deal_rows]
-    lowest, highest = _caps(earned, parameters)
-    merged_unit, merged = _merged_margins(purchases, np.clip(earned, lowest, highest))
+    lowest, highest = capping_limits(earned, parameters=parameters)
+    merged_unit, merged = merge_purchases(purchases, np.clip(earned, lowest, highest))
     number = np.bincount(merged_unit, minlength=count).astype(np.float64)
     total = np.bincount(merged_unit, weights=merged, minlength=count).astype(np.float64, copy=False)
     is_known = number > 0
-    credibility, within, between = parameters.credibility_default, np.nan, np.nan
-    if int((number >= 2).sum()) >= parameters.credibility_from_repeat_buyers:
-        within, between = within_and_between_variance(merged, number, total)
-        credibility = credibility_factor(within, between, parameters=parameters)
+    credibility, within, between = estimate_credibility(
+        merged, number, total, parameters=parameters
+    )
     if len(purchases.deal_rows) < len(unit):
         rest = np.ones(len(unit), dtype=np.bool_)
         rest[purchases.deal_rows] = False
@@ -155,94 +158,6 @@ def margin_per_purchase(
     base = parameters.base_purchase_contribution
     if is_known.any():
         base = float(own.sum() / number.sum())
-    value = credible_margin(own, number, base_purchase_contribution=base, credibility=credibility)
+    value = credible_mean(own, number, base_mean=base, credibility=credibility)
     value[~purchases.has_purchase] = np.nan
     return value, Credibility(base, credibility, within, between, lowest, highest)
-
-
-def credible_margin(
-    contribution: Floats,
-    purchase_count: Floats,
-    *,
-    base_purchase_contribution: float,
-    credibility: float,
-) -> Floats:
-    """Weigh own and base contribution per purchase: ``(k mu0 + S) / (k + n)``.
-
-    Contributions in base currency, shape (units,). Source: domain specification 3.2.
-    """
-    weighed: Floats = (credibility * base_purchase_contribution + contribution) / (
-        credibility + purchase_count
-    )
-    return weighed
-
-
-def within_and_between_variance(
-    margin: Floats, number: Floats, total: Floats
-) -> tuple[float, float]:
-    r"""Estimate the variance of margins within and between units (Buehlmann-Straub).
-
-    Parameters
-    ----------
-    margin
-        Of each purchase, base currency; shape (purchases,).
-    number, total
-        Purchases and sum of margins of each unit; shape (units,).
-
-    Returns
-    -------
-    tuple
-        :math:`s^2 = \sum_i \sum_j (m_{ij} - \bar m_i)^2 / (N - G)` and
-        :math:`(\sum_i n_i (\bar m_i - \bar m)^2 - (G - 1) s^2) / (N - \sum_i n_i^2 / N)`, which may
-        be negative; base currency squared; NaN where a denominator is 0. Source: domain
-        specification 3.2.
-    """
-    purchases, groups = float(number.sum()), int((number > 0).sum())
-    overall = float(total.sum()) / purchases
-    apart = float(number @ (total / np.maximum(number, 1.0) - overall) ** 2)
-    deviation = margin - overall
-    spread = purchases - float(number @ number) / purchases
-    if purchases <= groups or spread <= 0:
-        return np.nan, np.nan
-    within = max(float(deviation @ deviation) - apart, 0.0) / (purchases - groups)
-    between = (apart - (groups - 1) * within) / spread
-    return within, between if abs(between) > _ROUNDING * overall**2 else 0.0
-
-
-def credibility_factor(within: float, between: float, *, parameters: ValueParameters) -> float:
-    """Divide the variances, within limits: the upper one where units do not differ at all.
-
-    Source: domain specification 3.2.
-    """
-    if not between > 0:
-        return parameters.credibility_max
-    ratio = within / between
-    return float(min(max(ratio, parameters.credibility_min), parameters.credibility_max))
-
-
-def _caps(earned: Floats, parameters: ValueParameters) -> tuple[float, float]:
-    """Find the margins at the capping percentiles, themselves in the data: few are never capped."""
-    is_known = ~np.isnan(earned)
-    known = earned.copy() if is_known.all() else earned[is_known]
-    if not len(known):
-        return np.nan, np.nan
-    last = len(known) - 1
-    low = int(np.floor(last * parameters.lowest_percentile / 100))
-    high = int(np.ceil(last * parameters.highest_percentile / 100))
-    known.partition((low, high))
-    return float(known[low]), float(known[high])
-
-
-def _merged_margins(purchases: Purchases, earned: Floats) -> tuple[Integers, Floats]:
-    """Add up the margins within each purchase; purchases of unknown margin are left out."""
-    unit = purchases.purchase_unit
-    known = ~np.isnan(earned)
-    is_known = known.all()
-    if len(purchases.starts) < len(earned):
-        if not is_known:
-            earned = np.where(known, earned, 0.0)
-            known = np.logical_or.reduceat(known, purchases.starts)
-        earned = np.add.reduceat(earned, purchases.starts)
-    if is_known:
-        return unit, earned
-    return unit[known], earned[known]

@@ -206,12 +206,13 @@ def describe(
     row: Mapping[str, Any], publication: Publication, *, catalogue: Catalogue, language: Language
 ) -> dict[str, Any]:
     """Return a customer with reasons, evidence and gaps."""
-    explanations = explain(row, currency=publication.currency)
+    basis = publication.version["model"]["basis"]
+    explanations = explain(row, currency=publication.currency, basis=basis)
     gaps = dict.fromkeys(gap for part in explanations.values() for gap in part.data_gaps)
     return {
         **publication.about(),
         **summarize(row, currency=publication.currency, catalogue=catalogue, language=language),
-        "basis": publication.version["model"]["basis"],
+        "basis": basis,
         "reasons": {
             score: _reasons(part, catalogue, language) for score, part in explanations.items()
         },

@@ -31,7 +31,9 @@ class Refresh(Shown):
     status: Status = Field(description="How far it is.")
     stage: word(example="calculating") = Field(description="What it is doing, or did last.")
     progress: Probability = Field(description="Share done.")
-    as_of: Day | None = Field(description="The day asked for; null: as configured, else today.")
+    as_of: Day | None = Field(
+        description="The day that is computed; null until it is known, which is when the run begins."
+    )
     is_full: Flag = Field(description="Whether the CRM is read anew.")
     model_version: Version | None = Field(
         description="The version that stands after it; null until it succeeded."

@@ -6,7 +6,6 @@ from typing import Any
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.operations import money, state_label
 from services.analytics.publication import Publication
-from shared.values import wire_instant
 
 SUMMED = ("historic_value", "clv_365", "clv_1095", "value_at_risk")
 
@@ -21,7 +20,6 @@ def show(publication: Publication, *, catalogue: Catalogue, language: Language) 
 
     return {
         **publication.about(),
-        "crm_read_at": wire_instant(version["crm_read_at"]),
         "total": amounts(stored["total"]),
         "phases": [
             {"phase": phase, "label": catalogue.entry("phases", phase).name(language)}

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.analytics.schemas import Basis, Label, Phase, Published, Shown, State
-from shared.values import Count, Instant, Money, number, word
+from shared.values import Count, Money, number, word
 
 
 class Sums(Shown):
@@ -59,7 +59,6 @@ class DataGap(Shown):
 class Summary(Published):
     """All customers at a glance."""
 
-    crm_read_at: Instant = Field(description="When the CRM was last read.")
     total: Sums
     phases: Annotated[list[PhaseSums], Field(max_length=5)]
     states: Annotated[list[StateSums], Field(max_length=9)]

@@ -171,6 +171,57 @@ def test_low_confidence_is_said(confidence: str, is_thin: bool) -> None:
     assert (Reason("R_THIN", {"n": 1}) in found.reasons) is is_thin
 
 
+def test_many_purchases_of_unknown_amounts_are_no_thin_ground_for_the_rhythm() -> None:
+    facts = {"confidence": "low", "valued_purchase_count": 0}
+    assert "R_THIN" not in codes(explained("churn_probability", **facts))
+    assert "R_THIN" in codes(explained("churn_probability", **facts, purchase_count=1))
+    on_a_prior = explain(CUSTOMER | facts, currency="EUR", basis="prior")["churn_probability"]
+    assert "R_THIN" in codes(on_a_prior)
+    assert "every_amount_unknown" in explained("value", **facts).data_gaps
+
+
+@pytest.mark.parametrize(
+    ("facts", "gaps"),
+    [
+        ({"valued_purchase_count": 6, "deals_without_fx_rate_count": 0}, ()),
+        (
+            {"valued_purchase_count": 6, "deals_without_fx_rate_count": 1},
+            ("deals_without_fx_rate",),
+        ),
+        ({"valued_purchase_count": 5, "deals_without_fx_rate_count": 0}, ("amount_unknown",)),
+        ({"valued_purchase_count": 0, "deals_without_fx_rate_count": 0}, ("every_amount_unknown",)),
+        (
+            {"valued_purchase_count": 1, "deals_without_fx_rate_count": 5},
+            ("deals_without_fx_rate", "amount_unknown"),
+        ),
+        (
+            {"valued_purchase_count": 0, "deals_without_fx_rate_count": 6},
+            ("deals_without_fx_rate", "every_amount_unknown"),
+        ),
+        # A version from before these were counted.
+        ({"valued_purchase_count": None, "deals_without_fx_rate_count": None}, ()),
+    ],
+)
+def test_unknown_amounts_are_gaps_of_the_value(
+    facts: dict[str, object], gaps: tuple[str, ...]
+) -> None:
+    assert explained("value", **facts).data_gaps == gaps
+    for gap in gaps:
+        CATALOGUE.entry("data_gaps", gap)
+
+
+def test_a_lead_whose_deal_was_paid_back_in_a_currency_without_rate_is_told_so() -> None:
+    facts = {"purchase_count": 0, "valued_purchase_count": 0, "deals_without_fx_rate_count": 1}
+    found = explain(LEAD | facts, currency="EUR")["value"]
+    assert found.data_gaps == ("deals_without_fx_rate",)
+
+
+def test_the_contribution_so_far_is_that_of_the_purchases_of_known_amount() -> None:
+    found = explained("value", valued_purchase_count=4)
+    history = next(reason for reason in found.reasons if reason.code == "R_VALUE_HISTORY")
+    assert history.params["n"] == 4
+
+
 def test_a_value_is_explained_by_purchases_and_margin() -> None:
     found = explained("value")
     assert found.reasons == (

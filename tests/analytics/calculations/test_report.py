@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +12,12 @@ from hypothesis import strategies as st
 
 from services.analytics.calculations.parameters import PurchaseModel
 from services.analytics.calculations.report import Report, calculate
+from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.options import strategy_options
+from services.analytics.frames.dictionary import CUSTOMERS, check_frame
 from tests.analytics.simulation import SimulatedBase, plain_deals, plain_units, simulate_base
 
+OPTIONS = strategy_options(load_catalogue())
 COLUMNS = [
     "state",
     "phase",
@@ -37,7 +43,9 @@ COLUMNS = [
     "contribution_730",
     "service_cost",
     "historic_value",
+    "valued_purchase_count",
     "margin_per_purchase",
+    "order_value",
     "expected_purchases_365",
     "clv_alive_365",
     "clv_365",
@@ -56,6 +64,7 @@ MONEY_OF_CUSTOMERS = [
     "service_cost",
     "historic_value",
     "margin_per_purchase",
+    "order_value",
     "clv_alive_365",
     "clv_365",
     "clv_alive_1095",
@@ -192,7 +201,7 @@ def test_any_small_base_gives_sensible_numbers(
     customers = report.customers
     bought = customers["purchase_count"] > 0
     assert [name for name in customers.columns if name in COLUMNS] == COLUMNS
-    for name in (*COLUMNS[6:20], "margin_per_purchase", *COLUMNS[25:30], "value_at_risk"):
+    for name in (*COLUMNS[6:20], "margin_per_purchase", *COLUMNS[27:32], "value_at_risk"):
         assert (np.isfinite(customers[name]) == bought).all(), name
     for name in COLUMNS:
         if name.endswith("_probability") or name in ("vitality", "gap_rank"):
@@ -200,7 +209,87 @@ def test_any_small_base_gives_sensible_numbers(
     assert (customers.loc[bought, "expected_purchases_365"] >= 0).all()
     has_value = deals.loc[deals["amount"].notna(), "unit"].unique()
     assert customers["contribution"].notna().sum() == len(has_value)
+    is_valued = customers["valued_purchase_count"] > 0
+    assert (customers["valued_purchase_count"] <= customers["purchase_count"]).all()
+    assert customers["order_value"].notna().equals(bought & bool(is_valued.any()))
+    assert (customers.loc[~is_valued, "confidence"] == "low").all()
     assert (customers["state"] == "lead").equals(~bought)
+
+
+def test_what_comes_out_is_what_the_dictionary_of_columns_says(base: SimulatedBase) -> None:
+    check_frame(calculate_base(base).customers, CUSTOMERS, index="unit")
+
+
+def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() -> None:
+    unit, day = [0, 0, 0, 1, 1, 1], [10, 40, 70] * 2
+    known = calculate(plain_units(2), plain_deals(unit, day), as_of_day=100)
+    amount = [np.nan, np.nan, np.nan, 100.0, np.nan, 150.0]
+    found = calculate(
+        plain_units(2), plain_deals(unit, day, amount=amount, cost=np.nan), as_of_day=100
+    )
+    rhythm = COLUMNS[: COLUMNS.index("contribution")]
+    pd.testing.assert_frame_equal(found.customers[rhythm], known.customers[rhythm])
+    without, partly = found.customers.loc[0], found.customers.loc[1]
+    for name in ("contribution", "contribution_730", "historic_value"):
+        assert np.isnan(without[name]), name
+    assert partly["contribution"] == pytest.approx(0.35 * 250)
+    assert found.customers["valued_purchase_count"].tolist() == [0, 2]
+    # Nothing is known of its own margin, so it has that of the base, and says so.
+    base_margin = found.card.credibility.base_purchase_contribution
+    assert base_margin == pytest.approx(0.35 * 125)
+    assert without["margin_per_purchase"] == pytest.approx(base_margin)
+    assert without["order_value"] == pytest.approx(125)
+    assert without["clv_365"] > 0
+    assert found.card.data_gaps.deals_without_amount == 4
+
+
+def test_a_value_without_any_known_amount_is_of_low_confidence(base: SimulatedBase) -> None:
+    best = calculate_base(base).customers
+    unit = best.index[best["confidence"] == "high"][0]
+    unknown = base.deals["amount"].mask(base.deals["unit"] == unit)
+    customers = calculate(
+        base.units, base.deals.assign(amount=unknown), as_of_day=base.as_of_day
+    ).customers
+    assert customers.loc[unit, "confidence"] == "low"
+    assert customers.loc[unit, "purchase_count"] >= best.loc[unit, "purchase_count"]
+    others = customers.index != unit
+    assert customers.loc[others, "confidence"].equals(best.loc[others, "confidence"])
+
+
+def test_a_base_without_any_known_amount_values_a_purchase_as_configured() -> None:
+    deals = plain_deals([0, 0], [10, 40], amount=np.nan)
+    report = calculate(plain_units(2), deals, as_of_day=100, options=OPTIONS)
+    customer = report.customers.loc[0]
+    assert customer["margin_per_purchase"] == 25.0
+    assert np.isnan(customer["order_value"])
+    assert np.isnan(report.card.base_order_value)
+    assert "order_value_unknown" in customer["recommendation_gap_ids"]
+
+
+def test_recommendations_weigh_leads_with_the_means_of_the_base() -> None:
+    units = plain_units(3)
+    units["is_reached"] = units["has_responded"] = units["has_open_qualified_deal"] = True
+    units["no_conflicting_offer"] = pd.array([True, True, True], dtype="boolean")
+    deals = plain_deals([0, 0, 1, 1], [10, 40] * 2, amount=[400.0, 600.0] * 2, cost=100.0)
+    # A sample of a price instrument for leads, worth more than anything else if it is allowed.
+    options = replace(
+        OPTIONS,
+        candidates=tuple(
+            replace(
+                item,
+                effect_probability=0.9,
+                checks=tuple(c for c in item.checks if c.condition_id != "reference_price_ok"),
+            )
+            for item in OPTIONS.candidates
+            if item.instrument_id == "special_offer"
+        ),
+    )
+    report = calculate(units, deals, as_of_day=100, options=options)
+    assert report.card.credibility.base_purchase_contribution == pytest.approx(400)
+    assert report.card.base_order_value == pytest.approx(500)
+    lead = report.customers.loc[2]
+    assert lead["instrument_id"] == "special_offer"
+    assert lead["recommendation_incentive_cost"] == pytest.approx(0.1 * 500 * 0.95)
 
 
 def test_all_refunded_is_a_loss_without_predictive_value() -> None:

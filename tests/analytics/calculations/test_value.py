@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from services.analytics.calculations import margins, value
+from services.analytics.calculations.credibility import credibility_factor
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchases import Floats, summarize_purchases
 from tests.analytics.simulation import plain_deals, plain_units
@@ -82,7 +83,7 @@ def test_credibility_is_estimated_from_fifty_repeat_buyers(
 
 def test_credibility_stays_within_its_limits() -> None:
     factor = [
-        margins.credibility_factor(within, between, parameters=PARAMETERS)
+        credibility_factor(within, between, parameters=PARAMETERS)
         for within, between in ((0.0, 9.0), (900.0, 1.0), (5.0, 0.0), (5.0, -1.0), (np.nan, np.nan))
     ]
     assert factor == [0.5, 20.0, 20.0, 20.0, 20.0]

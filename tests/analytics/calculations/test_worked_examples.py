@@ -10,6 +10,11 @@ import pandas as pd
 import pytest
 
 from services.analytics.calculations import margins, value
+from services.analytics.calculations.credibility import (
+    credibility_factor,
+    credible_mean,
+    within_and_between_variance,
+)
 from services.analytics.calculations.parameters import (
     PhaseThresholds,
     PurchaseModel,
@@ -190,9 +195,7 @@ def test_lifetime_value_b2() -> None:
         purchases.repeat_count.astype(np.float64),
         purchases.age_days,
         alive,
-        margins.credible_margin(
-            np.array([540.0]), np.array([6.0]), base_purchase_contribution=50, credibility=2
-        ),
+        credible_mean(np.array([540.0]), np.array([6.0]), base_mean=50, credibility=2),
         model=STEADY_MODEL,
         parameters=ValueParameters(discount_rate=0.10),
     )
@@ -203,16 +206,14 @@ def test_lifetime_value_b2() -> None:
 
 
 def test_credible_margin_b2() -> None:
-    margin = margins.credible_margin(
-        np.array([540.0]), np.array([6.0]), base_purchase_contribution=50, credibility=2
-    )
+    margin = credible_mean(np.array([540.0]), np.array([6.0]), base_mean=50, credibility=2)
     np.testing.assert_allclose(margin, 80, atol=5e-5)
 
 
 def test_credibility_b3() -> None:
     margin = np.array([40, 60, 50, 80, 50, 20, 50, 30, 40], dtype=np.float64)
-    within, between = margins.within_and_between_variance(
+    within, between = within_and_between_variance(
         margin, np.array([3.0, 2.0, 4.0]), np.array([150.0, 130.0, 140.0])
     )
-    factor = margins.credibility_factor(within, between, parameters=ValueParameters())
+    factor = credibility_factor(within, between, parameters=ValueParameters())
     np.testing.assert_allclose([within, between, factor], [191.6667, 150, 1.2778], atol=5e-5)

@@ -1,0 +1,1 @@
+"""The frames: the only place where wire data meets pandas."""

@@ -1,0 +1,110 @@
+"""What the catalogue's conditions ask of units: yes, no, or missing where no record could say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.analytics.crm_client import SCHEMAS
+from services.analytics.frames.arrays import Booleans, floats_of
+from services.analytics.frames.clock import Clock
+from services.analytics.frames.contacts import Contacts
+from services.analytics.frames.deals import Deals
+from services.analytics.frames.interactions import Interactions
+from services.analytics.frames.json_lists import read_lists
+from services.analytics.frames.parameters import FrameParameters
+from services.analytics.mirror import Snapshot
+
+_SETTLED_OFFERS = ("accepted", "declined", "unsubscribed", "bounced")
+_POSITIVE_SENTIMENT = 0.5
+_POSITIVE_PERCEPTION = 8
+_RATING = pa.struct([("perception", pa.float64())])
+
+
+def condition_columns(
+    snapshot: Snapshot,
+    contacts: Contacts,
+    deals: Deals,
+    interactions: Interactions,
+    clock: Clock,
+    parameters: FrameParameters,
+) -> dict[str, Any]:
+    """Answer the conditions that records alone decide; their rules are those of the catalogue.
+
+    An undecided offer may have run out, which nobody records: whether it conflicts is not known. A
+    complaint names a reason to leave; of other reasons nothing is mirrored.
+    """
+    kind = interactions.kind
+
+    def flags(rows: Booleans) -> Booleans:
+        return contacts.flags(interactions.unit, rows)
+
+    is_undecided = kind.are("offer") & ~interactions.outcome.are(*_SETTLED_OFFERS)
+    may_conflict = flags(interactions.happened & is_undecided)
+    complained = flags(
+        interactions.since(clock.start_of_window(parameters.reason_window_days))
+        & kind.are("complaint")
+    )
+    surveyed = interactions.since(clock.start_of_window(parameters.survey_window_days)) & kind.are(
+        "survey_invitation"
+    )
+    return {
+        "no_conflicting_offer": _answers(~deals.has_quote, may_conflict & ~deals.has_quote),
+        "positive_history": _positive_history(snapshot, contacts, interactions),
+        "leave_reason_known": _answers(complained, ~complained),
+        "recent_survey": _answers(flags(surveyed), np.zeros(contacts.unit_count, dtype=np.bool_)),
+        "minor": _minor(snapshot, contacts),
+    }
+
+
+def _answers(holds: Booleans, is_unknown: Booleans) -> Any:
+    return pd.arrays.BooleanArray(holds, is_unknown)
+
+
+def _positive_history(snapshot: Snapshot, contacts: Contacts, interactions: Interactions) -> Any:
+    """Tell who has a clearly positive moment; nobody without any interaction has.
+
+    While the mirror holds neither sentiment nor ratings, nothing is known of the others.
+    """
+    held = [name for name in ("sentiment", "ratings") if name in SCHEMAS["interactions"].names]
+    is_positive = np.zeros_like(interactions.happened)
+    if held:
+        table = snapshot.read("interactions", held)
+        if "sentiment" in held:
+            is_positive |= floats_of(table, "sentiment") >= _POSITIVE_SENTIMENT
+        if "ratings" in held:
+            is_positive |= _is_rated_highly(table.column("ratings"))
+    has_history, has_moment = (
+        contacts.flags(interactions.unit, interactions.happened & rows)
+        for rows in (True, is_positive)
+    )
+    return _answers(has_moment, has_history & ~has_moment & (len(held) < 2))
+
+
+def _is_rated_highly(texts: pa.ChunkedArray) -> Booleans:
+    texts = texts.fill_null("[]")
+    rated = np.flatnonzero(np.asarray(pc.not_equal(texts, "[]").to_numpy()))
+    is_high = np.zeros(len(texts), dtype=np.bool_)
+    if len(rated):
+        places, ratings = read_lists(texts.take(pa.array(rated)), _RATING)
+        perception = floats_of(ratings, "perception")
+        is_high[rated[places[perception >= _POSITIVE_PERCEPTION]]] = True
+    return is_high
+
+
+def _minor(snapshot: Snapshot, contacts: Contacts) -> Any:
+    """Tell who is or has a contact flagged as under age; like an objection it holds for every day.
+
+    While the mirror holds no flags, nothing is known.
+    """
+    count = contacts.unit_count
+    if "flags" not in SCHEMAS["contacts"].names:
+        return _answers(np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_))
+    flags = snapshot.read("contacts", ["flags"]).column("flags").fill_null("[]")
+    is_minor = np.asarray(pc.match_substring(flags, '"minor"').to_numpy(), dtype=np.bool_)
+    holds = contacts.flags(contacts.unit, is_minor & (contacts.unit >= 0))
+    return _answers(holds, np.zeros(count, dtype=np.bool_))

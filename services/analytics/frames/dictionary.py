@@ -1,0 +1,141 @@
+"""The dictionary of the columns of every frame, and the check that a frame keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a frame: its name, its dtype as pandas spells it, its unit, what it says."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+def _columns(*rows: tuple[str, str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+_DAY = "days since 1970-01-01 in the business time zone"
+_BASE = "base currency"
+UNITS = _columns(
+    ("unit_id", "str", "id", "contact that is the customer unit"),
+    ("kind", "str", "word", "person or organisation"),
+    ("status", "str", "word", "active, blocked or terminated as of the day"),
+    ("is_excluded", "bool", "", "erased or merged; such contacts are not in the mirror at all"),
+    ("has_profiling_objection", "bool", "", "objects to profiling, whenever that was said"),
+    ("acquisition_cost", "float64", _BASE, "of all contacts of the unit; NaN unknown"),
+    ("service_cost", "float64", _BASE, "interactions, but those about our own faults"),
+    ("service_cost_730", "float64", _BASE, "the same within 730 days, the day itself included"),
+    ("source_campaign_id", "str", "id", "campaign that brought the unit; missing unknown"),
+    ("is_reached", "bool", "", "a touch was delivered or there was any contact"),
+    ("has_responded", "bool", "", "clicked, replied, accepted or turned to us"),
+    ("has_open_qualified_deal", "bool", "", "or asked for a quote in the lead window"),
+    ("is_active_in_window", "bool", "", "anything happened in the lead window, or entered in it"),
+    ("has_active_contract", "bool", "", "a won contract that runs and is not cancelled"),
+    ("contract_end_day", "float64", _DAY, "last end of the active contracts; NaN without one"),
+    ("is_cancellation_effective", "bool", "", "cancelled, in force, and nothing bought since"),
+    ("leave_intent", "float64", "share", "strength of the signal; NaN unknown"),
+    ("competitor_loss", "float64", "share", "strength of the signal; NaN unknown"),
+    ("has_open_complaint", "bool", "", "a complaint not settled by the day"),
+    ("purchase_motive", "str", "word", "declared motive; missing unknown"),
+    ("termination_case", "str", "word", "step of an open case; missing without one"),
+    ("deals_without_fx_rate_count", "int64", "count", "won deals whose currency has no rate"),
+    ("no_conflicting_offer", "boolean", "", "no undecided offer, nothing quoted; missing unknown"),
+    ("positive_history", "boolean", "", "a clearly positive moment; missing unknown"),
+    ("leave_reason_known", "boolean", "", "a record names the problem; missing unknown"),
+    ("recent_survey", "boolean", "", "invited to a survey within 90 days"),
+    ("minor", "boolean", "", "under age, or has such a contact; missing unknown"),
+)
+DEALS = _columns(
+    ("unit", "int64", "", "surrogate of the customer unit"),
+    ("day", "int32", _DAY, "when it was won"),
+    ("amount", "float64", _BASE, "net after discounts; NaN unknown, also without a rate"),
+    ("list_amount", "float64", _BASE, "net amount before discounts; NaN unknown"),
+    ("discount_pct", "float64", "percent", "discount; NaN unknown"),
+    ("cost", "float64", _BASE, "of delivering it; NaN unknown"),
+    ("refund", "float64", _BASE, "paid back by the day; NaN unknown or none"),
+    ("cost_recovered", "float64", _BASE, "brought back by a return; NaN unknown or none"),
+    ("written_off", "float64", _BASE, "never to be paid; NaN unknown or none"),
+    ("deal_id", "str", "id", "the deal, for evidence only"),
+)
+EVIDENCE = _columns(
+    ("first_deal_id", "str", "id", "first won deal of the unit; missing without one"),
+    ("last_deal_id", "str", "id", "last won deal of the unit; missing without one"),
+)
+CUSTOMERS = _columns(
+    ("state", "category", "word", "lifecycle state"),
+    ("phase", "category", "word", "phase of the relationship; missing for excluded units"),
+    ("phase_rule", "int8", "number", "rule of specification 2.3 that decided"),
+    ("lead_stage", "category", "word", "stage of a lead; missing for others"),
+    ("purchase_count", "int64", "count", "days with a purchase"),
+    ("repeat_count", "int64", "count", "x: days with a purchase after the first"),
+    ("recency_days", "float64", "days", "t_x: from first to last purchase"),
+    ("age_days", "float64", "days", "T: from first purchase to the day looked from"),
+    ("first_purchase_day", "float64", _DAY, "first purchase"),
+    ("last_purchase_day", "float64", _DAY, "last purchase"),
+    ("interpurchase_days", "float64", "days", "expected time between purchases"),
+    ("median_gap_days", "float64", "days", "median of the own gaps"),
+    ("gap_days", "float64", "days", "since the last purchase"),
+    ("gap_rank", "float64", "probability", "share of own gaps shorter than the present one"),
+    ("alive_probability", "float64", "probability", "still a customer"),
+    ("vitality", "float64", "share", "alive now against right after the last purchase"),
+    ("churn_horizon_days", "float64", "days", "within which no purchase counts as churn"),
+    ("baseline_churn_probability", "float64", "probability", "p0: from the rhythm alone"),
+    ("reference_churn_probability", "float64", "probability", "p_ref: right after a purchase"),
+    ("churn_probability", "float64", "probability", "no purchase within the churn horizon"),
+    ("contribution", "float64", _BASE, "margins less service cost, all time"),
+    ("contribution_730", "float64", _BASE, "the same within 730 days"),
+    ("service_cost", "float64", _BASE, "interactions, but those about our own faults"),
+    ("historic_value", "float64", _BASE, "contribution less acquisition cost"),
+    ("valued_purchase_count", "int64", "count", "purchases of known amount"),
+    ("margin_per_purchase", "float64", _BASE, "credible contribution per purchase"),
+    ("order_value", "float64", _BASE, "credible amount of a purchase"),
+    ("expected_purchases_365", "float64", "count", "purchases expected in 365 days"),
+    ("clv_alive_365", "float64", _BASE, "lifetime value of 365 days if the customer stays"),
+    ("clv_365", "float64", _BASE, "lifetime value of 365 days"),
+    ("clv_alive_1095", "float64", _BASE, "lifetime value of 1,095 days if the customer stays"),
+    ("clv_1095", "float64", _BASE, "lifetime value of 1,095 days"),
+    ("expected_new_value", "float64", _BASE, "of a lead: first year after a first purchase"),
+    ("value_at_risk", "float64", _BASE, "churn_probability * clv_alive_365"),
+    ("confidence", "category", "word", "high, medium or low; low without any known amount"),
+    ("is_cost_estimated", "bool", "", "a deal's cost was unknown and estimated"),
+)
+FRAMES: Mapping[str, tuple[Column, ...]] = {
+    "units": UNITS,
+    "deals": DEALS,
+    "evidence": EVIDENCE,
+    "customers": CUSTOMERS,
+}
+"""The dictionary; units, evidence and customers are indexed by `unit`, 0 to n - 1."""
+
+
+class FrameInvalid(ValueError):
+    """A frame is not what the dictionary of columns promises."""
+
+
+def check_frame(frame: pd.DataFrame, columns: Iterable[Column], *, index: str | None) -> None:
+    """Check that `frame` is what the dictionary says: columns, dtypes, index, no infinite number.
+
+    Raises
+    ------
+    FrameInvalid
+        It is not.
+    """
+    expected = {column.name: column.dtype for column in columns}
+    found = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
+    if found != expected or list(found) != list(expected):
+        wrong = sorted(set(found.items()) ^ set(expected.items()))
+        raise FrameInvalid(f"columns or dtypes differ: {wrong[:5]}")
+    if frame.index.name != index or not frame.index.is_unique:
+        raise FrameInvalid(f"the index is not a unique {index}")
+    for name, dtype in expected.items():
+        if dtype == "float64" and np.isinf(frame[name].to_numpy()).any():
+            raise FrameInvalid(f"{name} is infinite")

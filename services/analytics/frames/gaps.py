@@ -1,0 +1,57 @@
+"""What in the records could not be used as it is, counted and with examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.analytics.crm_client import Resource
+from services.analytics.frames.arrays import Booleans
+from services.analytics.mirror import Snapshot
+
+_EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How many records have the same fault, and up to 20 of their ids."""
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataGaps:
+    """What could not be used as it is; every example is the id of a record of the kind named first.
+
+    Attributes
+    ----------
+    deals_without_fx_rate
+        Won deals in a foreign currency without a rate; purchases of unknown amounts.
+    deals_of_unknown_contacts, interactions_of_unknown_contacts
+        Their contact is not live; left out.
+    contacts_of_unknown_organisations
+        Persons whose `parent_id` is no live organisation; they are units of their own.
+    contacts_with_foreign_acquisition_cost
+        Not in base currency, for which contacts have no rate; taken as unknown.
+    interactions_with_foreign_cost
+        The same; the default cost of the kind is taken.
+    """
+
+    deals_without_fx_rate: Gap = Gap()
+    deals_of_unknown_contacts: Gap = Gap()
+    interactions_of_unknown_contacts: Gap = Gap()
+    contacts_of_unknown_organisations: Gap = Gap()
+    contacts_with_foreign_acquisition_cost: Gap = Gap()
+    interactions_with_foreign_cost: Gap = Gap()
+
+
+def gap_of(snapshot: Snapshot, resource: Resource, rows: Booleans) -> Gap:
+    count = int(rows.sum())
+    if not count:
+        return Gap()
+    first = np.zeros_like(rows)
+    first[np.flatnonzero(rows)[:_EXAMPLES]] = True
+    ids = snapshot.read(resource, ["id"], where=first).column("id").to_pylist()
+    return Gap(count, tuple(ids))

@@ -1,0 +1,165 @@
+"""What interactions cost, and what they say about units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.analytics.frames.arrays import (
+    NEVER,
+    Booleans,
+    Floats,
+    Integers,
+    Words,
+    booleans_of,
+    floats_of,
+    instants_of,
+    latest_of,
+    minor_per_unit,
+)
+from services.analytics.frames.clock import Clock
+from services.analytics.frames.contacts import Contacts
+from services.analytics.frames.gaps import Gap, gap_of
+from services.analytics.frames.parameters import FrameParameters
+from services.analytics.mirror import Snapshot
+
+_DELIVERED = ("delivered", "clicked", "replied", "accepted", "declined", "unsubscribed")
+_RESPONDED = ("clicked", "replied", "accepted")
+_TALKS = ("call", "email", "message", "chat", "meeting", "visit", "social")
+_BY_THE_CUSTOMER = (
+    *("complaint", "service_request", "survey_response", "quote_request"),
+    *("idea", "referral", "cancellation"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interactions:
+    """All interactions in the mirror, and which of them had taken place by the day.
+
+    Attributes
+    ----------
+    table
+        What the mirror holds of them.
+    unit
+        Unit of each; -1 where its contact is not live or not known by the day.
+    happened
+        Whether it is about a unit and took place by the day.
+    occurred
+        When; microseconds since 1970 in UTC.
+    kind, outcome, direction
+        Words of each.
+    """
+
+    table: pa.Table
+    unit: Integers
+    happened: Booleans
+    occurred: Integers
+    kind: Words
+    outcome: Words
+    direction: Words
+
+    @classmethod
+    def read(
+        cls, snapshot: Snapshot, contacts: Contacts, clock: Clock, gaps: dict[str, Gap]
+    ) -> Interactions:
+        words = ["kind", "channel", "direction", "outcome", "cost_currency"]
+        instants = ["occurred_at", "resolved_at", "effective_at"]
+        others = ["contact_id", "resolution", "justified", "cost_minor"]
+        table = snapshot.read("interactions", [*words, *instants, *others], words=words)
+        occurred = instants_of(table, "occurred_at")
+        unit = contacts.units_of("interactions", table.column("contact_id"))
+        happened = occurred < clock.end
+        gaps["interactions_of_unknown_contacts"] = gap_of(
+            snapshot, "interactions", happened & (unit < 0)
+        )
+        kind, outcome, direction = (
+            Words.of(table.column(name)) for name in ("kind", "outcome", "direction")
+        )
+        return cls(table, unit, happened & (unit >= 0), occurred, kind, outcome, direction)
+
+    def since(self, instant: int) -> Booleans:
+        """Tell which took place from an instant on, until the day."""
+        return self.happened & (self.occurred >= instant)
+
+
+def interaction_columns(
+    snapshot: Snapshot,
+    interactions: Interactions,
+    contacts: Contacts,
+    clock: Clock,
+    parameters: FrameParameters,
+    base_currency: str,
+    gaps: dict[str, Gap],
+) -> dict[str, Any]:
+    """Build the columns of the units that interactions alone decide, or together with deals."""
+    table, unit, happened = interactions.table, interactions.unit, interactions.happened
+    kind, outcome, direction = interactions.kind, interactions.outcome, interactions.direction
+    is_ours_alone = direction.are("internal")
+    responded = outcome.are(*_RESPONDED) | kind.are(*_BY_THE_CUSTOMER)
+    responded |= direction.are("inbound")
+    reached = outcome.are(*_DELIVERED) | responded | kind.are(*_TALKS)
+    in_window = interactions.since(clock.start_of_window(parameters.lead_window_days))
+    resolved = instants_of(table, "resolved_at")
+    is_open = (resolved >= clock.end) & (
+        (resolved != NEVER) | np.asarray(table.column("resolution").is_null().to_numpy())
+    )
+    effective = instants_of(table, "effective_at")
+    effective = np.where(effective == NEVER, interactions.occurred, effective)
+    is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
+    cost = _interaction_cost(snapshot, table, kind, parameters, base_currency, gaps, happened)
+    is_charged = happened & ~_is_own_fault(snapshot, table, kind)
+    is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
+
+    def total(rows: Booleans) -> Floats:
+        return contacts.totals(unit[rows], cost[rows])
+
+    def flags(rows: Booleans) -> Booleans:
+        return contacts.flags(unit, rows)
+
+    return {
+        "service_cost": total(is_charged),
+        "service_cost_730": total(is_charged & is_recent),
+        "is_reached": flags(happened & reached & ~is_ours_alone),
+        "has_responded": flags(happened & responded & ~is_ours_alone),
+        "has_open_qualified_deal": flags(in_window & kind.are("quote_request")),
+        "is_active_in_window": flags(in_window & ~is_ours_alone),
+        "has_open_complaint": flags(happened & kind.are("complaint") & is_open),
+        "cancelled_at": latest_of(effective[is_cancelled], unit[is_cancelled], contacts.unit_count),
+    }
+
+
+def _interaction_cost(
+    snapshot: Snapshot,
+    table: pa.Table,
+    kind: Words,
+    parameters: FrameParameters,
+    base_currency: str,
+    gaps: dict[str, Gap],
+    happened: Booleans,
+) -> Floats:
+    currency = Words.of(table.column("cost_currency"))
+    given = floats_of(table, "cost_minor") / minor_per_unit(currency)
+    is_foreign = ~np.isnan(given) & ~currency.are(base_currency)
+    gaps["interactions_with_foreign_cost"] = gap_of(snapshot, "interactions", happened & is_foreign)
+    channel = Words.of(table.column("channel"))
+    by_kind = kind.numbers(lambda word: parameters.kind_cost.get(word, 0.0), empty=0.0)
+    by_channel = channel.numbers(lambda word: parameters.channel_cost.get(word, 0.0), empty=0.0)
+    default = np.where(kind.are("campaign_touch", "offer"), by_channel, by_kind)
+    return np.where(np.isnan(given) | is_foreign, default, given)
+
+
+def _is_own_fault(snapshot: Snapshot, table: pa.Table, kind: Words) -> Booleans:
+    """Tell the justified complaints and the service requests attached to them (B-HIST)."""
+    is_justified = kind.are("complaint") & booleans_of(table, "justified")
+    is_own_fault = is_justified.copy()
+    requests = kind.are("service_request")
+    if is_justified.any() and requests.any():
+        ids = snapshot.read("interactions", ["id"], where=is_justified).column("id")
+        parents = snapshot.read("interactions", ["parent_id"], where=requests).column("parent_id")
+        is_attached = pc.is_in(parents, value_set=ids.combine_chunks())
+        is_own_fault[requests] = np.asarray(is_attached.to_numpy(), dtype=np.bool_)
+    return is_own_fault

@@ -1,0 +1,65 @@
+"""When deals were won and how far the open ones were, by their stage and its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from services.analytics.frames.arrays import NEVER, Booleans, Integers, Words, instants_of
+from services.analytics.frames.clock import Clock
+from services.analytics.frames.json_lists import read_lists
+from services.analytics.mirror import Snapshot
+
+_CLOSED = ("won", "lost")
+_QUOTED = ("proposal", "negotiation")
+_QUALIFIED = ("qualified", *_QUOTED)
+_ENTRY = pa.struct([("stage", pa.string()), ("entered_at", pa.timestamp("us", tz="UTC"))])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """Where each deal stood at the end of the day.
+
+    Attributes
+    ----------
+    won_at
+        When it was won; NEVER if not by the day.
+    is_qualified
+        Whether it was open and qualified or further.
+    is_quoted
+        Whether it was open and terms were on the table: in proposal or negotiation.
+    """
+
+    won_at: Integers
+    is_qualified: Booleans
+    is_quoted: Booleans
+
+
+def stages_on(snapshot: Snapshot, table: pa.Table, opened: Integers, clock: Clock) -> Stages:
+    """Tell where each deal stood.
+
+    Of a deal that is closed now and was by the day, `closed_at` says all. Only of the others the
+    history is read: the last stage entered by the day counts, but not one closed later.
+    """
+    stage, closed = Words.of(table.column("stage")), instants_of(table, "closed_at")
+    is_begun, is_closed = opened < clock.end, stage.are(*_CLOSED)
+    is_settled = is_begun & is_closed & (closed < clock.end)
+    won_at = np.where(is_settled & stage.are("won"), closed, NEVER)
+    is_qualified, is_quoted = np.zeros((2, len(won_at)), dtype=np.bool_)
+    unsettled = is_begun & ~is_settled
+    if unsettled.any():
+        history = snapshot.read("deals", ["stage_history"], where=unsettled)
+        deal, entries = read_lists(history.column("stage_history"), _ENTRY)
+        entered, entry = instants_of(entries, "entered_at"), Words.of(entries.column("stage"))
+        rows = np.flatnonzero(unsettled)[deal]
+        is_closed_later = (closed[rows] != NEVER) & entry.are(*_CLOSED)
+        counts = np.flatnonzero((entered < clock.end) & ~is_closed_later)
+        counts = counts[np.lexsort((entered[counts], rows[counts]))]
+        last = counts[np.append(rows[counts][1:] != rows[counts][:-1], True)[: len(counts)]]
+        is_won = last[entry.are("won")[last]]
+        won_at[rows[is_won]] = entered[is_won]
+        is_qualified[rows[last]] = entry.are(*_QUALIFIED)[last]
+        is_quoted[rows[last]] = entry.are(*_QUOTED)[last]
+    return Stages(won_at, is_qualified, is_quoted)
