@@ -175,8 +175,13 @@ def _country(value: str) -> str:
 
 CountryCode = Annotated[
     str,
+    Field(
+        max_length=2,
+        pattern=r"^[A-Z]{2}$",
+        json_schema_extra={"format": "iso-3166-alpha-2"},
+        examples=["DE"],
+    ),
     AfterValidator(_country),
-    Field(max_length=2, json_schema_extra={"enum": sorted(COUNTRIES)}, examples=["DE"]),
 ]
 Language = Literal["de", "en"]
 Currency = Annotated[
