@@ -25,7 +25,7 @@ check: $(DEV_READY) ## Lint, types, import contracts
 bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run
 	@$(BIN)/python -m bench
 
-fuzz: $(DEV_READY) ## Schemathesis, 2,000 cases a database
+fuzz: $(DEV_READY) ## Schemathesis, 2,000 cases for each service and database
 	@$(BIN)/python -m tests.fuzz --cases 2000
 
 judges: $(DEV_READY) ## Lint the OpenAPI documents with Spectral, Redocly and more (needs Node.js)

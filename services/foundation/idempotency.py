@@ -1,6 +1,7 @@
 """A write that is sent again answers as it did: its answer is stored in the transaction of the write."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records as records
 
 KEEP = timedelta(days=7)
+FORM = r'^([!#-~]{1,255}|"[!#-~]{1,255}")$'
 
 _FIND = Statement(
     select(
@@ -55,14 +57,14 @@ class Request:
         Raises
         ------
         Unreadable
-            The header is not 1 to 255 visible characters.
+            The header is not 1 to 255 visible characters without a quote among them.
         """
         header = call.header(b"idempotency-key")
         if header is None:
             return None
-        key = header.strip(" \t").strip('"')
-        if not 1 <= len(key) <= 255 or not all("!" <= letter <= "~" for letter in key):
+        if not re.fullmatch(FORM, header):
             raise Unreadable("Idempotency-Key takes 1 to 255 visible ASCII characters.")
+        key = header.strip('"')
         sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)
         for name in (b"if-match", b"if-none-match"):
             sent.update(f"{call.header(name)}\n".encode())

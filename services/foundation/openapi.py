@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES
+from services.foundation.idempotency import FORM
 from services.foundation.problems import MEDIA_TYPE
 from services.foundation.routing import LeanRoute, RouteRules
 
@@ -143,7 +144,7 @@ _IDEMPOTENCY_KEY = _parameter(
     "Idempotency-Key",
     "A fresh random text per intended write. Sent again with the same request within seven days, "
     "the write is not repeated and the first answer comes back.",
-    _text(255, "8e03978e-40d5-43e8-bc93-6894a57f9324", "^[!#-~]{1,255}$"),
+    _text(257, "8e03978e-40d5-43e8-bc93-6894a57f9324", FORM),
 )
 _IF_MATCH = "The ETag that you read, or `*` to write whatever the version is."
 _IF_MATCH_SCHEMA = _text(40, '"3"', r'^(\*|"[1-9][0-9]{0,15}")$')

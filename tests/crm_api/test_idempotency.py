@@ -89,7 +89,9 @@ def test_a_quoted_key_is_the_same_key(service: Crm) -> None:
     assert answers[0].content == answers[1].content
 
 
-@pytest.mark.parametrize("key", ["", '""', "a b", "x" * 256, "ä".encode("latin-1"), "a\tb"])
+@pytest.mark.parametrize(
+    "key", ["", '""', '"a', 'a"b', "a b", "x" * 256, "ä".encode("latin-1"), "a\tb"]
+)
 def test_a_key_that_is_no_key_is_refused(service: Crm, key: str | bytes) -> None:
     headers: Any = {"Idempotency-Key": key}
     problem(
