@@ -207,7 +207,7 @@ def main(folder: Path, as_of_day: int) -> None:
     for name, (module, function) in CALCULATIONS.items():
         setattr(module, function, _timed(stages, name, getattr(module, function)))
     customers, card = refresh.compute(frames, options=strategy_options(catalogue))
-    summary = _timed(stages, "totals", total_customers)(customers)
+    summary = _timed(stages, "totals", total_customers)(customers, frames.unconverted)
     new = NewVersion(
         as_of=as_of,
         currency="EUR",

@@ -43,6 +43,9 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
     }
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
+    unconverted = pd.DataFrame(
+        {"unit": [1, 1, 2], "currency": ["USD", "CHF", "USD"], "amount_minor": [100.0, 250.0, 50.0]}
+    )
     now = utc_now()
     new = NewVersion(
         as_of=date(1970, 1, 1) + timedelta(days=base.as_of_day),
@@ -52,7 +55,7 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
         fingerprint="",
         model=model_summary(report.card),
         data_gaps={"deals_without_fx_rate": 3},
-        summary=total_customers(customers),
+        summary=total_customers(customers, unconverted),
     )
 
     async def run() -> int:

@@ -11,37 +11,56 @@ import pandas as pd
 SUMMED: Final = ("historic_value", "clv_365", "clv_1095", "value_at_risk")
 
 
-def total_customers(customers: pd.DataFrame) -> dict[str, Any]:
+def total_customers(customers: pd.DataFrame, unconverted: pd.DataFrame) -> dict[str, Any]:
     """Count and sum the customers of a report.
 
     Parameters
     ----------
     customers
         ``phase``, ``state``, ``churn_probability`` and `SUMMED`, indexed by unit.
+    unconverted
+        ``unit``, ``currency`` and ``amount_minor`` of each won deal that has no rate to base
+        currency, in minor units of its own.
 
     Returns
     -------
     dict
         ``total``, ``phases`` and ``states``: each with ``customer_count``, the sums in base currency
-        (unknown values left out) and ``mean_churn_probability`` (None if none is known).
+        (unknown values left out), ``mean_churn_probability`` (None if none is known) and
+        ``other_currencies``: what is in none of the sums, a list of ``currency``, ``deal_count`` and
+        ``amount_minor``, as sums never mix currencies.
     """
     return {
-        "total": _sums(customers),
-        "phases": _groups(customers, "phase"),
-        "states": _groups(customers, "state"),
+        "total": _sums(customers, unconverted),
+        "phases": _groups(customers, unconverted, "phase"),
+        "states": _groups(customers, unconverted, "state"),
     }
 
 
-def _groups(customers: pd.DataFrame, name: str) -> dict[str, Any]:
+def _groups(customers: pd.DataFrame, unconverted: pd.DataFrame, name: str) -> dict[str, Any]:
     groups: dict[Hashable, pd.DataFrame] = dict(
         iter(customers.groupby(name, observed=True, sort=True))
     )
-    return {str(key): _sums(group) for key, group in groups.items()}
+    owner = customers[name].astype(object).reindex(unconverted["unit"]).to_numpy()
+    return {str(key): _sums(group, unconverted[owner == key]) for key, group in groups.items()}
 
 
-def _sums(group: pd.DataFrame) -> dict[str, Any]:
+def _by_currency(unconverted: pd.DataFrame) -> list[dict[str, Any]]:
+    amounts = unconverted.groupby("currency", sort=True)["amount_minor"]
+    return [
+        {"currency": str(currency), "deal_count": len(each), "amount_minor": int(each.sum())}
+        for currency, each in amounts
+    ]
+
+
+def _sums(group: pd.DataFrame, unconverted: pd.DataFrame) -> dict[str, Any]:
     churn = group["churn_probability"].to_numpy(dtype=np.float64, na_value=np.nan)
     known = churn[~np.isnan(churn)]
     sums = {name: float(np.nansum(group[name].to_numpy(dtype=np.float64))) for name in SUMMED}
     mean = float(known.mean()) if len(known) else None
-    return {"customer_count": len(group), **sums, "mean_churn_probability": mean}
+    return {
+        "customer_count": len(group),
+        **sums,
+        "mean_churn_probability": mean,
+        "other_currencies": _by_currency(unconverted),
+    }

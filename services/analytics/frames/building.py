@@ -14,7 +14,7 @@ from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.conditions import condition_columns
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
-from services.analytics.frames.dictionary import DEALS, EVIDENCE, UNITS, check_frame
+from services.analytics.frames.dictionary import DEALS, EVIDENCE, UNCONVERTED, UNITS, check_frame
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.interactions import Interactions, interaction_columns
 from services.analytics.frames.parameters import FrameParameters
@@ -23,11 +23,15 @@ from services.analytics.mirror import Snapshot
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frames:
-    """What the calculations are given; `evidence` and `gaps` go past them to the store."""
+    """What the calculations are given; `evidence` and `gaps` go past them to the store.
+
+    `unconverted` are the won deals whose amounts the calculations cannot use, for the summary.
+    """
 
     units: pd.DataFrame
     deals: pd.DataFrame
     evidence: pd.DataFrame
+    unconverted: pd.DataFrame
     gaps: DataGaps
     as_of_day: int
 
@@ -80,4 +84,7 @@ def build_frames(
     check_frame(frame, UNITS, index="unit")
     check_frame(deals.frame, DEALS, index=None)
     check_frame(evidence, EVIDENCE, index="unit")
-    return Frames(frame, deals.frame, evidence, DataGaps(**gaps), day_number(as_of))
+    check_frame(deals.unconverted, UNCONVERTED, index=None)
+    return Frames(
+        frame, deals.frame, evidence, deals.unconverted, DataGaps(**gaps), day_number(as_of)
+    )

@@ -47,6 +47,7 @@ class Deals:
     """
 
     frame: pd.DataFrame
+    unconverted: pd.DataFrame
     evidence: dict[str, Any]
     has_open_qualified: Booleans
     has_quote: Booleans
@@ -82,6 +83,7 @@ class Deals:
         begun = np.flatnonzero(is_known & (opened < clock.end))
         return cls(
             frame,
+            _unconverted(table, np.flatnonzero(has_no_rate & is_shown), unit),
             _evidence(frame, contacts.unit_count),
             contacts.flags(unit, stages.is_qualified & is_known),
             contacts.flags(unit, stages.is_quoted & is_known),
@@ -141,6 +143,13 @@ def _deal_frame(
     columns["discount_pct"] = floats_of(table, "discount_pct")[rows]
     columns["deal_id"] = strings_of(table.column("id").take(pa.array(rows)))
     return pd.DataFrame({column.name: columns[column.name] for column in DEALS}, copy=False)
+
+
+def _unconverted(table: pa.Table, rows: Integers, unit: Integers) -> pd.DataFrame:
+    """Return the amounts that cannot be told in base currency, each in its own."""
+    currency = strings_of(table.column("currency").take(pa.array(rows)).cast(pa.string()))
+    amount = floats_of(table, "amount_minor")[rows]
+    return pd.DataFrame({"unit": unit[rows], "currency": currency, "amount_minor": amount})
 
 
 def _contracts(

@@ -70,6 +70,11 @@ EVIDENCE = _columns(
     ("first_deal_id", "str", "id", "first won deal of the unit; missing without one"),
     ("last_deal_id", "str", "id", "last won deal of the unit; missing without one"),
 )
+UNCONVERTED = _columns(
+    ("unit", "int64", "", "surrogate of the customer unit"),
+    ("currency", "str", "ISO 4217", "of a won deal that has no rate to base currency"),
+    ("amount_minor", "float64", "minor units of that currency", "net amount; NaN unknown"),
+)
 CUSTOMERS = _columns(
     ("state", "category", "word", "lifecycle state"),
     ("phase", "category", "word", "phase of the relationship; missing for excluded units"),
@@ -112,6 +117,7 @@ FRAMES: Mapping[str, tuple[Column, ...]] = {
     "units": UNITS,
     "deals": DEALS,
     "evidence": EVIDENCE,
+    "unconverted": UNCONVERTED,
     "customers": CUSTOMERS,
 }
 """The dictionary; units, evidence and customers are indexed by `unit`, 0 to n - 1."""

@@ -6,6 +6,7 @@ from typing import Any
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.operations import money, state_label
 from services.analytics.publication import Publication
+from shared.money import from_minor
 
 SUMMED = ("historic_value", "clv_365", "clv_1095", "value_at_risk")
 
@@ -16,7 +17,18 @@ def show(publication: Publication, *, catalogue: Catalogue, language: Language) 
     stored = version["summary"]
 
     def amounts(sums: Mapping[str, Any]) -> dict[str, Any]:
-        return {**sums, **{name: money(sums[name], currency) for name in SUMMED}}
+        shown = {**sums, **{name: money(sums[name], currency) for name in SUMMED}}
+        shown["other_currencies"] = [
+            {
+                "deal_count": each["deal_count"],
+                "amount": {
+                    "amount": str(from_minor(each["amount_minor"], each["currency"])),
+                    "currency": each["currency"],
+                },
+            }
+            for each in sums.get("other_currencies", ())
+        ]
+        return shown
 
     return {
         **publication.about(),

@@ -8,6 +8,13 @@ from services.analytics.schemas import Basis, Label, Phase, Published, Shown, St
 from shared.values import Count, Money, number, word
 
 
+class OtherCurrency(Shown):
+    """Won deals of one other currency that have no rate to the base currency."""
+
+    deal_count: Count = Field(description="How many.")
+    amount: Money = Field(description="Their net amounts, as far as known.")
+
+
 class Sums(Shown):
     """Counts and sums over a group of customers, in base currency."""
 
@@ -18,6 +25,9 @@ class Sums(Shown):
     value_at_risk: Money = Field(description="Sum of the values at risk.")
     mean_churn_probability: number(0, 1, example=0.4) | None = Field(
         description="Mean churn probability of those that have one."
+    )
+    other_currencies: Annotated[list[OtherCurrency], Field(max_length=300)] = Field(
+        description="What is in none of the sums: deals without an fx_rate, by currency."
     )
 
 
