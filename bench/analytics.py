@@ -31,7 +31,7 @@ from services.analytics.catalogue.options import strategy_options
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Export
 from services.analytics.frames.building import build_frames
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Mirror
+from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish
 from services.foundation import migrating
 from services.foundation.application import utc_now

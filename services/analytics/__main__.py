@@ -59,7 +59,7 @@ async def _wanted(database: Database, arguments: argparse.Namespace) -> Record:
 
 async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
     # Imported here because numpy, pandas and scipy take longer to load than the API to start.
-    from services.analytics.mirror import Mirror
+    from services.analytics.mirror.writer import Mirror
     from services.analytics.refresh import run_refresh
 
     with Mirror(settings.data_dir) as mirror:
@@ -75,7 +75,7 @@ async def _refresh(settings: Settings, arguments: argparse.Namespace) -> Record:
 
 
 def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:
-    from services.analytics.mirror import MirrorLocked
+    from services.analytics.mirror.writer import MirrorLocked
 
     start_logging(settings.log_level)
     # A refresh may be killed at any point; asyncio's way would wait for an answer of the CRM.

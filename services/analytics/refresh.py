@@ -31,7 +31,9 @@ from services.analytics.crm_client import (
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.gaps import DataGaps
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Mirror, MirrorCorrupt, RecordChanges, Snapshot
+from services.analytics.mirror.files import RecordChanges
+from services.analytics.mirror.snapshot import MirrorCorrupt, Snapshot
+from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.settings import Settings
 from services.foundation.database import Database

@@ -27,7 +27,7 @@ from services.analytics.frames.dictionary import (
 )
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Mirror
+from services.analytics.mirror.writer import Mirror
 from shared.values import wire_instant
 
 DAY = date(2026, 6, 15)

@@ -20,13 +20,9 @@ from services.analytics.crm_client import (
     Export,
     Resource,
 )
-from services.analytics.mirror import (
-    Mirror,
-    MirrorCorrupt,
-    MirrorLocked,
-    RecordChanges,
-    Snapshot,
-)
+from services.analytics.mirror.files import RecordChanges
+from services.analytics.mirror.snapshot import MirrorCorrupt, Snapshot
+from services.analytics.mirror.writer import Mirror, MirrorLocked
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 EMPTY: dict[Resource, list[pa.RecordBatch]] = {resource: [] for resource in RESOURCES}
@@ -269,7 +265,7 @@ def _replace(old: str, new: str) -> Any:
 def test_a_damaged_mirror_is_loaded_anew_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: Any
 ) -> None:
-    caplog.set_level("WARNING", logger="services.analytics.mirror")
+    caplog.set_level("WARNING", logger="services.analytics.mirror.writer")
     with Mirror(tmp_path) as mirror:
         snapshot = load(mirror, [deal(1), deal(2)])
         damage(snapshot.folder / name)

@@ -14,7 +14,7 @@ from services.analytics.crm_client import RESOURCES, SCHEMAS
 from services.analytics.customers.operations import describe
 from services.analytics.frames.building import build_frames
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Mirror
+from services.analytics.mirror.writer import Mirror
 from services.analytics.publication import Publication
 from services.analytics.publishing import customer_rows
 from services.analytics.refresh import compute

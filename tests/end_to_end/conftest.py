@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 from services.analytics import store
 from services.analytics.app import create_app
 from services.analytics.crm_client import RESOURCES, Limits
-from services.analytics.mirror import Mirror
+from services.analytics.mirror.writer import Mirror
 from services.analytics.refresh import run_refresh
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings

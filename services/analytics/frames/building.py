@@ -18,7 +18,7 @@ from services.analytics.frames.dictionary import DEALS, EVIDENCE, UNCONVERTED, U
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.interactions import Interactions, interaction_columns
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)

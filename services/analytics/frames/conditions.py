@@ -17,7 +17,7 @@ from services.analytics.frames.deals import Deals
 from services.analytics.frames.interactions import Interactions
 from services.analytics.frames.json_lists import read_lists
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _SETTLED_OFFERS = ("accepted", "declined", "unsubscribed", "bounced")
 _POSITIVE_SENTIMENT = 0.5

@@ -26,7 +26,7 @@ from services.analytics.frames.arrays import (
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _INSTANTS: Mapping[Resource, tuple[str, ...]] = {
     "deals": ("opened_at", "closed_at"),

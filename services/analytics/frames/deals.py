@@ -26,7 +26,7 @@ from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.dictionary import DEALS
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.stages import stages_on
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _AMOUNTS = ("amount", "list_amount", "cost", "refund", "cost_recovered", "written_off")
 _AFTER_A_REFUND = ("refund", "cost_recovered", "written_off")

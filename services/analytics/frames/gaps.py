@@ -8,7 +8,7 @@ import numpy as np
 
 from services.analytics.crm_client import Resource
 from services.analytics.frames.arrays import Booleans
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _EXAMPLES = 20
 

@@ -25,7 +25,7 @@ from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _DELIVERED = ("delivered", "clicked", "replied", "accepted", "declined", "unsubscribed")
 _RESPONDED = ("clicked", "replied", "accepted")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from services.analytics.frames.arrays import NEVER, Booleans, Integers, Words, instants_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.json_lists import read_lists
-from services.analytics.mirror import Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 
 _CLOSED = ("won", "lost")
 _QUOTED = ("proposal", "negotiation")
