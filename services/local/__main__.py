@@ -164,7 +164,7 @@ Phasewise runs. Stop it with Ctrl-C.
 Three questions to start with:
 
   curl -s {key} "{analytics}/v1/summary"
-  curl -s {key} "{analytics}/v1/customers?sort=-value_at_risk&limit=3"
+  curl -s {key} "{analytics}/v1/customers?sort=-value&limit=3"
   curl -s {key} "{crm}/v1/deals?limit=2"
 """
     )

@@ -73,8 +73,8 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_OVERDUE",
             {"gap": 116, "median_gap": 1, "rank": 0.8515},
-            "Last purchase 116 days ago; half of this customer's gaps are shorter than 1 day and 85.2 % are shorter than the present one.",
-            "Letzter Kauf vor 116 Tagen; die Hälfte der Pausen dieses Kunden ist kürzer als 1 Tag, 85,2 % sind kürzer als die aktuelle.",
+            "Last purchase 116 days ago; half of the gaps to be expected of this customer are shorter than 1 day, and 85.2 % are shorter than the present one.",
+            "Letzter Kauf vor 116 Tagen; die Hälfte der bei diesem Kunden zu erwartenden Pausen ist kürzer als 1 Tag, 85,2 % sind kürzer als die aktuelle.",
         ),
         (
             "R_THIN",
