@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from services.foundation.settings import LOOPBACK, TimeZoneName
 
 
 class Settings(BaseSettings):
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     crm_port: int = Field(default=8000, ge=1, le=65535)
     as_of: date | None = None
     base_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
-    business_time_zone: str = "Europe/Berlin"
+    business_time_zone: TimeZoneName = "Europe/Berlin"
     refresh_minutes: int = Field(default=15, ge=0)
     refresh_retry_seconds: float = Field(default=20.0, gt=0, le=3600)
     # Readers may still be shown the version before the newest for a second.

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+from services.foundation.settings import LOOPBACK, TimeZoneName
 
 
 class Settings(BaseSettings):
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     crm_allowed_origins: list[str] = []
     crm_requests_per_minute: int = Field(default=6000, ge=1)
     crm_database_connections: int = Field(default=4, ge=1, le=100)
-    business_time_zone: str = "Europe/Berlin"
+    business_time_zone: TimeZoneName = "Europe/Berlin"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_requests: bool = True
 

@@ -150,6 +150,7 @@ def test_a_refresh_is_not_begun_for_wrong_words(run: Run, words: list[str], comp
         ("PHASEWISE_LOG_LEVEL", "loud", "PHASEWISE_LOG_LEVEL: "),
         ("PHASEWISE_CRM_ALLOWED_HOSTS", "crm.example.org", "PHASEWISE_CRM_ALLOWED_HOSTS: a list"),
         ("PHASEWISE_CRM_HOST", "0.0.0.0", "PHASEWISE_CRM_HOST opens the service to a network"),
+        ("PHASEWISE_BUSINESS_TIME_ZONE", "Mars/Base", "a time zone such as Europe/Berlin"),
         (URL, "mysql://user:secret@host/crm", "starts with sqlite:///FILE or postgresql://"),
         (URL, "sqlite://crm.sqlite3", "starts with sqlite:///FILE or postgresql://"),
         (URL, "sqlite:///", "starts with sqlite:///FILE or postgresql://"),
