@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import select
 
 from services.analytics import store
+from services.analytics.schemas import StaleReason
 from services.analytics.tables import refreshes
 from services.foundation.database import Database
 from services.foundation.problems import Problem
@@ -16,6 +17,7 @@ from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 _REMEMBER_SECONDS = 1.0
+_NAMED: dict[str, StaleReason] = {reason: reason for reason in get_args(StaleReason)}
 _LAST_FINISHED = Statement(
     select(refreshes.c.status, refreshes.c.failure)
     .where(refreshes.c.finished_at.is_not(None))
@@ -37,7 +39,7 @@ class Publication:
     """A version and what is known of its freshness."""
 
     version: Record
-    stale_reason: str | None
+    stale_reason: StaleReason | None
 
     @property
     def number(self) -> int:
@@ -86,14 +88,13 @@ class Publications:
         if version is None:
             raise NotComputedYet()
         last = await self._database.first(_LAST_FINISHED) or {}
-        reason = None
-        if last.get("status") == "failed":
-            reason = last["failure"] or "failed"
-        elif self._is_overdue(version["crm_read_at"]):
-            reason = "overdue"
-        self._known = Publication(version, reason)
+        self._known = Publication(version, self._stale_reason(version, last))
         self._until = time.monotonic() + _REMEMBER_SECONDS
         return self._known
 
-    def _is_overdue(self, crm_read_at: datetime) -> bool:
-        return self._overdue_after is not None and self._clock() - crm_read_at > self._overdue_after
+    def _stale_reason(self, version: Record, last: Record) -> StaleReason | None:
+        if last.get("status") == "failed":
+            return _NAMED.get(last["failure"], "refresh_failed")
+        age = self._clock() - version["crm_read_at"]
+        is_overdue = self._overdue_after is not None and age > self._overdue_after
+        return "overdue" if is_overdue else None

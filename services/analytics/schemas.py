@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from shared.values import Currency, Day, Flag, Instant, Shape, Version, number, text, word
+from shared.values import Currency, Day, Flag, Instant, Shape, Version, number, text
 
 State = Literal[
     "excluded",
@@ -20,6 +20,9 @@ State = Literal[
 Phase = Literal["acquisition", "development", "retention", "winback", "termination"]
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["prior", "blended", "fitted"]
+StaleReason = Literal[
+    "crm_unavailable", "crm_key_missing", "crm_contract_broken", "refresh_failed", "overdue"
+]
 Days = number(0, 1e6, example=51.7)
 Label = text(200, example="Customer at risk")
 
@@ -38,16 +41,28 @@ class Published(Shown):
     currency: Currency = Field(description="Base currency of all amounts.")
     published_at: Instant = Field(description="When the version was published.")
     crm_read_at: Instant = Field(
-        description="When the CRM was last read, also if nothing had changed there."
+        description="When the CRM was last read for these numbers, also if nothing had changed there."
     )
     is_stale: Flag = Field(
-        description="True if a newer version is missing: the last refresh failed or is overdue."
+        description="True if a newer version is missing: the last refresh failed or is overdue. It "
+        "turns false by itself with the next refresh that succeeds."
     )
-    stale_reason: word(example="crm_unavailable") | None = Field(
-        description="Why: `crm_unavailable`, `crm_key_missing` or `crm_contract_broken` (the CRM could "
-        "not be read), `overdue` (not read for two refresh intervals), or the name of another failure; "
-        "null if it is not stale."
+    stale_reason: StaleReason | None = Field(
+        description="Why: `crm_unavailable` (the CRM did not answer), `crm_key_missing` (the key for it "
+        "cannot be read), `crm_contract_broken` (it answered what it does not promise), "
+        "`refresh_failed` (something else; the refresh names it), `overdue` (the CRM was not read for "
+        "more than two refresh intervals); null if it is not stale."
     )
 
 
-__all__ = ["Basis", "Confidence", "Days", "Label", "Phase", "Published", "Shown", "State"]
+__all__ = [
+    "Basis",
+    "Confidence",
+    "Days",
+    "Label",
+    "Phase",
+    "Published",
+    "Shown",
+    "StaleReason",
+    "State",
+]

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     as_of: date | None = None
     base_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     business_time_zone: TimeZoneName = "Europe/Berlin"
-    refresh_minutes: int = Field(default=15, ge=0)
+    refresh_minutes: float = Field(default=15, ge=0, le=525_600)
     refresh_retry_seconds: float = Field(default=20.0, gt=0, le=3600)
     # Readers may still be shown the version before the newest for a second.
     kept_versions: int = Field(default=3, ge=2, le=100)

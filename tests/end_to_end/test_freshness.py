@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from tests.conftest import Crm
 from tests.end_to_end.conftest import Analytics, MakeAnalytics
@@ -18,7 +20,7 @@ from tests.end_to_end.test_refresh import fill
 from tests.live import client, free_port
 
 
-def _until(read: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+def _until(read: Callable[[], Any], *, seconds: float = 90.0) -> Any:
     """Ask until the answer is one; the services are other processes."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -56,29 +58,74 @@ def _summary(http: httpx.Client) -> dict[str, Any] | None:
     return answer.json() if answer.status_code == 200 else None
 
 
+def _summary_told(http: httpx.Client, stale_reason: str | None) -> dict[str, Any] | None:
+    """Return the summary if it gives that reason."""
+    found = _summary(http)
+    return found if found is not None and found["stale_reason"] == stale_reason else None
+
+
 def test_while_the_crm_is_down_the_last_version_is_served_says_so_and_recovers_by_itself(
     crm: Crm, analytics: Analytics
 ) -> None:
-    fill(crm)
+    customer = fill(crm)[0]
     port = urlsplit(crm.url).port
-    with served(analytics, PHASEWISE_REFRESH_MINUTES="1") as http:
+    with served(analytics, PHASEWISE_REFRESH_MINUTES="0.1") as http:
         first = _until(lambda: _summary(http))
         assert (first["is_stale"], first["stale_reason"]) == (False, None)
         crm.stop()
         try:
-            assert http.post("/v1/refreshes", json={}).status_code == 202
-            stale = _until(lambda: (found := _summary(http)) and found["is_stale"] and found)
+            stale = _until(lambda: _summary_told(http, "crm_unavailable"))
+            for path in ("/v1/customers", f"/v1/customers/{customer}", "/v1/refreshes"):
+                assert http.get(path).status_code == 200
         finally:
             crm.start(port=port)
-        assert stale["stale_reason"] == "crm_unavailable"
+        assert stale["is_stale"]
         assert stale["as_of"] == first["as_of"] == "2026-01-31"
         assert stale["model_version"] == first["model_version"]
         assert stale["total"] == first["total"]
-        assert stale["crm_read_at"] == first["crm_read_at"]
-        fresh = _until(lambda: (found := _summary(http)) and not found["is_stale"] and found)
-        assert fresh["stale_reason"] is None
-        assert fresh["crm_read_at"] > first["crm_read_at"]
+        fresh = _until(lambda: _summary_told(http, None))
+        assert not fresh["is_stale"]
+        assert fresh["crm_read_at"] > stale["crm_read_at"]
         assert fresh["total"] == first["total"]
+
+
+def test_a_service_started_while_the_crm_is_down_answers_with_the_last_version(
+    crm_on_sqlite: Crm, make_analytics: MakeAnalytics
+) -> None:
+    fill(crm_on_sqlite)
+    analytics = make_analytics(crm_on_sqlite)
+    analytics.published()
+    before = analytics.get("/v1/summary")
+    crm_on_sqlite.stop()
+    try:
+        with served(analytics) as http:
+            stale = _until(lambda: _summary_told(http, "crm_unavailable"))
+    finally:
+        crm_on_sqlite.start()
+    assert stale == before | {"is_stale": True, "stale_reason": "crm_unavailable"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "failure", "reason"),
+    [
+        ({"analytics_key_file": Path("/nowhere/key")}, "crm_key_missing", "crm_key_missing"),
+        ({"crm_url": "http://127.0.0.1:9"}, "crm_unavailable", "crm_unavailable"),
+        ({"business_time_zone": "Nowhere/Town"}, "zone_info_not_found_error", "refresh_failed"),
+    ],
+)
+def test_the_reason_is_one_of_few_words_and_the_refresh_names_the_failure(
+    crm_on_sqlite: Crm,
+    make_analytics: MakeAnalytics,
+    settings: dict[str, Any],
+    failure: str,
+    reason: str,
+) -> None:
+    fill(crm_on_sqlite)
+    analytics = make_analytics(crm_on_sqlite)
+    analytics.published()
+    assert analytics.refresh(**settings)["failure"] == failure
+    assert _until(lambda: _summary_told(analytics.client, reason))["is_stale"]
+    assert analytics.get("/v1/refreshes")["items"][0]["failure"] == failure
 
 
 def test_a_reading_that_found_nothing_new_is_told(crm: Crm, analytics: Analytics) -> None:

@@ -39,7 +39,8 @@ class Refresh(Shown):
         description="The version that stands after it; null until it succeeded."
     )
     failure: text(200, example="crm_unavailable") | None = Field(
-        description="Why it failed; null if it did not."
+        description="Why it failed: `crm_unavailable`, `crm_key_missing`, `crm_contract_broken`, "
+        "`interrupted` (its process ended), or the name of an error nobody expected; null if it did not."
     )
     created_at: Instant = Field(description="When it was asked for.")
     started_at: Instant | None = Field(description="When it began.")
