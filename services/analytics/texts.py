@@ -69,6 +69,7 @@ def _value_text(value: object, kind: str, *, catalogue: Catalogue, language: Lan
         "date": lambda: day_text(date.fromisoformat(str(value)), language=language),
         "money": lambda: _money(value, language=language),
         "share": lambda: _short(_decimal(value) * 100, language=language),
+        "chance": lambda: _chance(_decimal(value) * 100, language=language),
         "count": lambda: number_text(_decimal(value), decimals=0, language=language),
         "days": lambda: number_text(_decimal(value), decimals=0, language=language),
         "number": lambda: _short(_decimal(value), language=language),
@@ -88,6 +89,16 @@ def _decimal(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(f"{value!r} is no number")
     return Decimal(str(value))
+
+
+def _chance(percent: Decimal, *, language: Language) -> str:
+    """Write an estimated chance in percent with one decimal; none is said to be certain."""
+    less, more = ("weniger als", "mehr als") if language == "de" else ("less than", "more than")
+    if percent < Decimal("0.1"):
+        return f"{less} {_short(Decimal('0.1'), language=language)}"
+    if percent > Decimal("99.9"):
+        return f"{more} {_short(Decimal('99.9'), language=language)}"
+    return _short(percent, language=language)
 
 
 def _short(value: Decimal, *, language: Language) -> str:

@@ -18,6 +18,7 @@ SAMPLES: dict[str, list[object]] = {
     "days": [0, 1, 365],
     "number": [0, 1, 0.04, 2.55, -1.5],
     "share": [0, 0.01, 0.004, 0.8515, 1.0],
+    "chance": [0, 0.0004, 0.01, 0.8515, 1.0],
     "money": [{"amount": "1234.50", "currency": "EUR"}, {"amount": "-3", "currency": "JPY"}],
     "date": ["2025-12-31"],
     "text": ["D-17"],
@@ -73,20 +74,20 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_OVERDUE",
             {"gap": 116, "median_gap": 1, "rank": 0.8515},
-            "Last purchase 116 days ago; half of the gaps to be expected of this customer are shorter than 1 day, and 85.2 % are shorter than the present one.",
-            "Letzter Kauf vor 116 Tagen; die Hälfte der bei diesem Kunden zu erwartenden Pausen ist kürzer als 1 Tag, 85,2 % sind kürzer als die aktuelle.",
+            "Last purchase 116 days ago. Judging by the purchases so far, half of this customer's pauses should be shorter than 1 day, and 85.2 % shorter than the present one.",
+            "Letzter Kauf vor 116 Tagen. Nach den bisherigen Käufen sollte die Hälfte der Pausen dieses Kunden kürzer als 1 Tag sein; 85,2 % sollten kürzer sein als die aktuelle.",
         ),
         (
             "R_THIN",
             {"n": 1},
-            "1 purchase of this customer known; the estimate leans on the average of all customers or on assumed values.",
-            "1 Kauf dieses Kunden bekannt; die Schätzung stützt sich auf den Durchschnitt aller Kunden oder auf angenommene Werte.",
+            "1 purchase of this customer is known; the estimate leans on the average of all customers or on assumed values.",
+            "Von diesem Kunden ist 1 Kauf bekannt; die Schätzung stützt sich auf den Durchschnitt aller Kunden oder auf angenommene Werte.",
         ),
         (
             "R_NEXT_STEP",
             {"instrument": "personal_attention", "strategy": "attachment", "goal": "satisfaction"},
             "Personal attention, as part of the strategy “Attachment”; the goal is: Satisfaction.",
-            "Persönliche Aufmerksamkeit im Rahmen der Strategie „Verbundenheitsstrategie“; das Ziel: Zufriedenheit.",
+            "Persönliche Aufmerksamkeit nach dem Ansatz „Verbundenheitsstrategie“; das Ziel: Zufriedenheit.",
         ),
         (
             "R_EV_EFFECT",
@@ -106,6 +107,48 @@ def test_money_keeps_the_decimals_of_its_currency(
             "Allowing for the chance that the customer has already left, 1.5 purchases can be expected in 12 months, each contributing EUR 80.00.",
             "Rechnet man ein, dass der Kunde schon gegangen sein könnte, sind in 12 Monaten 1,5 Käufe mit je 80,00 EUR Deckungsbeitrag zu erwarten.",
         ),
+        (
+            "R_VALUE",
+            {"value": {"amount": "10.00", "currency": "EUR"}},
+            "Provided that the customer has not already left, about EUR 10.00 contribution is to be expected over the next 12 months.",
+            "Sofern der Kunde nicht schon gegangen ist, sind in den nächsten 12 Monaten rund 10,00 EUR Deckungsbeitrag zu erwarten.",
+        ),
+        (
+            "R_PHASE_ALIVE",
+            {"p": 0.0},
+            "The probability of still being a customer is less than 0.1 %.",
+            "Die Wahrscheinlichkeit, noch Kunde zu sein, beträgt weniger als 0,1 %.",
+        ),
+        (
+            "R_CHURN",
+            {"p": 1.0, "horizon": 30, "reference": 0.3},
+            "Without any further step, the chance of no purchase in the next 30 days is more than 99.9 %; right after the last purchase it was 30 %.",
+            "Ohne weiteres Zutun bleibt mit mehr als 99,9 % Wahrscheinlichkeit in den nächsten 30 Tagen jeder Kauf aus; direkt nach dem letzten Kauf waren es 30 %.",
+        ),
+        (
+            "R_STATE_RULE_6",
+            {"vitality": 0.195, "limit": 0.4},
+            "The chance of still being a customer has fallen to 19.5 % of what it was right after the last purchase (vitality). Below 40 % a customer counts as lapsed, unless a contract is running.",
+            "Die Wahrscheinlichkeit, noch Kunde zu sein, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen (Vitalität). Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
+        ),
+        (
+            "R_DO_NOTHING",
+            {},
+            "No step that can be recommended at present is expected to bring more than it costs.",
+            "Kein Schritt, der sich derzeit empfehlen lässt, bringt voraussichtlich mehr ein, als er kostet.",
+        ),
+        (
+            "R_UNKNOWN_CONDITION",
+            {"instrument": "testimonial_request", "ev": {"amount": "0.41", "currency": "EUR"}, "condition": "satisfied"},
+            "Request for a testimonial could bring EUR 0.41 after cost, but cannot be recommended as long as it is not known whether this is true: Satisfied.",
+            "Bitte um Erfahrungsbericht könnte nach Abzug der Kosten 0,41 EUR bringen, lässt sich aber nicht empfehlen, solange nicht bekannt ist, ob dies zutrifft: Zufrieden.",
+        ),
+        (
+            "R_BEST_LOSES",
+            {"instrument": "gift", "ev": {"amount": "-0.05", "currency": "EUR"}},
+            "Even the best of these steps, Gift, would not bring more than it costs (EUR -0.05 after cost).",
+            "Selbst der beste dieser Schritte, Geschenk, brächte nicht mehr ein, als er kostet (-0,05 EUR nach Abzug der Kosten).",
+        ),
     ],
 )  # fmt: skip
 def test_reasons_read_as_written(
@@ -113,6 +156,24 @@ def test_reasons_read_as_written(
 ) -> None:
     assert text(code, "en", **params) == english
     assert text(code, "de", **params) == german
+
+
+@pytest.mark.parametrize(
+    ("chance", "english"),
+    [
+        (0, "less than 0.1"),
+        (0.0004, "less than 0.1"),
+        (0.0009, "less than 0.1"),
+        (0.001, "0.1"),
+        (0.01, "1"),
+        (0.6035, "60.4"),
+        (0.999, "99.9"),
+        (0.9999, "more than 99.9"),
+        (1, "more than 99.9"),
+    ],
+)
+def test_no_estimated_chance_is_told_as_certain(chance: float, english: str) -> None:
+    assert text("R_PHASE_ALIVE", "en", p=chance).endswith(f" is {english} %.")
 
 
 @pytest.mark.parametrize("reason", CATALOGUE.reason_codes, ids=lambda reason: reason.id)

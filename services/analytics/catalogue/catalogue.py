@@ -18,7 +18,7 @@ Cost = Annotated[float, Field(ge=0)]
 PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<one>[^|{}]+)\|(?P<other>[^|{}]+))?\}")
 """``{days}`` is a value, ``{days:day|days}`` the word that fits it: one, or any other number."""
 
-VALUE_KINDS = frozenset({"count", "days", "number", "share", "money", "date", "text"})
+VALUE_KINDS = frozenset({"count", "days", "number", "share", "chance", "money", "date", "text"})
 """Kinds of a value in a text; any other kind is the name of the section the value is an id of."""
 
 _REFERENCES: Mapping[tuple[str, str], str] = {
