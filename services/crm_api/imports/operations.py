@@ -309,5 +309,5 @@ async def rejected_file(
 
 def _csv(rows: Any) -> bytes:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out).writerows(rows)  # it quotes the characters of its line ending only
     return out.getvalue().encode()

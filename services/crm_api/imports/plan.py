@@ -88,7 +88,7 @@ def describe(detection: Detection, resource: str, nested: Iterable[NestedColumn]
             "at": each.at,
             "path": list(each.path),
             "kind": "text",
-            "samples": list(each.samples),
+            "samples": [_storable(sample) for sample in each.samples],
             "date_format": ["YYYY-MM-DD", "default"],
             "decimal_mark": [".", "default"],
         }
@@ -118,6 +118,11 @@ def _amount(sample: str) -> str:
     return found["amount"] if found.keys() == {"amount", "currency"} else sample
 
 
+def _storable(text: str) -> str:
+    """Return the text without NUL, which the JSON of PostgreSQL cannot hold."""
+    return text.replace("\0", "\ufffd")
+
+
 def _kept_question(asked: Question) -> Document:
     return {
         "code": asked.code,
@@ -125,7 +130,10 @@ def _kept_question(asked: Question) -> Document:
         "message_en": asked.message_en,
         "message_de": asked.message_de,
         "options": [
-            {"value": option.value, "readings": [list(pair) for pair in option.readings]}
+            {
+                "value": option.value,
+                "readings": [[_storable(text) for text in pair] for pair in option.readings],
+            }
             for option in asked.options
         ],
     }

@@ -1,6 +1,5 @@
 """Rows of a file turned into complete table rows by the rules of the API; it reads no database."""
 
-import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +10,8 @@ from services.crm_api.deals import operations as deals
 from services.crm_api.features import Feature
 from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders
 from services.crm_api.imports.plan import PlannedColumn, base
-from services.crm_api.imports.reading.records import NumberText, Row
+from services.crm_api.imports.reading.json_lines import json_object
+from services.crm_api.imports.reading.records import Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.values import amounts
 from services.crm_api.imports.values.rejection import ValueRejected
@@ -233,16 +233,19 @@ class RowConverter:
 
 def _member(cell: str, path: tuple[str, ...]) -> str:
     """Follow a dotted name into a JSON cell; what is not there is empty."""
-    if not path:
-        return cell
-    if not cell.startswith("{"):
-        return ""
-    found = json.loads(cell, parse_float=NumberText, parse_int=NumberText)
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    if isinstance(found, str):
-        return found
-    return "" if found is None else json.dumps(found, ensure_ascii=False)
+        if not cell:
+            break
+        try:
+            cell = json_object(cell).get(name, "")
+        except Unreadable:
+            raise ValueRejected(
+                "no_object",
+                f"{name} is to be taken out of an object, and this is none",
+                f"{name} soll aus einem Objekt genommen werden, und das ist keines",
+                expected="a JSON object",
+            ) from None
+    return cell
 
 
 def _value_refused(row: Row, column: str | None, fault: ValueRejected) -> Refused:

@@ -12,15 +12,17 @@ from services.crm_api.imports.detection.findings import Detection, UndetectableF
 from services.crm_api.imports.plan import Document, NestedColumn, describe, hints
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.reader import rows
-from services.crm_api.imports.reading.records import Row
+from services.crm_api.imports.reading.records import COLUMN_NAME, Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
 from services.foundation.calls import Call
-from services.foundation.problems import Invalid, TooLarge, Unavailable, Unreadable
+from services.foundation.problems import Invalid, TooLarge, Unavailable
+from services.foundation.problems import Unreadable as UnreadableCall
 
 LARGEST_UPLOAD = 200 * 2**20
 _WRITE_BYTES = 2**20
 _NESTED_RECORDS = 300
 _MOST_NESTED = 200
+_DEEPEST_NESTED = 6
 _SAMPLES = 3
 
 
@@ -44,7 +46,7 @@ async def receive(call: Call, path: Path) -> Upload:
 
     Raises
     ------
-    TooLarge, Unreadable, Unavailable
+    TooLarge, UnreadableCall, Unavailable
         The body is too large, breaks off, or cannot be stored.
     """
     _check_length(call)
@@ -76,7 +78,7 @@ async def _stream(call: Call, file: BinaryIO) -> Upload:
     while True:
         message = await call.receive()
         if message["type"] == "http.disconnect":
-            raise Unreadable("The connection closed before the body was complete.")
+            raise UnreadableCall("The connection closed before the body was complete.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > LARGEST_UPLOAD:
@@ -150,16 +152,22 @@ def _add_members(
     inside: tuple[str, ...],
     cell: str,
 ) -> None:
-    if not cell.startswith("{") or len(inside) > 5:
-        return
-    members = json_object(cell)
-    if members.keys() == {"amount", "currency"}:
-        return
-    for key, value in members.items():
-        full = f"{name}.{key}"
-        if value.startswith("{") and json_object(value).keys() != {"amount", "currency"}:
-            _add_members(found, at, full, (*inside, key), value)
+    for key, value in _members(cell).items():
+        full, path = f"{name}.{key}", (*inside, key)
+        if COLUMN_NAME.fullmatch(full) is None:
+            continue
+        if len(path) <= _DEEPEST_NESTED and _members(value):
+            _add_members(found, at, full, path, value)
         elif len(found) < _MOST_NESTED or full in found:
-            samples = found.setdefault(full, (at, (*inside, key), []))[2]
+            samples = found.setdefault(full, (at, path, []))[2]
             if value and len(samples) < _SAMPLES and value[:100] not in samples:
                 samples.append(value[:100])
+
+
+def _members(cell: str) -> dict[str, str]:
+    """Return the members of an object; any other text has none, and money is one value."""
+    try:
+        found = json_object(cell) if cell.startswith("{") else {}
+    except Unreadable:
+        return {}
+    return {} if found.keys() == {"amount", "currency"} else found

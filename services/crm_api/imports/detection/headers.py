@@ -59,7 +59,8 @@ def _names(header: Sequence[str]) -> tuple[str, ...]:
     """Name every column once: blanks by position, repeated names with a number."""
     repetitions: dict[str, int] = {}
     for number, cell in enumerate(header, 1):
-        name = wanted = " ".join(cell.split()) or f"column_{number}"
+        plain = _CONTROL.sub("\ufffd", " ".join(cell.split()))
+        name = wanted = plain[:_LONGEST_NAME] or f"column_{number}"
         while name in repetitions:
             repetitions[wanted] += 1
             name = f"{wanted} ({repetitions[wanted]})"
@@ -95,6 +96,9 @@ def _has_header(rows: Sequence[tuple[str, ...]]) -> bool | None:
     return True if all(is_name) and any("_" in label for label in labels) else None
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_NAME = 190
+"""With the number of a repetition it stays within what a caller can name."""
 _SPELLED_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 

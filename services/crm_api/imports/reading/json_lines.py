@@ -5,6 +5,7 @@ from typing import BinaryIO, NoReturn
 
 from services.crm_api.imports.reading.lines import Lines
 from services.crm_api.imports.reading.records import (
+    COLUMN_NAME,
     ENCODINGS,
     MOST_COLUMNS,
     Dialect,
@@ -33,7 +34,13 @@ _JSON = json.JSONDecoder(
 
 
 def json_object(text: str) -> dict[str, str]:
-    """Return a JSON object's members as texts: null is empty, lists and objects stay JSON."""
+    """Return a JSON object's members as texts: null is empty, lists and objects stay JSON.
+
+    Raises
+    ------
+    Unreadable
+        The text is no JSON object, repeats a key, or holds half a character.
+    """
     try:
         found = _JSON.decode(text.strip("\ufeff \t\r\n"))
         text.encode()
@@ -43,14 +50,17 @@ def json_object(text: str) -> dict[str, str]:
         raise Unreadable("broken_json")
     cells = {key: _cell(value) for key, value in found.items()}
     try:
-        "".join(cells.values()).encode()
+        "".join((*cells, *cells.values())).encode()
     except UnicodeEncodeError:
         raise Unreadable("broken_json") from None
     return cells
 
 
 def object_keys(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
-    """Return the keys of every object of an NDJSON file in order of appearance, 1,000 at most."""
+    """Return the keys of every object of an NDJSON file in order of appearance, 1,000 at most.
+
+    A key that is no name of a column is left out; the rows that have it are rejected.
+    """
     keys: dict[str, None] = {}
     lines = Lines(file, dialect)
     while (taken := lines.take()) is not None and len(keys) < MOST_COLUMNS:
@@ -58,7 +68,7 @@ def object_keys(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
             found = json_object(taken[0].decode(ENCODINGS[dialect.encoding]))
         except (Unreadable, UnicodeDecodeError):
             continue
-        keys |= dict.fromkeys(found)
+        keys |= dict.fromkeys(key for key in found if COLUMN_NAME.fullmatch(key))
     return tuple(keys)[:MOST_COLUMNS]
 
 
@@ -79,6 +89,6 @@ def _json_text(value: object) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(_json_text, value)) + "]"
     if isinstance(value, dict):
-        members = (f"{json.dumps(key)}:{_json_text(member)}" for key, member in value.items())
+        members = (f"{_json_text(key)}:{_json_text(member)}" for key, member in value.items())
         return "{" + ",".join(members) + "}"
     return json.dumps(value, ensure_ascii=False)

@@ -12,6 +12,8 @@ LONGEST_CELL = 100_000
 LONGEST_RECORD = 4 * 2**20
 """In bytes; also how far the end of a quoted cell is looked for."""
 MOST_COLUMNS = 1_000
+COLUMN_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+"""What a caller can name; a key of an object that is none is no column."""
 MOST_SURPLUS_CELLS = 20
 ENCODINGS: dict[str, str] = {
     "utf-8": "utf-8",
@@ -61,8 +63,8 @@ REJECTIONS: dict[str, tuple[str, str]] = {
     "broken_json": ("the line is no JSON object", "die Zeile ist kein JSON-Objekt"),
     "repeated_key": ("the object names a key twice", "das Objekt nennt einen Schlüssel zweimal"),
     "unexpected_key": (
-        "the object has a key that the import does not know",
-        "das Objekt hat einen Schlüssel, den der Import nicht kennt",
+        "the object has a key that is no column (1 to 200 printable characters, 1000 columns)",
+        "das Objekt hat einen Schlüssel, der keine Spalte ist (1 bis 200 Zeichen, 1000 Spalten)",
     ),
 }
 
