@@ -210,6 +210,21 @@ def test_an_ambiguous_date_is_asked_and_never_guessed(crm: Crm) -> None:
     assert closed[0] == "2024-03-03T23:00:00.000000Z"
 
 
+def test_a_date_that_only_some_cells_show_is_asked_with_what_each_answer_makes_of_them(
+    crm: Crm,
+) -> None:
+    content = ORDERS + "A1,C1,03.04.2024,10.00,won\nA2,C1,31.02.2024,10.00,won\n"
+    state = upload(crm, content, **ORDER_QUERY).json()
+    (question,) = state["questions"]
+    assert (question["code"], question["column"]) == ("date_format_unclear", "date")
+    readings = {each["value"]: each["readings"] for each in question["options"]}
+    assert readings["D.M.YYYY"] == [
+        {"sample": "03.04.2024", "reading": "2024-04-03"},
+        {"sample": "31.02.2024", "reading": "\u2013"},
+    ]
+    assert {each["reading"] for each in readings["YYYY-MM-DD"]} == {"\u2013"}
+
+
 def test_an_ambiguous_decimal_mark_is_asked(crm: Crm) -> None:
     content = ORDERS + "A1,C1,2024-01-05,1.234,won\n"
     state = upload(crm, content, create_missing_contacts="true", **ORDER_QUERY).json()

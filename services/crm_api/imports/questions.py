@@ -11,6 +11,8 @@ from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColum
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.crm_api.imports.values import dates, numbers, texts
 from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values.numbers import DecimalMark
+from services.crm_api.imports.values.readings import Readings, day_readings, number_readings
 
 _REQUIRED = {
     "contacts": (),
@@ -18,6 +20,7 @@ _REQUIRED = {
     "interactions": (("contact_external_id", "contact_id"), ("occurred_at",)),
 }
 _USUAL_CURRENCIES = ("EUR", "USD", "CHF", "GBP")
+_DECIMAL_MARKS: tuple[DecimalMark, ...] = (",", ".")
 _USUAL_FORMATS = ("YYYY-MM-DD", "D.M.YYYY", "D/M/YYYY", "M/D/YYYY", "YYYYMMDD")
 _TEXTS = {
     "contact_external_id_unmapped": (
@@ -78,9 +81,9 @@ DOUBTS = ("unlikely_cells", "repeated_header", "organisation_beside_person")
 
 
 def question(
-    code: str, column: str | None, options: Sequence[tuple[str, Sequence[str]]]
+    code: str, column: str | None, options: Sequence[tuple[str, Readings]]
 ) -> dict[str, Any]:
-    """Build a question whose options show the samples they stand for."""
+    """Build a question whose options show how samples are read under them."""
     english, german = _TEXTS[code]
     return {
         "code": code,
@@ -88,10 +91,14 @@ def question(
         "message_en": english,
         "message_de": german,
         "options": [
-            {"value": value, "readings": [[sample, sample] for sample in samples[:3]]}
-            for value, samples in options
+            {"value": value, "readings": [list(pair) for pair in readings[:3]]}
+            for value, readings in options
         ],
     }
+
+
+def _as_they_stand(column: PlannedColumn) -> Readings:
+    return tuple((sample, sample) for sample in column.samples)
 
 
 def open_questions(
@@ -110,18 +117,18 @@ def open_questions(
     for column in columns:
         if column.doubt and base(column.doubt[1]) not in filled:
             code, field = column.doubt
-            answers = [(field, column.samples), (IGNORE, ())]
+            answers: list[tuple[str, Readings]] = [(field, _as_they_stand(column)), (IGNORE, ())]
             found.append(question(code, column.name, answers))
     ignored = [column for column in columns if column.field is None]
     if resource == "deals" and "closed_at" not in fields and _holds_closed_deals(settings, columns):
-        dated = [(column.name, column.samples) for column in ignored if column.kind == "date"]
+        dated = [(each.name, _as_they_stand(each)) for each in ignored if each.kind == "date"]
         found.append(question("closed_at_unmapped", None, dated))
     if resource == "contacts" and "kind" not in fields and _names_organisations(columns):
         kinds = [(kind, ()) for kind in ("organisation", "person")]
         found.append(question("kind_unclear", None, kinds))
     for wanted in _REQUIRED[resource]:
         if not fields & set(wanted):
-            options = [(column.name, column.samples) for column in ignored]
+            options = [(column.name, _as_they_stand(column)) for column in ignored]
             found.append(question(f"{wanted[0]}_unmapped", None, options))
     if not any(column.field for column in columns):
         found.append(question("nothing_mapped", None, []))
@@ -150,14 +157,15 @@ def _about_column(
     if column.field is None:
         return
     read_as = how(resource, column.field)
-    for kinds, value, code, usual, word in (
-        (DATED, column.date_format, "date_format_unclear", _USUAL_FORMATS, ("date", "year")),
-        (NUMERIC, column.decimal_mark, "decimal_mark_unclear", (",", "."), ("decimal",)),
-    ):
-        if read_as not in kinds or value is not None:
-            continue
-        fitting = [each for each in asked if any(part in each["code"] for part in word)]
-        yield from fitting or [question(code, column.name, [(each, ()) for each in usual])]
+    samples = column.samples
+    if read_as in DATED and column.date_format is None:
+        fitting = [each for each in asked if "date" in each["code"] or "year" in each["code"]]
+        formats = [(each, day_readings(samples, each)) for each in _USUAL_FORMATS]
+        yield from fitting or [question("date_format_unclear", column.name, formats)]
+    if read_as in NUMERIC and column.decimal_mark is None:
+        fitting = [each for each in asked if "decimal" in each["code"]]
+        marks = [(each, number_readings(samples, each)) for each in _DECIMAL_MARKS]
+        yield from fitting or [question("decimal_mark_unclear", column.name, marks)]
 
 
 def _lacks_currency(resource: str, settings: ImportSettings, columns: list[PlannedColumn]) -> bool:

@@ -2,9 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import BinaryIO, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from services.crm_api.imports.detection.findings import (
     LONGEST_SAMPLE,
@@ -23,7 +21,7 @@ from services.crm_api.imports.reading.records import Dialect, NumberText, Reject
 from services.crm_api.imports.values import dates, numbers, texts
 from services.crm_api.imports.values.dates import DateFormat
 from services.crm_api.imports.values.numbers import DecimalMark
-from services.crm_api.imports.values.rejection import ValueRejected
+from services.crm_api.imports.values.readings import day_readings, number_readings
 
 _Order = Literal["ymd", "dmy", "mdy"]
 
@@ -203,9 +201,7 @@ def _decimal_mark(
             name,
             "is the decimal mark of this column a comma or a point?",
             "ist das Dezimalzeichen dieser Spalte ein Komma oder ein Punkt?",
-            tuple(
-                Option(mark, _readings(seen.mark_samples, _number_reader(mark))) for mark in marks
-            ),
+            tuple(Option(mark, number_readings(seen.mark_samples, mark)) for mark in marks),
         )
     )
     return None
@@ -236,7 +232,7 @@ def _date_format(name: str, seen: _Evidence, questions: list[Question]) -> Setti
         "mixed" if is_mixed else "ambiguous" if len(names) > 1 else "two_digit_years"
     ]
     options = tuple(
-        Option(spelling, _readings(seen.order_samples[shape], _day_reader(spelling)))
+        Option(spelling, day_readings(seen.order_samples[shape], spelling))
         for spelling in spellings
     )
     questions.append(Question(code, name, english, german, options))
@@ -260,23 +256,3 @@ _DATE_QUESTIONS = {
         "zu welchem Jahrhundert gehören die zweistelligen Jahre?",
     ),
 }
-
-
-def _readings(
-    samples: Sequence[str], read: Callable[[str], str | None]
-) -> tuple[tuple[str, str], ...]:
-    found: list[tuple[str, str]] = []
-    for sample in samples:
-        try:
-            found.append((sample, read(sample) or ""))
-        except ValueRejected:
-            found.append((sample, "\u2013"))
-    return tuple(found)
-
-
-def _number_reader(mark: DecimalMark) -> Callable[[str], str | None]:
-    return lambda sample: numbers.number_shown(sample, decimal_mark=mark)
-
-
-def _day_reader(spelling: str) -> Callable[[str], str | None]:
-    return lambda sample: dates.day(sample, date_format=spelling, zone=ZoneInfo("UTC"))
