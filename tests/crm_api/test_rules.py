@@ -303,6 +303,14 @@ def test_a_telephone_number_is_kept_as_told_and_made_international(
     assert (made["phone"], made["phone_e164"]) == (told, international)
 
 
+def test_a_telephone_number_is_one_of_the_contacts_country(service: Crm) -> None:
+    made = make(service, "contacts", phone="01 234567", country_code="AT")
+    assert made["phone_e164"] == "+431234567"
+    path = f"/v1/contacts/{made['id']}"
+    moved = service.patch(path, {"country_code": "DE"}, version=1).json()
+    assert (moved["phone"], moved["phone_e164"]) == ("01 234567", "+491234567")
+
+
 @pytest.mark.parametrize(
     "email",
     ["x", "a@", "@b.de", "a b@example.org", "a@b..de", "a@localhost", "a\u0000@example.org"],

@@ -68,7 +68,8 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 def complete(row: Record) -> Record:
     """Derive what is not entered: the name to show and the international telephone number."""
-    return row | {"display_name": _display_name(row), "phone_e164": international(row.get("phone"))}
+    phone = international(row.get("phone"), row.get("country_code"))
+    return row | {"display_name": _display_name(row), "phone_e164": phone}
 
 
 def _require_name(row: Mapping[str, Any]) -> None:
