@@ -100,7 +100,7 @@ _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     "interactions": {},
     "deals": {"stage": ("new", "qualified", "proposal", "negotiation", "won", "lost")},
 }
-_SUBJECT = re.compile(r"([a-z_]{1,64})/([0-9a-f-]{36})")
+_SUBJECT = re.compile(r"([a-z_-]{1,64})/([0-9a-f-]{36})")
 _BUSY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
 

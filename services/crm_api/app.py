@@ -7,6 +7,14 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from services.crm_api.campaign_members.routes import routes as campaign_members
+from services.crm_api.campaigns.routes import routes as campaigns
+from services.crm_api.competitor_activities.routes import routes as competitor_activities
+from services.crm_api.competitors.routes import routes as competitors
+from services.crm_api.custom_fields.routes import routes as custom_fields
+from services.crm_api.pipelines.routes import routes as pipelines
+from services.crm_api.products.routes import routes as products
+from services.crm_api.swot_items.routes import routes as swot_items
 from services.crm_api.changes.routes import routes as changes
 from services.crm_api.contacts.routes import routes as contacts
 from services.crm_api.deals.routes import routes as deals
@@ -41,12 +49,35 @@ ABOUT = {
         {"name": "contacts", "description": "People and organisations."},
         {"name": "interactions", "description": "Every contact with a customer."},
         {"name": "deals", "description": "What is sold or may be."},
+        {"name": "products", "description": "What is sold."},
+        {"name": "campaigns", "description": "What is done for many customers at once."},
+        {"name": "campaign-members", "description": "Who is in which campaign."},
+        {"name": "competitors", "description": "Who else our customers could buy from."},
+        {"name": "swot-items", "description": "Strengths, weaknesses, opportunities, threats."},
+        {"name": "competitor-activities", "description": "What competitors were seen to do."},
+        {"name": "pipelines", "description": "The stages that deals go through."},
+        {"name": "custom-fields", "description": "Fields that the team added."},
         {"name": "changes", "description": "The change feed."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
     ],
 }
-FEATURES = (contacts, interactions, deals, changes, exports, imports)
+FEATURES = (
+    contacts,
+    interactions,
+    deals,
+    products,
+    campaigns,
+    campaign_members,
+    competitors,
+    swot_items,
+    competitor_activities,
+    pipelines,
+    custom_fields,
+    changes,
+    exports,
+    imports,
+)
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:

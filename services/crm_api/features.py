@@ -1,8 +1,7 @@
-"""What a resource needs to be created, read, changed, trashed, upserted, batched, listed and imported."""
+"""The three main features, and the writes that are the same for every feature."""
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
@@ -13,54 +12,16 @@ from services.crm_api.deals import schemas as deal_schemas
 from services.crm_api.deals.table import DEAL
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.external_refs.operations import Pair
+from services.crm_api.feature import Feature
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
-from services.crm_api.resources import Resource
-from services.crm_api.schemas import ListPage, ListQuery, Mode, sent_fields
+from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
 from shared.values import Shape
-
-
-class Create(Protocol):
-    def __call__(
-        self, transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp, personal: bool
-    ) -> Awaitable[Written]: ...
-
-
-class Change(Protocol):
-    def __call__(
-        self,
-        transaction: Transaction,
-        record_id: str,
-        /,
-        *,
-        given: Mapping[str, Any],
-        version: int | None,
-        stamp: Stamp,
-        personal: bool,
-    ) -> Awaitable[Written]: ...
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A resource with its shapes and its rules."""
-
-    resource: Resource
-    new: type[Shape]
-    patch: type[Shape]
-    upsert: type[Shape]
-    shown: type[Shape]
-    page: type[ListPage]
-    query: type[ListQuery]
-    create: Create
-    change: Change
-    example: Mapping[str, Any]
-    example_patch: Mapping[str, Any]
-
 
 CONTACTS = Feature(
     resource=CONTACT,
@@ -74,6 +35,7 @@ CONTACTS = Feature(
     change=contacts.change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
+    fixed=("kind",),
 )
 INTERACTIONS = Feature(
     resource=INTERACTION,
@@ -87,6 +49,9 @@ INTERACTIONS = Feature(
     change=interactions.change_interaction,
     example=interaction_schemas.EXAMPLE,
     example_patch=interaction_schemas.EXAMPLE_PATCH,
+    fixed=("kind", "contact_id", "contact_ref"),
+    on_trash=interactions.release_terms,
+    on_restore=interactions.take_back_terms,
 )
 DEALS = Feature(
     resource=DEAL,
@@ -100,9 +65,9 @@ DEALS = Feature(
     change=deals.change_deal,
     example=deal_schemas.EXAMPLE,
     example_patch=deal_schemas.EXAMPLE_PATCH,
+    fixed=("contact_id", "contact_ref", "opened_at"),
 )
 FEATURES = {feature.resource.plural: feature for feature in (CONTACTS, INTERACTIONS, DEALS)}
-_ONLY_AT_CREATION = ("kind", "contact_id", "contact_ref", "opened_at")
 
 
 class FixedAtCreation(Invalid):
@@ -148,10 +113,10 @@ async def upsert(
         if mode == "create":
             raise ExistsAlready(extra={"existing_id": found[ref]})
         sent = sent_fields(body)
-        given = {field: value for field, value in sent.items() if field not in _ONLY_AT_CREATION}
+        given = {field: value for field, value in sent.items() if field not in feature.fixed}
         if len(given) < len(sent):
             current = await records.lock(transaction, feature.resource, found[ref])
-            await check_fixed(transaction, current, sent)
+            await check_fixed(transaction, feature, current, sent)
         if "external_refs" in given:
             given["external_refs"] = _with_ref(given["external_refs"], ref)
         return await feature.change(
@@ -167,7 +132,10 @@ async def upsert(
 
 
 async def check_fixed(
-    transaction: Transaction, current: Mapping[str, Any], sent: Mapping[str, Any]
+    transaction: Transaction,
+    feature: Feature,
+    current: Mapping[str, Any],
+    sent: Mapping[str, Any],
 ) -> None:
     """Refuse to drop silently what cannot be changed.
 
@@ -176,7 +144,7 @@ async def check_fixed(
     FixedAtCreation, ContactMissing
         It differs from what is stored, or names no live contact.
     """
-    wanted = {field: sent[field] for field in _ONLY_AT_CREATION if sent.get(field) is not None}
+    wanted = {field: sent[field] for field in feature.fixed if sent.get(field) is not None}
     if "contact_ref" in wanted:
         wanted["contact_ref"] = await contacts.resolve_contact(
             transaction, None, wanted["contact_ref"]
@@ -196,6 +164,8 @@ async def trash(
 ) -> Written:
     """Put a record into the trash."""
     current = await records.lock(transaction, feature.resource, record_id, version=version)
+    if feature.on_trash is not None:
+        await feature.on_trash(transaction, current, stamp=stamp)
     return await records.trash(transaction, feature.resource, current, stamp=stamp)
 
 
@@ -204,6 +174,8 @@ async def restore(
 ) -> Written:
     """Take a record out of the trash."""
     current = await records.lock(transaction, feature.resource, record_id, in_trash=True)
+    if feature.on_restore is not None:
+        await feature.on_restore(transaction, current, stamp=stamp)
     return await records.restore(
         transaction, feature.resource, current, stamp=stamp, personal=personal
     )

@@ -33,10 +33,10 @@ async def answer_page(call: Call, resource: Resource, query: Page, *, sort: str)
     if query.cursor is not None:
         last, last_id = read_cursor(query.cursor, question, length=2)
         values |= {"last_value": _parsed(column, last), "last_id": _parsed_id(last_id)}
-    personal = call.may(f"{resource.plural}:pii")
+    personal = call.may(f"{resource.scopes}:pii")
     if not personal and not resource.personal.isdisjoint({column.name, *filters}):
         # The order of names, or a list that is empty or not, would tell what is blanked out.
-        raise Forbidden(f"This filter or order needs a key with the scope {resource.plural}:pii.")
+        raise Forbidden(f"This filter or order needs a key with the scope {resource.scopes}:pii.")
     statement = _statement(
         resource.name, frozenset(filters), sort, query.cursor is not None, personal
     )

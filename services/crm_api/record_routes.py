@@ -10,7 +10,7 @@ from pydantic import Field
 from services.crm_api import features, listing, records
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_of
-from services.crm_api.features import Feature
+from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
@@ -70,8 +70,9 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     """Declare the operations of one resource; `singular` is its name in sentences, with article."""
     resource = feature.resource
     name, plural = resource.name, resource.plural
+    many = plural.replace("-", " ")
     routes = Routes(plural)
-    reads, writes, sees = f"{plural}:read", f"{plural}:write", f"{plural}:pii"
+    reads, writes, sees = (f"{resource.scopes}:{right}" for right in ("read", "write", "pii"))
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)
@@ -161,8 +162,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
-            "name": f"list_{plural}", "summary": f"List {plural}",
-            "description": f"A page of live {plural}. Follow `next` for more; an unknown parameter is "
+            "name": f"list_{plural}".replace("-", "_"), "summary": f"List {many}",
+            "description": f"A page of live {many}. Follow `next` for more; an unknown parameter is "
             "an error, a filter given several times means any of its values.",
         }),
         ("POST", "", create, {
@@ -172,8 +173,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("POST", "/batch", batch, {
             "answer": BatchAnswer, "status": 207, "scope": writes, "writes": True, "problems": (409,),
-            "name": f"batch_{plural}", "summary": f"Write many {plural} at once",
-            "description": f"Up to 500 creations, changes, upserts and deletions of {plural}, done in "
+            "name": f"batch_{plural}".replace("-", "_"), "summary": f"Write many {many} at once",
+            "description": f"Up to 500 creations, changes, upserts and deletions of {many}, done in "
             "order. Each item succeeds or fails on its own and tells, also one that is malformed; with "
             "`atomic=true` a failure undoes them all: 422 `batch_undone` names the item.",
         }),
@@ -189,7 +190,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         ("GET", "/{id:record}", read, {
             "answer": shown, "scope": reads, "conditional": True, "headers": versioned,
             "problems": (404,), "name": f"get_{name}", "summary": f"Read {singular}",
-            "description": f"One live {name}. The ETag holds its version for If-Match.",
+            "description": f"One live {resource.title}. The ETag holds its version for If-Match.",
         }),
         ("PATCH", "/{id:record}", patch, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "required",

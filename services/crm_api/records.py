@@ -104,7 +104,7 @@ async def read(
     """
     rows = await reader.texts(_of(resource).read[personal], {"id": record_id})
     if not rows:
-        raise NotFound(f"There is no {resource.name} {record_id}.")
+        raise NotFound(f"There is no {resource.title} {record_id}.")
     return rows[0][0], rows[0][1]
 
 
@@ -128,7 +128,7 @@ async def lock(
     row = await transaction.first(_of(resource).lock, {"id": record_id})
     if row is None or (row["deleted_at"] is not None) != in_trash:
         where = " in the trash" if in_trash else ""
-        raise NotFound(f"There is no {resource.name} {record_id}{where}.")
+        raise NotFound(f"There is no {resource.title} {record_id}{where}.")
     if version is not None and row["version"] != version:
         raise StaleVersion(f"The record's version is {row['version']}, If-Match named {version}.")
     return row

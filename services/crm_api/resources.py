@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, MetaData, Table, literal_column, null
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    MetaData,
+    Table,
+    literal_column,
+    null,
+    text,
+)
 from sqlalchemy.sql.elements import Label
 
 from services.foundation.columns import (
@@ -20,6 +30,8 @@ from services.foundation.columns import (
 from services.foundation.tables import CONSTRAINT_NAMES
 
 metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+RESOURCES: dict[str, "Resource"] = {}
+"""All resources by their names; a resource enters itself."""
 
 
 def record_columns() -> list[Column[Any]]:
@@ -37,12 +49,26 @@ def identifier() -> Column[str]:
     return Column("id", Identifier, primary_key=True)
 
 
+def _blank(column: Column[Any]) -> ColumnElement[Any]:
+    """Return what a key sees of a column that it may not see: lists and objects are empty, not null."""
+    if isinstance(column.type, Document):
+        return literal_column(f"'{column.info.get('empty', '[]')}'", Document())
+    return null()
+
+
+def key_index(table: str) -> Index:
+    """Build the index that lets one live record have a key."""
+    live = text("deleted_at IS NULL")
+    return Index(f"uq_{table}_key", "key", unique=True, postgresql_where=live, sqlite_where=live)
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
     """A table and what of it goes over the wire.
 
     `money` maps a wire field to the columns of its minor units and its currency; `personal` names the
-    fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave.
+    fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave. `plural` is
+    the path; `scope` is what the scopes are called, where several resources share them.
     """
 
     name: str
@@ -51,6 +77,20 @@ class Resource:
     money: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     personal: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        RESOURCES[self.name] = self
+
+    @property
+    def title(self) -> str:
+        """The name in sentences."""
+        return self.name.replace("_", " ")
+
+    @property
+    def scopes(self) -> str:
+        """What stands before the colon in the scopes for it."""
+        return self.scope or self.plural
 
     @cached_property
     def _money_columns(self) -> frozenset[str]:
@@ -82,7 +122,7 @@ class Resource:
                 pairs.append((name, json_money(column, currency)))
             elif column.name not in self._money_columns and column.name not in self.hidden:
                 blank = not personal and column.name in self.personal
-                pairs.append((column.name, null() if blank else column))
+                pairs.append((column.name, _blank(column) if blank else column))
         if self.personal:
             pairs.append(
                 ("is_redacted", literal_column("false" if personal else "true", Boolean()))
@@ -94,5 +134,5 @@ class Resource:
         for column in self.table.columns:
             if column.name not in self.hidden:
                 blank = not personal and column.name in self.personal
-                part: ColumnElement[Any] = null() if blank else wire_text(column)
+                part: ColumnElement[Any] = _blank(column) if blank else wire_text(column)
                 yield part.label(column.name)

@@ -5,15 +5,56 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from services.foundation.queries import Page
-from shared.values import ExternalRef, Instant, Money, RecordId, Shape, Version, text, word
+from shared.values import (
+    LARGEST_INTEGER,
+    ExternalRef,
+    Flag,
+    Instant,
+    Money,
+    RecordId,
+    Shape,
+    Version,
+    text,
+    word,
+)
 
 ExternalRefs = Annotated[list[ExternalRef], Field(max_length=20)]
 Tags = Annotated[list[text(64, shortest=1, example="vip")], Field(max_length=50)]  # type: ignore[misc]
 UserId = text(64, shortest=1, example="anna.weber")
+Key = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$",
+        examples=["spring-2026"],
+    ),
+]
 CampaignId = text(64, shortest=1, example="spring-2026")
+ProductId = text(64, shortest=1, example="SKU-100")
+CompetitorId = text(64, shortest=1, example="nordwind")
+StageKind = Literal["open", "won", "lost"]
+StageKey = Annotated[
+    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["proposal"])
+]
+Channel = Annotated[
+    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])
+]
 MAXIMUM_IDS = 200
 RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
 Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]  # type: ignore[misc]
+
+
+CustomValue = (
+    Flag
+    | Annotated[int, Field(strict=True, ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
+    | Annotated[float, Field(strict=True, ge=-1e15, le=1e15, allow_inf_nan=False)]
+    | text(2000, lines=True, example="oak")
+    | Annotated[list[word(example="oak")], Field(max_length=200)]
+    | None
+)
+Custom = Annotated[
+    dict[word(example="wood"), CustomValue], Field(max_length=100, examples=[{"wood": "oak"}])
+]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -93,13 +134,20 @@ def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -
 
 __all__ = [
     "CampaignId",
+    "Channel",
+    "CompetitorId",
+    "Custom",
     "ExternalRefs",
     "Kept",
+    "Key",
     "ListPage",
     "ListQuery",
     "Mode",
     "Partial",
+    "ProductId",
     "RecordIds",
+    "StageKey",
+    "StageKind",
     "Tags",
     "Texts",
     "UserId",

@@ -6,6 +6,11 @@ SCOPES = (
         for plural in ("contacts", "interactions", "deals")
         for right in ("read", "write", "pii")
     ),
+    *(
+        f"{plural}:{right}"
+        for plural in ("products", "campaigns", "competitors", "settings")
+        for right in ("read", "write")
+    ),
     "changes:read",
     "imports:write",
 )

@@ -1,4 +1,4 @@
-"""The rule about time that deals and interactions share: what has happened cannot lie ahead."""
+"""The rules about time that records share: what has happened is not ahead, an end is behind its start."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,6 +11,26 @@ _CLOCK_DIFFERENCE = timedelta(minutes=5)
 
 class InTheFuture(Invalid):
     code, title = "in_the_future", "Something that has happened cannot lie in the future."
+
+
+class EndsBeforeStart(Invalid):
+    code, title = "ends_before_start", "An end cannot lie before its start."
+
+
+def check_order(values: Mapping[str, Any], start: str, end: str) -> None:
+    """Refuse a span that ends before it starts; one that lacks an end or a start is open.
+
+    Raises
+    ------
+    EndsBeforeStart
+        It does; the problem names the end.
+    """
+    first, last = values.get(start), values.get(end)
+    if first is not None and last is not None and last < first:
+        message = f"{end} lies before {start}."
+        raise EndsBeforeStart(
+            message, errors=[FieldError(f"/body/{end}", "ends_before_start", message)]
+        )
 
 
 def check_past(values: Mapping[str, Any], names: Iterable[str], *, now: datetime) -> None:

@@ -137,16 +137,30 @@ class json_record(FunctionElement[str]):  # noqa: N801 - reads as an SQL functio
         return list(zip(self.names, self.clauses, strict=True))
 
 
+_MOST_ARGUMENTS = 100
+"""PostgreSQL's limit of a function's arguments; SQLite's is 127."""
+
+
 @compiles(json_record, "postgresql")
 def _json_record_on_postgresql(element: json_record, compiler: Any, **kw: Any) -> str:
-    parts = (f"'{name}', {_json_value(part, compiler, **kw)}" for name, part in element.pairs())
-    return f"json_build_object({', '.join(parts)})"
+    values = [(name, _json_value(part, compiler, **kw)) for name, part in element.pairs()]
+    if 2 * len(values) <= _MOST_ARGUMENTS:
+        pairs = (f"'{name}', {value}" for name, value in values)
+        return f"json_build_object({', '.join(pairs)})"
+    columns = ", ".join(f'{value} AS "{name}"' for name, value in values)
+    return f"(SELECT row_to_json(record) FROM (SELECT {columns}) AS record)"
 
 
 @compiles(json_record, "sqlite")
 def _json_record_on_sqlite(element: json_record, compiler: Any, **kw: Any) -> str:
-    parts = (f"'{name}', {_json_value(part, compiler, **kw)}" for name, part in element.pairs())
-    return f"json_object({', '.join(parts)})"
+    parts = [f"'{name}', {_json_value(part, compiler, **kw)}" for name, part in element.pairs()]
+    half = _MOST_ARGUMENTS // 2
+    first, rest = parts[:half], parts[half:]
+    if not rest:
+        return f"json_object({', '.join(first)})"
+    # Two objects made one as text: what ends the first is a bracket, and the second begins with one.
+    begin, end = f"json_object({', '.join(first)})", f"json_object({', '.join(rest)})"
+    return f"substr({begin}, 1, length({begin}) - 1) || ',' || substr({end}, 2)"
 
 
 def _json_value(part: ColumnElement[Any], compiler: Any, **kw: Any) -> str:

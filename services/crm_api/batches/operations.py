@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from services.crm_api import features
 from services.crm_api.batches.schemas import Batch
-from services.crm_api.features import Feature
+from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Stamp

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SkipValidation, TypeAdapter, create_model
 
-from services.crm_api.features import Feature
+from services.crm_api.feature import Feature
 from services.crm_api.schemas import Mode
 from shared.values import ExternalRef, RecordId, Shape, Version, text, whole
 

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import BigInteger, String, bindparam, cast, select, tuple_
 
 from services.crm_api.changes.table import changes
+from services.crm_api.resources import RESOURCES
 from services.foundation.columns import TransactionId, settled
 from services.foundation.database import Database, Reader
 from services.foundation.problems import invalid
@@ -105,7 +106,7 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
         "id": f"{row['transaction']}.{row['seq']}",
         "source": "/crm",
         "type": f"crm.{row['resource']}.{row['action']}.v1",
-        "subject": f"{row['resource']}s/{row['record_id']}",
+        "subject": f"{RESOURCES[row['resource']].plural}/{row['record_id']}",
         "time": wire_instant(row["occurred_at"]),
         "data": {
             "version": row["version"],

@@ -35,7 +35,7 @@ class Change(Shape):
         str,
         Field(
             max_length=64,
-            pattern=r"^crm\.(contact|interaction|deal)\.(created|updated|deleted|restored)\.v1$",
+            pattern=r"^crm\.[a-z_]{1,32}\.(created|updated|deleted|restored|merged|unmerged|erased)\.v1$",
             examples=["crm.contact.updated.v1"],
         ),
     ] = Field(description="What happened to what.")
@@ -43,7 +43,7 @@ class Change(Shape):
         str,
         Field(
             max_length=64,
-            pattern=r"^(contacts|interactions|deals)/[0-9a-f-]{36}$",
+            pattern=r"^[a-z-]{1,32}/[0-9a-f-]{36}$",
             examples=["contacts/01977b3a-5c00-7000-8000-000000000001"],
         ),
     ] = Field(description="The record: its path under /v1.")

@@ -8,7 +8,9 @@ from sqlalchemy import bindparam, select
 from services.crm_api import records
 from services.crm_api.contacts.schemas import international
 from services.crm_api.contacts.table import CONTACT, contacts
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.external_refs import operations as external_refs
+from services.crm_api.folding import digits, fold
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
@@ -22,6 +24,8 @@ _EXISTING = Statement(
         any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
     )
 )
+
+_PARENT = Statement(select(contacts.c.parent_id).where(contacts.c.id == bindparam("id")))
 
 
 class ContactMissing(Invalid):
@@ -42,6 +46,12 @@ async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
         return {}
     rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
     return {row["id"]: row["kind"] for row in rows}
+
+
+async def unit_of(reader: Reader, contact_id: str) -> str:
+    """Return the customer unit of a contact: its organisation, else itself."""
+    row = await reader.first(_PARENT, {"id": contact_id})
+    return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
 
 
 async def require(reader: Reader, field: str, contact_id: str) -> str:
@@ -66,10 +76,40 @@ def _display_name(row: Mapping[str, Any]) -> str:
     return next((text for text in known if text and not text.isspace()), "")
 
 
+_DERIVED = ("display_name", "phone_e164", "other_phones", "search_text")
+_NAMES = ("name", "given_name", "family_name", "city")
+
+
 def complete(row: Record) -> Record:
-    """Derive what is not entered: the name to show and the international telephone number."""
-    phone = international(row.get("phone"), row.get("country_code"))
-    return row | {"display_name": _display_name(row), "phone_e164": phone}
+    """Derive what is not entered: the name to show, international telephone numbers, the search text."""
+    country = row.get("country_code")
+    phone = international(row.get("phone"), country)
+    others = [
+        {**other, "e164": international(other["phone"], country)}
+        for other in row.get("other_phones") or ()
+    ]
+    derived = {
+        "display_name": _display_name(row),
+        "phone_e164": phone,
+        "other_phones": others,
+    }
+    return row | derived | {"search_text": _search_text(row | derived)}
+
+
+def _search_text(row: Mapping[str, Any]) -> str:
+    """Return what a search looks through: folded names and e-mail addresses, digits of numbers."""
+    emails = [row.get("email"), *(other["email"] for other in row.get("other_emails") or ())]
+    phones = [
+        (row.get("phone"), row.get("phone_e164")),
+        *((other["phone"], other["e164"]) for other in row["other_phones"]),
+    ]
+    texts = [*(row.get(name) for name in _NAMES), *emails]
+    if not any(texts[:3]):
+        texts.append(row["display_name"])
+    words = dict.fromkeys(fold(text) for text in texts if text)
+    # With the country's prefix and as it was told: people search with 030 as well as with +49 30.
+    numbers = dict.fromkeys(digits(number) for pair in phones for number in pair if number)
+    return " ".join([*words, *numbers])[:2000]
 
 
 def _require_name(row: Mapping[str, Any]) -> None:
@@ -91,6 +131,19 @@ async def _check(transaction: Transaction, row: Mapping[str, Any], kind: str) ->
         )
 
 
+def new_row(given: Mapping[str, Any]) -> Record:
+    """Turn the fields of `NewContact` into a row.
+
+    Raises
+    ------
+    ContactUnnamed
+        Nothing tells who it is.
+    """
+    row = complete(row_values(dict(given), CONTACT.money)) | {"consents": []}
+    _require_name(row)
+    return row
+
+
 async def create_contact(
     transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp, personal: bool
 ) -> Written:
@@ -101,8 +154,10 @@ async def create_contact(
     ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
         A rule is broken; nothing is written.
     """
-    row = complete(row_values(dict(given), CONTACT.money))
-    _require_name(row)
+    row = new_row(given)
+    row["custom"] = await custom_fields.merge_values(
+        transaction, CONTACT.plural, None, given["custom"]
+    )
     await _check(transaction, row, row["kind"])
     return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
 
@@ -128,7 +183,11 @@ async def change_contact(
     await _check(transaction, values, current["kind"])
     after = complete({**current, **values})
     _require_name(after)
-    derived = {name: after[name] for name in ("display_name", "phone_e164")}
+    if "custom" in values:
+        values["custom"] = await custom_fields.merge_values(
+            transaction, CONTACT.plural, current["custom"], values["custom"]
+        )
+    derived = {name: after[name] for name in _DERIVED}
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
     )

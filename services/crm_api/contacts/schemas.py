@@ -10,6 +10,9 @@ from pydantic import AfterValidator, Field
 
 from services.crm_api.schemas import (
     CampaignId,
+    Channel,
+    CompetitorId,
+    Custom,
     ExternalRefs,
     Kept,
     ListPage,
@@ -21,12 +24,30 @@ from services.crm_api.schemas import (
     UserId,
     word,
 )
-from shared.values import CountryCode, Instant, Language, Money, RecordId, Shape, text
+from services.foundation.queries import QueryFlag
+from shared.values import (
+    CountryCode,
+    Day,
+    Flag,
+    Instant,
+    Language,
+    Money,
+    RecordId,
+    Shape,
+    text,
+)
 
 Kind = Literal["person", "organisation"]
 Status = Literal["active", "blocked", "terminated"]
 Terminator = Literal["company", "customer", "mutual"]
 ContactFlag = Literal["innovation_partner", "reference_customer", "minor"]
+Role = Literal["initiator", "decision_maker", "influencer", "buyer", "user", "gatekeeper"]
+Protection = Literal["open_dispute", "legal_hold", "hardship", "statutory_supply"]
+CommunicationStyle = Literal["brief", "normal", "extensive"]
+SupplierLoyalty = Literal["low", "high"]
+ConsentChannel = Literal["email", "phone", "sms", "messenger", "post", "social"]
+ConsentPurpose = Literal["marketing", "survey", "profiling", "recording"]
+ConsentState = Literal["granted", "pending", "withdrawn", "objected"]
 
 
 _USUAL_LOCAL_PART = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
@@ -64,6 +85,53 @@ Email = Annotated[
 StoredEmail = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
 
 
+Label = text(50, shortest=1, example="work")
+
+
+class OtherEmail(Shape):
+    """A further e-mail address."""
+
+    label: Label | None = Field(default=None, description="What it is for.")
+    email: Email = Field(description="E-mail address.")
+
+
+class OtherPhone(Shape):
+    """A further telephone number."""
+
+    label: Label | None = Field(default=None, description="What it is for.")
+    phone: text(64, shortest=1, example="0171 2345678") = Field(description="As it was told.")
+    e164: text(16, example="+491712345678") | None = Field(
+        default=None, description="In international form; made by this service."
+    )
+
+
+class OtherAddress(Shape):
+    """A further postal address."""
+
+    label: Label | None = Field(default=None, description="What it is for.")
+    street: text(200, example="Hafenstraße 1") | None = Field(
+        default=None, description="Street and number."
+    )
+    additional: text(200, example="Hinterhaus") | None = Field(
+        default=None, description="What else the address needs."
+    )
+    zip: text(20, example="20457") | None = Field(default=None, description="Postal code.")
+    city: text(200, example="Hamburg") | None = Field(default=None, description="Town.")
+    country_code: CountryCode | None = Field(default=None, description="ISO 3166-1, two letters.")
+
+
+class CurrentConsent(Shape):
+    """What a contact allows at present; derived from the events of its consents."""
+
+    channel: ConsentChannel = Field(description="Over which channel.")
+    purpose: ConsentPurpose = Field(description="What for.")
+    state: ConsentState = Field(
+        description="Only `granted` allows. `pending`: an e-mail consent that waits for its "
+        "confirmation (double opt-in)."
+    )
+    since: Instant = Field(description="Since when.")
+
+
 class ContactFields(Shape):
     """The fields that people enter."""
 
@@ -79,8 +147,17 @@ class ContactFields(Shape):
     phone: text(64, example="030 901820") | None = Field(
         default=None, description="Telephone number as it was told."
     )
+    job_title: text(200, example="Head of purchasing") | None = Field(
+        default=None, description="What the person does there."
+    )
+    birth_date: Day | None = Field(
+        default=None, description="Only if the person told it; no score uses it."
+    )
     street: text(200, example="Lindenstraße 7") | None = Field(
         default=None, description="Street and number."
+    )
+    additional: text(200, example="Hinterhaus") | None = Field(
+        default=None, description="What else the address needs."
     )
     zip: text(20, example="10969") | None = Field(default=None, description="Postal code.")
     city: text(200, example="Berlin") | None = Field(default=None, description="Town.")
@@ -103,6 +180,38 @@ class ContactFields(Shape):
     )
     purchase_motive: word(example="price") | None = Field(
         default=None, description="Declared motive, an id of the catalogue's purchase_motives."
+    )
+    communication_style: CommunicationStyle | None = Field(
+        default=None, description="How much the contact likes to hear and to read."
+    )
+    preferred_channel: Channel | None = Field(
+        default=None, description="The channel it prefers, an id of the catalogue's channels."
+    )
+    previous_supplier_id: CompetitorId | None = Field(
+        default=None, description="The competitor that it bought from before, by key."
+    )
+    supplier_loyalty: SupplierLoyalty | None = Field(
+        default=None, description="How attached it is, or was, to that supplier."
+    )
+    roles: Annotated[list[Role], Field(max_length=6)] = Field(
+        default=[], description="Its part in decisions to buy."
+    )
+    protections: Annotated[list[Protection], Field(max_length=4)] = Field(
+        default=[], description="Why the relationship must not be ended at present."
+    )
+    credit_hold: Flag = Field(default=False, description="Whether it gets nothing on credit.")
+    individual_price: Flag = Field(default=False, description="Whether prices are agreed with it.")
+    other_emails: Annotated[list[OtherEmail], Field(max_length=20)] = Field(
+        default=[], description="Further e-mail addresses."
+    )
+    other_phones: Annotated[list[OtherPhone], Field(max_length=20)] = Field(
+        default=[], description="Further telephone numbers."
+    )
+    other_addresses: Annotated[list[OtherAddress], Field(max_length=20)] = Field(
+        default=[], description="Further postal addresses."
+    )
+    custom: Custom = Field(
+        default={}, description="Values of custom fields, by key; in a change null takes one away."
     )
     profiling_objection_at: Instant | None = Field(
         default=None, description="Since when the contact objects to profiling: no scores are made."
@@ -147,6 +256,13 @@ class Contact(Kept, ContactFields):
         "without a country's prefix is one of `country_code`, else of Germany."
     )
     email: StoredEmail | None = Field(description="E-mail address.")
+    consents: Annotated[list[CurrentConsent], Field(max_length=50)] = Field(
+        description="What it allows at present, by channel and purpose."
+    )
+    merged_into_id: RecordId | None = Field(
+        description="The contact that this one was merged into; null for live ones."
+    )
+    erased_at: Instant | None = Field(description="When its personal data was erased.")
 
 
 class ContactPage(ListPage):
@@ -173,12 +289,39 @@ class ListContacts(ListQuery):
     country_code: Annotated[list[CountryCode], Field(max_length=50)] = Field(
         default=[], description="In this country."
     )
+    referred_by_id: RecordIds = Field(default=[], description="Recommended by this contact.")
+    source_campaign_id: Texts = Field(default=[], description="Brought by this campaign.")
+    city: Texts = Field(default=[], description="In this town, spelled so.")
+    zip: Texts = Field(default=[], description="With this postal code.")
+    phone_e164: Texts = Field(
+        default=[], description="With this telephone number in international form."
+    )
+    purchase_motive: Texts = Field(default=[], description="With this declared motive.")
+    preferred_channel: Texts = Field(default=[], description="Preferring this channel.")
+    role: Annotated[list[Role], Field(max_length=6)] = Field(
+        default=[], description="With this part in decisions."
+    )
+    protection: Annotated[list[Protection], Field(max_length=4)] = Field(
+        default=[], description="With this protection."
+    )
+    credit_hold: QueryFlag | None = Field(default=None, description="Gets no credit, or does.")
+    next_contact_at_gte: Instant | None = Field(
+        default=None, description="To be contacted at or after."
+    )
+    next_contact_at_lt: Instant | None = Field(default=None, description="To be contacted before.")
     tag: Texts = Field(default=[], description="Carrying this tag.")
     flag: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
         default=[], description="Carrying this flag."
     )
     sort: Literal[
-        "created_at", "-created_at", "updated_at", "-updated_at", "display_name", "-display_name"
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-updated_at",
+        "display_name",
+        "-display_name",
+        "next_contact_at",
+        "-next_contact_at",
     ] = Field(default="-created_at", description="Order; a minus means descending.")
 
 

@@ -1,9 +1,9 @@
 """The contacts: people and organisations in one table, a person pointing to its organisation."""
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
 
 from services.crm_api.resources import Resource, identifier, metadata, record_columns
-from services.foundation.columns import Document, Identifier, Instant, Whole
+from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 
 contacts = Table(
     "contacts",
@@ -18,7 +18,10 @@ contacts = Table(
     Column("email", String(254)),
     Column("phone", String(64)),
     Column("phone_e164", String(16)),
+    Column("job_title", String(200)),
+    Column("birth_date", Day),
     Column("street", String(200)),
+    Column("additional", String(200)),
     Column("zip", String(20)),
     Column("city", String(200)),
     Column("country_code", String(2)),
@@ -32,16 +35,35 @@ contacts = Table(
     Column("acquisition_cost_currency", String(3)),
     Column("referred_by_id", Identifier, ForeignKey("contacts.id")),
     Column("purchase_motive", String(64)),
+    Column("communication_style", String(16)),
+    Column("preferred_channel", String(32)),
+    Column("previous_supplier_id", String(64)),
+    Column("supplier_loyalty", String(16)),
+    Column("roles", Document, nullable=False),
+    Column("protections", Document, nullable=False),
+    Column("credit_hold", Boolean, nullable=False),
+    Column("individual_price", Boolean, nullable=False),
+    Column("other_emails", Document, nullable=False),
+    Column("other_phones", Document, nullable=False),
+    Column("other_addresses", Document, nullable=False),
+    Column("custom", Document, nullable=False, info={"empty": "{}"}),
+    Column("consents", Document, nullable=False),
     Column("profiling_objection_at", Instant),
     Column("next_contact_at", Instant),
     Column("flags", Document, nullable=False),
     Column("tags", Document, nullable=False),
+    Column("merged_into_id", Identifier),
+    Column("erased_at", Instant),
+    Column("search_text", Text, nullable=False),
     *record_columns(),
     Index("ix_contacts_created", "created_at", "id"),
     Index("ix_contacts_updated", "updated_at", "id"),
     Index("ix_contacts_display_name", "display_name", "id"),
     Index("ix_contacts_email", "email"),
     Index("ix_contacts_owner", "owner_id", "id"),
+    Index("ix_contacts_phone", "phone_e164"),
+    Index("ix_contacts_referred_by_id", "referred_by_id"),
+    Index("ix_contacts_merged_into_id", "merged_into_id"),
 )
 
 CONTACT = Resource(
@@ -58,9 +80,17 @@ CONTACT = Resource(
             "email",
             "phone",
             "phone_e164",
+            "job_title",
+            "birth_date",
             "street",
+            "additional",
             "zip",
             "city",
+            "other_emails",
+            "other_phones",
+            "other_addresses",
+            "custom",
         }
     ),
+    hidden=frozenset({"search_text"}),
 )

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
+from services.crm_api.custom_fields import operations as custom_fields
+from services.crm_api.deals.schemas import LostReason
 from services.crm_api.deals.table import AMOUNTS, DEAL
+from services.crm_api.pipelines import operations as pipelines
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.times import check_past
@@ -17,6 +20,15 @@ from services.foundation.statements import Record
 from shared.values import wire_instant
 
 CLOSED = ("won", "lost")
+STANDARD_STAGES = {
+    "new": "open",
+    "qualified": "open",
+    "proposal": "open",
+    "negotiation": "open",
+    "won": "won",
+    "lost": "lost",
+}
+"""The kinds of the stages that the default pipeline always has."""
 _PAST = (
     "opened_at",
     "closed_at",
@@ -25,6 +37,9 @@ _PAST = (
     "refunded_at",
     "chargeback_at",
     "contract_cancelled_at",
+    "disputed_at",
+    "written_off_at",
+    "fraud_confirmed_at",
 )
 
 
@@ -34,6 +49,14 @@ class MixedCurrencies(Invalid):
 
 class NotClosed(Invalid):
     code, title = "not_closed", "Only a deal that is won or lost has a closing date and reason."
+
+
+class LostReasonMissing(Invalid):
+    code, title = "lost_reason_missing", "A lost deal needs the reason why it was lost."
+
+
+class StageImpossible(Invalid):
+    code, title = "stage_impossible", "The deal cannot be in this stage."
 
 
 class HistoryMismatch(Invalid):
@@ -71,14 +94,55 @@ def _is_priced(current: Record, given: Mapping[str, Any]) -> bool:
 
 
 def _check_closing(row: Mapping[str, Any]) -> None:
-    for name, stages in (
+    kind = row["stage_kind"]
+    for name, kinds in (
         ("closed_at", CLOSED),
         ("won_reason", ("won",)),
         ("lost_reason", ("lost",)),
+        ("lost_note", ("lost",)),
     ):
-        if row.get(name) is not None and row["stage"] not in stages:
+        if row.get(name) is not None and kind not in kinds:
             message = f"A deal in stage {row['stage']} has no {name}."
             raise NotClosed(message, errors=[FieldError(f"/body/{name}", "not_closed", message)])
+    if kind != "lost":
+        return
+    if row.get("lost_reason") is None:
+        message = f"Tell why it was lost: {', '.join(get_args(LostReason))}."
+        raise LostReasonMissing(
+            message, errors=[FieldError("/body/lost_reason", "missing", message)]
+        )
+    if row["lost_reason"] == "other" and not (row.get("lost_note") or "").strip():
+        message = "Tell in a note why it was lost; other alone says nothing."
+        raise LostReasonMissing(message, errors=[FieldError("/body/lost_note", "missing", message)])
+
+
+def _payment_status(row: Mapping[str, Any]) -> str:
+    return next(
+        (
+            status
+            for status, name in (
+                ("written_off", "written_off_at"),
+                ("charged_back", "chargeback_at"),
+                ("refunded", "refunded_at"),
+                ("disputed", "disputed_at"),
+                ("paid", "paid_at"),
+                ("issued", "invoiced_at"),
+            )
+            if row.get(name) is not None
+        ),
+        "none",
+    )
+
+
+def _check_stage(stage: str, kinds: Mapping[str, str]) -> None:
+    if stage not in kinds:
+        raise _impossible(f"The pipeline has no stage {stage}", list(kinds))
+
+
+def _impossible(why: str, possible: Sequence[str]) -> StageImpossible:
+    message = f"{why}; possible: {', '.join(possible)}."
+    fault = FieldError("/body/stage", "stage_impossible", message)
+    return StageImpossible(message, errors=[fault], extra={"possible_stages": list(possible)})
 
 
 def _check_history(past: Sequence[Mapping[str, Any]] | None, *, now: datetime) -> None:
@@ -87,41 +151,58 @@ def _check_history(past: Sequence[Mapping[str, Any]] | None, *, now: datetime) -
 
 
 def _history(
-    given: Sequence[Mapping[str, Any]] | None, stage: str, at: datetime
+    given: Sequence[Mapping[str, Any]] | None, stage: str, at: datetime, kinds: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     if not given:
-        return [{"stage": stage, "entered_at": wire_instant(at)}]
+        return [_entry(stage, at, kinds)]
     entries = sorted(given, key=lambda entry: entry["entered_at"])
+    for entry in entries:
+        _check_stage(entry["stage"], kinds)
     if entries[-1]["stage"] != stage:
         message = f"The newest entry is {entries[-1]['stage']}, the deal is {stage}."
         raise HistoryMismatch(
             message, errors=[FieldError("/body/stage_history", "history_mismatch", message)]
         )
-    return [
-        {"stage": entry["stage"], "entered_at": wire_instant(entry["entered_at"])}
-        for entry in entries
-    ]
+    return [_entry(entry["stage"], entry["entered_at"], kinds) for entry in entries]
 
 
-def new_row(given: Mapping[str, Any], *, now: datetime) -> Record:
+def _entry(stage: str, at: datetime, kinds: Mapping[str, str]) -> dict[str, Any]:
+    return {"stage": stage, "kind": kinds[stage], "entered_at": wire_instant(at)}
+
+
+def new_row(
+    given: Mapping[str, Any], *, now: datetime, kinds: Mapping[str, str] = STANDARD_STAGES
+) -> Record:
     """Turn the fields of `NewDeal` (its contact resolved) into a row.
+
+    `kinds` are the stages of its pipeline in order, with their kinds.
 
     Raises
     ------
-    MixedCurrencies, NotClosed, HistoryMismatch, InTheFuture
+    MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible, HistoryMismatch, InTheFuture
         A rule is broken.
     """
     row = row_values(dict(given), DEAL.money)
     row["currency"] = _currency(given, None)
-    if row["stage"] in CLOSED and row.get("closed_at") is None:
+    row["stage"] = row["stage"] or next(iter(kinds))
+    _check_stage(row["stage"], kinds)
+    row["stage_kind"] = kinds[row["stage"]]
+    if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
         row["closed_at"] = now
     _check_closing(row)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
     past = given.get("stage_history")
     _check_history(past, now=now)
-    row["stage_history"] = _history(past, row["stage"], row.get("closed_at") or row["opened_at"])
+    at = row.get("closed_at") or row["opened_at"]
+    row["stage_history"] = _history(past, row["stage"], at, kinds)
+    row["payment_status"] = _payment_status(row)
     return row
+
+
+async def _kinds(transaction: Transaction, pipeline: str) -> dict[str, str]:
+    stages = await pipelines.stages_of(transaction, pipeline)
+    return {key: stage["kind"] for key, stage in stages.items()}
 
 
 async def create_deal(
@@ -131,7 +212,8 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, MixedCurrencies, NotClosed, HistoryMismatch, InTheFuture, ExternalRefTaken
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible,
+    HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     values = dict(given)
@@ -139,7 +221,11 @@ async def create_deal(
     values["contact_id"] = await contacts.resolve_contact(
         transaction, values.get("contact_id"), contact_ref
     )
-    row = new_row(values, now=stamp.now)
+    kinds = await _kinds(transaction, values["pipeline_id"])
+    row = new_row(values, now=stamp.now, kinds=kinds)
+    row["custom"] = await custom_fields.merge_values(
+        transaction, DEAL.plural, None, given["custom"]
+    )
     return await records.create(transaction, DEAL, row, stamp=stamp, personal=personal)
 
 
@@ -156,7 +242,9 @@ async def change_deal(
 
     Raises
     ------
-    NotFound, StaleVersion, MixedCurrencies, NotClosed, InTheFuture, ExternalRefTaken
+    NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
+    StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
+    ExternalRefTaken
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
@@ -164,29 +252,51 @@ async def change_deal(
     values["currency"] = _currency(
         given, current["currency"] if _is_priced(current, given) else None
     )
-    _move(current, values, now=stamp.now)
-    _check_closing({**current, **values})
+    if values.keys() & {"pipeline_id", "stage", "stage_history"}:
+        await _move(transaction, current, values, now=stamp.now)
+    after = {**current, **values}
+    if values.keys() & {"stage", "closed_at", "won_reason", "lost_reason", "lost_note"}:
+        _check_closing(after)
+    values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
+    if "custom" in values:
+        values["custom"] = await custom_fields.merge_values(
+            transaction, DEAL.plural, current["custom"], values["custom"]
+        )
     return await records.change(transaction, DEAL, current, values, stamp=stamp, personal=personal)
 
 
-def _move(current: Record, values: Record, *, now: datetime) -> None:
+async def _move(
+    transaction: Transaction, current: Record, values: Record, *, now: datetime
+) -> None:
     """Complete a change of stage: history, closing date, reasons that no longer hold."""
-    stage: str = values["stage"] if "stage" in values else current["stage"]
+    pipeline = values.get("pipeline_id", current["pipeline_id"])
+    stages = await pipelines.stages_of(transaction, pipeline)
+    kinds = {key: each["kind"] for key, each in stages.items()}
+    is_other = pipeline != current["pipeline_id"]
+    if values.get("stage") is None:
+        # Another pipeline has other stages: without one that is named, the deal begins anew.
+        values["stage"] = next(iter(kinds)) if is_other else current["stage"]
+    stage: str = values["stage"]
+    _check_stage(stage, kinds)
     past = values.pop("stage_history", None)
     _check_history(past, now=now)
     if past:
-        values["stage_history"] = _history(past, stage, now)
-    if stage == current["stage"]:
+        values["stage_history"] = _history(past, stage, now, kinds)
+    if stage == current["stage"] and not is_other:
         return
-    if stage in CLOSED:
+    allowed = [] if is_other else stages[current["stage"]]["next"]
+    if allowed and stage not in allowed:
+        raise _impossible(f"A deal does not move from {current['stage']} to {stage}", allowed)
+    kind = values["stage_kind"] = kinds[stage]
+    if kind in CLOSED:
         values.setdefault("closed_at", now)
         values["closed_at"] = values["closed_at"] or now
     else:
         values.setdefault("closed_at", None)
-    for name, wanted in (("won_reason", "won"), ("lost_reason", "lost")):
-        if stage != wanted:
+    for name, wanted in (("won_reason", "won"), ("lost_reason", "lost"), ("lost_note", "lost")):
+        if kind != wanted:
             values.setdefault(name, None)
     if not past:
-        entered = {"stage": stage, "entered_at": wire_instant(values["closed_at"] or now)}
+        entered = _entry(stage, values["closed_at"] or now, kinds)
         values["stage_history"] = [*current["stage_history"], entered]

@@ -4,15 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.crm_api.pipelines.table import DEFAULT
 from services.crm_api.schemas import (
     CampaignId,
+    CompetitorId,
+    Custom,
     ExternalRefs,
     Kept,
+    Key,
     ListPage,
     ListQuery,
     Partial,
     RecordIds,
+    StageKey,
+    StageKind,
     Texts,
+    UserId,
 )
 from shared.values import (
     Currency,
@@ -28,7 +35,9 @@ from shared.values import (
     text,
 )
 
-Stage = Literal["new", "qualified", "proposal", "negotiation", "won", "lost"]
+PaymentStatus = Literal[
+    "none", "issued", "disputed", "paid", "written_off", "refunded", "charged_back"
+]
 WonReason = Literal["price", "product", "service", "timing", "trust", "assortment", "other"]
 LostReason = Literal[
     "price", "product", "service", "timing", "no_need", "competitor", "trust", "other"
@@ -39,7 +48,10 @@ Quantity = decimal(r"^-?[0-9]{1,10}(\.[0-9]{1,4})?$", example="2")
 class StageEntry(Shape):
     """When a deal came into a stage."""
 
-    stage: Stage = Field(description="The stage.")
+    stage: StageKey = Field(description="The stage, by key.")
+    kind: StageKind | None = Field(
+        default=None, description="Its kind when the deal entered it; filled in by this service."
+    )
     entered_at: Instant = Field(description="When the deal entered it.")
 
 
@@ -54,6 +66,9 @@ class Line(Shape):
     unit_price: Money | None = Field(default=None, description="Net price of one.")
     discount_pct: Percentage | None = Field(default=None, description="Discount in percent.")
     unit_cost: Money | None = Field(default=None, description="What one costs us.")
+    bundle_id: text(64, shortest=1, example="dining-set") | None = Field(
+        default=None, description="The bundle that it was sold in."
+    )
 
 
 class DealFields(Shape):
@@ -62,7 +77,12 @@ class DealFields(Shape):
     title: text(500, example="Dining room, Weber family") | None = Field(
         default=None, description="What it is about."
     )
-    stage: Stage = Field(default="new", description="Where the deal stands.")
+    pipeline_id: Key = Field(default=DEFAULT, description="The pipeline it goes through, by key.")
+    stage: StageKey | None = Field(
+        default=None,
+        description="Where it stands, a stage of its pipeline; absent: the first. A move is written "
+        "into the history; an impossible one is refused with the possible ones.",
+    )
     amount: Money | None = Field(default=None, description="Net amount after discounts.")
     list_amount: Money | None = Field(default=None, description="Net amount before discounts.")
     cost: Money | None = Field(default=None, description="What delivering it costs us.")
@@ -87,15 +107,42 @@ class DealFields(Shape):
         default=None, description="When it was won or lost; not in the future."
     )
     won_reason: WonReason | None = Field(default=None, description="Why it was won.")
-    lost_reason: LostReason | None = Field(default=None, description="Why it was lost.")
-    competitor_id: text(64, shortest=1, example="nordwind") | None = Field(
-        default=None, description="The competitor in it."
+    lost_reason: LostReason | None = Field(
+        default=None, description="Why it was lost; a lost deal needs it."
+    )
+    lost_note: text(1000, lines=True, example="Moved abroad.") | None = Field(
+        default=None, description="More about it; needed if the reason is other."
+    )
+    competitor_id: CompetitorId | None = Field(
+        default=None, description="The competitor in it, by key."
     )
     campaign_id: CampaignId | None = Field(default=None, description="The campaign behind it.")
     promo_code: text(64, shortest=1, example="SPRING10") | None = Field(
         default=None, description="The promotion code that was used."
     )
-    invoiced_at: Instant | None = Field(default=None, description="When it was invoiced.")
+    owner_id: UserId | None = Field(default=None, description="Who looks after the deal.")
+    treatment_id: text(64, shortest=1, example="t-7") | None = Field(
+        default=None, description="The recommendation that led to it."
+    )
+    document_refs: Annotated[
+        list[text(500, shortest=1, example="dms:4711")], Field(max_length=50)
+    ] = Field(default=[], description="Where its documents are.")
+    custom: Custom = Field(
+        default={}, description="Values of custom fields, by key; in a change null takes one away."
+    )
+    invoiced_at: Instant | None = Field(
+        default=None, description="When the payment was issued (invoiced)."
+    )
+    disputed_at: Instant | None = Field(
+        default=None, description="Since when the customer disputes the payment; null: not."
+    )
+    written_off_at: Instant | None = Field(
+        default=None, description="When what is not paid was given up."
+    )
+    fraud_confirmed_at: Instant | None = Field(
+        default=None, description="When fraud was confirmed, by a person."
+    )
+    fraud_confirmed_by: UserId | None = Field(default=None, description="Who confirmed it.")
     due_at: Instant | None = Field(default=None, description="When payment is due.")
     paid_at: Instant | None = Field(default=None, description="When it was paid.")
     refunded_at: Instant | None = Field(default=None, description="When it was paid back.")
@@ -142,6 +189,12 @@ class Deal(Kept, DealFields):
 
     id: RecordId = Field(description="Made by this service.")
     contact_id: RecordId = Field(description="The contact that buys.")
+    stage: StageKey = Field(description="Where it stands, a stage of its pipeline.")
+    stage_kind: StageKind = Field(description="Whether it is open, won or lost.")
+    payment_status: PaymentStatus = Field(
+        description="What its payment dates say: written_off, charged_back, refunded, disputed, "
+        "paid, issued or none, the first of these that holds."
+    )
     currency: Currency | None = Field(description="Of all amounts; null while there is no amount.")
     stage_history: History = Field(description="When the deal entered which stage, in order.")
     opened_at: Instant = Field(description="When it began.")
@@ -157,8 +210,35 @@ class ListDeals(ListQuery):
     """Filters and order of the list of deals."""
 
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
-    stage: Annotated[list[Stage], Field(max_length=6)] = Field(
+    pipeline_id: Texts = Field(default=[], description="In this pipeline.")
+    stage: Annotated[list[StageKey], Field(max_length=50)] = Field(
         default=[], description="In this stage."
+    )
+    stage_kind: Annotated[list[StageKind], Field(max_length=3)] = Field(
+        default=[], description="Open, won or lost."
+    )
+    payment_status: Annotated[list[PaymentStatus], Field(max_length=7)] = Field(
+        default=[], description="With this state of payment."
+    )
+    owner_id: Texts = Field(default=[], description="Looked after by this user.")
+    competitor_id: Texts = Field(default=[], description="With this competitor.")
+    lost_reason: Annotated[list[LostReason], Field(max_length=8)] = Field(
+        default=[], description="Lost for this reason."
+    )
+    promo_code: Texts = Field(default=[], description="With this promotion code.")
+    expected_close_date_gte: Day | None = Field(
+        default=None, description="A decision is expected on this day or later."
+    )
+    expected_close_date_lt: Day | None = Field(
+        default=None, description="A decision is expected before this day."
+    )
+    due_at_gte: Instant | None = Field(default=None, description="Payment due at or after.")
+    due_at_lt: Instant | None = Field(default=None, description="Payment due before.")
+    contract_end_at_gte: Instant | None = Field(
+        default=None, description="The contract ends at or after."
+    )
+    contract_end_at_lt: Instant | None = Field(
+        default=None, description="The contract ends before."
     )
     currency: Annotated[list[Currency], Field(max_length=20)] = Field(
         default=[], description="In this currency."
@@ -169,7 +249,16 @@ class ListDeals(ListQuery):
     closed_at_gte: Instant | None = Field(default=None, description="Closed at or after.")
     closed_at_lt: Instant | None = Field(default=None, description="Closed before.")
     sort: Literal[
-        "opened_at", "-opened_at", "created_at", "-created_at", "updated_at", "-updated_at"
+        "opened_at",
+        "-opened_at",
+        "closed_at",
+        "-closed_at",
+        "expected_close_date",
+        "-expected_close_date",
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-updated_at",
     ] = Field(default="-opened_at", description="Order; a minus means descending.")
 
 

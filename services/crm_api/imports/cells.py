@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import create_model
 
-from services.crm_api.features import Feature
+from services.crm_api.feature import Feature
 from services.crm_api.imports.plan import PlannedColumn, base, how
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.settings import cell_reading, fixed_value

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
-from services.crm_api.features import Feature
+from services.crm_api.feature import Feature
 from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders
 from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.reading.json_lines import json_object
@@ -15,7 +15,7 @@ from services.crm_api.imports.reading.records import Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.values import amounts
 from services.crm_api.imports.values.rejection import ValueRejected
-from services.crm_api.schemas import row_values
+from services.crm_api.interactions import operations as interactions
 from services.foundation.problems import FieldError, Invalid, Problem
 from services.foundation.statements import Record
 from shared.values import ExternalRef, Shape
@@ -23,6 +23,7 @@ from shared.values import ExternalRef, Shape
 Pair = tuple[str, str]
 _LONGEST_MESSAGE = 2000
 _MOST_CURRENCIES = 300
+UNTOLD = "The imported file does not tell why."
 
 
 class ClosedWithoutDay(Invalid):
@@ -226,9 +227,12 @@ class RowConverter:
             if full["stage"] in deals.CLOSED and full.get("closed_at") is None:
                 # Alone, a deal that is entered as won was won now; a row of a file was not.
                 raise ClosedWithoutDay(full["stage"])
+            if full["stage"] == "lost" and full.get("lost_reason") is None:
+                full = {**full, "lost_reason": "other", "lost_note": full["lost_note"] or UNTOLD}
             return deals.new_row(full, now=now)
-        row = row_values(full, resource.money)
-        return contacts.complete(row) if resource.plural == "contacts" else row
+        if resource.plural == "contacts":
+            return contacts.new_row(full)
+        return interactions.new_row(full, now=now)
 
 
 def _member(cell: str, path: tuple[str, ...]) -> str:

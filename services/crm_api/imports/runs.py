@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.crm_api.features import FEATURES, Feature, FixedAtCreation
+from services.crm_api.feature import Feature
+from services.crm_api.features import FEATURES, FixedAtCreation
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
 from services.crm_api.imports.reading.identities import row_identity

@@ -13,7 +13,8 @@ from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.external_refs import operations as external_refs
-from services.crm_api.features import FEATURES, Feature, FixedAtCreation
+from services.crm_api.feature import Feature
+from services.crm_api.features import FEATURES, FixedAtCreation
 from services.crm_api.imports.rows import Pair, Prepared, Refused, RowConverter
 from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import operations as interactions
@@ -213,6 +214,9 @@ async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp
     if rules.feature.resource.plural == "interactions":
         interactions._check_severity(row["kind"], row.get("severity"))
         await interactions._check(transaction, row, row["kind"], stamp)
+        if row["kind"] == "offer":
+            row["id"] = records.new_id()
+            await interactions.hold_terms(transaction, row, now=stamp.now)
     elif rules.feature.resource is CONTACT:
         await contacts._check(transaction, row, row["kind"])
 
@@ -245,7 +249,7 @@ _PERSON = NewContact(kind="person").model_dump()
 
 def _person(ref: Pair) -> Record:
     refs = [{"source": ref[0], "id": ref[1]}]
-    return contacts.complete(row_values({**_PERSON, "external_refs": refs}, CONTACT.money))
+    return contacts.new_row({**_PERSON, "external_refs": refs})
 
 
 async def _change(

@@ -6,18 +6,33 @@ from pydantic import Field
 
 from services.crm_api.schemas import (
     CampaignId,
+    Channel,
+    Custom,
     ExternalRefs,
     Kept,
     ListPage,
     ListQuery,
     Partial,
+    ProductId,
     RecordIds,
     Tags,
     Texts,
     UserId,
     word,
 )
-from shared.values import ExternalRef, Flag, Instant, Money, RecordId, Shape, number, text, whole
+from services.foundation.queries import QueryFlag
+from shared.values import (
+    ExternalRef,
+    Flag,
+    Instant,
+    Money,
+    Percentage,
+    RecordId,
+    Shape,
+    number,
+    text,
+    whole,
+)
 
 Kind = Literal[
     "call",
@@ -42,15 +57,14 @@ Kind = Literal[
     "life_event",
 ]
 Direction = Literal["inbound", "outbound", "internal"]
+CaseStatus = Literal["open", "acknowledged", "resolved", "rejected", "reopened"]
 Outcome = Literal[
     "sent", "delivered", "clicked", "replied", "accepted", "declined", "unsubscribed", "bounced"
 ]
 Resolution = Literal["fixed", "compensated", "explained", "rejected", "withdrawn"]
 Dimension = Literal["product", "peripheral", "ambience", "psychic"]
 Score = number(0, 10, example=8)
-ShortWord = Annotated[
-    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])
-]
+ShortWord = Channel
 
 
 class Rating(Shape):
@@ -59,6 +73,13 @@ class Rating(Shape):
     dimension: Dimension = Field(description="An id of the catalogue's satisfaction_dimensions.")
     perception: Score = Field(description="0 is worst, 10 is best.")
     expectation: Score | None = Field(default=None, description="Null if it was not asked.")
+
+
+class CaseEntry(Shape):
+    """When a complaint or a service request came into a state."""
+
+    status: CaseStatus = Field(description="The state.")
+    at: Instant = Field(description="When.")
 
 
 class InteractionFields(Shape):
@@ -87,6 +108,28 @@ class InteractionFields(Shape):
     sentiment_source: Literal["agent", "customer", "model"] | None = Field(
         default=None, description="Who judged the mood."
     )
+    product_id: ProductId | None = Field(
+        default=None, description="The product it was about, by key."
+    )
+    treatment_id: text(64, shortest=1, example="t-7") | None = Field(
+        default=None, description="The recommendation that led to it."
+    )
+    recording_ref: text(500, shortest=1, example="rec:4711") | None = Field(
+        default=None, description="Where its recording is; only with the consent of all."
+    )
+    due_at: Instant | None = Field(
+        default=None,
+        description="When it is to be done: it is planned until `done_at` says it was done.",
+    )
+    done_at: Instant | None = Field(
+        default=None, description="Of a planned one: when it was done; not in the future."
+    )
+    status: CaseStatus | None = Field(
+        default=None,
+        description="Of a complaint or a service request; absent: open, or resolved if it has "
+        "`resolved_at`. open, acknowledged and reopened may become acknowledged, resolved or "
+        "rejected; resolved and rejected may become reopened.",
+    )
     severity: whole(1, 3, example=2) | None = Field(
         default=None, description="Of a complaint: 1 small, 3 grave."
     )
@@ -101,7 +144,21 @@ class InteractionFields(Shape):
     nps: whole(0, 10, example=9) | None = Field(
         default=None, description="Would recommend us: 0 never, 10 certainly."
     )
+    reason: text(2000, lines=True, example="Fast delivery.") | None = Field(
+        default=None, description="Of a survey answer: why, in the customer's words."
+    )
     outcome: Outcome | None = Field(default=None, description="Of a campaign touch or an offer.")
+    discount_pct: Percentage | None = Field(
+        default=None, description="Of an offer: discount in percent."
+    )
+    price: Money | None = Field(default=None, description="Of an offer: the price offered.")
+    valid_until: Instant | None = Field(
+        default=None, description="Of an offer: until when; absent: until it is answered."
+    )
+    despite_open_complaint: Flag = Field(
+        default=False,
+        description="Of a payment reminder: confirms that it goes out although a complaint is open.",
+    )
     decline_reason: ShortWord | None = Field(default=None, description="Why an offer was declined.")
     competitor_id: text(64, shortest=1, example="nordwind") | None = Field(
         default=None, description="The competitor that was chosen instead."
@@ -114,6 +171,9 @@ class InteractionFields(Shape):
     )
     cost: Money | None = Field(default=None, description="What it cost us; null means the default.")
     is_public: Flag = Field(default=False, description="Whether others could read it.")
+    custom: Custom = Field(
+        default={}, description="Values of custom fields, by key; in a change null takes one away."
+    )
     tags: Tags = Field(
         default=[], description="Free words; `need:…` and `leave_intent` have meaning."
     )
@@ -133,7 +193,10 @@ class NewInteraction(InteractionFields, _Placed):
     """An interaction to create; it names its contact by `contact_id` or by `contact_ref`."""
 
     kind: Kind = Field(description="What it was; it never changes.")
-    occurred_at: Instant = Field(description="When it happened; not in the future.")
+    occurred_at: Instant | None = Field(
+        default=None,
+        description="When it happened; not in the future. A planned one (`due_at`) has none.",
+    )
 
 
 class InteractionPatch(Partial, InteractionFields):
@@ -146,7 +209,10 @@ class UpsertInteraction(Partial, InteractionFields, _Placed):
     """An interaction to create or change: fields that are sent are set, absent ones keep their value."""
 
     kind: Kind = Field(default="note", description="It never changes.")
-    occurred_at: Instant = Field(description="When it happened; not in the future.")
+    occurred_at: Instant | None = Field(
+        default=None,
+        description="When it happened; not in the future. A planned one (`due_at`) has none.",
+    )
 
 
 class Interaction(Kept, InteractionFields):
@@ -155,7 +221,11 @@ class Interaction(Kept, InteractionFields):
     id: RecordId = Field(description="Made by this service.")
     contact_id: RecordId = Field(description="The contact it was with.")
     kind: Kind = Field(description="What it was.")
-    occurred_at: Instant = Field(description="When it happened.")
+    occurred_at: Instant = Field(description="When it happened; of a planned one: when it is due.")
+    is_planned: bool = Field(description="Whether it is still to be done: a task.")
+    status_history: Annotated[list[CaseEntry], Field(max_length=200)] = Field(
+        description="When a complaint or service request came into which state, in order."
+    )
 
 
 class InteractionPage(ListPage):
@@ -175,11 +245,36 @@ class ListInteractions(ListQuery):
     channel: Texts = Field(default=[], description="Over this channel.")
     campaign_id: Texts = Field(default=[], description="Of this campaign.")
     user_id: Texts = Field(default=[], description="In which this user took part.")
+    product_id: Texts = Field(default=[], description="About this product.")
+    direction: Annotated[list[Direction], Field(max_length=3)] = Field(
+        default=[], description="In this direction."
+    )
+    status: Annotated[list[CaseStatus], Field(max_length=5)] = Field(
+        default=[], description="Complaints and service requests in this state."
+    )
+    severity: Annotated[list[Literal["1", "2", "3"]], Field(max_length=3)] = Field(
+        default=[], description="Complaints of this severity."
+    )
+    outcome: Annotated[list[Outcome], Field(max_length=8)] = Field(
+        default=[], description="With this outcome."
+    )
+    is_planned: QueryFlag | None = Field(
+        default=None, description="Only tasks still to be done, or only what happened."
+    )
+    due_at_gte: Instant | None = Field(default=None, description="Due at or after.")
+    due_at_lt: Instant | None = Field(default=None, description="Due before.")
     tag: Texts = Field(default=[], description="Carrying this tag.")
     occurred_at_gte: Instant | None = Field(default=None, description="At or after.")
     occurred_at_lt: Instant | None = Field(default=None, description="Before.")
     sort: Literal[
-        "occurred_at", "-occurred_at", "created_at", "-created_at", "updated_at", "-updated_at"
+        "occurred_at",
+        "-occurred_at",
+        "due_at",
+        "-due_at",
+        "created_at",
+        "-created_at",
+        "updated_at",
+        "-updated_at",
     ] = Field(default="-occurred_at", description="Order; a minus means descending.")
 
 

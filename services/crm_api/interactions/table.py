@@ -1,6 +1,17 @@
 """The interactions."""
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from services.crm_api.resources import Resource, identifier, metadata, record_columns
 from services.foundation.columns import Document, Identifier, Instant, Whole
@@ -23,13 +34,27 @@ interactions = Table(
     Column("body", Text),
     Column("sentiment", Float(53)),
     Column("sentiment_source", String(16)),
+    Column("product_id", String(64)),
+    Column("treatment_id", String(64)),
+    Column("recording_ref", String(500)),
+    Column("due_at", Instant),
+    Column("done_at", Instant),
+    Column("is_planned", Boolean, nullable=False),
+    Column("status", String(16)),
+    Column("status_history", Document, nullable=False),
     Column("severity", SmallInteger),
     Column("resolved_at", Instant),
     Column("resolution", String(16)),
     Column("justified", Boolean),
     Column("ratings", Document, nullable=False),
     Column("nps", SmallInteger),
+    Column("reason", Text),
     Column("outcome", String(16)),
+    Column("discount_pct", String(8)),
+    Column("price_minor", Whole),
+    Column("price_currency", String(3)),
+    Column("valid_until", Instant),
+    Column("despite_open_complaint", Boolean, nullable=False),
     Column("decline_reason", String(32)),
     Column("competitor_id", String(64)),
     Column("effective_at", Instant),
@@ -37,11 +62,26 @@ interactions = Table(
     Column("cost_minor", Whole),
     Column("cost_currency", String(3)),
     Column("is_public", Boolean, nullable=False),
+    Column("custom", Document, nullable=False, info={"empty": "{}"}),
     Column("tags", Document, nullable=False),
     *record_columns(),
     Index("ix_interactions_contact", "contact_id", "occurred_at", "id"),
     Index("ix_interactions_occurred", "occurred_at", "id"),
     Index("ix_interactions_created", "created_at", "id"),
+    Index(
+        "ix_interactions_planned",
+        "due_at",
+        "id",
+        postgresql_where=text("is_planned"),
+        sqlite_where=text("is_planned"),
+    ),
+    Index(
+        "ix_interactions_open_cases",
+        "contact_id",
+        "occurred_at",
+        postgresql_where=text("status IN ('open', 'acknowledged', 'reopened')"),
+        sqlite_where=text("status IN ('open', 'acknowledged', 'reopened')"),
+    ),
     Index("ix_interactions_updated", "updated_at", "id"),
 )
 
@@ -49,6 +89,9 @@ INTERACTION = Resource(
     name="interaction",
     plural="interactions",
     table=interactions,
-    money={"cost": ("cost_minor", "cost_currency")},
-    personal=frozenset({"subject", "body"}),
+    money={
+        "cost": ("cost_minor", "cost_currency"),
+        "price": ("price_minor", "price_currency"),
+    },
+    personal=frozenset({"subject", "body", "reason", "recording_ref", "custom"}),
 )

@@ -1,0 +1,1 @@
+"""Campaign members: who is in which campaign, in which arm, with which outcome."""

@@ -1,0 +1,58 @@
+"""The rules of campaign members."""
+
+from sqlalchemy import bindparam, select
+
+from services.crm_api.campaign_members.table import campaign_members
+from services.crm_api.campaigns.table import campaigns
+from services.crm_api.contacts import operations as contacts
+from services.crm_api.times import check_past
+from services.foundation.calls import Stamp
+from services.foundation.database import Transaction
+from services.foundation.problems import Conflict, FieldError, Invalid
+from services.foundation.statements import Record, Statement
+
+_CAMPAIGN = Statement(
+    select(campaigns.c.id).where(
+        campaigns.c.id == bindparam("id"), campaigns.c.deleted_at.is_(None)
+    )
+)
+_members = campaign_members.c
+_MEMBER = Statement(
+    select(_members.id).where(
+        _members.campaign_id == bindparam("campaign_id"),
+        _members.contact_id == bindparam("contact_id"),
+        _members.deleted_at.is_(None),
+    )
+)
+
+
+class CampaignMissing(Invalid):
+    code, title = "campaign_missing", "The campaign does not exist."
+
+
+class MemberAlready(Conflict):
+    code, title = "member_already", "The contact is in the campaign already."
+
+
+async def check_member(
+    transaction: Transaction, after: Record, values: Record, /, *, stamp: Stamp
+) -> None:
+    """Refuse members of no campaign, unknown contacts and second memberships.
+
+    Raises
+    ------
+    ContactMissing, CampaignMissing, MemberAlready, InTheFuture
+        A rule is broken.
+    """
+    check_past(values, ["joined_at"], now=stamp.now)
+    if after["joined_at"] is None:
+        values["joined_at"] = after["joined_at"] = stamp.now
+    if "campaign_id" not in values:
+        return
+    await contacts.require(transaction, "contact_id", after["contact_id"])
+    if await transaction.text(_CAMPAIGN, {"id": after["campaign_id"]}) is None:
+        message = f"There is no campaign {after['campaign_id']}."
+        raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])
+    member = await transaction.first(_MEMBER, after)
+    if member is not None:
+        raise MemberAlready(extra={"existing_id": member["id"]})

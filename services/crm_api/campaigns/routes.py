@@ -1,0 +1,20 @@
+"""The operations on campaigns over HTTP."""
+
+from services.crm_api.campaigns.operations import check_campaign
+from services.crm_api.campaigns.schemas import EXAMPLE, EXAMPLE_PATCH, SHAPES, ListCampaigns
+from services.crm_api.campaigns.table import CAMPAIGN
+from services.crm_api.record_routes import record_routes
+from services.crm_api.satellites import satellite
+
+routes = record_routes(
+    satellite(
+        CAMPAIGN,
+        SHAPES,
+        ListCampaigns,
+        example=EXAMPLE,
+        example_patch=EXAMPLE_PATCH,
+        check=check_campaign,
+        is_keyed=True,
+    ),
+    singular="a campaign",
+)

@@ -1,0 +1,1 @@
+"""Competitor activities: what competitors were seen to do."""

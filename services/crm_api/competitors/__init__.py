@@ -1,0 +1,1 @@
+"""Competitors: who else our customers could buy from."""

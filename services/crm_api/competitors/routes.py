@@ -1,0 +1,18 @@
+"""The operations on competitors over HTTP."""
+
+from services.crm_api.competitors.schemas import EXAMPLE, EXAMPLE_PATCH, SHAPES, ListCompetitors
+from services.crm_api.competitors.table import COMPETITOR
+from services.crm_api.record_routes import record_routes
+from services.crm_api.satellites import satellite
+
+routes = record_routes(
+    satellite(
+        COMPETITOR,
+        SHAPES,
+        ListCompetitors,
+        example=EXAMPLE,
+        example_patch=EXAMPLE_PATCH,
+        is_keyed=True,
+    ),
+    singular="a competitor",
+)

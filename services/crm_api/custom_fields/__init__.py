@@ -1,0 +1,1 @@
+"""Custom fields: fields of its own that a team adds to contacts, interactions and deals."""

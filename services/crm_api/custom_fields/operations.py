@@ -1,0 +1,133 @@
+"""The rules of custom fields: of their definitions, and of the values that records carry."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import bindparam, select
+
+from services.crm_api.custom_fields.table import custom_fields
+from services.crm_api.satellites import KeyTaken
+from services.foundation.calls import Stamp
+from services.foundation.database import Reader, Transaction
+from services.foundation.problems import FieldError, Invalid, field_errors
+from services.foundation.statements import Record, Statement
+from shared.values import Day, Flag, Instant, number, text, whole, wire_instant
+
+_table = custom_fields.c
+_DEFINITIONS = Statement(
+    select(_table.id, _table.key, _table.type, _table.options).where(
+        _table.applies_to == bindparam("applies_to"), _table.deleted_at.is_(None)
+    )
+)
+_LARGEST = 2**53 - 1
+_READERS: Mapping[str, TypeAdapter[Any]] = {
+    "text": TypeAdapter(text(2000, lines=True)),
+    "integer": TypeAdapter(whole(-_LARGEST, _LARGEST, example=1)),
+    "number": TypeAdapter(number(-1e15, 1e15, example=1)),
+    "boolean": TypeAdapter(Flag),
+    "date": TypeAdapter(Day),
+    "instant": TypeAdapter(Instant),
+}
+_SPELLINGS: Mapping[str, Callable[[Any], Any]] = {
+    "date": date.isoformat,
+    "instant": wire_instant,
+}
+
+
+class OptionsMismatch(Invalid):
+    code, title = "options_mismatch", "A choice has options, each once, and nothing else has any."
+
+
+class CustomFieldUnknown(Invalid):
+    code, title = "custom_field_unknown", "There is no such custom field."
+
+
+class CustomValueInvalid(Invalid):
+    code, title = "custom_value_invalid", "A custom field has a value that its type does not allow."
+
+
+async def check_definition(
+    transaction: Transaction,
+    after: Record,
+    values: Record,
+    /,
+    *,
+    stamp: Stamp,  # noqa: ARG001
+) -> None:
+    """Refuse choices without options and keys that are taken.
+
+    Raises
+    ------
+    OptionsMismatch, KeyTaken
+        A rule is broken.
+    """
+    keys = [option["key"] for option in after["options"] or ()]
+    if bool(keys) != (after["type"] in ("choice", "choices")) or len(set(keys)) < len(keys):
+        raise OptionsMismatch(
+            errors=[FieldError("/body/options", "options_mismatch", OptionsMismatch.title)]
+        )
+    if "key" in values:
+        for known in await transaction.all(_DEFINITIONS, {"applies_to": after["applies_to"]}):
+            if known["key"] == after["key"]:
+                raise KeyTaken(extra={"existing_id": known["id"]})
+
+
+async def definitions(reader: Reader, applies_to: str) -> dict[str, Record]:
+    """Return the live definitions for records of this kind, by key."""
+    rows = await reader.all(_DEFINITIONS, {"applies_to": applies_to})
+    return {row["key"]: row for row in rows}
+
+
+async def merge_values(
+    transaction: Transaction,
+    applies_to: str,
+    stored: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the custom values of a record after a change: null takes one away, absent ones stay.
+
+    Raises
+    ------
+    CustomFieldUnknown, CustomValueInvalid
+        A key has no definition, or a value is not of its type; the problem names it.
+    """
+    values = dict(stored or {})
+    sent = {key: value for key, value in given.items() if value is not None}
+    known = await definitions(transaction, applies_to) if sent else {}
+    for key, value in given.items():
+        if value is None:
+            values.pop(key, None)
+            continue
+        if key not in known:
+            names = ", ".join(sorted(known)[:20]) or "none"
+            message = f"There is no custom field {key} of {applies_to}; there are: {names}."
+            raise CustomFieldUnknown(
+                message, errors=[FieldError(f"/body/custom/{key}", "unknown", message)]
+            )
+        values[key] = _read(known[key], value)
+    return dict(sorted(values.items()))
+
+
+def _read(definition: Mapping[str, Any], value: Any) -> Any:
+    kind, key = definition["type"], definition["key"]
+    if kind in ("choice", "choices"):
+        options = [option["key"] for option in definition["options"]]
+        chosen = value if kind == "choices" and isinstance(value, list) else [value]
+        if any(item not in options for item in chosen) or (
+            kind == "choices" and not isinstance(value, list)
+        ):
+            what = "a list of these" if kind == "choices" else "one of these"
+            message = f"{what.capitalize()} is expected: {', '.join(options)}."
+            raise CustomValueInvalid(
+                message, errors=[FieldError(f"/body/custom/{key}", "not_an_option", message)]
+            )
+        return list(dict.fromkeys(chosen)) if kind == "choices" else value
+    try:
+        read = _READERS[kind].validate_python(value)
+    except ValidationError as error:
+        errors = field_errors("body/custom", error, name=key)
+        raise CustomValueInvalid(f"{key}: {errors[0].message}", errors=errors) from None
+    spell = _SPELLINGS.get(kind)
+    return read if spell is None else spell(read)

@@ -1,0 +1,26 @@
+"""The operations on custom fields over HTTP."""
+
+from services.crm_api.custom_fields.operations import check_definition
+from services.crm_api.custom_fields.schemas import (
+    EXAMPLE,
+    EXAMPLE_PATCH,
+    FIXED,
+    SHAPES,
+    ListCustomFields,
+)
+from services.crm_api.custom_fields.table import CUSTOM_FIELD
+from services.crm_api.record_routes import record_routes
+from services.crm_api.satellites import satellite
+
+routes = record_routes(
+    satellite(
+        CUSTOM_FIELD,
+        SHAPES,
+        ListCustomFields,
+        example=EXAMPLE,
+        example_patch=EXAMPLE_PATCH,
+        fixed=FIXED,
+        check=check_definition,
+    ),
+    singular="a custom field",
+)

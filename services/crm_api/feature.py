@@ -1,0 +1,61 @@
+"""What a resource needs to be created, read, changed, trashed, upserted, batched, listed and imported."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.crm_api.records import Written
+from services.crm_api.resources import Resource
+from services.crm_api.schemas import ListPage, ListQuery
+from services.foundation.calls import Stamp
+from services.foundation.database import Transaction
+from services.foundation.statements import Record
+from shared.values import Shape
+
+
+class Create(Protocol):
+    def __call__(
+        self, transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp, personal: bool
+    ) -> Awaitable[Written]: ...
+
+
+class Change(Protocol):
+    def __call__(
+        self,
+        transaction: Transaction,
+        record_id: str,
+        /,
+        *,
+        given: Mapping[str, Any],
+        version: int | None,
+        stamp: Stamp,
+        personal: bool,
+    ) -> Awaitable[Written]: ...
+
+
+class OnTrash(Protocol):
+    """What else has to happen, or to be checked, when a record goes to the trash or comes back."""
+
+    def __call__(
+        self, transaction: Transaction, current: Record, /, *, stamp: Stamp
+    ) -> Awaitable[None]: ...
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change."""
+
+    resource: Resource
+    new: type[Shape]
+    patch: type[Shape]
+    upsert: type[Shape]
+    shown: type[Shape]
+    page: type[ListPage]
+    query: type[ListQuery]
+    create: Create
+    change: Change
+    example: Mapping[str, Any]
+    example_patch: Mapping[str, Any]
+    fixed: tuple[str, ...] = ()
+    on_trash: OnTrash | None = None
+    on_restore: OnTrash | None = None

@@ -1,0 +1,30 @@
+"""One spelling for texts that people spell differently: for search and for finding duplicates."""
+
+import re
+import unicodedata
+
+_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe"}
+)
+_SEPARATORS = re.compile(r"[\W_]+")
+_PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
+
+
+def fold(text: str) -> str:
+    """Return the text in small letters, without accents and punctuation, German umlauts written out.
+
+    ``Müller-Lüdenscheidt`` and ``MUELLER LUEDENSCHEIDT`` fold to the same; words stand one space apart.
+    """
+    small = text.casefold()
+    if _PLAIN.fullmatch(small):
+        return small
+    if not small.isascii():
+        small = unicodedata.normalize("NFC", small).translate(_UMLAUTS)
+        parts = unicodedata.normalize("NFKD", small)
+        small = "".join(part for part in parts if not unicodedata.combining(part))
+    return _SEPARATORS.sub(" ", small).strip()
+
+
+def digits(text: str) -> str:
+    """Return only the digits of a text, a telephone number for instance."""
+    return "".join(letter for letter in text if letter.isdecimal() and letter.isascii())

@@ -1,0 +1,22 @@
+"""The operations on pipelines over HTTP."""
+
+from services.crm_api.pipelines.operations import check_pipeline, check_unused
+from services.crm_api.pipelines.schemas import EXAMPLE, EXAMPLE_PATCH, FIXED, SHAPES, ListPipelines
+from services.crm_api.pipelines.table import PIPELINE
+from services.crm_api.record_routes import record_routes
+from services.crm_api.satellites import satellite
+
+routes = record_routes(
+    satellite(
+        PIPELINE,
+        SHAPES,
+        ListPipelines,
+        example=EXAMPLE,
+        example_patch=EXAMPLE_PATCH,
+        fixed=FIXED,
+        check=check_pipeline,
+        is_keyed=True,
+        on_trash=check_unused,
+    ),
+    singular="a pipeline",
+)

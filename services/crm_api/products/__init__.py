@@ -1,0 +1,1 @@
+"""Products: what is sold, with what goes along with it and what follows it."""

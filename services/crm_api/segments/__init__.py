@@ -1,0 +1,1 @@
+"""Segments: saved filters and static lists of contacts."""

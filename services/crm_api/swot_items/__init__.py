@@ -1,0 +1,1 @@
+"""SWOT items: strengths, weaknesses, opportunities and threats, with their evidence."""

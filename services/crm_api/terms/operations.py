@@ -1,0 +1,105 @@
+"""Claims terms for an offer and lets them go; two offers with different terms cannot both be live."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from services.crm_api.terms.table import live_terms
+from services.foundation.database import Transaction
+from services.foundation.problems import Conflict
+from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
+
+_table = live_terms.c
+_HERE = (_table.unit_id == bindparam("at_unit"), _table.product_id == bindparam("at_product"))
+_LOCK = Statement(select(live_terms).where(*_HERE).with_for_update())
+_ADD = Statement(insert(live_terms))
+_SET = Statement(
+    update(live_terms)
+    .where(*_HERE)
+    .values(
+        {
+            name: bindparam(f"set_{name}")
+            for name in ("discount_pct", "price_minor", "price_currency", "holders")
+        }
+    )
+)
+_DROP = Statement(delete(live_terms).where(*_HERE))
+
+
+class TermsConflict(Conflict):
+    code, title = "terms_conflict", "Other terms for this product are live for this customer."
+
+
+def _terms(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    discount = row["discount_pct"]
+    return (
+        None if discount is None else Decimal(discount),
+        row["price_minor"],
+        row["price_currency"],
+    )
+
+
+async def claim(
+    transaction: Transaction, unit_id: str, offer: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Make the terms of an offer the live ones of its unit and product.
+
+    Raises
+    ------
+    TermsConflict
+        Another live offer has other terms; the problem names it.
+    """
+    at = {"at_unit": unit_id, "at_product": offer["product_id"]}
+    until = offer["valid_until"]
+    own = {"id": offer["id"], "until": None if until is None else wire_instant(until)}
+    found = await transaction.first(_LOCK, at)
+    terms = {name: offer[name] for name in ("discount_pct", "price_minor", "price_currency")}
+    if found is None:
+        row = {"unit_id": unit_id, "product_id": offer["product_id"], **terms, "holders": [own]}
+        await transaction.run(_ADD, row)
+        return
+    others = _others(found, offer["id"], now)
+    if others and _terms(found) != _terms(offer):
+        raise TermsConflict(
+            f"The offer {others[0]['id']} is live with other terms for this product; change, "
+            "decline or wait for the end of that one first.",
+            extra={"existing_id": others[0]["id"]},
+        )
+    await transaction.run(
+        _SET,
+        at
+        | {f"set_{name}": value for name, value in terms.items()}
+        | {"set_holders": [*others, own]},
+    )
+
+
+async def release(
+    transaction: Transaction, unit_id: str, offer: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Let the terms of an offer go; they stay live as long as another offer repeats them."""
+    at = {"at_unit": unit_id, "at_product": offer["product_id"]}
+    found = await transaction.first(_LOCK, at)
+    if found is None:
+        return
+    others = _others(found, offer["id"], now)
+    if not others:
+        await transaction.run(_DROP, at)
+        return
+    kept = {
+        f"set_{name}": found[name] for name in ("discount_pct", "price_minor", "price_currency")
+    }
+    await transaction.run(_SET, at | kept | {"set_holders": others})
+
+
+def _others(found: Record, offer_id: str, now: datetime) -> list[dict[str, Any]]:
+    """Return who else holds the terms at this instant."""
+    present = wire_instant(now)
+    return [
+        holder
+        for holder in found["holders"]
+        if holder["id"] != offer_id and (holder["until"] is None or holder["until"] > present)
+    ]
