@@ -1,71 +1,288 @@
 """Lists: filters and order from the query parameters, a page by keyset, its JSON by the database."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, bindparam, select, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy import String as Text
 
+from services.crm_api.custom_fields import operations as custom_fields
+from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
+from services.crm_api.schemas import ListQuery
 from services.foundation.calls import Call
-from services.foundation.columns import Document, Instant, Texts, any_of, contains_any
+from services.foundation.columns import (
+    Day,
+    Document,
+    Instant,
+    Texts,
+    any_of,
+    contains_any,
+    json_member,
+)
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
-from services.foundation.problems import Answer, Forbidden
-from services.foundation.queries import Page
+from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.statements import Statement
 from shared.values import RecordId, wire_instant
 
-_resources: dict[str, Resource] = {}
+_NOT_FILTERS = {"limit", "cursor", "sort", "fields", "embed", "count", "q"}
 _RECORD_ID: TypeAdapter[str] = TypeAdapter(RecordId)
+_SUFFIXES = ("_gte", "_lt")
 
 
-async def answer_page(call: Call, resource: Resource, query: Page, *, sort: str) -> Answer:
-    """Answer one page of a list: `{"items": […], "next": "…"}`, `next` being absent on the last."""
-    _resources[resource.name] = resource
-    asked = query.model_dump(exclude_none=True, exclude={"limit", "cursor", "sort"})
+@dataclass(frozen=True)
+class Custom:
+    """A filter of a custom field: its key, its type, and which comparison."""
+
+    key: str
+    type: str
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a list is asked for, apart from page and order: filters by name, and their values."""
+
+    resource: Resource
+    names: frozenset[str]
+    custom: frozenset[Custom]
+    values: Mapping[str, Any] = field(hash=False, compare=False)
+    asked: Mapping[str, Any] = field(hash=False, compare=False)
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """Return the conditions, the live ones' included."""
+        own = [name for name in self.names if "__" not in name]
+        clauses = [clause(self.resource, name) for name in sorted(own)]
+        clauses += [_custom_clause(self.resource, item) for item in sorted(self.custom, key=str)]
+        by_relation: dict[str, list[str]] = {}
+        for name in sorted(self.names - set(own)):
+            by_relation.setdefault(name.partition("__")[0], []).append(name)
+        for relation, names in by_relation.items():
+            clauses.append(_related(self.resource, relation, names))
+        return [self.resource.table.c.deleted_at.is_(None), *clauses]
+
+
+async def ask(call: Call, resource: Resource, query: ListQuery) -> Question:
+    """Read the filters of a list.
+
+    Raises
+    ------
+    Forbidden
+        A filter looks at what the key may not see.
+    Invalid
+        A custom field is unknown, or its value is not of its type.
+    """
+    asked = query.model_dump(exclude_none=True, exclude=_NOT_FILTERS)
     filters = {name: value for name, value in asked.items() if value not in ([], None)}
-    question = {"of": resource.name, "sort": sort, **filters}
-    column = resource.table.c[sort.removeprefix("-")]
-    values: dict[str, Any] = {**filters, "page_size": query.limit + 1}
-    if query.cursor is not None:
-        last, last_id = read_cursor(query.cursor, question, length=2)
-        values |= {"last_value": _parsed(column, last), "last_id": _parsed_id(last_id)}
-    personal = call.may(f"{resource.scopes}:pii")
-    if not personal and not resource.personal.isdisjoint({column.name, *filters}):
-        # The order of names, or a list that is empty or not, would tell what is blanked out.
-        raise Forbidden(f"This filter or order needs a key with the scope {resource.scopes}:pii.")
-    statement = _statement(
-        resource.name, frozenset(filters), sort, query.cursor is not None, personal
+    more = query.more_filters
+    custom, values = await custom_filters(call, resource, more) if more else (frozenset(), {})
+    seen = set(filters) | ({"custom"} if custom else set())
+    if not call.may(f"{resource.scopes}:pii") and not resource.personal.isdisjoint(seen):
+        # A list that is empty or not would tell what is blanked out.
+        raise Forbidden(f"This filter needs a key with the scope {resource.scopes}:pii.")
+    for name in filters:
+        relation, is_related, _ = name.partition("__")
+        if is_related:
+            reached = RELATIONS[resource.name][relation].resource
+            if not call.may(f"{reached.scopes}:read"):
+                raise Forbidden(f"This filter needs a key with the scope {reached.scopes}:read.")
+    return Question(
+        resource,
+        frozenset(filters),
+        custom,
+        {**filters, **values},
+        {**filters, **more},
     )
+
+
+async def custom_filters(
+    call: Call, resource: Resource, more: Mapping[str, Sequence[str]]
+) -> tuple[frozenset[Custom], dict[str, Any]]:
+    """Read the filters `custom.<key>`, `custom.<key>_gte` and `custom.<key>_lt`.
+
+    Raises
+    ------
+    Invalid
+        There is no such custom field, or the value is not of its type.
+    """
+    known = await custom_fields.definitions(call.database, resource.plural)
+    found: set[Custom] = set()
+    values: dict[str, Any] = {}
+    for name, sent in more.items():
+        key, suffix = name.removeprefix("custom."), ""
+        if key not in known:
+            suffix = next((s for s in _SUFFIXES if key.endswith(s)), "")
+            key = key.removesuffix(suffix) if suffix else key
+        if key not in known:
+            names = ", ".join(sorted(known)[:20]) or "none"
+            raise invalid(f"/query/{name}", "unknown", f"No such custom field; there are: {names}.")
+        item = Custom(key, known[key]["type"], suffix)
+        if suffix and (len(sent) > 1 or item.type in ("boolean", "choice", "choices", "text")):
+            raise invalid(f"/query/{name}", "no_range", f"{key} takes no range, or one bound.")
+        found.add(item)
+        read = custom_fields.read_filter(known[key], list(sent), pointer=f"/query/{name}")
+        values[_custom_bind(item)] = read[0] if suffix else read
+    return frozenset(found), values
+
+
+def _custom_bind(item: Custom) -> str:
+    return f"custom_{item.key}{item.suffix}"
+
+
+def _custom_clause(resource: Resource, item: Custom) -> ColumnElement[bool]:
+    is_number = item.type in ("integer", "number")
+    column = resource.table.c.custom
+    if item.type == "choices":
+        chosen = type_coerce(json_member(column, item.key, "json"), Document())
+        return contains_any(chosen, bindparam(_custom_bind(item), type_=Texts))
+    kind = "number" if is_number else "text"
+    member = json_member(column, item.key, kind)
+    if not item.suffix:
+        wanted = bindparam(_custom_bind(item), type_=Texts)
+        return any_of(json_member(column, item.key, "text"), wanted)
+    bound: ColumnElement[Any] = bindparam(_custom_bind(item), type_=member.type)
+    return member >= bound if item.suffix == "_gte" else member < bound
+
+
+def _related(resource: Resource, name: str, names: Sequence[str]) -> ColumnElement[bool]:
+    """Build the condition that one record of another resource fulfils all of these filters."""
+    relation = RELATIONS[resource.name][name]
+    other = relation.resource.table
+    inner = [clause(relation.resource, each.partition("__")[2], bind=each) for each in names]
+    # The related records first: they are few where the filter is worth asking.
+    return resource.table.c[relation.mine].in_(
+        select(other.c[relation.theirs]).where(other.c.deleted_at.is_(None), *inner)
+    )
+
+
+async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort: str) -> Answer:
+    """Answer one page of a list: `{"items": […], "next": "…"}`, `next` being absent on the last."""
+    question = await ask(call, resource, query)
+    personal = call.may(f"{resource.scopes}:pii")
+    column = resource.table.c[sort.removeprefix("-")]
+    if not personal and column.name in resource.personal:
+        # The order of names would tell what is blanked out.
+        raise Forbidden(f"This order needs a key with the scope {resource.scopes}:pii.")
+    shape = await shape_of(call, resource, query)
+    signed = {"of": resource.name, "sort": sort, **question.asked}
+    values: dict[str, Any] = {**question.values, "page_size": query.limit + 1}
+    continued = ""
+    if query.cursor is not None:
+        last, last_id = read_cursor(query.cursor, signed, length=2)
+        continued = "null" if last is None and column.nullable else "value"
+        values |= {"last_id": _parsed_id(last_id)}
+        if continued == "value":
+            values |= {"last_value": _parsed(column, last)}
+    statement = _statement(question, sort, continued, shape)
     rows = await call.database.texts(statement, values)
-    return _page(call, rows, question, limit=query.limit)
+    total = None
+    if getattr(query, "count", False):
+        total = await call.database.text(_count(question), question.values)
+    return _page(call, rows, signed, limit=query.limit, total=total)
 
 
-def _page(call: Call, rows: list[Any], question: Mapping[str, Any], *, limit: int) -> Answer:
+@dataclass(frozen=True)
+class ItemShape:
+    """How an item is shown: personal fields or not, which fields, what of others inside it."""
+
+    personal: bool
+    only: frozenset[str] | None = None
+    embed: frozenset[tuple[str, bool]] = frozenset()
+
+    def json(self, resource: Resource) -> ColumnElement[Any]:
+        more = []
+        for name, personal in sorted(self.embed):
+            relation = RELATIONS[resource.name][name]
+            inner = relation.resource.table.alias(name)
+            record = relation.resource.json(personal=personal, of=inner)
+            one = (
+                select(record)
+                .where(inner.c[relation.theirs] == resource.table.c[relation.mine])
+                .where(inner.c.deleted_at.is_(None))
+                .scalar_subquery()
+            )
+            more.append((name, type_coerce(one, Document())))
+        return resource.json(personal=self.personal, only=self.only, more=more)
+
+
+async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShape:
+    """Read `fields` and `embed`.
+
+    Raises
+    ------
+    Invalid
+        A field is unknown.
+    Forbidden
+        The key may not read what is to be embedded.
+    """
+    only = None
+    chosen: str | None = getattr(query, "fields", None)
+    if chosen:
+        only = frozenset(chosen.split(","))
+        unknown = only - resource.wire_names
+        if unknown:
+            known = ", ".join(sorted(resource.wire_names))
+            message = f"There is no field {sorted(unknown)[0]}; there are: {known}."
+            raise invalid("/query/fields", "unknown", message)
+    embed: set[tuple[str, bool]] = set()
+    for name in getattr(query, "embed", ()):
+        reached = RELATIONS[resource.name][name].resource
+        if not call.may(f"{reached.scopes}:read"):
+            raise Forbidden(f"To embed this needs a key with the scope {reached.scopes}:read.")
+        embed.add((name, call.may(f"{reached.scopes}:pii")))
+    return ItemShape(call.may(f"{resource.scopes}:pii"), only, frozenset(embed))
+
+
+def _page(
+    call: Call, rows: list[Any], signed: Mapping[str, Any], *, limit: int, total: Any
+) -> Answer:
     more, rows = len(rows) > limit, rows[:limit]
-    body = '{"items":[' + ",".join([row[0] for row in rows])
+    body = '{"items":[' + ",".join([row[0] for row in rows]) + "]"
+    if total is not None:
+        body += f',"total":{total}'
     if not more:
-        return Answer((body + "]}").encode())
+        return Answer((body + "}").encode())
     last = rows[-1]
-    value = wire_instant(last[1]) if isinstance(last[1], datetime) else last[1]
+    value = last[1]
+    if isinstance(value, datetime):
+        value = wire_instant(value)
+    elif isinstance(value, date):
+        value = value.isoformat()
     parameters = [
         (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
     ]
-    cursor = write_cursor((value, last[2]), question)
+    cursor = write_cursor((value, last[2]), signed)
     following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
     headers = {"Link": f'<{following}>; rel="next"'}
-    return Answer(f'{body}],"next":"{following}"}}'.encode(), headers=headers)
+    return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
 
 
 def _parsed(column: ColumnElement[Any], value: Any) -> Any:
     if not isinstance(value, str) or "\x00" in value:
         raise bad_cursor()
-    if not isinstance(column.type, Instant):
-        return value
     try:
+        if isinstance(column.type, Day):
+            return date.fromisoformat(value)
+        if not isinstance(column.type, Instant):
+            return value
         instant = datetime.fromisoformat(value)
     except ValueError:
         raise bad_cursor() from None
@@ -82,37 +299,61 @@ def _parsed_id(value: Any) -> str:
 
 
 @lru_cache(maxsize=2000)
-def _statement(
-    name: str, filters: frozenset[str], sort: str, continued: bool, personal: bool
-) -> Statement:
-    resource = _resources[name]
+def _statement(question: Question, sort: str, continued: str, shape: ItemShape) -> Statement:
+    resource = question.resource
     table = resource.table
     descending, column = sort.startswith("-"), table.c[sort.removeprefix("-")]
-    clauses = [clause(resource, item) for item in sorted(filters)]
+    clauses = question.clauses()
     if continued:
-        here = tuple_(column, table.c.id)
-        there = tuple_(
-            bindparam("last_value", type_=column.type), bindparam("last_id", type_=table.c.id.type)
-        )
-        clauses.append(here < there if descending else here > there)
-    order = [column.desc(), table.c.id.desc()] if descending else [column, table.c.id]
+        clauses.append(_behind(column, table.c.id, descending=descending, continued=continued))
+    order = [column.desc(), table.c.id.desc()] if descending else [column.asc(), table.c.id.asc()]
+    if column.nullable:  # unknown comes last, and first in the reverse
+        order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
     return Statement(
-        select(resource.json(personal=personal), column, table.c.id)
-        .where(table.c.deleted_at.is_(None), *clauses)
+        select(shape.json(resource), column, table.c.id)
+        .where(*clauses)
         .order_by(*order)
         .limit(bindparam("page_size"))
     )
 
 
-def clause(resource: Resource, name: str) -> ColumnElement[bool]:
+def _behind(
+    column: ColumnElement[Any], id: ColumnElement[Any], *, descending: bool, continued: str
+) -> ColumnElement[bool]:
+    """Build the condition that a row comes behind the last one of the page before."""
+    last_id = bindparam("last_id", type_=id.type)
+    further = id < last_id if descending else id > last_id
+    if continued == "null":
+        rest = and_(column.is_(None), further)
+        return or_(rest, column.is_not(None)) if descending else rest
+    last = bindparam("last_value", type_=column.type)
+    here, there = tuple_(column, id), tuple_(last, last_id)
+    behind = here < there if descending else here > there
+    if getattr(column, "nullable", False) and not descending:
+        return or_(behind, column.is_(None))
+    return behind
+
+
+@lru_cache(maxsize=2000)
+def _count(question: Question) -> Statement:
+    return Statement(
+        select(func.count()).select_from(question.resource.table).where(*question.clauses())
+    )
+
+
+def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bool]:
     """Build the condition of one filter from its name: `x`, `x_gte`, `x_lt`; a list means any of it."""
-    columns = resource.table.c
-    for suffix in ("_gte", "_lt"):
+    columns, bind = resource.table.c, bind or name
+    for suffix in _SUFFIXES:
         if name.endswith(suffix) and (base := name.removesuffix(suffix)) in columns:
-            bound = bindparam(name, type_=columns[base].type)
+            bound = bindparam(bind, type_=columns[base].type)
             return columns[base] >= bound if suffix == "_gte" else columns[base] < bound
     if name not in columns:  # a single word of a list: tag of tags, flag of flags
-        return contains_any(columns[f"{name}s"], bindparam(name, type_=Texts))
+        return contains_any(columns[f"{name}s"], bindparam(bind, type_=Texts))
     column = columns[name]
+    if isinstance(column.type, Boolean):
+        return column.is_(bindparam(bind, type_=Boolean))
     assert not isinstance(column.type, Document)
-    return any_of(column, bindparam(name, type_=Texts))
+    if isinstance(column.type, Integer | SmallInteger):
+        return any_of(cast(column, Text), bindparam(bind, type_=Texts))
+    return any_of(column, bindparam(bind, type_=Texts))

@@ -288,4 +288,5 @@ def _change(
 
 @lru_cache(maxsize=1000)
 def _wire_names(resource: Resource, columns: tuple[str, ...]) -> list[str]:
-    return sorted({resource.wire_name(column) for column in columns} - _BOOKKEEPING)
+    shown = {resource.wire_name(column) for column in columns if column not in resource.hidden}
+    return sorted(shown - _BOOKKEEPING)

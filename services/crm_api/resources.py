@@ -1,6 +1,6 @@
 """How a resource is laid out between its table and its JSON: one description per feature."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,9 +9,11 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    FromClause,
     Index,
     MetaData,
     Table,
+    cast,
     literal_column,
     null,
     text,
@@ -52,7 +54,7 @@ def identifier() -> Column[str]:
 def _blank(column: Column[Any]) -> ColumnElement[Any]:
     """Return what a key sees of a column that it may not see: lists and objects are empty, not null."""
     if isinstance(column.type, Document):
-        return literal_column(f"'{column.info.get('empty', '[]')}'", Document())
+        return cast({} if column.info.get("empty") == "{}" else [], Document())
     return null()
 
 
@@ -111,23 +113,44 @@ class Resource:
                 return name
         return column
 
-    def json(self, *, personal: bool) -> json_record:
-        """Return the row as the JSON object of the wire."""
+    @cached_property
+    def wire_names(self) -> frozenset[str]:
+        """The fields of the wire."""
+        names = {self.wire_name(column.name) for column in self.table.columns} - self.hidden
+        return frozenset(names | ({"is_redacted"} if self.personal else set()))
+
+    def json(
+        self,
+        *,
+        personal: bool,
+        of: FromClause | None = None,
+        only: frozenset[str] | None = None,
+        more: Sequence[tuple[str, ColumnElement[Any]]] = (),
+    ) -> json_record:
+        """Return the row as the JSON object of the wire.
+
+        `of` is an alias of the table, `only` the fields that are wanted, `more` what else goes in.
+        """
+        table = self.table if of is None else of
         pairs: list[tuple[str, ColumnElement[Any]]] = []
         shown = {minor: name for name, (minor, _) in self.money.items()}
         for column in self.table.columns:
+            if column.name in self.hidden:
+                continue
+            here = table.c[column.name]
             if column.name in shown:
                 name = shown[column.name]
-                currency = self.table.c[self.money[name][1]]
-                pairs.append((name, json_money(column, currency)))
-            elif column.name not in self._money_columns and column.name not in self.hidden:
+                pairs.append((name, json_money(here, table.c[self.money[name][1]])))
+            elif column.name not in self._money_columns:
                 blank = not personal and column.name in self.personal
-                pairs.append((column.name, _blank(column) if blank else column))
+                pairs.append((column.name, _blank(column) if blank else here))
         if self.personal:
             pairs.append(
                 ("is_redacted", literal_column("false" if personal else "true", Boolean()))
             )
-        return json_record(*pairs)
+        if only is not None:
+            pairs = [pair for pair in pairs if pair[0] in only]
+        return json_record(*pairs, *more)
 
     def flat(self, *, personal: bool) -> Iterable[Label[Any]]:
         """Return the row as the flat columns of the machine export."""

@@ -15,7 +15,16 @@ from services.crm_api import records
 from services.crm_api.feature import Feature, OnTrash
 from services.crm_api.records import Written
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ExternalRefs, Kept, ListPage, ListQuery, Partial, row_values
+from services.crm_api.schemas import (
+    ExternalRefs,
+    Kept,
+    ListPage,
+    ListQuery,
+    Partial,
+    absent,
+    row_values,
+    selection_of,
+)
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict
@@ -66,13 +75,13 @@ def shapes_of(
     for name, info in fields.model_fields.items():
         optional = copy(info)
         if info.is_required():
-            optional.default = None
+            optional = absent(optional)
         settable[name] = (info.annotation, optional if name not in fixed else info)
         if name not in fixed:
             changeable[name] = (info.annotation, optional)
 
-    def model(name: str, base: Any, doc: str, **more: Any) -> Any:
-        return create_model(name, __base__=base, __doc__=doc, **more)
+    def model(named: str, base: Any, doc: str, /, **more: Any) -> Any:
+        return create_model(named, __base__=base, __doc__=doc, **more)
 
     shown = model(
         title,
@@ -80,6 +89,7 @@ def shapes_of(
         about,
         id=(RecordId, Field(description="Made by this service.")),
     )
+    item = shown | selection_of(shown)
     return Shapes(
         new=model(f"New{title}", fields, f"{about} To create.", external_refs=refs),
         patch=model(
@@ -101,7 +111,7 @@ def shapes_of(
             f"{title}Page",
             ListPage,
             "A page.",
-            items=(Annotated[list[shown], Field(max_length=200)], ...),
+            items=(Annotated[list[item], Field(max_length=200)], ...),
         ),
     )
 

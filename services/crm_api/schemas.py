@@ -1,12 +1,16 @@
 """Parts of the shapes that contacts, interactions and deals have in common."""
 
+from copy import copy
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
-from services.foundation.queries import Page
+from services.foundation.queries import Page, QueryFlag
 from shared.values import (
     LARGEST_INTEGER,
+    Count,
     ExternalRef,
     Flag,
     Instant,
@@ -14,6 +18,7 @@ from shared.values import (
     RecordId,
     Shape,
     Version,
+    number,
     text,
     word,
 )
@@ -46,14 +51,14 @@ Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=
 
 CustomValue = (
     Flag
-    | Annotated[int, Field(strict=True, ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
-    | Annotated[float, Field(strict=True, ge=-1e15, le=1e15, allow_inf_nan=False)]
+    | number(-LARGEST_INTEGER, LARGEST_INTEGER, example=5)
     | text(2000, lines=True, example="oak")
-    | Annotated[list[word(example="oak")], Field(max_length=200)]
+    | Annotated[list[word(example="oak")], Field(max_length=200)]  # type: ignore[misc]
     | None
 )
 Custom = Annotated[
-    dict[word(example="wood"), CustomValue], Field(max_length=100, examples=[{"wood": "oak"}])
+    dict[word(example="wood"), CustomValue],  # type: ignore[misc]
+    Field(max_length=100, examples=[{"wood": "oak"}]),
 ]
 
 
@@ -85,9 +90,39 @@ class Kept(Shape):
     )
 
 
+def _nothing() -> None:
+    """Stand for a field that is absent, which no schema shows as a default."""
+
+
+def absent(info: FieldInfo) -> FieldInfo:
+    """Return the field as one that may be absent, with no default that a schema would show."""
+    optional = copy(info)
+    optional.default_factory, optional.default = _nothing, PydanticUndefined
+    return optional
+
+
+def selection_of(shown: type[Shape], **embedded: tuple[Any, str]) -> Any:
+    """Build the shape of a list's items when `fields` chooses some, or `embed` adds others."""
+    fields: dict[str, Any] = {}
+    for name, info in shown.model_fields.items():
+        fields[name] = (info.annotation, absent(info))
+    for name, (shape, description) in embedded.items():
+        fields[name] = (shape | None, Field(default=None, description=description))
+    selection: Any = create_model(
+        f"{shown.__name__}Selection",
+        __base__=Partial,
+        __doc__=f"{shown.__doc__} With `fields`: those that were asked for. With `embed`: more.",
+        **fields,
+    )
+    return selection
+
+
 class ListPage(Shape):
     """A page of a list; subclasses name the items."""
 
+    total: Count | None = Field(
+        default=None, description="How many there are on all pages; only with `count=true`."
+    )
     next: (
         Annotated[
             str,
@@ -97,8 +132,23 @@ class ListPage(Shape):
     ) = Field(default=None, description="Path of the next page; absent on the last one.")
 
 
+FieldNames = Annotated[
+    str,
+    Field(
+        max_length=2000, pattern=r"^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$", examples=["id,version"]
+    ),
+]
+
+
 class ListQuery(Page):
     """Filters that every list has; a filter that is given several times means any of the values."""
+
+    fields: FieldNames | None = Field(
+        default=None, description="Only these fields of each item, separated by commas."
+    )
+    count: QueryFlag = Field(
+        default=False, description="Also tell in `total` how many there are on all pages."
+    )
 
     id: RecordIds = Field(default=[], description="Only these records.")
     created_at_gte: Instant | None = Field(default=None, description="Entered at or after.")

@@ -302,6 +302,44 @@ def _contains_any_on_sqlite(element: contains_any, compiler: Any, **kw: Any) -> 
     )
 
 
+class json_member(FunctionElement[Any]):  # noqa: N801
+    """A member of a JSON object: as text (`true`, `1.5`, the bare string), as a number, or as JSON."""
+
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], key: str, kind: str) -> None:
+        assert key.isidentifier(), "a key of a custom field is a plain word"
+        self.key, self.kind = key, kind
+        types: dict[str, TypeEngine[Any]] = {
+            "number": Float(),
+            "text": Text(),
+            "json": NullType(),
+        }
+        self.type = types[kind]
+        super().__init__(document)
+
+
+@compiles(json_member, "postgresql")
+def _json_member_on_postgresql(element: json_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    if element.kind == "number":
+        return f"({document}->>'{element.key}')::float8"
+    return f"({document}{'->' if element.kind == 'json' else '->>'}'{element.key}')"
+
+
+@compiles(json_member, "sqlite")
+def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    if element.kind == "text":
+        # A boolean would come as 1 or 0, which PostgreSQL and people call true and false.
+        value = f"json_extract({document}, '$.{element.key}')"
+        return (
+            f"CASE json_type({document}, '$.{element.key}') WHEN 'true' THEN 'true' "
+            f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
+        )
+    return f"json_extract({document}, '$.{element.key}')"
+
+
 class settled(FunctionElement[bool]):  # noqa: N801
     """The row's transaction is below every transaction that still runs (always so on SQLite)."""
 

@@ -1,9 +1,9 @@
 """Types of query parameters: text on the wire, so read strictly and by their own spelling."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 
@@ -12,6 +12,19 @@ class Query(BaseModel):
     """The base of every set of query parameters: an unknown parameter is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    more_prefix: ClassVar[str] = ""
+    """How the names of parameters begin that are not known in advance; empty: there are none."""
+    _more: dict[str, list[str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def more_filters(self) -> dict[str, list[str]]:
+        """The parameters that begin with `more_prefix`, as they were sent."""
+        return self._more
+
+    def with_more(self, more: dict[str, list[str]]) -> Self:
+        """Keep such parameters; called once, by whoever reads the query string."""
+        self._more = more
+        return self
 
 
 def _integer(value: Any) -> Any:

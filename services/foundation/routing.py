@@ -149,6 +149,7 @@ class LeanRoute(APIRoute):
         self.call_name = self.dependant.request_param_name or "call"
         self._paths = [(f.name, f._type_adapter) for f in self.dependant.path_params]
         self._query = _only("query", self.dependant.query_params)
+        self._more = _more_prefix(self.dependant.query_params)
         self._body = None if rules.streamed_body else _only("body", self.dependant.body_params)
         self.app = self._respond
 
@@ -199,10 +200,15 @@ class LeanRoute(APIRoute):
         pairs = _query_pairs(scope["query_string"])
         if self._query is not None:
             name, adapter, lists = self._query
+            more: dict[str, list[str]] = {}
+            if self._more:
+                pairs, more = _apart(pairs, self._more)
             try:
                 arguments[name] = adapter.validate_python(_grouped(pairs, lists))
             except ValidationError as error:
                 raise _invalid("query", error) from None
+            if more:
+                arguments[name].with_more(more)
         elif pairs:
             raise Invalid(
                 "This path takes no query parameters.",
@@ -248,11 +254,32 @@ def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozens
     (only,) = fields
     annotation = only.field_info.annotation
     lists = frozenset(
-        name
+        info.alias or name
         for name, info in getattr(annotation, "model_fields", {}).items()
         if "list[" in str(info.annotation)
     )
     return only.name, TypeAdapter(annotation), lists
+
+
+def _more_prefix(fields: list[Any]) -> str:
+    """Return how parameters begin that the model takes without naming them."""
+    return str(getattr(fields[0].field_info.annotation, "more_prefix", "")) if fields else ""
+
+
+MOST_VALUES = 50
+
+
+def _apart(
+    pairs: list[tuple[str, str]], prefix: str
+) -> tuple[list[tuple[str, str]], dict[str, list[str]]]:
+    """Separate the parameters with this prefix from the others."""
+    more: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name.startswith(prefix):
+            more.setdefault(name, []).append(value)
+    if len(more) > MOST_VALUES or any(len(values) > MOST_VALUES for values in more.values()):
+        raise Unreadable(f"At most {MOST_VALUES} parameters {prefix}… with {MOST_VALUES} values.")
+    return [pair for pair in pairs if not pair[0].startswith(prefix)], more
 
 
 def _check_path(raw: bytes) -> None:

@@ -476,7 +476,7 @@ def test_interactions_follow_their_rules(crm: Crm) -> None:
     assert [(row[0], row[1], row[2]) for row in rejected(crm.client, state["id"])[1:]] == [
         ("4", "severity", "severity_missing"),
         ("5", "severity", "field_of_other_kind"),
-        ("6", "date", "missing"),
+        ("6", "date", "instant_missing"),
     ]
     found = everything(crm.client, "interactions")
     assert {each["occurred_at"] for each in found} == {"2024-01-05T09:00:00.000000Z"}

@@ -80,7 +80,7 @@ FILTERS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("interactions", "campaign_id", {"campaign_id": "c1"}, {"campaign_id": "c2"}),
     ("interactions", "user_id", {"user_id": "anna"}, {"user_id": "max"}),
     ("interactions", "tag", {"tags": ["leave_intent"]}, {"tags": []}),
-    ("deals", "stage", {"stage": "won"}, {"stage": "lost"}),
+    ("deals", "stage", {"stage": "won"}, {"stage": "new"}),
     (
         "deals",
         "currency",

@@ -132,7 +132,8 @@ def test_each_stage_is_entered_into_the_history_with_its_time(service: Crm) -> N
     for version, stage in enumerate(
         ("qualified", "proposal", "won", "negotiation", "lost"), start=1
     ):
-        made = service.patch(path, {"stage": stage}, version=version).json()
+        why = {"lost_reason": "price"} if stage == "lost" else {}
+        made = service.patch(path, {"stage": stage, **why}, version=version).json()
     stages = ["new", "qualified", "proposal", "won", "negotiation", "lost"]
     assert [entry["stage"] for entry in made["stage_history"]] == stages
     times = [entry["entered_at"] for entry in made["stage_history"]]
@@ -172,8 +173,8 @@ def test_a_history_is_stored_in_the_order_of_time(service: Crm) -> None:
     ]
     made = make(service, "deals", stage="won", stage_history=past)
     assert made["stage_history"] == [
-        {"stage": "new", "entered_at": "2025-01-01T00:00:00.000000Z"},
-        {"stage": "won", "entered_at": "2025-01-31T23:00:00.000000Z"},
+        {"stage": "new", "kind": "open", "entered_at": "2025-01-01T00:00:00.000000Z"},
+        {"stage": "won", "kind": "won", "entered_at": "2025-01-31T23:00:00.000000Z"},
     ]
 
 
@@ -426,7 +427,11 @@ def test_the_machine_export_has_the_columns_that_are_promised(service: Crm, plur
     for name, value in made.items():
         if name == "is_redacted":
             continue
-        if isinstance(value, dict):
+        if name == "custom":
+            assert json.loads(row[name]) == value
+        elif (money := name) + "_minor" in row and value is None:
+            assert row[f"{money}_minor"] == ""
+        elif isinstance(value, dict):
             shared = plural == "deals"
             currency = row["currency" if shared else f"{name}_currency"]
             assert (row[f"{name}_minor"], currency) == (

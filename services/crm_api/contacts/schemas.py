@@ -19,9 +19,12 @@ from services.crm_api.schemas import (
     ListQuery,
     Partial,
     RecordIds,
+    StageKey,
+    StageKind,
     Tags,
     Texts,
     UserId,
+    selection_of,
     word,
 )
 from services.foundation.queries import QueryFlag
@@ -85,6 +88,7 @@ Email = Annotated[
 StoredEmail = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
 
 
+SearchText = text(200, shortest=2, example="Mueller")
 Label = text(50, shortest=1, example="work")
 
 
@@ -265,14 +269,33 @@ class Contact(Kept, ContactFields):
     erased_at: Instant | None = Field(description="When its personal data was erased.")
 
 
+ContactSelection = selection_of(
+    Contact, parent=(Contact, "Its organisation; only with `embed=parent`.")
+)
+
+
 class ContactPage(ListPage):
     """A page of contacts."""
 
-    items: Annotated[list[Contact], Field(max_length=200)]
+    items: Annotated[list[Contact | ContactSelection], Field(max_length=200)]
 
 
 class ListContacts(ListQuery):
-    """Filters and order of the list of contacts."""
+    """Filters and order of the list of contacts; custom fields are filtered by `custom.<key>`."""
+
+    more_prefix = "custom."
+    q: SearchText | None = Field(
+        default=None,
+        description="Search in names, e-mail addresses, telephone numbers and towns: all words must "
+        "be found, umlauts may be written out, small mistakes are forgiven. The best matches come "
+        "first, at most one page of them.",
+    )
+    embed: Annotated[list[Literal["parent"]], Field(max_length=1)] = Field(
+        default=[], description="Put the organisation of each person into the item, as `parent`."
+    )
+    segment_id: RecordId | None = Field(
+        default=None, description="Only the members of this segment."
+    )
 
     kind: Annotated[list[Kind], Field(max_length=2)] = Field(
         default=[], description="Of this kind."
@@ -309,6 +332,52 @@ class ListContacts(ListQuery):
         default=None, description="To be contacted at or after."
     )
     next_contact_at_lt: Instant | None = Field(default=None, description="To be contacted before.")
+    deals__stage: Annotated[list[StageKey], Field(max_length=50)] = Field(
+        default=[], alias="deals.stage", description="With a deal in this stage."
+    )
+    deals__stage_kind: Annotated[list[StageKind], Field(max_length=3)] = Field(
+        default=[], alias="deals.stage_kind", description="With a deal that is open, won or lost."
+    )
+    deals__pipeline_id: Texts = Field(
+        default=[], alias="deals.pipeline_id", description="With a deal in this pipeline."
+    )
+    deals__owner_id: Texts = Field(
+        default=[], alias="deals.owner_id", description="With a deal looked after by this user."
+    )
+    deals__campaign_id: Texts = Field(
+        default=[], alias="deals.campaign_id", description="With a deal of this campaign."
+    )
+    deals__closed_at_gte: Instant | None = Field(
+        default=None, alias="deals.closed_at_gte", description="With a deal closed at or after."
+    )
+    deals__closed_at_lt: Instant | None = Field(
+        default=None,
+        alias="deals.closed_at_lt",
+        description="With a deal closed before. All conditions on deals are of the same deal.",
+    )
+    interactions__kind: Annotated[list[word(example="complaint")], Field(max_length=20)] = Field(
+        default=[], alias="interactions.kind", description="With an interaction of this kind."
+    )
+    interactions__status: Annotated[list[word(example="open")], Field(max_length=5)] = Field(
+        default=[],
+        alias="interactions.status",
+        description="With a complaint or service request in this state.",
+    )
+    interactions__channel: Texts = Field(
+        default=[],
+        alias="interactions.channel",
+        description="With an interaction over this channel.",
+    )
+    interactions__occurred_at_gte: Instant | None = Field(
+        default=None,
+        alias="interactions.occurred_at_gte",
+        description="With an interaction at or after.",
+    )
+    interactions__occurred_at_lt: Instant | None = Field(
+        default=None,
+        alias="interactions.occurred_at_lt",
+        description="With an interaction before. All conditions on interactions are of the same one.",
+    )
     tag: Texts = Field(default=[], description="Carrying this tag.")
     flag: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
         default=[], description="Carrying this flag."

@@ -131,3 +131,34 @@ def _read(definition: Mapping[str, Any], value: Any) -> Any:
         raise CustomValueInvalid(f"{key}: {errors[0].message}", errors=errors) from None
     spell = _SPELLINGS.get(kind)
     return read if spell is None else spell(read)
+
+
+def read_filter(definition: Mapping[str, Any], sent: list[str], *, pointer: str) -> list[Any]:
+    """Read the values of a filter of a custom field from the query string.
+
+    Raises
+    ------
+    CustomValueInvalid
+        One is not of the field's type.
+    """
+    kind = definition["type"]
+    read: list[Any] = []
+    for text_value in sent:
+        value: Any = text_value
+        try:
+            if kind == "integer":
+                value = int(text_value)
+            elif kind == "number":
+                value = float(text_value)
+            elif kind == "boolean":
+                value = {"true": True, "false": False}[text_value]
+            value = _read(definition, [value] if kind == "choices" else value)
+        except (ValueError, KeyError, CustomValueInvalid):
+            message = f"A value of the type {kind} is expected."
+            raise CustomValueInvalid(
+                message, errors=[FieldError(pointer, "custom_value_invalid", message)]
+            ) from None
+        if kind == "choices":
+            value = value[0]
+        read.append(str(value).lower() if kind == "boolean" else value)
+    return read

@@ -270,7 +270,7 @@ async def _move(
     transaction: Transaction, current: Record, values: Record, *, now: datetime
 ) -> None:
     """Complete a change of stage: history, closing date, reasons that no longer hold."""
-    pipeline = values.get("pipeline_id", current["pipeline_id"])
+    pipeline = str(values.get("pipeline_id", current["pipeline_id"]))
     stages = await pipelines.stages_of(transaction, pipeline)
     kinds = {key: each["kind"] for key, each in stages.items()}
     is_other = pipeline != current["pipeline_id"]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.crm_api.contacts.schemas import Contact
 from services.crm_api.pipelines.table import DEFAULT
 from services.crm_api.schemas import (
     CampaignId,
@@ -20,6 +21,7 @@ from services.crm_api.schemas import (
     StageKind,
     Texts,
     UserId,
+    selection_of,
 )
 from shared.values import (
     Currency,
@@ -200,14 +202,42 @@ class Deal(Kept, DealFields):
     opened_at: Instant = Field(description="When it began.")
 
 
+DealSelection = selection_of(
+    Deal, contact=(Contact, "The contact that buys; only with `embed=contact`.")
+)
+
+
 class DealPage(ListPage):
     """A page of deals."""
 
-    items: Annotated[list[Deal], Field(max_length=200)]
+    items: Annotated[list[Deal | DealSelection], Field(max_length=200)]
 
 
 class ListDeals(ListQuery):
-    """Filters and order of the list of deals."""
+    """Filters and order of the list of deals; custom fields are filtered by `custom.<key>`."""
+
+    more_prefix = "custom."
+    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
+        default=[], description="Put the contact of each deal into the item, as `contact`."
+    )
+    contact__kind: Annotated[list[Literal["person", "organisation"]], Field(max_length=2)] = Field(
+        default=[], alias="contact.kind", description="Of contacts of this kind."
+    )
+    contact__status: Annotated[
+        list[Literal["active", "blocked", "terminated"]], Field(max_length=3)
+    ] = Field(default=[], alias="contact.status", description="Of contacts in this status.")
+    contact__parent_id: RecordIds = Field(
+        default=[], alias="contact.parent_id", description="Of persons of this organisation."
+    )
+    contact__owner_id: Texts = Field(
+        default=[], alias="contact.owner_id", description="Of contacts looked after by this user."
+    )
+    contact__country_code: Texts = Field(
+        default=[], alias="contact.country_code", description="Of contacts in this country."
+    )
+    contact__tag: Texts = Field(
+        default=[], alias="contact.tag", description="Of contacts carrying this tag."
+    )
 
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
     pipeline_id: Texts = Field(default=[], description="In this pipeline.")

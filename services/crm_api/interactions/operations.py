@@ -109,7 +109,10 @@ async def _check(
     past = [name for name in _PAST if not (name == "occurred_at" and values.get("is_planned"))]
     check_past(values, past, now=stamp.now)
     for name, kinds in _ONLY_FOR.items():
-        if values.get(name) not in (None, [], False) and kind not in kinds:
+        is_sent = values.get(name) not in (None, []) and (
+            values[name] is not False or name != "despite_open_complaint"
+        )
+        if is_sent and kind not in kinds:
             name = name.removesuffix("_minor")
             message = f"{name} belongs to {' or '.join(kinds)}, not to {kind}."
             raise FieldOfOtherKind(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.crm_api.contacts.schemas import Contact
 from services.crm_api.schemas import (
     CampaignId,
     Channel,
@@ -18,6 +19,7 @@ from services.crm_api.schemas import (
     Tags,
     Texts,
     UserId,
+    selection_of,
     word,
 )
 from services.foundation.queries import QueryFlag
@@ -228,14 +230,42 @@ class Interaction(Kept, InteractionFields):
     )
 
 
+InteractionSelection = selection_of(
+    Interaction, contact=(Contact, "The contact it was with; only with `embed=contact`.")
+)
+
+
 class InteractionPage(ListPage):
     """A page of interactions."""
 
-    items: Annotated[list[Interaction], Field(max_length=200)]
+    items: Annotated[list[Interaction | InteractionSelection], Field(max_length=200)]
 
 
 class ListInteractions(ListQuery):
-    """Filters and order of the list of interactions."""
+    """Filters and order of the list of interactions; custom fields are filtered by `custom.<key>`."""
+
+    more_prefix = "custom."
+    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
+        default=[], description="Put the contact of each interaction into the item, as `contact`."
+    )
+    contact__kind: Annotated[list[Literal["person", "organisation"]], Field(max_length=2)] = Field(
+        default=[], alias="contact.kind", description="Of contacts of this kind."
+    )
+    contact__status: Annotated[
+        list[Literal["active", "blocked", "terminated"]], Field(max_length=3)
+    ] = Field(default=[], alias="contact.status", description="Of contacts in this status.")
+    contact__parent_id: RecordIds = Field(
+        default=[], alias="contact.parent_id", description="Of persons of this organisation."
+    )
+    contact__owner_id: Texts = Field(
+        default=[], alias="contact.owner_id", description="Of contacts looked after by this user."
+    )
+    contact__country_code: Texts = Field(
+        default=[], alias="contact.country_code", description="Of contacts in this country."
+    )
+    contact__tag: Texts = Field(
+        default=[], alias="contact.tag", description="Of contacts carrying this tag."
+    )
 
     contact_id: RecordIds = Field(default=[], description="With this contact.")
     deal_id: RecordIds = Field(default=[], description="About this deal.")
