@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from services.crm_api.records import Written
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ListPage, ListQuery
-from services.foundation.calls import Stamp
+from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
+from services.foundation.problems import Answer
 from services.foundation.statements import Record
 from shared.values import Shape
 
@@ -41,6 +42,12 @@ class OnTrash(Protocol):
     ) -> Awaitable[None]: ...
 
 
+class Search(Protocol):
+    """Answers a list that is asked with `q`."""
+
+    def __call__(self, call: Call, query: Any, /) -> Awaitable[Answer]: ...
+
+
 @dataclass(frozen=True)
 class Feature:
     """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change."""
@@ -59,3 +66,4 @@ class Feature:
     fixed: tuple[str, ...] = ()
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None
+    search: Search | None = None

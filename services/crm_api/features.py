@@ -6,6 +6,7 @@ from typing import Any
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts import schemas as contact_schemas
+from services.crm_api.contacts.search import answer_search
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.deals import operations as deals
 from services.crm_api.deals import schemas as deal_schemas
@@ -36,6 +37,7 @@ CONTACTS = Feature(
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
+    search=answer_search,
 )
 INTERACTIONS = Feature(
     resource=INTERACTION,

@@ -90,6 +90,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         return answer_written(written, plural)
 
     async def list_all(call: Call, query: Listed) -> Answer:
+        if feature.search is not None and query.q is not None:
+            return await feature.search(call, query)
         return await listing.answer_page(call, resource, query, sort=query.sort)
 
     async def read(call: Call, id: id_path) -> Answer:

@@ -201,7 +201,12 @@ class PostgresDatabase:
                         statement_cache_size=500,
                         command_timeout=10,
                         timeout=5,
-                        server_settings={"application_name": "phasewise", "timezone": "UTC"},
+                        server_settings={
+                            "application_name": "phasewise",
+                            "timezone": "UTC",
+                            # pg_trgm's own 0.6 misses a name of six letters with one wrong.
+                            "pg_trgm.word_similarity_threshold": "0.4",
+                        },
                     )
         except _UNREACHABLE as error:
             raise Unavailable() from error

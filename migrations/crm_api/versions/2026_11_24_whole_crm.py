@@ -141,6 +141,7 @@ def upgrade() -> None:
         text = None if where is None else sa.text(where)
         op.create_index(index, table, columns, postgresql_where=text, sqlite_where=text)
     _fill()
+    _make_searchable()
     _table(
         "products",
         sa.Column("name", sa.String(200), nullable=False),
@@ -280,6 +281,49 @@ def upgrade() -> None:
     )
 
 
+# SQLite numbers the rows of a table without an integer key anew when it is vacuumed; these stay.
+SEARCH_ON_SQLITE = (
+    "CREATE TABLE contact_search_rows (row_number INTEGER PRIMARY KEY, contact_id TEXT NOT NULL UNIQUE)",
+    "CREATE VIRTUAL TABLE contact_search USING fts5 (text, tokenize = 'trigram')",
+    "INSERT INTO contact_search_rows (contact_id) SELECT id FROM contacts",
+    "INSERT INTO contact_search (rowid, text) SELECT row_number, search_text FROM contacts "
+    "JOIN contact_search_rows ON contact_id = contacts.id",
+    "CREATE TRIGGER contact_search_insert AFTER INSERT ON contacts BEGIN "
+    "INSERT INTO contact_search_rows (contact_id) VALUES (new.id); "
+    "INSERT INTO contact_search (rowid, text) SELECT row_number, new.search_text "
+    "FROM contact_search_rows WHERE contact_id = new.id; END",
+    "CREATE TRIGGER contact_search_update AFTER UPDATE OF search_text ON contacts "
+    "WHEN old.search_text <> new.search_text BEGIN "
+    "UPDATE contact_search SET text = new.search_text WHERE rowid = "
+    "(SELECT row_number FROM contact_search_rows WHERE contact_id = new.id); END",
+    "CREATE TRIGGER contact_search_delete AFTER DELETE ON contacts BEGIN "
+    "DELETE FROM contact_search WHERE rowid = "
+    "(SELECT row_number FROM contact_search_rows WHERE contact_id = old.id); "
+    "DELETE FROM contact_search_rows WHERE contact_id = old.id; END",
+)
+
+
+def _make_searchable() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        op.execute(
+            "CREATE INDEX ix_contacts_search ON contacts USING gin (search_text gin_trgm_ops)"
+        )
+    else:
+        for text in SEARCH_ON_SQLITE:
+            op.execute(text)
+
+
+def _make_unsearchable() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP INDEX ix_contacts_search")
+    else:
+        for name in ("insert", "update", "delete"):
+            op.execute(f"DROP TRIGGER contact_search_{name}")
+        op.execute("DROP TABLE contact_search")
+        op.execute("DROP TABLE contact_search_rows")
+
+
 def _fill() -> None:
     """Derive for the rows that are there what the code derives for new ones."""
     op.execute("UPDATE deals SET stage_kind = stage WHERE stage IN ('won', 'lost')")
@@ -314,6 +358,7 @@ def _fill() -> None:
 
 
 def downgrade() -> None:
+    _make_unsearchable()
     for table in (
         "live_terms",
         "pipelines",
