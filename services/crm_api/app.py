@@ -12,8 +12,10 @@ from services.crm_api.campaigns.routes import routes as campaigns
 from services.crm_api.changes.routes import routes as changes
 from services.crm_api.competitor_activities.routes import routes as competitor_activities
 from services.crm_api.competitors.routes import routes as competitors
+from services.crm_api.consents.routes import routes as consents
 from services.crm_api.contacts.routes import routes as contacts
 from services.crm_api.custom_fields.routes import routes as custom_fields
+from services.crm_api.customer_card.routes import routes as customer_card
 from services.crm_api.deals.routes import routes as deals
 from services.crm_api.exports.routes import routes as exports
 from services.crm_api.imports.routes import routes as imports
@@ -23,6 +25,7 @@ from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.products.routes import routes as products
 from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
+from services.crm_api.timeline.routes import routes as timeline
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -64,6 +67,9 @@ ABOUT = {
 }
 FEATURES = (
     contacts,
+    customer_card,
+    timeline,
+    consents,
     interactions,
     deals,
     products,

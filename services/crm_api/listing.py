@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     SmallInteger,
+    Table,
     and_,
     bindparam,
     cast,
@@ -37,9 +38,11 @@ from services.foundation.columns import (
     any_of,
     contains_any,
     json_member,
+    json_record,
 )
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.problems import Answer, Forbidden, invalid
+from services.foundation.queries import Page
 from services.foundation.statements import Statement
 from shared.values import RecordId, wire_instant
 
@@ -196,7 +199,7 @@ async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort:
     total = None
     if getattr(query, "count", False):
         total = await call.database.text(_count(question), question.values)
-    return _page(call, rows, signed, limit=query.limit, total=total)
+    return page(call, rows, signed, limit=query.limit, total=total)
 
 
 @dataclass(frozen=True)
@@ -251,9 +254,10 @@ async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShap
     return ItemShape(call.may(f"{resource.scopes}:pii"), only, frozenset(embed))
 
 
-def _page(
-    call: Call, rows: list[Any], signed: Mapping[str, Any], *, limit: int, total: Any
+def page(
+    call: Call, rows: list[Any], signed: Mapping[str, Any], *, limit: int, total: Any = None
 ) -> Answer:
+    """Answer rows of (JSON, place, id), one more than the limit if there is a further page."""
     more, rows = len(rows) > limit, rows[:limit]
     body = '{"items":[' + ",".join([row[0] for row in rows]) + "]"
     if total is not None:
@@ -283,12 +287,9 @@ def _parsed(column: ColumnElement[Any], value: Any) -> Any:
             return date.fromisoformat(value)
         if not isinstance(column.type, Instant):
             return value
-        instant = datetime.fromisoformat(value)
     except ValueError:
         raise bad_cursor() from None
-    if instant.tzinfo is None:
-        raise bad_cursor()
-    return instant
+    return _instant(value)
 
 
 def _parsed_id(value: Any) -> str:
@@ -357,3 +358,72 @@ def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bo
     if isinstance(column.type, Integer | SmallInteger):
         return any_of(cast(column, Text), bindparam(bind, type_=Texts))
     return any_of(column, bindparam(bind, type_=Texts))
+
+
+async def answer_events(
+    call: Call, table: Table, query: Page, *, of: tuple[str, str], at: str, hidden: set[str]
+) -> Answer:
+    """Answer a page of the rows that belong to one record, newest first.
+
+    `of` is the column and the id of that record, `at` the instant that orders them; what else the
+    query names are filters of the same names.
+    """
+    asked = query.model_dump(exclude_none=True, exclude=_NOT_FILTERS)
+    filters = {name: value for name, value in asked.items() if value not in ([], None)}
+    signed = {"of": table.name, of[0]: of[1], **filters}
+    values: dict[str, Any] = {**filters, "owner": of[1], "page_size": query.limit + 1}
+    if query.cursor is not None:
+        last, last_id = read_cursor(query.cursor, signed, length=2)
+        values |= {"last_value": _parsed(table.c[at], last), "last_id": _parsed_id(last_id)}
+    statement = _events(
+        table, of[0], at, frozenset(filters), query.cursor is not None, frozenset(hidden)
+    )
+    rows = await call.database.texts(statement, values)
+    return page(call, rows, signed, limit=query.limit)
+
+
+@lru_cache(maxsize=200)
+def _events(
+    table: Table,
+    of: str,
+    at: str,
+    filters: frozenset[str],
+    is_continued: bool,
+    hidden: frozenset[str],
+) -> Statement:
+    columns = table.c
+    clauses = [columns[of] == bindparam("owner")]
+    clauses += [any_of(columns[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
+    if is_continued:
+        clauses.append(_behind(columns[at], columns.id, descending=True, continued="value"))
+    shown = [(column.name, column) for column in columns if column.name not in hidden]
+    return Statement(
+        select(json_record(*shown), columns[at], columns.id)
+        .where(*clauses)
+        .order_by(columns[at].desc(), columns.id.desc())
+        .limit(bindparam("page_size"))
+    )
+
+
+def read_place(cursor: str, signed: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a cursor whose place is an instant and any text.
+
+    Raises
+    ------
+    Invalid
+        It is not one of ours, or of another list.
+    """
+    last, last_id = read_cursor(cursor, signed, length=2)
+    if not isinstance(last_id, str) or "\x00" in last_id:
+        raise bad_cursor()
+    return {"last_value": _instant(last), "last_id": last_id}
+
+
+def _instant(value: Any) -> datetime:
+    try:
+        instant = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise bad_cursor() from None
+    if instant.tzinfo is None:
+        raise bad_cursor()
+    return instant

@@ -1,11 +1,22 @@
 """Column types and SQL constructs that mean the same on PostgreSQL and on SQLite; no tables are here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Date, Dialect, Float, String, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Dialect,
+    Float,
+    Select,
+    String,
+    Text,
+    Uuid,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -277,6 +288,11 @@ def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({values}))"
 
 
+def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
+    """Build `column is one of the values` for values that never change."""
+    return or_(*(column == value for value in values))
+
+
 class contains_any(FunctionElement[bool]):  # noqa: N801
     """A JSON list of words (tags, flags) contains at least one of the given words."""
 
@@ -338,6 +354,66 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
             f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
         )
     return f"json_extract({document}, '$.{element.key}')"
+
+
+class json_list(FunctionElement[str]):  # noqa: N801
+    """A JSON list made by the database from a select of one JSON column, in the select's order."""
+
+    type = NullType()  # type: ignore[assignment]
+    inherit_cache = True
+
+    def __init__(self, rows: Select[Any]) -> None:
+        super().__init__(rows.correlate(None).scalar_subquery())
+
+
+@compiles(json_list, "postgresql")
+def _json_list_on_postgresql(element: json_list, compiler: Any, **kw: Any) -> str:
+    (rows,) = (compiler.process(part, **kw) for part in element.clauses)
+    return f"(SELECT coalesce(json_agg(item), '[]'::json) FROM {rows} AS list(item))"
+
+
+@compiles(json_list, "sqlite")
+def _json_list_on_sqlite(element: json_list, compiler: Any, **kw: Any) -> str:
+    (rows,) = (compiler.process(part, **kw) for part in element.clauses)
+    return f"(WITH list(item) AS {rows} SELECT json_group_array(json(item)) FROM list)"
+
+
+class calendar_unit(FunctionElement[str]):  # noqa: N801
+    """The day, week, month, quarter or year of an instant in a time zone: `2026-03`, `2026-W09`."""
+
+    type = Text()
+    inherit_cache = False
+    FORMS = {
+        "day": "YYYY-MM-DD",
+        "week": 'IYYY-"W"IW',
+        "month": "YYYY-MM",
+        "quarter": 'YYYY-"Q"Q',
+        "year": "YYYY",
+    }
+
+    def __init__(
+        self, instant: ColumnElement[Any], unit: str, time_zone: ColumnElement[str]
+    ) -> None:
+        self.unit = unit
+        super().__init__(instant, time_zone)
+
+
+@compiles(calendar_unit, "postgresql")
+def _calendar_unit_on_postgresql(element: calendar_unit, compiler: Any, **kw: Any) -> str:
+    column, zone = element.clauses
+    text = compiler.process(column, **kw)
+    local = (
+        text
+        if isinstance(column.type, Day)
+        else f"{text} AT TIME ZONE {compiler.process(zone, **kw)}"
+    )
+    return f"to_char({local}, '{element.FORMS[element.unit]}')"
+
+
+@compiles(calendar_unit, "sqlite")
+def _calendar_unit_on_sqlite(element: calendar_unit, compiler: Any, **kw: Any) -> str:
+    text, zone = (compiler.process(part, **kw) for part in element.clauses)
+    return f"calendar_unit({text}, '{element.unit}', {zone})"
 
 
 class settled(FunctionElement[bool]):  # noqa: N801

@@ -15,8 +15,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table
 
@@ -36,6 +39,22 @@ _PRAGMAS = (
 )
 
 
+@lru_cache(maxsize=100_000)
+def _calendar_unit(text: str | None, unit: str, time_zone: str) -> str | None:
+    """Name the unit of the calendar that an instant, or a day, falls into (PostgreSQL: to_char)."""
+    if text is None:
+        return None
+    when: date = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+    if isinstance(when, datetime):
+        when = when.astimezone(ZoneInfo(time_zone))
+    if unit == "week":
+        year, week, _ = when.isocalendar()
+        return f"{year:04}-W{week:02}"
+    if unit == "quarter":
+        return f"{when.year:04}-Q{(when.month + 2) // 3}"
+    return f"{when.year:04}-{when.month:02}-{when.day:02}"[: {"day": 10, "month": 7}.get(unit, 4)]
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection with our pragmas; `isolation_level=None` leaves transactions to us."""
     connection = sqlite3.connect(
@@ -43,6 +62,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     )
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    connection.create_function("calendar_unit", 3, _calendar_unit, deterministic=True)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     return connection

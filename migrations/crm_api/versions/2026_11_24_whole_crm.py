@@ -270,6 +270,30 @@ def upgrade() -> None:
         )
     )
     op.create_table(
+        "consent_events",
+        sa.Column("id", identifier, nullable=False),
+        sa.Column(
+            "contact_id",
+            identifier,
+            sa.ForeignKey("contacts.id", name="fk_consent_events_contact_id"),
+            nullable=False,
+        ),
+        sa.Column("channel", sa.String(32), nullable=False),
+        sa.Column("purpose", sa.String(32), nullable=False),
+        sa.Column("action", sa.String(16), nullable=False),
+        sa.Column("basis", sa.String(32), nullable=False),
+        sa.Column("occurred_at", instant, nullable=False),
+        sa.Column("text_version", sa.String(100)),
+        sa.Column("source", sa.String(200)),
+        sa.Column("evidence_ref", sa.String(500)),
+        sa.Column("key_id", sa.String(8), nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_consent_events"),
+    )
+    op.create_index(
+        "ix_consent_events_contact", "consent_events", ["contact_id", "occurred_at", "id"]
+    )
+    op.create_table(
         "live_terms",
         sa.Column("unit_id", identifier, nullable=False),
         sa.Column("product_id", sa.String(64), nullable=False),
@@ -361,6 +385,7 @@ def downgrade() -> None:
     _make_unsearchable()
     for table in (
         "live_terms",
+        "consent_events",
         "pipelines",
         "custom_fields",
         "competitor_activities",

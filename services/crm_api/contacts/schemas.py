@@ -48,7 +48,7 @@ Role = Literal["initiator", "decision_maker", "influencer", "buyer", "user", "ga
 Protection = Literal["open_dispute", "legal_hold", "hardship", "statutory_supply"]
 CommunicationStyle = Literal["brief", "normal", "extensive"]
 SupplierLoyalty = Literal["low", "high"]
-ConsentChannel = Literal["email", "phone", "sms", "messenger", "post", "social"]
+ConsentChannel = Literal["email", "phone", "sms", "post", "chat", "app", "social"]
 ConsentPurpose = Literal["marketing", "survey", "profiling", "recording"]
 ConsentState = Literal["granted", "pending", "withdrawn", "objected"]
 

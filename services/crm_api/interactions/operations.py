@@ -17,6 +17,7 @@ from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
 from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
+from services.foundation.columns import one_of
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record, Statement
@@ -29,7 +30,7 @@ _NEXT_STATUSES = {
     **dict.fromkeys(OPEN_STATUSES, ("acknowledged", "resolved", "rejected")),
     **dict.fromkeys(("resolved", "rejected"), ("reopened",)),
 }
-_ANSWERED = ("accepted", "declined", "unsubscribed", "bounced")
+ANSWERED = ("accepted", "declined", "unsubscribed", "bounced")
 _ONLY_FOR = {
     "status": CASES,
     "reason": ("survey_response",),
@@ -67,7 +68,7 @@ _OPEN_COMPLAINT = Statement(
             contacts_table.c.parent_id == bindparam("unit_id"),
         ),
         interactions.c.kind == "complaint",
-        interactions.c.status.in_(OPEN_STATUSES),
+        one_of(interactions.c.status, OPEN_STATUSES),
         interactions.c.deleted_at.is_(None),
     )
     .order_by(interactions.c.occurred_at)
@@ -223,7 +224,7 @@ def _is_live_offer(row: Mapping[str, Any], now: datetime) -> bool:
         row["kind"] == "offer"
         and row["product_id"] is not None
         and not row["is_planned"]
-        and row["outcome"] not in _ANSWERED
+        and row["outcome"] not in ANSWERED
         and (row["valid_until"] is None or row["valid_until"] > now)
     )
 

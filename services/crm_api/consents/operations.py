@@ -1,0 +1,111 @@
+"""Records events of consents and derives from all of them what a contact allows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from services.crm_api import records
+from services.crm_api.consents.table import consent_events
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.times import check_past
+from services.foundation.calls import Stamp
+from services.foundation.database import Transaction
+from services.foundation.problems import FieldError, Invalid
+from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
+
+_events = consent_events.c
+_ADD = Statement(insert(consent_events))
+_OF_CONTACT = Statement(
+    select(consent_events)
+    .where(_events.contact_id == bindparam("contact_id"))
+    .order_by(_events.occurred_at, _events.id)
+)
+_MOVE = Statement(
+    update(consent_events)
+    .where(_events.contact_id == bindparam("from_id"))
+    .values(contact_id=bindparam("to_id"))
+)
+
+
+class NothingToConfirm(Invalid):
+    code, title = "nothing_to_confirm", "There is no consent that waits for a confirmation."
+
+
+class ConsentNeeded(Invalid):
+    code, title = "consent_needed", "Who withdrew or objected is asked again by consent only."
+
+
+def current_consents(events: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Derive what is allowed now from all events in their order.
+
+    Raises
+    ------
+    NothingToConfirm
+        A confirmation has no consent before it.
+    ConsentNeeded
+        A permission without consent follows a refusal.
+    """
+    states: dict[tuple[str, str], dict[str, str]] = {}
+    for event in events:
+        at = (event["channel"], event["purpose"])
+        before = states[at]["state"] if at in states else None
+        state = _next_state(event, before)
+        if state != before:
+            since = wire_instant(event["occurred_at"])
+            states[at] = {"channel": at[0], "purpose": at[1], "state": state, "since": since}
+    return [states[at] for at in sorted(states)]
+
+
+def _next_state(event: Mapping[str, Any], before: str | None) -> str:
+    action: str = event["action"]
+    if action == "confirmed":
+        if before not in ("pending", "granted"):
+            message = "Record the consent (granted) that is confirmed first."
+            raise NothingToConfirm(
+                message, errors=[FieldError("/body/action", "nothing_to_confirm", message)]
+            )
+        return "granted"
+    if action != "granted":
+        return action
+    is_consent = event["basis"] == "consent"
+    if before in ("withdrawn", "objected") and not is_consent:
+        message = "The contact refused; only a new consent allows it again."
+        raise ConsentNeeded(message, errors=[FieldError("/body/basis", "consent_needed", message)])
+    # A consent to e-mail without confirmation proves nothing: BGH I ZR 164/09, double opt-in.
+    return (
+        "pending"
+        if is_consent and event["channel"] == "email" and before != "granted"
+        else "granted"
+    )
+
+
+async def record_consent(
+    transaction: Transaction, contact_id: str, *, given: Mapping[str, Any], stamp: Stamp
+) -> tuple[Record, list[dict[str, str]]]:
+    """Add an event and bring the contact's present consents up to date; returns both.
+
+    Raises
+    ------
+    NotFound, InTheFuture, NothingToConfirm, ConsentNeeded
+        A rule is broken; nothing is written.
+    """
+    contact = await records.lock(transaction, CONTACT, contact_id)
+    event: Record = {
+        **given,
+        "id": records.new_id(),
+        "contact_id": contact_id,
+        "occurred_at": given["occurred_at"] or stamp.now,
+        "key_id": stamp.key_id,
+        "created_at": stamp.now,
+    }
+    check_past(event, ["occurred_at"], now=stamp.now)
+    before = await transaction.all(_OF_CONTACT, {"contact_id": contact_id})
+    events = sorted([*before, event], key=lambda each: (each["occurred_at"], each["id"]))
+    consents = current_consents(events)
+    await transaction.run(_ADD, event)
+    await records.change(
+        transaction, CONTACT, contact, {"consents": consents}, stamp=stamp, personal=False
+    )
+    return event, consents

@@ -1,0 +1,136 @@
+"""Puts the customer card together: one statement, whatever is on the card."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
+
+from services.crm_api.contacts.table import CONTACT, contacts
+from services.crm_api.customer_card.schemas import MOST
+from services.crm_api.deals.table import DEAL, deals
+from services.crm_api.interactions.operations import ANSWERED, OPEN_STATUSES
+from services.crm_api.interactions.table import INTERACTION, interactions
+from services.foundation.columns import Instant, json_list, json_record, one_of
+from services.foundation.database import Reader
+from services.foundation.problems import NotFound
+from services.foundation.statements import Statement
+from shared.values import wire_instant
+
+Sees = tuple[bool, bool, bool]
+"""Whether personal fields of contacts, interactions and deals are shown."""
+
+
+def unit_members() -> ColumnElement[Any]:
+    """Select the contact `id` and, if it is an organisation, its persons."""
+    member = contacts.alias("member")
+    return (
+        select(member.c.id)
+        .where(
+            or_(member.c.id == bindparam("id"), member.c.parent_id == bindparam("id")),
+            member.c.deleted_at.is_(None),
+        )
+        .correlate(None)
+    )  # type: ignore[return-value]
+
+
+@cache
+def _card(sees: Sees) -> Statement:
+    parent = contacts.alias("organisation")
+    organisation = (
+        select(CONTACT.json(personal=sees[0], of=parent))
+        .where(parent.c.id == contacts.c.parent_id, parent.c.deleted_at.is_(None))
+        .correlate(contacts)
+        .scalar_subquery()
+    )
+    i, d = interactions.c, deals.c
+    of_unit = and_(i.contact_id.in_(unit_members()), i.deleted_at.is_(None))
+    deals_of_unit = and_(d.contact_id.in_(unit_members()), d.deleted_at.is_(None))
+    happened = and_(of_unit, i.is_planned.is_(False))
+    now = bindparam("now", type_=Instant)
+    is_live = and_(
+        i.kind == "offer",
+        or_(i.outcome.is_(None), not_(one_of(i.outcome, ANSWERED))),
+        or_(i.valid_until.is_(None), i.valid_until > now),
+    )
+    is_open = and_(i.kind == "complaint", one_of(i.status, OPEN_STATUSES))
+
+    def some(where: Any, *order: Any, most: int = MOST) -> json_list:
+        shown = INTERACTION.json(personal=sees[1])
+        return json_list(select(shown).where(where).order_by(*order, i.id).limit(most))
+
+    def some_deals(where: Any, *order: Any) -> json_list:
+        shown = DEAL.json(personal=sees[2])
+        return json_list(
+            select(shown).where(deals_of_unit, where).order_by(*order, d.id).limit(MOST)
+        )
+
+    bought = select(json_record(("at", d.closed_at), ("lines", d.lines))).where(
+        deals_of_unit, d.stage_kind == "won"
+    )
+    return Statement(
+        select(
+            CONTACT.json(personal=sees[0]),
+            organisation,
+            some(happened, i.occurred_at.desc(), most=3),
+            some(and_(happened, is_open), i.occurred_at),
+            some(and_(happened, is_live), i.occurred_at.desc()),
+            some(and_(of_unit, i.is_planned.is_(True)), i.due_at),
+            some_deals(d.stage_kind == "open", d.opened_at.desc()),
+            some_deals(one_of(d.payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
+            json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
+        ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
+    )
+
+
+_PARTS = (
+    "contact",
+    "organisation",
+    "last_interactions",
+    "open_complaints",
+    "offers",
+    "promises",
+    "open_deals",
+    "unpaid_deals",
+    "owned_products",
+)
+
+
+async def read_card(reader: Reader, contact_id: str, *, sees: Sees, now: datetime) -> bytes:
+    """Return the card as JSON.
+
+    Raises
+    ------
+    NotFound
+        There is no such live contact.
+    """
+    rows = await reader.texts(_card(sees), {"id": contact_id, "now": now})
+    if not rows:
+        raise NotFound(f"There is no contact {contact_id}.")
+    *parts, bought = rows[0]
+    owned = orjson.dumps(_owned(orjson.loads(bought))[:MOST]).decode()
+    members = zip(_PARTS, [*parts, owned], strict=True)
+    return ("{" + ",".join(f'"{name}":{part or "null"}' for name, part in members) + "}").encode()
+
+
+def _owned(deals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Gather what was bought from the lines of deals, the newest deal first."""
+    owned: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for deal in deals:
+        for product_id, name in {
+            (line["product_id"], None if line["product_id"] else line["name"]): line["name"]
+            for line in deal["lines"]
+        }.items():
+            product = owned.setdefault(
+                product_id,
+                {
+                    "product_id": product_id[0],
+                    "name": name,
+                    "purchase_count": 0,
+                    "last_bought_at": wire_instant(datetime.fromisoformat(deal["at"])),
+                },
+            )
+            product["purchase_count"] += 1
+    return list(owned.values())

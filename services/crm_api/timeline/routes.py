@@ -1,0 +1,48 @@
+"""The timeline over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from services.crm_api import listing, records
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.timeline.operations import TYPES, timeline_statement
+from services.crm_api.timeline.schemas import ReadTimeline, TimelinePage
+from services.foundation.calls import Call
+from services.foundation.problems import Answer, Forbidden
+from services.foundation.routing import Routes
+from shared.values import RecordId
+
+routes = Routes("contacts")
+
+
+@routes.add(
+    "GET",
+    "/contacts/{id:record}/timeline",
+    answer=TimelinePage,
+    scope="contacts:read",
+    problems=(404,),
+    headers=(("Link", ""),),
+    summary="Read the timeline of a contact or of an organisation",
+)
+async def get_timeline(
+    call: Call,
+    id: Annotated[RecordId, Path(description="The id of a contact.")],
+    query: Annotated[ReadTimeline, Query()],
+) -> Answer:
+    """Interactions that happened, moves of deals, consents and changes of the contact, newest first; an
+    organisation's timeline holds those of its persons, too. Also needs `interactions:read` and
+    `deals:read` for those two types."""
+    types = frozenset(query.type or TYPES)
+    for name, scope in (("interaction", "interactions:read"), ("deal_move", "deals:read")):
+        if name in types and not call.may(scope):
+            raise Forbidden(f"Items of type {name} need a key with the scope {scope}.")
+    await records.read(call.database, CONTACT, id, personal=False)
+    sees = (call.may("interactions:pii"), call.may("deals:pii"))
+    signed = {"of": "timeline", "id": id, "type": sorted(types)}
+    values: dict[str, Any] = {"id": id, "page_size": query.limit + 1}
+    if query.cursor is not None:
+        values |= listing.read_place(query.cursor, signed)
+    statement = timeline_statement(types, sees, is_continued=query.cursor is not None)
+    rows = await call.database.texts(statement, values)
+    return listing.page(call, rows, signed, limit=query.limit)
