@@ -7,6 +7,7 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from services.crm_api.board.routes import routes as board
 from services.crm_api.campaign_members.routes import routes as campaign_members
 from services.crm_api.campaigns.routes import routes as campaigns
 from services.crm_api.changes.routes import routes as changes
@@ -23,6 +24,7 @@ from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.products.routes import routes as products
+from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
 from services.crm_api.timeline.routes import routes as timeline
@@ -52,6 +54,7 @@ ABOUT = {
         {"name": "contacts", "description": "People and organisations."},
         {"name": "interactions", "description": "Every contact with a customer."},
         {"name": "deals", "description": "What is sold or may be."},
+        {"name": "segments", "description": "Saved filters and lists of contacts."},
         {"name": "products", "description": "What is sold."},
         {"name": "campaigns", "description": "What is done for many customers at once."},
         {"name": "campaign-members", "description": "Who is in which campaign."},
@@ -72,6 +75,8 @@ FEATURES = (
     consents,
     interactions,
     deals,
+    board,
+    segments,
     products,
     campaigns,
     campaign_members,

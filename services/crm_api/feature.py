@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from services.crm_api.records import Written
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ListPage, ListQuery
+from services.crm_api.schemas import AggregateQuery, ListPage, ListQuery
 from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Answer
@@ -67,3 +67,5 @@ class Feature:
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None
     search: Search | None = None
+    aggregate: type[AggregateQuery] | None = None
+    groupable: tuple[str, ...] = ()

@@ -38,6 +38,11 @@ CONTACTS = Feature(
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
     search=answer_search,
+    aggregate=contact_schemas.AggregateContacts,
+    groupable=(
+        *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),
+        *("purchase_motive", "preferred_channel", "city", "created_at", "next_contact_at"),
+    ),
 )
 INTERACTIONS = Feature(
     resource=INTERACTION,
@@ -54,6 +59,11 @@ INTERACTIONS = Feature(
     fixed=("kind", "contact_id", "contact_ref"),
     on_trash=interactions.release_terms,
     on_restore=interactions.take_back_terms,
+    aggregate=interaction_schemas.AggregateInteractions,
+    groupable=(
+        *("kind", "channel", "touchpoint", "direction", "user_id", "campaign_id", "product_id"),
+        *("status", "severity", "outcome", "nps", "occurred_at", "due_at", "created_at"),
+    ),
 )
 DEALS = Feature(
     resource=DEAL,
@@ -68,6 +78,12 @@ DEALS = Feature(
     example=deal_schemas.EXAMPLE,
     example_patch=deal_schemas.EXAMPLE_PATCH,
     fixed=("contact_id", "contact_ref", "opened_at"),
+    aggregate=deal_schemas.AggregateDeals,
+    groupable=(
+        *("pipeline_id", "stage", "stage_kind", "payment_status", "currency", "owner_id"),
+        *("campaign_id", "competitor_id", "won_reason", "lost_reason", "promo_code"),
+        *("opened_at", "closed_at", "expected_close_date", "created_at", "due_at"),
+    ),
 )
 FEATURES = {feature.resource.plural: feature for feature in (CONTACTS, INTERACTIONS, DEALS)}
 

@@ -8,6 +8,7 @@ from fastapi import Body, Path, Query
 from pydantic import Field
 
 from services.crm_api import features, listing, records
+from services.crm_api.aggregates import Aggregate, answer_aggregate
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_of
 from services.crm_api.feature import Feature
@@ -158,6 +159,11 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             stamp=call.stamp,
         )
 
+    Grouped: Any = Annotated[feature.aggregate or QueryModel, Query()]
+
+    async def aggregate(call: Call, query: Grouped) -> Answer:
+        return await answer_aggregate(call, resource, query, groupable=feature.groupable)
+
     shown = feature.shown
     made = (("Location", ""), ("ETag", ""))
     versioned = (("ETag", ""),)
@@ -213,6 +219,16 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             "description": "Answers 409 if another live record has one of its external references now.",
         }),
     )  # fmt: skip
+    if feature.aggregate is not None:
+        declarations += (("GET", "/aggregate", aggregate, {
+            "answer": Aggregate, "scope": reads, "name": f"aggregate_{plural}",
+            "summary": f"Count {many} by groups",
+            "description": f"Counts the {many} that the list with these filters would show, by up to four "
+            "groups; sums of amounts stand by currency. Groups by: "
+            f"{', '.join(f'`{name}`' for name in feature.groupable)}; dates with `day:`, `week:`, "
+            "`month:`, `quarter:` or `year:` before them, for instance "
+            f"`month:{feature.groupable[-1]}`.",
+        }),)  # fmt: skip
     for method, path, endpoint, options in declarations:
         endpoint.__name__ = options.pop("name")
         routes.add(method, f"/{plural}{path}", **options)(endpoint)

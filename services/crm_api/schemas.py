@@ -2,12 +2,13 @@
 
 from copy import copy
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import ConfigDict, Field, create_model
+from pydantic import AfterValidator, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from services.foundation.queries import Page, QueryFlag
+from services.foundation.queries import Page, Query, QueryFlag
 from shared.values import (
     LARGEST_INTEGER,
     Count,
@@ -140,8 +141,18 @@ FieldNames = Annotated[
 ]
 
 
-class ListQuery(Page):
-    """Filters that every list has; a filter that is given several times means any of the values."""
+class Filters(Query):
+    """Filters that every list has; one that is given several times means any of the values."""
+
+    id: RecordIds = Field(default=[], description="Only these records.")
+    created_at_gte: Instant | None = Field(default=None, description="Entered at or after.")
+    created_at_lt: Instant | None = Field(default=None, description="Entered before.")
+    updated_at_gte: Instant | None = Field(default=None, description="Changed at or after.")
+    updated_at_lt: Instant | None = Field(default=None, description="Changed before.")
+
+
+class ListQuery(Filters, Page):
+    """What a list takes beside its filters."""
 
     fields: FieldNames | None = Field(
         default=None, description="Only these fields of each item, separated by commas."
@@ -150,11 +161,38 @@ class ListQuery(Page):
         default=False, description="Also tell in `total` how many there are on all pages."
     )
 
-    id: RecordIds = Field(default=[], description="Only these records.")
-    created_at_gte: Instant | None = Field(default=None, description="Entered at or after.")
-    created_at_lt: Instant | None = Field(default=None, description="Entered before.")
-    updated_at_gte: Instant | None = Field(default=None, description="Changed at or after.")
-    updated_at_lt: Instant | None = Field(default=None, description="Changed before.")
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones() or not (value == "UTC" or "/" in value):
+        raise ValueError("the name of a time zone is expected, for instance Europe/Berlin")
+    return value
+
+
+TimeZone = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["Europe/Berlin"]),
+    AfterValidator(_time_zone),
+]
+GroupBy = Annotated[
+    str,
+    Field(
+        max_length=400,
+        pattern=r"^[a-z_:0-9]+(,[a-z_:0-9]+){0,3}$",
+        examples=["stage,month:closed_at"],
+    ),
+]
+
+
+class AggregateQuery(Query):
+    """How a list is grouped."""
+
+    group_by: GroupBy = Field(
+        description="One to four groups, separated by commas: fields, and of dates "
+        "`day:`, `week:`, `month:`, `quarter:` or `year:` before the field."
+    )
+    time_zone: TimeZone = Field(
+        default="UTC", description="The time zone that days, weeks and months are those of."
+    )
 
 
 Mode = Literal["create", "update", "both"]

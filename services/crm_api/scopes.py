@@ -8,7 +8,7 @@ SCOPES = (
     ),
     *(
         f"{plural}:{right}"
-        for plural in ("products", "campaigns", "competitors", "settings")
+        for plural in ("products", "campaigns", "competitors", "segments", "settings")
         for right in ("read", "write")
     ),
     "changes:read",

@@ -80,7 +80,7 @@ class RouteRules:
 class _RecordConvertor(Convertor[str]):
     """A path part that is no literal of ours: `/contacts/batch` is not the contact `batch`."""
 
-    regex = r"(?!batch/?$)[^/]+"
+    regex = r"(?!(?:batch|aggregate|board|export)/?$)[^/]+"
 
     def convert(self, value: str) -> str:
         return value

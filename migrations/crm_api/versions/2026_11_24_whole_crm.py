@@ -269,6 +269,34 @@ def upgrade() -> None:
             )
         )
     )
+    _table(
+        "segments",
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("description", sa.String(1000)),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("filter", document, nullable=False),
+        sa.Column("owner_id", sa.String(64)),
+        by_name=True,
+        keyed=True,
+    )
+    op.create_table(
+        "segment_members",
+        sa.Column(
+            "segment_id",
+            identifier,
+            sa.ForeignKey("segments.id", name="fk_segment_members_segment_id"),
+            nullable=False,
+        ),
+        sa.Column(
+            "contact_id",
+            identifier,
+            sa.ForeignKey("contacts.id", name="fk_segment_members_contact_id"),
+            nullable=False,
+        ),
+        sa.Column("added_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("segment_id", "contact_id", name="pk_segment_members"),
+    )
+    op.create_index("ix_segment_members_contact", "segment_members", ["contact_id"])
     op.create_table(
         "consent_events",
         sa.Column("id", identifier, nullable=False),
@@ -386,6 +414,8 @@ def downgrade() -> None:
     for table in (
         "live_terms",
         "consent_events",
+        "segment_members",
+        "segments",
         "pipelines",
         "custom_fields",
         "competitor_activities",

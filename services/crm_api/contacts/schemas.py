@@ -9,11 +9,13 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
 from services.crm_api.schemas import (
+    AggregateQuery,
     CampaignId,
     Channel,
     CompetitorId,
     Custom,
     ExternalRefs,
+    Filters,
     Kept,
     ListPage,
     ListQuery,
@@ -280,19 +282,10 @@ class ContactPage(ListPage):
     items: Annotated[list[Contact | ContactSelection], Field(max_length=200)]
 
 
-class ListContacts(ListQuery):
-    """Filters and order of the list of contacts; custom fields are filtered by `custom.<key>`."""
+class ContactFilters(Filters):
+    """Filters of contacts; custom fields are filtered by `custom.<key>`."""
 
     more_prefix = "custom."
-    q: SearchText | None = Field(
-        default=None,
-        description="Search in names, e-mail addresses, telephone numbers and towns: all words must "
-        "be found, umlauts may be written out, small mistakes are forgiven. The best matches come "
-        "first, at most one page of them.",
-    )
-    embed: Annotated[list[Literal["parent"]], Field(max_length=1)] = Field(
-        default=[], description="Put the organisation of each person into the item, as `parent`."
-    )
     segment_id: RecordId | None = Field(
         default=None, description="Only the members of this segment."
     )
@@ -382,6 +375,20 @@ class ListContacts(ListQuery):
     flag: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
         default=[], description="Carrying this flag."
     )
+
+
+class ListContacts(ContactFilters, ListQuery):
+    """Filters and order of the list of contacts; custom fields are filtered by `custom.<key>`."""
+
+    q: SearchText | None = Field(
+        default=None,
+        description="Search in names, e-mail addresses, telephone numbers and towns: all words must "
+        "be found, umlauts may be written out, small mistakes are forgiven. The best matches come "
+        "first, at most one page of them.",
+    )
+    embed: Annotated[list[Literal["parent"]], Field(max_length=1)] = Field(
+        default=[], description="Put the organisation of each person into the item, as `parent`."
+    )
     sort: Literal[
         "created_at",
         "-created_at",
@@ -392,6 +399,10 @@ class ListContacts(ListQuery):
         "next_contact_at",
         "-next_contact_at",
     ] = Field(default="-created_at", description="Order; a minus means descending.")
+
+
+class AggregateContacts(ContactFilters, AggregateQuery):
+    """Filters and groups of contacts."""
 
 
 DEFAULT_REGION = "DE"

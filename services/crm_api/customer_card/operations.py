@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
+from sqlalchemy import Select, and_, bindparam, not_, or_, select
 
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.customer_card.schemas import MOST
@@ -23,17 +23,11 @@ Sees = tuple[bool, bool, bool]
 """Whether personal fields of contacts, interactions and deals are shown."""
 
 
-def unit_members() -> ColumnElement[Any]:
+def unit_members() -> Select[Any]:
     """Select the contact `id` and, if it is an organisation, its persons."""
     member = contacts.alias("member")
-    return (
-        select(member.c.id)
-        .where(
-            or_(member.c.id == bindparam("id"), member.c.parent_id == bindparam("id")),
-            member.c.deleted_at.is_(None),
-        )
-        .correlate(None)
-    )  # type: ignore[return-value]
+    of_unit = or_(member.c.id == bindparam("id"), member.c.parent_id == bindparam("id"))
+    return select(member.c.id).where(of_unit, member.c.deleted_at.is_(None)).correlate(None)
 
 
 @cache

@@ -7,10 +7,12 @@ from pydantic import Field
 from services.crm_api.contacts.schemas import Contact
 from services.crm_api.pipelines.table import DEFAULT
 from services.crm_api.schemas import (
+    AggregateQuery,
     CampaignId,
     CompetitorId,
     Custom,
     ExternalRefs,
+    Filters,
     Kept,
     Key,
     ListPage,
@@ -213,13 +215,10 @@ class DealPage(ListPage):
     items: Annotated[list[Deal | DealSelection], Field(max_length=200)]
 
 
-class ListDeals(ListQuery):
-    """Filters and order of the list of deals; custom fields are filtered by `custom.<key>`."""
+class DealFilters(Filters):
+    """Filters of deals; custom fields are filtered by `custom.<key>`."""
 
     more_prefix = "custom."
-    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
-        default=[], description="Put the contact of each deal into the item, as `contact`."
-    )
     contact__kind: Annotated[list[Literal["person", "organisation"]], Field(max_length=2)] = Field(
         default=[], alias="contact.kind", description="Of contacts of this kind."
     )
@@ -240,7 +239,6 @@ class ListDeals(ListQuery):
     )
 
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
-    pipeline_id: Texts = Field(default=[], description="In this pipeline.")
     stage: Annotated[list[StageKey], Field(max_length=50)] = Field(
         default=[], description="In this stage."
     )
@@ -278,6 +276,18 @@ class ListDeals(ListQuery):
     opened_at_lt: Instant | None = Field(default=None, description="Begun before.")
     closed_at_gte: Instant | None = Field(default=None, description="Closed at or after.")
     closed_at_lt: Instant | None = Field(default=None, description="Closed before.")
+
+
+class _InPipelines(DealFilters):
+    pipeline_id: Texts = Field(default=[], description="In this pipeline.")
+
+
+class ListDeals(_InPipelines, ListQuery):
+    """Filters and order of the list of deals; custom fields are filtered by `custom.<key>`."""
+
+    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
+        default=[], description="Put the contact of each deal into the item, as `contact`."
+    )
     sort: Literal[
         "opened_at",
         "-opened_at",
@@ -290,6 +300,10 @@ class ListDeals(ListQuery):
         "updated_at",
         "-updated_at",
     ] = Field(default="-opened_at", description="Order; a minus means descending.")
+
+
+class AggregateDeals(_InPipelines, AggregateQuery):
+    """Filters and groups of deals."""
 
 
 EXAMPLE = {

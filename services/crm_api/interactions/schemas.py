@@ -6,10 +6,12 @@ from pydantic import Field
 
 from services.crm_api.contacts.schemas import Contact
 from services.crm_api.schemas import (
+    AggregateQuery,
     CampaignId,
     Channel,
     Custom,
     ExternalRefs,
+    Filters,
     Kept,
     ListPage,
     ListQuery,
@@ -241,13 +243,10 @@ class InteractionPage(ListPage):
     items: Annotated[list[Interaction | InteractionSelection], Field(max_length=200)]
 
 
-class ListInteractions(ListQuery):
-    """Filters and order of the list of interactions; custom fields are filtered by `custom.<key>`."""
+class InteractionFilters(Filters):
+    """Filters of interactions; custom fields are filtered by `custom.<key>`."""
 
     more_prefix = "custom."
-    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
-        default=[], description="Put the contact of each interaction into the item, as `contact`."
-    )
     contact__kind: Annotated[list[Literal["person", "organisation"]], Field(max_length=2)] = Field(
         default=[], alias="contact.kind", description="Of contacts of this kind."
     )
@@ -296,6 +295,14 @@ class ListInteractions(ListQuery):
     tag: Texts = Field(default=[], description="Carrying this tag.")
     occurred_at_gte: Instant | None = Field(default=None, description="At or after.")
     occurred_at_lt: Instant | None = Field(default=None, description="Before.")
+
+
+class ListInteractions(InteractionFilters, ListQuery):
+    """Filters and order of the list of interactions; custom fields are filtered by `custom.<key>`."""
+
+    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
+        default=[], description="Put the contact of each interaction into the item, as `contact`."
+    )
     sort: Literal[
         "occurred_at",
         "-occurred_at",
@@ -306,6 +313,10 @@ class ListInteractions(ListQuery):
         "updated_at",
         "-updated_at",
     ] = Field(default="-occurred_at", description="Order; a minus means descending.")
+
+
+class AggregateInteractions(InteractionFilters, AggregateQuery):
+    """Filters and groups of interactions."""
 
 
 EXAMPLE = {

@@ -9,12 +9,12 @@ from services.crm_api.deals.table import deals
 from services.crm_api.pipelines.table import DEFAULT, pipelines
 from services.foundation.calls import Stamp
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import Conflict, FieldError, Invalid
+from services.foundation.problems import Conflict, FieldError, Invalid, invalid
 from services.foundation.statements import Record, Statement
 
 Stages = dict[str, dict[str, Any]]
 _STAGES = Statement(
-    select(pipelines.c.stages).where(
+    select(pipelines.c.name, pipelines.c.stages).where(
         pipelines.c.key == bindparam("key"), pipelines.c.deleted_at.is_(None)
     )
 )
@@ -50,6 +50,20 @@ class StageHeld(Conflict):
 
 class PipelineUsed(Conflict):
     code, title = "pipeline_used", "A pipeline that holds deals cannot be thrown away."
+
+
+async def read_pipeline(reader: Reader, key: str) -> Record:
+    """Return the name and the stages of a pipeline.
+
+    Raises
+    ------
+    Invalid
+        There is no live pipeline with this key.
+    """
+    row = await reader.first(_STAGES, {"key": key})
+    if row is None:
+        raise invalid("/query/pipeline_id", "unknown", f"There is no pipeline {key}.")
+    return row
 
 
 async def stages_of(reader: Reader, key: str) -> Stages:

@@ -1,0 +1,168 @@
+"""Counts and sums of a list by groups: `group_by=stage,month:closed_at`."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select
+from sqlalchemy import String as Text
+
+from services.crm_api import listing
+from services.crm_api.listing import Question
+from services.crm_api.resources import Resource
+from services.foundation.calls import Call
+from services.foundation.columns import Day, Instant, calendar_unit
+from services.foundation.problems import Answer, Forbidden, invalid
+from services.foundation.statements import Statement
+from shared.values import Count, Money, Shape, text
+
+MOST_GROUPS = 1000
+MOST_KEYS = 4
+UNITS = tuple(calendar_unit.FORMS)
+
+
+class Sum(Shape):
+    """The sums of one currency; sums never mix currencies."""
+
+    total: Money = Field(description="The sum of the known amounts.")
+    known_count: Count = Field(description="How many of the group have an amount in this currency.")
+
+
+class Group(Shape):
+    """One group."""
+
+    group: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^[a-z_:0-9]{1,100}$")],
+            text(410, example="won") | None,
+        ],
+        Field(max_length=MOST_KEYS, examples=[{"stage": "won", "month:closed_at": "2026-03"}]),
+    ] = Field(description="The values that its records share; null is unknown.")
+    count: Count = Field(description="How many records.")
+    sums: Annotated[list[Sum], Field(max_length=200)] = Field(
+        description="Sums of `amount` by currency; empty for records without one."
+    )
+
+
+class Aggregate(Shape):
+    """Counts and sums by group."""
+
+    items: Annotated[list[Group], Field(max_length=MOST_GROUPS)] = Field(
+        description="The groups, in the order of their values."
+    )
+
+
+@dataclass(frozen=True)
+class Key:
+    """What to group by: a column, of an instant or a day by a unit of the calendar."""
+
+    name: str
+    column: str
+    unit: str = ""
+
+
+def read_keys(resource: Resource, group_by: str, groupable: tuple[str, ...]) -> tuple[Key, ...]:
+    """Read `group_by`.
+
+    Raises
+    ------
+    Invalid
+        It names something that lists of this resource cannot be grouped by.
+    """
+    keys = []
+    for name in group_by.split(","):
+        unit, colon, column = name.rpartition(":")
+        is_known = column in groupable
+        is_dated = is_known and isinstance(resource.table.c[column].type, Instant | Day)
+        if not is_known or is_dated != bool(colon) or (colon and unit not in UNITS):
+            plain = [
+                c for c in groupable if not isinstance(resource.table.c[c].type, Instant | Day)
+            ]
+            dated = [c for c in groupable if c not in plain]
+            message = (
+                f"Group by {', '.join(plain)}; or by {', '.join(UNITS)} of {', '.join(dated)}, "
+                f"for instance month:{dated[0]}."
+            )
+            raise invalid("/query/group_by", "not_groupable", message)
+        keys.append(Key(name, column, unit))
+    if len({key.name for key in keys}) < len(keys):
+        raise invalid("/query/group_by", "repeated", "Name each group once.")
+    return tuple(keys)
+
+
+@lru_cache(maxsize=500)
+def _statement(question: Question, keys: tuple[Key, ...], has_sums: bool) -> Statement:
+    table = question.resource.table
+    zone = bindparam("time_zone", type_=Text)
+    parts: list[ColumnElement[Any]] = [
+        calendar_unit(table.c[key.column], key.unit, zone)
+        if key.unit
+        else cast(table.c[key.column], Text)
+        for key in keys
+    ]
+    inner = select(
+        *(part.label(f"key_{at}") for at, part in enumerate(parts)),
+        *((table.c.currency, table.c.amount_minor) if has_sums else ()),
+    ).where(*question.clauses())
+    rows = inner.subquery("rows")
+    groups = [rows.c[f"key_{at}"] for at in range(len(keys))]
+    figures: list[ColumnElement[Any]] = [func.count()]
+    if has_sums:
+        groups_of = [*groups, rows.c.currency]
+        figures += [
+            rows.c.currency,
+            func.count(rows.c.amount_minor),
+            cast(func.sum(rows.c.amount_minor), BigInteger),
+        ]
+    else:
+        groups_of = groups
+    order = [part.asc().nulls_last() for part in groups_of]
+    return Statement(
+        select(*groups, *figures).group_by(*groups_of).order_by(*order).limit(MOST_GROUPS + 1)
+    )
+
+
+async def answer_aggregate(
+    call: Call,
+    resource: Resource,
+    query: Any,
+    *,
+    groupable: tuple[str, ...],
+) -> Answer:
+    """Answer counts, and sums where records have an amount, of what the list would show.
+
+    Raises
+    ------
+    Invalid
+        The groups are unknown, or too many.
+    """
+    keys = read_keys(resource, query.group_by, groupable)
+    hidden = resource.personal.intersection(key.column for key in keys)
+    if hidden and not call.may(f"{resource.scopes}:pii"):
+        raise Forbidden(f"This group needs a key with the scope {resource.scopes}:pii.")
+    question = await listing.ask(call, resource, query)
+    has_sums = "amount" in resource.money
+    values = {**question.values, "time_zone": query.time_zone}
+    rows = await call.database.texts(_statement(question, keys, has_sums), values)
+    if len(rows) > MOST_GROUPS:
+        raise invalid(
+            "/query/group_by",
+            "too_many_groups",
+            f"There are more than {MOST_GROUPS} groups; narrow it.",
+        )
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        at = tuple(row[: len(keys)])
+        names = (key.name for key in keys)
+        group = groups.setdefault(
+            at, {"group": dict(zip(names, at, strict=True)), "count": 0, "sums": []}
+        )
+        count, *sums = row[len(keys) :]
+        group["count"] += count
+        if sums and sums[0] is not None and sums[1]:
+            currency, known, total = sums
+            money = Money.of_minor(total, currency).model_dump()
+            group["sums"].append({"total": money, "known_count": known})
+    return Answer(orjson.dumps({"items": list(groups.values())}))

@@ -1,0 +1,55 @@
+"""Reads a board: one statement for the figures, one for the cards of all columns."""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, or_, select, union_all
+
+from services.crm_api.deals.table import DEAL, deals
+from services.crm_api.listing import Question
+from services.foundation.columns import Instant
+from services.foundation.statements import Statement
+
+
+def _clauses(question: Question, *, is_recent: bool) -> list[ColumnElement[bool]]:
+    clauses = [*question.clauses(), deals.c.pipeline_id == bindparam("board")]
+    if is_recent:
+        since = bindparam("closed_since", type_=Instant)
+        clauses.append(or_(deals.c.stage_kind == "open", deals.c.closed_at >= since))
+    return clauses
+
+
+@lru_cache(maxsize=200)
+def figures(question: Question, *, is_recent: bool) -> Statement:
+    """Return the statement of counts and sums by stage and currency."""
+    d = deals.c
+    return Statement(
+        select(
+            d.stage,
+            d.currency,
+            func.count(),
+            func.count(d.amount_minor),
+            cast(func.sum(d.amount_minor), BigInteger),
+        )
+        .where(*_clauses(question, is_recent=is_recent))
+        .group_by(d.stage, d.currency)
+        .order_by(d.stage, d.currency)
+    )
+
+
+@lru_cache(maxsize=200)
+def cards(question: Question, *, is_recent: bool, personal: bool, columns: int) -> Statement:
+    """Return the statement of the newest deals of each stage; the stages are `stage_0` and so on."""
+    d = deals.c
+    parts: list[Any] = []
+    for at in range(columns):
+        newest = (
+            select(d.stage, DEAL.json(personal=personal).label("item"), d.opened_at, d.id)
+            .where(*_clauses(question, is_recent=is_recent), d.stage == bindparam(f"stage_{at}"))
+            .order_by(d.opened_at.desc(), d.id.desc())
+            .limit(bindparam("cards"))
+        )
+        parts.append(select(*newest.subquery(f"column_{at}").c))
+    whole = union_all(*parts).subquery("whole")
+    order = (whole.c.opened_at.desc(), whole.c.id.desc())
+    return Statement(select(whole.c.stage, whole.c.item).order_by(*order))

@@ -1,0 +1,71 @@
+"""The board over HTTP."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Query
+
+from services.crm_api import listing
+from services.crm_api.board import operations
+from services.crm_api.board.schemas import Board, BoardQuery
+from services.crm_api.deals.table import DEAL
+from services.crm_api.pipelines.operations import read_pipeline
+from services.foundation.calls import Call
+from services.foundation.problems import Answer
+from services.foundation.routing import Routes
+from shared.values import Money
+
+routes = Routes("deals")
+
+
+@routes.add(
+    "GET",
+    "/deals/board",
+    answer=Board,
+    scope="deals:read",
+    summary="Read a pipeline as a board",
+)
+async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer:
+    """The stages of a pipeline in order, each with the number of its deals, their sums by currency and
+    the newest of them. To move a card, PATCH the deal with `{"stage": …}` and its ETag as If-Match; a
+    move that is not possible answers 422 with `possible_stages`."""
+    pipeline = await read_pipeline(call.database, query.pipeline_id)
+    question = await listing.ask(call, DEAL, query, without={"pipeline_id"})
+    is_recent = query.closed_since is not None
+    values: dict[str, Any] = {**question.values, "board": query.pipeline_id}
+    if is_recent:
+        values["closed_since"] = query.closed_since
+    stages = [stage["key"] for stage in pipeline["stages"]]
+    counted = await call.database.texts(operations.figures(question, is_recent=is_recent), values)
+    shown: dict[str, list[str]] = {stage: [] for stage in stages}
+    if query.limit:
+        statement = operations.cards(
+            question, is_recent=is_recent, personal=call.may("deals:pii"), columns=len(stages)
+        )
+        places = {f"stage_{at}": stage for at, stage in enumerate(stages)} | {"cards": query.limit}
+        for stage, item in await call.database.texts(statement, values | places):
+            shown[stage].append(item)
+    columns = []
+    for stage in pipeline["stages"]:
+        mine = [row for row in counted if row[0] == stage["key"]]
+        count = sum(row[2] for row in mine)
+        sums = [
+            {"total": Money.of_minor(total, currency).model_dump(), "known_count": known}
+            for _, currency, _, known, total in mine
+            if currency is not None and known
+        ]
+        head = {**stage, "count": count, "sums": sums}
+        if count > len(shown[stage["key"]]):
+            head["more"] = _list(call, query.pipeline_id, stage["key"])
+        text = orjson.dumps(head).decode()
+        columns.append(f'{text[:-1]},"deals":[{",".join(shown[stage["key"]])}]}}')
+    board = orjson.dumps({"pipeline_id": query.pipeline_id, "name": pipeline["name"]}).decode()
+    return Answer(f'{board[:-1]},"columns":[{",".join(columns)}]}}'.encode())
+
+
+def _list(call: Call, pipeline: str, stage: str) -> str:
+    """Return the path of the list of a column's deals, with the filters of the board."""
+    others = ("limit", "pipeline_id", "stage", "closed_since")
+    kept = [pair for pair in call.query_params.multi_items() if pair[0] not in others]
+    return "/v1/deals?" + urlencode([("pipeline_id", pipeline), ("stage", stage), *kept])

@@ -1,0 +1,84 @@
+"""The rules of segments and of their members."""
+
+from sqlalchemy import bindparam, delete, insert, select
+
+from services.crm_api import records
+from services.crm_api.contacts import operations as contacts
+from services.crm_api.segments.saved import read_filter
+from services.crm_api.segments.table import SEGMENT, segment_members
+from services.foundation.calls import Stamp
+from services.foundation.columns import Texts, any_of
+from services.foundation.database import Transaction
+from services.foundation.problems import FieldError, Invalid
+from services.foundation.statements import Record, Statement
+
+_members = segment_members.c
+_HERE = (
+    _members.segment_id == bindparam("at_segment"),
+    any_of(_members.contact_id, bindparam("ids", type_=Texts)),
+)
+_PRESENT = Statement(select(_members.contact_id).where(*_HERE))
+_REMOVE = Statement(delete(segment_members).where(*_HERE))
+_ADD = Statement(insert(segment_members))
+
+
+class FilterOfStatic(Invalid):
+    code, title = (
+        "filter_of_static",
+        "Only a segment of the kind filter has a filter, and needs one.",
+    )
+
+
+class NotStatic(Invalid):
+    code, title = "not_static", "The members of a filter are whoever fits; they are not put in."
+
+
+async def check_segment(_: Transaction, after: Record, __: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Refuse filters that the list of contacts would not take.
+
+    Raises
+    ------
+    FilterOfStatic, FilterInvalid
+        A rule is broken.
+    """
+    if bool(after["filter"]) != (after["kind"] == "filter"):
+        raise FilterOfStatic(
+            errors=[FieldError("/body/filter", "filter_of_static", FilterOfStatic.title)]
+        )
+    read_filter(after["filter"])
+
+
+async def change_members(
+    transaction: Transaction, segment_id: str, *, add: list[str], remove: list[str], stamp: Stamp
+) -> tuple[int, int]:
+    """Put contacts into a static segment and take others out; returns how many of each.
+
+    Raises
+    ------
+    NotFound, NotStatic, ContactMissing
+        A rule is broken; nothing is written.
+    """
+    segment = await records.lock(transaction, SEGMENT, segment_id)
+    if segment["kind"] != "static":
+        raise NotStatic()
+    wanted = list(dict.fromkeys(add))
+    live = await contacts.existing(transaction, wanted)
+    for at, contact_id in enumerate(add):
+        if contact_id not in live:
+            message = f"There is no contact {contact_id}."
+            raise contacts.ContactMissing(
+                message, errors=[FieldError(f"/body/add/{at}", "unknown", message)]
+            )
+    here = {"at_segment": segment_id}
+    gone = {row["contact_id"] for row in await transaction.all(_PRESENT, here | {"ids": remove})}
+    if gone:
+        await transaction.run(_REMOVE, here | {"ids": sorted(gone)})
+    present = {row["contact_id"] for row in await transaction.all(_PRESENT, here | {"ids": wanted})}
+    new = [
+        {"segment_id": segment_id, "contact_id": contact_id, "added_at": stamp.now}
+        for contact_id in wanted
+        if contact_id not in present
+    ]
+    if new:
+        await transaction.run_many(_ADD, new)
+    return len(new), len(gone)

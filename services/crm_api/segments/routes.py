@@ -1,0 +1,59 @@
+"""The operations on segments over HTTP."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import Body, Path
+
+from services.crm_api.record_routes import record_routes
+from services.crm_api.satellites import satellite
+from services.crm_api.segments.operations import change_members, check_segment
+from services.crm_api.segments.schemas import (
+    EXAMPLE,
+    EXAMPLE_PATCH,
+    FIXED,
+    SHAPES,
+    ChangedMembers,
+    ChangeMembers,
+    ListSegments,
+)
+from services.crm_api.segments.table import SEGMENT
+from services.foundation.calls import Call
+from services.foundation.problems import Answer
+from shared.values import RecordId
+
+routes = record_routes(
+    satellite(
+        SEGMENT,
+        SHAPES,
+        ListSegments,
+        example=EXAMPLE,
+        example_patch=EXAMPLE_PATCH,
+        fixed=FIXED,
+        check=check_segment,
+        is_keyed=True,
+    ),
+    singular="a segment",
+)
+_EXAMPLE = {"add": ["01977b3a-5c00-7000-8000-000000000001"]}
+
+
+@routes.add(
+    "POST",
+    "/segments/{id:record}/members",
+    answer=ChangedMembers,
+    scope="segments:write",
+    writes=True,
+    problems=(404, 409),
+    summary="Put contacts into a static segment, or take them out",
+)
+async def change_segment_members(
+    call: Call,
+    id: Annotated[RecordId, Path(description="The id of a segment.")],
+    body: Annotated[ChangeMembers, Body(openapi_examples={"typical": {"value": _EXAMPLE}})],
+) -> Answer:
+    """All or nothing. `GET /v1/contacts?segment_id=…` lists the members, of a filter as well."""
+    added, removed = await change_members(
+        call.transaction, id, add=body.add, remove=body.remove, stamp=call.stamp
+    )
+    return Answer(orjson.dumps({"added_count": added, "removed_count": removed}))

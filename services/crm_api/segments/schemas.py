@@ -1,0 +1,92 @@
+"""The shapes of segments on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.crm_api.satellites import shapes_of
+from services.crm_api.schemas import Key, ListQuery, RecordIds, Texts, UserId
+from shared.values import Count, Shape, text
+
+Kind = Literal["filter", "static"]
+MOST_MEMBERS = 1000
+FilterName = Annotated[
+    str, Field(max_length=100, pattern=r"^[a-z][a-z0-9_.]{0,99}$", examples=["deals.stage_kind"])
+]
+FilterValues = Annotated[
+    list[text(200, shortest=1, example="won")],  # type: ignore[misc]
+    Field(min_length=1, max_length=200),
+]
+
+
+class SegmentFields(Shape):
+    """The fields that people enter."""
+
+    key: Key | None = Field(
+        default=None, description="The name that people use for it; absent: the id."
+    )
+    name: text(200, shortest=1, example="Buyers in German") = Field(
+        description="What it is called."
+    )
+    description: text(1000, lines=True, example="For the spring letter.") | None = Field(
+        default=None, description="What it is for."
+    )
+    kind: Kind = Field(
+        default="filter",
+        description="`filter`: whoever fits at the moment; `static`: whoever was put in. Never changes.",
+    )
+    filter: Annotated[
+        dict[FilterName, FilterValues],
+        Field(max_length=50, examples=[{"language": ["de"], "deals.stage_kind": ["won"]}]),
+    ] = Field(
+        default={},
+        description="Parameters of `GET /v1/contacts` with their values; several values mean any of "
+        "them. Only for the kind filter.",
+    )
+    owner_id: UserId | None = Field(default=None, description="Who looks after it.")
+
+
+FIXED = ("kind",)
+SHAPES = shapes_of(
+    "Segment", SegmentFields, about="A saved filter, or a list, of contacts.", fixed=FIXED
+)
+
+
+class ListSegments(ListQuery):
+    """Filters and order of the list of segments."""
+
+    key: Texts = Field(default=[], description="With this key.")
+    kind: Annotated[list[Kind], Field(max_length=2)] = Field(
+        default=[], description="Of this kind."
+    )
+    owner_id: Texts = Field(default=[], description="Looked after by this user.")
+    sort: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = (
+        Field(default="-created_at", description="Order; a minus means descending.")
+    )
+
+
+class ChangeMembers(Shape):
+    """Contacts to put into a static segment, and to take out of it."""
+
+    add: Annotated[RecordIds, Field(max_length=MOST_MEMBERS)] = Field(
+        default=[], description="Contacts to put in; those that are in stay."
+    )
+    remove: Annotated[RecordIds, Field(max_length=MOST_MEMBERS)] = Field(
+        default=[], description="Contacts to take out; those that are not in are no error."
+    )
+
+
+class ChangedMembers(Shape):
+    """What the change did."""
+
+    added_count: Count = Field(description="How many were put in.")
+    removed_count: Count = Field(description="How many were taken out.")
+
+
+EXAMPLE = {
+    "key": "german-buyers",
+    "name": "Buyers in German",
+    "filter": {"language": ["de"], "deals.stage_kind": ["won"]},
+    "external_refs": [{"source": "mailer", "id": "L-7"}],
+}
+EXAMPLE_PATCH = {"filter": {"language": ["de"], "country_code": ["AT", "CH"]}}

@@ -1,0 +1,419 @@
+"""The small resources around contacts: each lives the life of any record and keeps its rules."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Crm
+from tests.crm_api.bodies import all_pages, fresh, make, problem
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "products": {"name": "Oak table"},
+    "campaigns": {"name": "Spring"},
+    "competitors": {"name": "Nordwind AG"},
+    "swot-items": {"subject": "self", "quadrant": "strength", "statement": "Fast."},
+    "competitor-activities": {
+        "competitor_id": "nordwind",
+        "kind": "opening",
+        "occurred_at": "2025-01-01T00:00:00Z",
+        "description": "A shop in Kiel.",
+    },
+    "segments": {"name": "Germans", "filter": {"language": ["de"]}},
+    "pipelines": {
+        "name": "Projects",
+        "stages": [
+            {"key": "idea", "name": "Idea", "kind": "open", "next": ["offer", "refused"]},
+            {"key": "offer", "name": "Offer", "kind": "open"},
+            {"key": "order", "name": "Order", "kind": "won"},
+            {"key": "refused", "name": "Refused", "kind": "lost"},
+        ],
+    },
+}
+KEYED = ("products", "campaigns", "competitors", "segments", "pipelines")
+
+
+@pytest.mark.parametrize("plural", EXAMPLES)
+def test_each_is_created_read_changed_listed_thrown_away_and_restored(
+    service: Crm, plural: str
+) -> None:
+    ref = {"source": "erp", "id": fresh()}
+    made = service.create(plural, **EXAMPLES[plural], external_refs=[ref])
+    path = f"/v1/{plural}/{made['id']}"
+    assert service.client.get(path).json() == made
+    assert all_pages(service.client, f"/v1/{plural}?id={made['id']}") == [made]
+    again = service.client.put(
+        f"/v1/{plural}/by-external-id/erp/{ref['id']}", json=EXAMPLES[plural]
+    )
+    assert again.json() == made, again.text
+    changed = service.patch(path, {"external_refs": []}, version=1).json()
+    assert (changed["version"], changed["external_refs"]) == (2, [])
+    assert service.client.delete(path, headers={"If-Match": '"2"'}).status_code == 204
+    problem(service.client.get(path), 404)
+    assert service.client.post(f"{path}/restore").json()["version"] == 4
+    events = [
+        event["type"]
+        for event in service.client.get("/v1/changes", params={"limit": 1000}).json()["items"]
+        if event["subject"] == f"{plural}/{made['id']}"
+    ]
+    if events:
+        name = events[0].split(".")[1]
+        kinds = ("created", "updated", "deleted", "restored")
+        assert events == [f"crm.{name}.{kind}.v1" for kind in kinds]
+
+
+@pytest.mark.parametrize("plural", KEYED)
+def test_a_key_is_the_id_unless_it_is_given_and_belongs_to_one(service: Crm, plural: str) -> None:
+    plain = service.create(plural, **EXAMPLES[plural])
+    assert plain["key"] == plain["id"]
+    key = fresh("key")
+    first = service.create(plural, **EXAMPLES[plural], key=key)
+    answer = service.client.post(f"/v1/{plural}", json={**EXAMPLES[plural], "key": key})
+    assert problem(answer, 409, "key_taken")["existing_id"] == first["id"]
+    assert all_pages(service.client, f"/v1/{plural}?key={key}") == [first]
+    service.client.delete(f"/v1/{plural}/{first['id']}", headers={"If-Match": "*"})
+    assert service.create(plural, **EXAMPLES[plural], key=key)["key"] == key
+
+
+def test_a_campaign_does_not_end_before_it_starts(service: Crm) -> None:
+    body = {"name": "x", "starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}
+    found = problem(service.client.post("/v1/campaigns", json=body), 422, "ends_before_start")
+    assert found["errors"][0]["pointer"] == "/body/ends_at"
+
+
+def test_a_contact_is_in_a_campaign_once(service: Crm) -> None:
+    campaign = service.create("campaigns", name="Spring")["id"]
+    contact = make(service, "contacts")["id"]
+    body = {"campaign_id": campaign, "contact_id": contact, "arm": "control"}
+    member = service.create("campaign-members", **body)
+    found = problem(service.client.post("/v1/campaign-members", json=body), 409, "member_already")
+    assert found["existing_id"] == member["id"]
+    patched = service.patch(
+        f"/v1/campaign-members/{member['id']}", {"outcome": "clicked"}, version=1
+    ).json()
+    assert (patched["outcome"], patched["arm"]) == ("clicked", "control")
+    listed = all_pages(service.client, f"/v1/campaign-members?campaign_id={campaign}&arm=control")
+    assert listed == [patched]
+    body["campaign_id"] = contact
+    problem(service.client.post("/v1/campaign-members", json=body), 422, "campaign_missing")
+
+
+def test_an_unknown_field_and_an_unknown_filter_are_errors(service: Crm) -> None:
+    for plural, body in EXAMPLES.items():
+        problem(service.client.post(f"/v1/{plural}", json={**body, "colour": "red"}), 422)
+        problem(service.client.get(f"/v1/{plural}?colour=red"), 422)
+
+
+# Pipelines and the board
+
+
+@pytest.fixture
+def pipeline(service: Crm) -> str:
+    return str(service.create("pipelines", **EXAMPLES["pipelines"], key=fresh("pipe"))["key"])
+
+
+def test_a_deal_goes_through_the_stages_of_its_pipeline(service: Crm, pipeline: str) -> None:
+    deal = make(service, "deals", pipeline_id=pipeline)
+    assert (deal["stage"], deal["stage_kind"]) == ("idea", "open")
+    path = f"/v1/deals/{deal['id']}"
+    found = problem(service.patch(path, {"stage": "order"}, version=1), 422, "stage_impossible")
+    assert found["possible_stages"] == ["offer", "refused"]
+    found = problem(service.patch(path, {"stage": "won"}, version=1), 422, "stage_impossible")
+    assert found["possible_stages"] == ["idea", "offer", "order", "refused"]
+    service.patch(path, {"stage": "offer"}, version=1)
+    moved = service.patch(path, {"stage": "order"}, version=2).json()
+    assert (moved["stage_kind"], moved["closed_at"] is None) == ("won", False)
+    assert [entry["kind"] for entry in moved["stage_history"]] == ["open", "open", "won"]
+    back = service.patch(path, {"pipeline_id": "default"}, version=3).json()
+    assert (back["stage"], back["stage_kind"], back["closed_at"]) == ("new", "open", None)
+
+
+def test_a_lost_deal_tells_why(service: Crm) -> None:
+    deal = make(service, "deals")
+    path = f"/v1/deals/{deal['id']}"
+    for fields in ({}, {"lost_reason": "other"}, {"lost_reason": "other", "lost_note": " "}):
+        answer = service.patch(path, {"stage": "lost", **fields}, version=1)
+        problem(answer, 422, "lost_reason_missing")
+    why = {"stage": "lost", "lost_reason": "other", "lost_note": "Moved abroad."}
+    assert service.patch(path, why, version=1).json()["lost_note"] == "Moved abroad."
+
+
+def test_a_stage_that_holds_deals_stays(service: Crm, pipeline: str) -> None:
+    deal = make(service, "deals", pipeline_id=pipeline)
+    (stored,) = all_pages(service.client, f"/v1/pipelines?key={pipeline}")
+    path = f"/v1/pipelines/{stored['id']}"
+    fewer = [stage for stage in stored["stages"] if stage["key"] != "idea"]
+    found = problem(service.patch(path, {"stages": fewer}, version=1), 409, "stage_held")
+    assert found["existing_id"] == deal["id"]
+    problem(service.client.delete(path, headers={"If-Match": "*"}), 409, "pipeline_used")
+    kept = [stage for stage in stored["stages"] if stage["key"] != "offer"]
+    kept[0] = {**kept[0], "next": []}
+    assert service.patch(path, {"stages": kept}, version=1).status_code == 200
+    for wrong in ([kept[0]], [*kept, kept[0]], [{**kept[0], "next": ["nowhere"]}, *kept[1:]]):
+        problem(service.patch(path, {"stages": wrong}, version=2), 422, "stages_invalid")
+    (default,) = all_pages(service.client, "/v1/pipelines?key=default")
+    answer = service.client.delete(f"/v1/pipelines/{default['id']}", headers={"If-Match": "*"})
+    problem(answer, 409, "pipeline_used")
+
+
+def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
+    service: Crm, pipeline: str
+) -> None:
+    contact = make(service, "contacts")["id"]
+    made = [
+        make(
+            service,
+            "deals",
+            contact_id=contact,
+            pipeline_id=pipeline,
+            stage=stage,
+            amount={"amount": amount, "currency": currency},
+            opened_at=f"2025-01-0{day}T00:00:00Z",
+        )
+        for day, (stage, amount, currency) in enumerate(
+            (
+                ("idea", "10.00", "EUR"),
+                ("idea", "5.50", "EUR"),
+                ("idea", "700", "JPY"),
+                ("order", "1.00", "EUR"),
+            ),
+            start=1,
+        )
+    ]
+    make(service, "deals", contact_id=contact, pipeline_id=pipeline, stage="order")
+    path = f"/v1/deals/board?pipeline_id={pipeline}&limit=2"
+    board = service.client.get(path).json()
+    assert [column["key"] for column in board["columns"]] == ["idea", "offer", "order", "refused"]
+    idea, offer, order, _ = board["columns"]
+    assert [deal["id"] for deal in idea["deals"]] == [made[2]["id"], made[1]["id"]]
+    assert idea["deals"][0] == made[2]
+    assert (idea["count"], offer["count"], order["count"]) == (3, 0, 2)
+    assert idea["sums"] == [
+        {"total": {"amount": "15.50", "currency": "EUR"}, "known_count": 2},
+        {"total": {"amount": "700", "currency": "JPY"}, "known_count": 1},
+    ]
+    assert len(all_pages(service.client, idea["more"])) == 3
+    assert "more" not in order
+    since = service.client.get(f"{path}&closed_since=2095-01-01T00:00:00Z").json()["columns"]
+    assert [column["count"] for column in since] == [3, 0, 0, 0]
+    problem(service.client.get("/v1/deals/board?pipeline_id=nowhere"), 422)
+
+
+# Custom fields
+
+
+def define(crm: Crm, kind: str, **fields: Any) -> str:
+    key = fresh("field").replace("-", "_")
+    labels = {"label_en": "Field", "label_de": "Feld"}
+    crm.create("custom-fields", applies_to="contacts", key=key, type=kind, **labels, **fields)
+    return key
+
+
+OAK = [{"key": key, "label_en": key, "label_de": key} for key in ("oak", "beech")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "other", "bad"),
+    [
+        ("text", "Größe 42", "43", 42),
+        ("integer", 42, 43, 4.5),
+        ("number", 4.5, 5, "4.5"),
+        ("boolean", True, False, "true"),
+        ("date", "2025-02-28", "2025-03-01", "2025-02-30"),
+        ("instant", "2025-02-28T00:00:00.000000Z", "2025-03-01T00:00:00.000000Z", "2025-02-28"),
+        ("choice", "oak", "beech", "pine"),
+        ("choices", ["oak", "beech"], ["beech"], ["pine"]),
+    ],
+)
+def test_a_custom_field_is_checked_kept_and_filtered(
+    service: Crm, kind: str, good: Any, other: Any, bad: Any
+) -> None:
+    key = define(service, kind, **({"options": OAK} if kind.startswith("choice") else {}))
+    have = make(service, "contacts", custom={key: good})
+    assert have["custom"] == {key: good}
+    differs = make(service, "contacts", custom={key: other})
+    wrong = {"kind": "person", "name": "x", "custom": {key: bad}}
+    found = problem(service.client.post("/v1/contacts", json=wrong), 422)
+    assert found["errors"][0]["pointer"].startswith(f"/body/custom/{key}")
+    asked = good[0] if isinstance(good, list) else str(good).lower() if good is True else good
+    listed = service.client.get("/v1/contacts", params={f"custom.{key}": asked}).json()["items"]
+    assert [item["id"] for item in listed] == [have["id"]]
+    if kind in ("integer", "number", "date", "instant"):
+        for name, wanted in ((f"custom.{key}_gte", differs), (f"custom.{key}_lt", have)):
+            listed = service.client.get("/v1/contacts", params={name: other}).json()["items"]
+            assert [item["id"] for item in listed] == [wanted["id"]]
+    problem(service.client.get("/v1/contacts", params={"custom.nothing": "x"}), 422)
+
+
+def test_custom_values_are_merged_and_null_takes_one_away(service: Crm) -> None:
+    one, two = define(service, "integer"), define(service, "text")
+    made = make(service, "contacts", custom={one: 1, two: "x"})
+    path = f"/v1/contacts/{made['id']}"
+    assert service.patch(path, {"custom": {one: 2}}, version=1).json()["custom"] == {
+        one: 2,
+        two: "x",
+    }
+    assert service.patch(path, {"custom": {two: None}}, version=2).json()["custom"] == {one: 2}
+    found = problem(service.patch(path, {"custom": {"nothing": 1}}, version=3), 422)
+    assert found["code"] == "custom_field_unknown"
+
+
+def test_a_custom_field_has_one_key_and_fitting_options(service: Crm) -> None:
+    key = define(service, "text")
+    body = {"applies_to": "contacts", "key": key, "type": "text", "label_en": "x", "label_de": "x"}
+    problem(service.client.post("/v1/custom-fields", json=body), 409, "key_taken")
+    assert service.create("custom-fields", **{**body, "applies_to": "deals"})["key"] == key
+    for wrong in ({"type": "choice"}, {"options": OAK}, {"type": "choice", "options": OAK * 2}):
+        answer = service.client.post(
+            "/v1/custom-fields", json={**body, "key": "other_key", **wrong}
+        )
+        problem(answer, 422, "options_mismatch")
+
+
+# Segments
+
+
+def test_a_segment_is_a_filter_that_holds_beside_others(service: Crm) -> None:
+    city = fresh("Kiel")
+    german = make(service, "contacts", language="de", city=city)
+    english = make(service, "contacts", language="en", city=city)
+    make(service, "deals", contact_id=german["id"], stage="won")
+    segment = service.create(
+        "segments", name="x", filter={"language": ["de", "en"], "city": [city]}
+    )["id"]
+    asked = f"/v1/contacts?segment_id={segment}"
+    assert len(all_pages(service.client, f"{asked}&limit=1")) == 2
+    assert all_pages(service.client, f"{asked}&language=en") == [english]
+    assert all_pages(service.client, f"{asked}&deals.stage_kind=won") == [german]
+    counted = service.client.get(
+        f"/v1/contacts/aggregate?segment_id={segment}&group_by=language"
+    ).json()
+    assert [(row["group"], row["count"]) for row in counted["items"]] == [
+        ({"language": "de"}, 1),
+        ({"language": "en"}, 1),
+    ]
+    for wrong in ({"colour": ["red"]}, {"kind": ["person"], "parent_id": ["x"]}, {"limit": ["1"]}):
+        answer = service.client.post("/v1/segments", json={"name": "x", "filter": wrong})
+        problem(answer, 422, "filter_invalid")
+
+
+def test_a_static_segment_holds_whoever_was_put_in(service: Crm) -> None:
+    segment = service.create("segments", name="x", kind="static")["id"]
+    one, two = make(service, "contacts")["id"], make(service, "contacts")["id"]
+    path = f"/v1/segments/{segment}/members"
+    answer = service.client.post(path, json={"add": [one, two, one]})
+    assert answer.json() == {"added_count": 2, "removed_count": 0}
+    answer = service.client.post(path, json={"add": [one], "remove": [two]})
+    assert answer.json() == {"added_count": 0, "removed_count": 1}
+    listed = all_pages(service.client, f"/v1/contacts?segment_id={segment}")
+    assert [item["id"] for item in listed] == [one]
+    found = problem(service.client.post(path, json={"add": [one, segment]}), 422, "contact_missing")
+    assert found["errors"][0]["pointer"] == "/body/add/1"
+    other = service.create("segments", **EXAMPLES["segments"])["id"]
+    answer = service.client.post(f"/v1/segments/{other}/members", json={"add": [one]})
+    problem(answer, 422, "not_static")
+
+
+# Aggregates
+
+
+def test_counts_and_sums_are_those_of_the_list(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    for closed, amount in (
+        ("2025-03-31T22:30:00Z", {"amount": "10.00", "currency": "EUR"}),
+        ("2025-03-15T00:00:00Z", {"amount": "2.50", "currency": "EUR"}),
+        ("2025-03-16T00:00:00Z", {"amount": "300", "currency": "JPY"}),
+        ("2025-03-17T00:00:00Z", None),
+    ):
+        make(service, "deals", contact_id=contact, stage="won", closed_at=closed, amount=amount)
+    make(service, "deals", contact_id=contact)
+    path = f"/v1/deals/aggregate?contact_id={contact}&group_by=stage,month:closed_at"
+    utc = service.client.get(path).json()["items"]
+    assert [(row["group"]["month:closed_at"], row["count"]) for row in utc] == [
+        (None, 1),
+        ("2025-03", 4),
+    ]
+    assert utc[1]["sums"] == [
+        {"total": {"amount": "12.50", "currency": "EUR"}, "known_count": 2},
+        {"total": {"amount": "300", "currency": "JPY"}, "known_count": 1},
+    ]
+    berlin = service.client.get(f"{path}&time_zone=Europe/Berlin").json()["items"]
+    assert [(row["group"]["month:closed_at"], row["count"]) for row in berlin] == [
+        (None, 1),
+        ("2025-03", 3),
+        ("2025-04", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "named"),
+    [
+        ("day", "2025-12-29"),
+        ("week", "2026-W01"),
+        ("month", "2025-12"),
+        ("quarter", "2025-Q4"),
+        ("year", "2025"),
+    ],
+)
+def test_units_of_the_calendar_are_named_alike_on_both_databases(
+    service: Crm, unit: str, named: str
+) -> None:
+    contact = make(service, "contacts")["id"]
+    make(service, "interactions", contact_id=contact, occurred_at="2025-12-29T12:00:00Z")
+    path = f"/v1/interactions/aggregate?contact_id={contact}&group_by={unit}:occurred_at"
+    (row,) = service.client.get(path).json()["items"]
+    assert row["group"] == {f"{unit}:occurred_at": named}
+
+
+@pytest.mark.parametrize(
+    "group_by", ["colour", "occurred_at", "month:kind", "era:occurred_at", "kind,kind"]
+)
+def test_groups_that_make_no_sense_are_refused_with_the_possible_ones(
+    service: Crm, group_by: str
+) -> None:
+    problem(service.client.get(f"/v1/interactions/aggregate?group_by={group_by}"), 422)
+
+
+# Lists
+
+
+def test_fields_embed_and_count_shape_a_list(service: Crm) -> None:
+    firm = service.create("contacts", kind="organisation", name="Weber GmbH")
+    person = service.create("contacts", kind="person", name="Anna", parent_id=firm["id"])
+    deal = make(service, "deals", contact_id=person["id"], title="x")
+    (item,) = all_pages(service.client, f"/v1/deals?id={deal['id']}&fields=id,title")
+    assert item == {"id": deal["id"], "title": "x"}
+    path = f"/v1/deals?contact_id={person['id']}&embed=contact&count=true"
+    answer = service.client.get(path).json()
+    assert answer["total"] == 1
+    assert answer["items"] == [{**deal, "contact": person}]
+    (shown,) = all_pages(service.client, f"/v1/contacts?id={person['id']}&embed=parent")
+    assert shown["parent"] == firm
+    found = problem(service.client.get("/v1/deals?fields=id,colour"), 422)
+    assert "colour" in found["detail"]
+    with service.client_with("deals:read", "contacts:read") as client:
+        (blank,) = all_pages(client, path.replace("&count=true", ""))
+        assert blank["contact"]["display_name"] is None
+    with service.client_with("deals:read") as client:
+        problem(client.get(path), 403)
+        problem(client.get("/v1/deals?contact.tag=vip"), 403)
+
+
+def test_filters_reach_one_level_further(service: Crm) -> None:
+    tag = fresh("tag")
+    person = make(service, "contacts", tags=[tag])
+    make(service, "contacts", tags=[tag])
+    deal = make(
+        service, "deals", contact_id=person["id"], stage="won", closed_at="2025-05-01T00:00:00Z"
+    )
+    make(service, "interactions", contact_id=person["id"], kind="visit")
+    for filters, count in (
+        ("deals.stage=won", 1),
+        ("deals.stage=new", 0),
+        ("deals.stage=won&deals.closed_at_gte=2025-05-02T00:00:00Z", 0),
+        ("deals.stage=won&deals.closed_at_lt=2025-05-02T00:00:00Z", 1),
+        ("interactions.kind=visit&deals.stage_kind=won", 1),
+        ("interactions.kind=call", 0),
+    ):
+        listed = all_pages(service.client, f"/v1/contacts?tag={tag}&{filters}")
+        assert [item["id"] for item in listed] == [person["id"]] * count, filters
+    assert all_pages(service.client, f"/v1/deals?contact.tag={tag}") == [deal]
