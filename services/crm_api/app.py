@@ -14,6 +14,8 @@ from services.crm_api.exports.routes import routes as exports
 from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
+from services.crm_api.keys.routes import routes as keys
+from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
@@ -44,9 +46,10 @@ ABOUT = {
         {"name": "changes", "description": "The change feed."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
+        {"name": "keys", "description": "Who may do what, and how often."},
     ],
 }
-FEATURES = (contacts, interactions, deals, changes, exports, imports)
+FEATURES = (contacts, interactions, deals, changes, exports, imports, keys)
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:
@@ -73,6 +76,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         origins=settings.crm_allowed_origins,
         requests_per_minute=settings.crm_requests_per_minute,
         log_requests=settings.log_requests,
+        tokens=settings.token_rules(SCOPES),
     )
     return assemble(
         "crm_api",

@@ -8,4 +8,5 @@ SCOPES = (
     ),
     "changes:read",
     "imports:write",
+    "keys:manage",
 )
