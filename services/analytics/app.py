@@ -12,6 +12,7 @@ from services.analytics.customers.routes import routes as customers
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
 from services.analytics.scheduler import Scheduler
+from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
 from services.foundation.application import Serving, assemble, utc_now
@@ -75,6 +76,7 @@ def create_app(
         origins=settings.analytics_allowed_origins,
         requests_per_minute=settings.analytics_requests_per_minute,
         log_requests=settings.log_requests,
+        tokens=settings.token_rules(SCOPES),
     )
     return assemble(
         "analytics",

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from services.foundation.settings import LOOPBACK, TimeZoneName
+from services.foundation.settings import LOOPBACK, TimeZoneName, TokenSettings
 
 
-class Settings(BaseSettings):
+class Settings(TokenSettings):
     """Environment variables; each has the prefix PHASEWISE_."""
 
     model_config = SettingsConfigDict(

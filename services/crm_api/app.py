@@ -22,8 +22,10 @@ from services.crm_api.exports.routes import routes as exports
 from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
+from services.crm_api.keys.routes import routes as keys
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.products.routes import routes as products
+from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
@@ -66,6 +68,7 @@ ABOUT = {
         {"name": "changes", "description": "The change feed."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
+        {"name": "keys", "description": "Who may do what, and how often."},
     ],
 }
 FEATURES = (
@@ -88,6 +91,7 @@ FEATURES = (
     changes,
     exports,
     imports,
+    keys,
 )
 
 
@@ -115,6 +119,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         origins=settings.crm_allowed_origins,
         requests_per_minute=settings.crm_requests_per_minute,
         log_requests=settings.log_requests,
+        tokens=settings.token_rules(SCOPES),
     )
     return assemble(
         "crm_api",

@@ -13,4 +13,5 @@ SCOPES = (
     ),
     "changes:read",
     "imports:write",
+    "keys:manage",
 )

@@ -17,7 +17,7 @@ from services.foundation import idempotency, migrating
 from services.foundation.database import Database
 from services.foundation.docs_page import mount_docs
 from services.foundation.edge import Edge
-from services.foundation.keys import Gate
+from services.foundation.gate import Gate
 from services.foundation.openapi import build_openapi
 from services.foundation.problems import (
     MEDIA_TYPE,
@@ -29,6 +29,8 @@ from services.foundation.problems import (
     Unreadable,
 )
 from services.foundation.routing import LeanRoute, Routes
+from services.foundation.settings import TokenRules
+from services.foundation.tokens import Issuer
 
 
 def utc_now() -> datetime:
@@ -44,6 +46,7 @@ class Serving:
     origins: Sequence[str]
     requests_per_minute: int
     log_requests: bool = True
+    tokens: TokenRules | None = None
 
 
 def assemble(
@@ -72,7 +75,7 @@ def assemble(
             with suppress(Unavailable):
                 await database.open()
                 await idempotency.forget_old(database, now=clock())
-            async with lifespan(app):
+            async with gate.open(), lifespan(app):
                 yield
         finally:
             await database.close()
@@ -83,7 +86,10 @@ def assemble(
     app.state.database = database
     app.state.clock = clock
     app.state.gate = gate = Gate(
-        database, clock=clock, requests_per_minute=serving.requests_per_minute
+        database,
+        clock=clock,
+        requests_per_minute=serving.requests_per_minute,
+        issuer=None if serving.tokens is None else Issuer(serving.tokens),
     )
     app.add_exception_handler(HTTPException, _framework_problem)
     app.add_exception_handler(Problem, _problem)

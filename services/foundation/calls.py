@@ -17,11 +17,12 @@ LANGUAGES, LONGEST_LANGUAGES = r"^[A-Za-z0-9*,;=._ -]*$", 500
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a key and what it may do."""
+    """Who calls: a key, or the subject of a token, and what it may do; no quota is the common one."""
 
     key_id: str
     name: str
     scopes: frozenset[str]
+    requests_per_minute: int | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, has_key, new_key
 from services.foundation.problems import Problem, Unauthenticated, Unavailable
 from services.foundation.serving import AddressTaken, require_free, server
+from services.foundation.tokens import InvalidKeySet
 
 log = logging.getLogger("phasewise")
 _FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
@@ -123,7 +124,9 @@ def _line(error: BaseException | None) -> tuple[int, str] | None:
             names = re.findall(r'field "(\w+)"', str(error))
             listed = " ".join(f"{_ENVIRONMENT}{name.upper()}" for name in names)
             return _WRONG_USE, f'{listed}: a list is written as JSON, like ["one", "two"]'
-        case InvalidUrl() | Unauthenticated() | asyncpg.ClientConfigurationError():
+        case (
+            InvalidUrl() | InvalidKeySet() | Unauthenticated() | asyncpg.ClientConfigurationError()
+        ):
             return _WRONG_USE, str(error)
         case Problem() | AddressTaken() | migrating.SchemaMissing() | CommandError():
             return _FAILED, str(error)

@@ -66,10 +66,7 @@ class Edge:
         self.app, self.hosts, self.origins = app, frozenset(hosts), frozenset(origins)
         self._inside = Shortcut(app)
         self.log_requests = log_requests
-        self._common = [
-            (b"ratelimit-policy", rate_policy),
-            (b"x-content-type-options", b"nosniff"),
-        ]
+        self._rate_policy = rate_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,7 +108,8 @@ class Edge:
 
     def _add_headers(self, scope: Scope, headers: list[Any], identifier: str) -> None:
         headers.append((b"x-request-id", identifier.encode()))
-        headers.extend(self._common)
+        headers.append((b"x-content-type-options", b"nosniff"))
+        headers.append((b"ratelimit-policy", scope.get("rate_policy") or self._rate_policy))
         quota = scope.get("quota")
         headers.append((b"ratelimit", quota or b'"default"'))
         if not any(name == b"cache-control" for name, _ in headers):

@@ -109,7 +109,7 @@ async def once(
         "status": answer.status,
         "media_type": answer.media_type,
         "headers": dict(answer.headers),
-        "body": answer.body.decode(),
+        "body": (answer.body if answer.kept_body is None else answer.kept_body).decode(),
         "created_at": now,
     }
     await transaction.run(_STORE, stored)

@@ -198,7 +198,9 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A key: `Authorization: Bearer crm_…`. JWTs follow RFC8725.",
+            "description": "A key: `Authorization: Bearer crm_…`. Where the operator trusts an issuer, "
+            "also its access tokens: JWTs after RFC9068 and RFC8725, signed with RS256, PS256, ES256 or "
+            "EdDSA, the scopes in `scope`.",
         }
     }
     document["components"]["responses"] = {str(code): _problem_response(code) for code in _TITLES}

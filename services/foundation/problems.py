@@ -75,8 +75,9 @@ class Unreadable(Problem):
 class Unauthenticated(Problem):
     code, status, title = "unauthenticated", 401, "A valid key is needed."
 
-    def __init__(self, detail: str = "") -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="phasewise"'})
+    def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = ()) -> None:
+        challenge = 'Bearer realm="phasewise"' + (', error="invalid_token"' if errors else "")
+        super().__init__(detail, errors=errors, headers={"WWW-Authenticate": challenge})
 
 
 class Forbidden(Problem):
@@ -128,12 +129,16 @@ class Unavailable(Problem):
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished answer: status, body and the headers that belong to it."""
+    """A finished answer: status, body and the headers that belong to it.
+
+    `kept_body` is what is stored for a repeated request in place of a body that holds a secret.
+    """
 
     body: bytes = b""
     status: int = 200
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    kept_body: bytes | None = field(default=None, repr=False)
 
 
 def invalid(pointer: str, code: str, message: str) -> Invalid:

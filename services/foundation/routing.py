@@ -163,7 +163,7 @@ class LeanRoute(APIRoute):
         call = Call(scope, receive)
         scope["route_template"] = self.path_format
         try:
-            scope["app"].state.gate.admit(scope, await self._authenticate(call))
+            await self._let_in(call)
             arguments = self._read_address(scope)
             body = b"" if self._body is None else await self._read_body(call, arguments)
             arguments[self.call_name] = call
@@ -180,13 +180,15 @@ class LeanRoute(APIRoute):
         else:
             await send_answer(answer, send)
 
-    async def _authenticate(self, call: Call) -> Any:
-        principal = await call.scope["app"].state.gate.authenticate(call.header(b"authorization"))
-        if self.rules.scope not in principal.scopes:
-            raise Forbidden(f"This needs a key with the scope {self.rules.scope}.")
+    async def _let_in(self, call: Call) -> None:
+        gate = call.scope["app"].state.gate
+        principal = await gate.authenticate(call.header(b"authorization"))
         call.principal = principal
         call.scope["principal"] = principal
-        return principal
+        # Counted before anything is refused, so that trying what a key may do has its quota, too.
+        gate.admit(call.scope, principal)
+        if self.rules.scope not in principal.scopes:
+            raise Forbidden(f"This needs a key with the scope {self.rules.scope}.")
 
     def _read_address(self, scope: Scope) -> dict[str, Any]:
         arguments: dict[str, Any] = {}

@@ -1,8 +1,9 @@
 """Tables that both services have, each in its own database: keys and idempotency records."""
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy import text as sql
 
-from services.foundation.columns import Document, Instant
+from services.foundation.columns import Document, Instant, Whole
 
 CONSTRAINT_NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -23,6 +24,12 @@ keys = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    # Secrets from before a rotation, each with the instant until which it is good.
+    Column("previous_secrets", Document, nullable=False, server_default=sql("'[]'")),
+    Column("requests_per_minute", Integer),
+    Column("last_used_at", Instant),
+    Column("created_by", String(8)),
+    Column("version", Whole, nullable=False, server_default=sql("1")),
 )
 
 idempotency_records = Table(

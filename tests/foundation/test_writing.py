@@ -34,6 +34,8 @@ def _key(name: str, prefix: str = "") -> dict[str, Any]:
         "secret_hash": name,
         "scopes": ["contacts:read"],
         "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "previous_secrets": [],
+        "version": 1,
     }
     return {prefix + column: value for column, value in values.items()}
 
