@@ -12,6 +12,7 @@ SOURCES = sorted(
 )
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
+MORE_FILES = {"contacts": {"search.py"}, "segments": {"saved.py"}}
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}
 
 
@@ -40,7 +41,7 @@ def test_a_feature_of_the_crm_has_the_known_files() -> None:
     for folder in features:
         if folder.name != "imports":  # a pipeline of its own, see its docstring
             files = {path.name for path in folder.glob("*.py")}
-            assert files <= FEATURE_FILES, folder.name
+            assert files <= FEATURE_FILES | MORE_FILES.get(folder.name, set()), folder.name
             assert "__init__.py" in files
 
 

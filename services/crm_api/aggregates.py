@@ -9,11 +9,12 @@ from pydantic import Field
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select
 from sqlalchemy import String as Text
 
-from services.crm_api import listing
-from services.crm_api.listing import Question
+from services.crm_api import filters
+from services.crm_api.filters import Question
 from services.crm_api.resources import Resource
 from services.foundation.calls import Call
-from services.foundation.columns import Day, Instant, calendar_unit
+from services.foundation.columns import Day, Instant
+from services.foundation.constructs import calendar_unit
 from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.statements import Statement
 from shared.values import Count, Money, Shape, text
@@ -142,7 +143,7 @@ async def answer_aggregate(
     hidden = resource.personal.intersection(key.column for key in keys)
     if hidden and not call.may(f"{resource.scopes}:pii"):
         raise Forbidden(f"This group needs a key with the scope {resource.scopes}:pii.")
-    question = await listing.ask(call, resource, query)
+    question = await filters.ask(call, resource, query)
     has_sums = "amount" in resource.money
     values = {**question.values, "time_zone": query.time_zone}
     rows = await call.database.texts(_statement(question, keys, has_sums), values)

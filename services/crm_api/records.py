@@ -15,7 +15,8 @@ from services.crm_api.changes.table import changes
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.resources import Resource
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import NotFound, StaleVersion
 from services.foundation.statements import Record, Statement

@@ -20,15 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import Label
 
-from services.foundation.columns import (
-    Document,
-    Identifier,
-    Instant,
-    Whole,
-    json_money,
-    json_record,
-    wire_text,
-)
+from services.foundation.columns import Document, Identifier, Instant, Whole
+from services.foundation.constructs import json_money, json_record, wire_text
 from services.foundation.tables import CONSTRAINT_NAMES
 
 metadata = MetaData(naming_convention=CONSTRAINT_NAMES)

@@ -6,7 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.crm_api.contacts.schemas import email_address
+from services.crm_api.addresses import email_address
 
 LOCAL_PARTS = st.text('aZ9.+-_%é @"', min_size=1, max_size=12) | st.sampled_from(
     ["Postmaster", "postmaster", "jonas.berg", "a" * 64, "a" * 240]

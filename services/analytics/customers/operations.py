@@ -16,7 +16,8 @@ from services.analytics.customers.schemas import ListCustomers
 from services.analytics.publication import Publication
 from services.analytics.tables import customers
 from services.analytics.texts import gap_text, reason_text
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound

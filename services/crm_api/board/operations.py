@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, or_, select, union_all
 
 from services.crm_api.deals.table import DEAL, deals
-from services.crm_api.listing import Question
+from services.crm_api.filters import Question
 from services.foundation.columns import Instant
 from services.foundation.statements import Statement
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import Query
 
-from services.crm_api import listing
+from services.crm_api import filters
 from services.crm_api.board import operations
 from services.crm_api.board.schemas import Board, BoardQuery
 from services.crm_api.deals.table import DEAL
@@ -31,7 +31,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
     the newest of them. To move a card, PATCH the deal with `{"stage": …}` and its ETag as If-Match; a
     move that is not possible answers 422 with `possible_stages`."""
     pipeline = await read_pipeline(call.database, query.pipeline_id)
-    question = await listing.ask(call, DEAL, query, without={"pipeline_id"})
+    question = await filters.ask(call, DEAL, query, without={"pipeline_id"})
     is_recent = query.closed_since is not None
     values: dict[str, Any] = {**question.values, "board": query.pipeline_id}
     if is_recent:

@@ -8,7 +8,7 @@ from services.crm_api.aggregates import Sum
 from services.crm_api.deals.schemas import Deal, DealFilters
 from services.crm_api.pipelines.schemas import Stage
 from services.crm_api.pipelines.table import DEFAULT
-from services.crm_api.schemas import Key
+from services.crm_api.schemas import Key, Texts  # noqa: F401 - mypy reads inherited fields here
 from services.foundation.queries import query_integer
 from shared.values import Count, Instant, Shape, text
 

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, String, bindparam, cast, select, tuple_
 
 from services.crm_api.changes.table import changes
 from services.crm_api.resources import RESOURCES
-from services.foundation.columns import TransactionId, settled
+from services.foundation.columns import TransactionId
+from services.foundation.constructs import settled
 from services.foundation.database import Database, Reader
 from services.foundation.problems import invalid
 from services.foundation.statements import Statement

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from services.crm_api import records
-from services.crm_api.contacts.schemas import international
+from services.crm_api.addresses import international
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.external_refs import operations as external_refs
@@ -14,7 +14,8 @@ from services.crm_api.folding import digits, fold
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.statements import Record, Statement

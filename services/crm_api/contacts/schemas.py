@@ -1,13 +1,10 @@
 """The shapes of contacts on the wire."""
 
-import re
-from functools import lru_cache
 from typing import Annotated, Literal
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
+from services.crm_api.addresses import email_address
 from services.crm_api.schemas import (
     AggregateQuery,
     CampaignId,
@@ -53,31 +50,6 @@ SupplierLoyalty = Literal["low", "high"]
 ConsentChannel = Literal["email", "phone", "sms", "post", "chat", "app", "social"]
 ConsentPurpose = Literal["marketing", "survey", "profiling", "recording"]
 ConsentState = Literal["granted", "pending", "withdrawn", "objected"]
-
-
-_USUAL_LOCAL_PART = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
-
-
-def email_address(value: str) -> str:
-    """Check the form, keep the spelling but for the domain's case; ask no server.
-
-    Raises
-    ------
-    ValueError
-        This is not an e-mail address.
-    """
-    local, _, domain = value.rpartition("@")
-    is_usual = _USUAL_LOCAL_PART.fullmatch(local) and domain.isascii() and "--" not in domain
-    try:
-        # Half of a check is that of the domain, and addresses share their domains.
-        return local + _checked(f"x@{domain}")[1:] if is_usual else _checked.__wrapped__(value)
-    except EmailNotValidError:
-        raise ValueError("this is not an e-mail address") from None
-
-
-@lru_cache(maxsize=10_000)
-def _checked(address: str) -> str:
-    return validate_email(address, check_deliverability=False, test_environment=True).normalized
 
 
 Email = Annotated[
@@ -403,25 +375,6 @@ class ListContacts(ContactFilters, ListQuery):
 
 class AggregateContacts(ContactFilters, AggregateQuery):
     """Filters and groups of contacts."""
-
-
-DEFAULT_REGION = "DE"
-
-
-def international(phone: str | None, country_code: str | None = None) -> str | None:
-    """Return a telephone number in E.164, or None if it cannot be read as one.
-
-    A number without its country's prefix is one of the contact's country, else of Germany.
-    """
-    if not phone:
-        return None
-    try:
-        number = phonenumbers.parse(phone, country_code or DEFAULT_REGION)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 EXAMPLE = {

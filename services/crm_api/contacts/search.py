@@ -15,12 +15,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
-from services.crm_api import listing
+from services.crm_api import filters, listing
 from services.crm_api.contacts.schemas import ListContacts
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as table
+from services.crm_api.filters import Question
 from services.crm_api.folding import digits, fold
-from services.crm_api.listing import ItemShape, Question
+from services.crm_api.listing import ItemShape
 from services.foundation.calls import Call
 from services.foundation.columns import Texts
 from services.foundation.database import Reader
@@ -126,7 +127,7 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
     if query.count:
         raise invalid("/query/count", "not_counted", "A search finds the best, it does not count.")
     words = _words(query.q or "")
-    question = await listing.ask(call, CONTACT, query)
+    question = await filters.ask(call, CONTACT, query)
     shape = await listing.shape_of(call, CONTACT, query)
     rows = await _find(call.database, question, shape, words)
     ranked = sorted(

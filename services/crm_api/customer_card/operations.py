@@ -13,7 +13,8 @@ from services.crm_api.customer_card.schemas import MOST
 from services.crm_api.deals.table import DEAL, deals
 from services.crm_api.interactions.operations import ANSWERED, OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
-from services.foundation.columns import Instant, json_list, json_record, one_of
+from services.foundation.columns import Instant
+from services.foundation.constructs import json_list, json_record, one_of
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Statement

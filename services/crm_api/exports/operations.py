@@ -5,7 +5,8 @@ from functools import cache
 from sqlalchemy import bindparam, select
 
 from services.crm_api.features import FEATURES
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.statements import Statement
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from services.crm_api.external_refs.table import external_refs
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Statement

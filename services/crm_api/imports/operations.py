@@ -15,7 +15,8 @@ from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.table import imports, rejected_rows
 from services.foundation.calls import Stamp
-from services.foundation.columns import Identifier, Instant, Texts, any_of
+from services.foundation.columns import Identifier, Instant, Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.problems import Conflict, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement

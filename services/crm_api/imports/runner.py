@@ -17,7 +17,8 @@ from services.crm_api.imports import operations
 from services.crm_api.imports.runs import Run, Superseded
 from services.crm_api.imports.table import imports
 from services.crm_api.imports.uploads import upload_path
-from services.foundation.columns import Instant, Texts, any_of
+from services.foundation.columns import Instant, Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import Unavailable
 from services.foundation.statements import Record, Statement

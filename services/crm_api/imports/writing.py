@@ -20,7 +20,8 @@ from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Transaction
 from services.foundation.problems import FieldError, NotFound, Problem
 from services.foundation.statements import Record, Statement

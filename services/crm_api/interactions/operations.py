@@ -17,7 +17,7 @@ from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
 from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
-from services.foundation.columns import one_of
+from services.foundation.constructs import one_of
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record, Statement

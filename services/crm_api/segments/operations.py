@@ -7,7 +7,8 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.segments.saved import read_filter
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts, any_of
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Transaction
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.statements import Record, Statement

@@ -24,7 +24,8 @@ from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.interactions.table import INTERACTION, interactions
-from services.foundation.columns import Document, Identifier, Instant, json_record
+from services.foundation.columns import Document, Identifier, Instant
+from services.foundation.constructs import json_record
 from services.foundation.statements import Statement
 
 TYPES = ("interaction", "deal_move", "consent", "change")

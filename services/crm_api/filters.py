@@ -1,0 +1,215 @@
+"""Filters: from the query parameters, from a segment, of custom and of related fields, to conditions."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    SmallInteger,
+    bindparam,
+    cast,
+    select,
+    type_coerce,
+)
+from sqlalchemy import String as Text
+
+from services.crm_api.custom_fields import operations as custom_fields
+from services.crm_api.relations import RELATIONS
+from services.crm_api.resources import Resource
+from services.crm_api.schemas import Filters
+from services.crm_api.segments import saved as segments
+from services.crm_api.segments.table import segment_members
+from services.foundation.calls import Call
+from services.foundation.columns import Document, Texts
+from services.foundation.constructs import any_of, contains_any, json_member
+from services.foundation.problems import Forbidden, invalid
+
+NOT_FILTERS = {
+    *("limit", "cursor", "sort", "fields", "embed", "count", "q"),
+    *("group_by", "time_zone", "closed_since"),
+}
+_SUFFIXES = ("_gte", "_lt")
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A filter of a custom field: its key, its type, and which comparison."""
+
+    key: str
+    type: str
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a list is asked for, apart from page and order: filters by name, and their values.
+
+    `within` is the filter of a segment, which holds besides; its values carry a `prefix`.
+    """
+
+    resource: Resource
+    names: frozenset[str]
+    custom: frozenset[Custom]
+    within: "Question | None"
+    prefix: str
+    values: Mapping[str, Any] = field(hash=False, compare=False)
+    asked: Mapping[str, Any] = field(hash=False, compare=False)
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """Return the conditions, the live ones' included."""
+        own = [name for name in self.names if "__" not in name]
+        clauses = [clause(self.resource, name, bind=self.prefix + name) for name in sorted(own)]
+        clauses += [
+            _custom_clause(self.resource, item, self.prefix)
+            for item in sorted(self.custom, key=str)
+        ]
+        by_relation: dict[str, list[str]] = {}
+        for name in sorted(self.names - set(own)):
+            by_relation.setdefault(name.partition("__")[0], []).append(name)
+        for relation, names in by_relation.items():
+            clauses.append(_related(self.resource, relation, names, self.prefix))
+        if self.within is not None:
+            clauses += self.within.clauses()
+        return [self.resource.table.c.deleted_at.is_(None), *clauses]
+
+
+async def ask(
+    call: Call, resource: Resource, query: Filters, *, without: AbstractSet[str] = frozenset()
+) -> Question:
+    """Read the filters of a list; `without` names parameters that are none.
+
+    Raises
+    ------
+    Forbidden
+        A filter looks at what the key may not see.
+    Invalid
+        A custom field is unknown, or its value is not of its type.
+    """
+    return await _question(call, resource, query, prefix="", without=without)
+
+
+async def _question(
+    call: Call,
+    resource: Resource,
+    query: Filters,
+    *,
+    prefix: str,
+    without: AbstractSet[str] = frozenset(),
+) -> Question:
+    asked = query.model_dump(exclude_none=True, exclude={*NOT_FILTERS, *without})
+    filters = {name: value for name, value in asked.items() if value not in ([], None)}
+    more = query.more_filters
+    custom, values = await custom_filters(call, resource, more) if more else (frozenset(), {})
+    seen = set(filters) | ({"custom"} if custom else set())
+    if not call.may(f"{resource.scopes}:pii") and not resource.personal.isdisjoint(seen):
+        # A list that is empty or not would tell what is blanked out.
+        raise Forbidden(f"This filter needs a key with the scope {resource.scopes}:pii.")
+    for name in filters:
+        relation, is_related, _ = name.partition("__")
+        if is_related:
+            reached = RELATIONS[resource.name][relation].resource
+            if not call.may(f"{reached.scopes}:read"):
+                raise Forbidden(f"This filter needs a key with the scope {reached.scopes}:read.")
+    within, names = None, frozenset(filters)
+    if "segment_id" in filters:
+        saved = await segments.saved_filter(call.database, filters["segment_id"])
+        if saved is not None:
+            within = await _question(call, resource, saved, prefix="segment_")
+            names -= {"segment_id"}
+    held = {prefix + name: value for name, value in {**filters, **values}.items()}
+    if within is not None:
+        held |= within.values
+    asked_for = {**filters, **more} | ({"within": within.asked} if within is not None else {})
+    return Question(resource, names, custom, within, prefix, held, asked_for)
+
+
+async def custom_filters(
+    call: Call, resource: Resource, more: Mapping[str, Sequence[str]]
+) -> tuple[frozenset[Custom], dict[str, Any]]:
+    """Read the filters `custom.<key>`, `custom.<key>_gte` and `custom.<key>_lt`.
+
+    Raises
+    ------
+    Invalid
+        There is no such custom field, or the value is not of its type.
+    """
+    known = await custom_fields.definitions(call.database, resource.plural)
+    found: set[Custom] = set()
+    values: dict[str, Any] = {}
+    for name, sent in more.items():
+        key, suffix = name.removeprefix("custom."), ""
+        if key not in known:
+            suffix = next((s for s in _SUFFIXES if key.endswith(s)), "")
+            key = key.removesuffix(suffix) if suffix else key
+        if key not in known:
+            names = ", ".join(sorted(known)[:20]) or "none"
+            raise invalid(f"/query/{name}", "unknown", f"No such custom field; there are: {names}.")
+        item = Custom(key, known[key]["type"], suffix)
+        if suffix and (len(sent) > 1 or item.type in ("boolean", "choice", "choices", "text")):
+            raise invalid(f"/query/{name}", "no_range", f"{key} takes no range, or one bound.")
+        found.add(item)
+        read = custom_fields.read_filter(known[key], list(sent), pointer=f"/query/{name}")
+        values[_custom_bind(item)] = read[0] if suffix else read
+    return frozenset(found), values
+
+
+def _custom_bind(item: Custom) -> str:
+    return f"custom_{item.key}{item.suffix}"
+
+
+def _custom_clause(resource: Resource, item: Custom, prefix: str) -> ColumnElement[bool]:
+    is_number = item.type in ("integer", "number")
+    column = resource.table.c.custom
+    if item.type == "choices":
+        chosen = type_coerce(json_member(column, item.key, "json"), Document())
+        return contains_any(chosen, bindparam(prefix + _custom_bind(item), type_=Texts))
+    kind = "number" if is_number else "text"
+    member = json_member(column, item.key, kind)
+    if not item.suffix:
+        wanted = bindparam(prefix + _custom_bind(item), type_=Texts)
+        return any_of(json_member(column, item.key, "text"), wanted)
+    bound: ColumnElement[Any] = bindparam(prefix + _custom_bind(item), type_=member.type)
+    return member >= bound if item.suffix == "_gte" else member < bound
+
+
+def _related(
+    resource: Resource, name: str, names: Sequence[str], prefix: str
+) -> ColumnElement[bool]:
+    """Build the condition that one record of another resource fulfils all of these filters."""
+    relation = RELATIONS[resource.name][name]
+    other = relation.resource.table
+    inner = [
+        clause(relation.resource, each.partition("__")[2], bind=prefix + each) for each in names
+    ]
+    # The related records first: they are few where the filter is worth asking.
+    return resource.table.c[relation.mine].in_(
+        select(other.c[relation.theirs]).where(other.c.deleted_at.is_(None), *inner)
+    )
+
+
+def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bool]:
+    """Build the condition of one filter from its name: `x`, `x_gte`, `x_lt`; a list means any of it."""
+    columns, bind = resource.table.c, bind or name
+    if name == "segment_id":
+        return columns.id.in_(
+            select(segment_members.c.contact_id).where(
+                segment_members.c.segment_id == bindparam(bind, type_=columns.id.type)
+            )
+        )
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix) and (base := name.removesuffix(suffix)) in columns:
+            bound = bindparam(bind, type_=columns[base].type)
+            return columns[base] >= bound if suffix == "_gte" else columns[base] < bound
+    if name not in columns:  # a single word of a list: tag of tags, flag of flags
+        return contains_any(columns[f"{name}s"], bindparam(bind, type_=Texts))
+    column = columns[name]
+    if isinstance(column.type, Boolean):
+        return column.is_(bindparam(bind, type_=Boolean))
+    assert not isinstance(column.type, Document)
+    if isinstance(column.type, Integer | SmallInteger):
+        return any_of(cast(column, Text), bindparam(bind, type_=Texts))
+    return any_of(column, bindparam(bind, type_=Texts))
