@@ -23,6 +23,7 @@ from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
 from services.crm_api.keys.routes import routes as keys
+from services.crm_api.merges.routes import routes as merges
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.products.routes import routes as products
 from services.crm_api.scopes import SCOPES
@@ -30,6 +31,7 @@ from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
 from services.crm_api.timeline.routes import routes as timeline
+from services.crm_api.undo.routes import routes as undo
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -76,6 +78,7 @@ FEATURES = (
     customer_card,
     timeline,
     consents,
+    merges,
     interactions,
     deals,
     board,
@@ -89,6 +92,7 @@ FEATURES = (
     pipelines,
     custom_fields,
     changes,
+    undo,
     exports,
     imports,
     keys,

@@ -1,6 +1,6 @@
 """What a resource needs to be created, read, changed, trashed, upserted, batched, listed and imported."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ from services.crm_api.records import Written
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import AggregateQuery, ListPage, ListQuery
 from services.foundation.calls import Call, Stamp
-from services.foundation.database import Transaction
+from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Answer
 from services.foundation.statements import Record
 from shared.values import Shape
@@ -50,7 +50,10 @@ class Search(Protocol):
 
 @dataclass(frozen=True)
 class Feature:
-    """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change."""
+    """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change.
+
+    `instead` finds the record that answers for one that is not there any more.
+    """
 
     resource: Resource
     new: type[Shape]
@@ -67,5 +70,6 @@ class Feature:
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None
     search: Search | None = None
+    instead: Callable[[Reader, str], Awaitable[str | None]] | None = None
     aggregate: type[AggregateQuery] | None = None
     groupable: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ CONTACTS = Feature(
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
     search=answer_search,
+    instead=contacts.survivor_of,
     aggregate=contact_schemas.AggregateContacts,
     groupable=(
         *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),
@@ -98,6 +99,10 @@ class FixedAtCreation(Invalid):
 
 class ExistsAlready(Conflict):
     code, title = "exists_already", "A live record has this external reference already."
+
+
+class MergedAway(Conflict):
+    code, title = "merged_away", "The contact is part of another one; take the merge back instead."
 
 
 async def upsert(
@@ -192,6 +197,10 @@ async def restore(
 ) -> Written:
     """Take a record out of the trash."""
     current = await records.lock(transaction, feature.resource, record_id, in_trash=True)
+    if current.get("merged_into_id") is not None:
+        raise MergedAway(extra={"existing_id": current["merged_into_id"]})
+    if current.get("erased_at") is not None:
+        raise NotFound(f"There is no {feature.resource.title} {record_id} in the trash.")
     if feature.on_restore is not None:
         await feature.on_restore(transaction, current, stamp=stamp)
     return await records.restore(

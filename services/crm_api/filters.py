@@ -208,7 +208,7 @@ def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bo
         return contains_any(columns[f"{name}s"], bindparam(bind, type_=Texts))
     column = columns[name]
     if isinstance(column.type, Boolean):
-        return column.is_(bindparam(bind, type_=Boolean))
+        return column == bindparam(bind, type_=Boolean)
     assert not isinstance(column.type, Document)
     if isinstance(column.type, Integer | SmallInteger):
         return any_of(cast(column, Text), bindparam(bind, type_=Texts))

@@ -15,7 +15,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
-from services.foundation.problems import Answer, StaleVersion
+from services.foundation.problems import Answer, NotFound, StaleVersion
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
@@ -96,7 +96,16 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         return await listing.answer_page(call, resource, query, sort=query.sort)
 
     async def read(call: Call, id: id_path) -> Answer:
-        body, version = await records.read(call.database, resource, id, personal=call.may(sees))
+        try:
+            body, version = await records.read(call.database, resource, id, personal=call.may(sees))
+        except NotFound:
+            instead = feature.instead and await feature.instead(call.database, id)
+            if not instead:
+                raise
+            personal = call.may(sees)
+            body, version = await records.read(call.database, resource, instead, personal=personal)
+            headers = {**etag(version), "Content-Location": f"/v1/{plural}/{instead}"}
+            return Answer(body.encode(), headers=headers)
         if call.holds(version):
             return Answer(status=304, headers=etag(version))
         return Answer(body.encode(), headers=etag(version))
@@ -198,7 +207,9 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         ("GET", "/{id:record}", read, {
             "answer": shown, "scope": reads, "conditional": True, "headers": versioned,
             "problems": (404,), "name": f"get_{name}", "summary": f"Read {singular}",
-            "description": f"One live {resource.title}. The ETag holds its version for If-Match.",
+            "description": f"One live {resource.title}. The ETag holds its version for If-Match."
+            + (" The id of one that was merged answers with the one that it is part of now; "
+               "Content-Location names it." if feature.instead else ""),
         }),
         ("PATCH", "/{id:record}", patch, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "required",

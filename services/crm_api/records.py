@@ -5,21 +5,23 @@ Every write of every resource goes through here; the rules of a resource are in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import String, bindparam, insert, literal, select, update
 from uuid_utils import uuid7
 
 from services.crm_api.changes.table import changes
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.resources import Resource
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
+from services.foundation.columns import Day, Document, Instant, Texts
 from services.foundation.constructs import any_of
-from services.foundation.database import Reader, Transaction
+from services.foundation.database import NOTHING, Reader, Transaction
 from services.foundation.problems import NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
 
 _BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
 _CHANGE_COLUMNS = tuple(
@@ -230,16 +232,29 @@ async def change(
 
 
 async def trash(
-    transaction: Transaction, resource: Resource, current: Record, *, stamp: Stamp
+    transaction: Transaction,
+    resource: Resource,
+    current: Record,
+    *,
+    stamp: Stamp,
+    action: str = "deleted",
+    values: Mapping[str, Any] = NOTHING,
 ) -> Written:
     """Put a locked record into the trash and free its external references."""
     await external_refs.release(transaction, current["id"])
-    values = {"deleted_at": stamp.now}
-    return await _write(transaction, resource, current, values, "deleted", stamp, False)
+    gone = {**values, "deleted_at": stamp.now}
+    return await _write(transaction, resource, current, gone, action, stamp, False)
 
 
 async def restore(
-    transaction: Transaction, resource: Resource, current: Record, *, stamp: Stamp, personal: bool
+    transaction: Transaction,
+    resource: Resource,
+    current: Record,
+    *,
+    stamp: Stamp,
+    personal: bool,
+    action: str = "restored",
+    values: Mapping[str, Any] = NOTHING,
 ) -> Written:
     """Take a locked record out of the trash.
 
@@ -250,8 +265,8 @@ async def restore(
     """
     refs = external_refs.pairs(current["external_refs"])
     await external_refs.replace(transaction, resource.name, current["id"], refs)
-    values = {"deleted_at": None}
-    return await _write(transaction, resource, current, values, "restored", stamp, personal)
+    back = {**values, "deleted_at": None}
+    return await _write(transaction, resource, current, back, action, stamp, personal)
 
 
 async def _write(
@@ -268,6 +283,7 @@ async def _write(
     parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
     after = {"id": current["id"], "version": row["version"]}
     told = _change(resource, after, action, list(values), stamp)
+    told["new_before"] = portable({name: current[name] for name in values})
     body = await transaction.text(statement, parameters | told)
     return Written(current["id"], row["version"], str(body), action)
 
@@ -284,7 +300,107 @@ def _change(
         "new_key_id": stamp.key_id,
         "new_request_id": stamp.request_id,
         "new_occurred_at": stamp.now,
+        "new_before": None,
     }
+
+
+def portable(values: Mapping[str, Any]) -> Record:
+    """Return columns as JSON can keep them."""
+    return {
+        name: wire_instant(value)
+        if isinstance(value, datetime)
+        else value.isoformat()
+        if isinstance(value, date)
+        else value
+        for name, value in values.items()
+    }
+
+
+def as_columns(resource: Resource, kept: Mapping[str, Any]) -> Record:
+    """Return what was kept of a row, as columns again."""
+    row: Record = {}
+    for name, value in kept.items():
+        kind = resource.table.c[name].type
+        if isinstance(value, str) and isinstance(kind, Instant):
+            row[name] = datetime.fromisoformat(value)
+        elif isinstance(value, str) and isinstance(kind, Day):
+            row[name] = date.fromisoformat(value)
+        else:
+            row[name] = value
+    return row
+
+
+@cache
+def _move(resource: Resource, column: str, *, is_back: bool) -> tuple[Statement, Statement]:
+    """Build what moves all children of a record to another one, telling of each in the feed."""
+    table = resource.table
+    where = [table.c[column] == bindparam("from_id", type_=table.c[column].type)]
+    if is_back:
+        moved = changes.alias("moved")
+        where.append(
+            table.c.id.in_(
+                select(moved.c.record_id).where(
+                    moved.c.request_id == bindparam("merge_request"),
+                    moved.c.resource == resource.name,
+                    moved.c.action == "updated",
+                )
+            )
+        )
+    columns = {
+        "resource": literal(resource.name),
+        "record_id": table.c.id,
+        "action": literal("updated"),
+        "version": table.c.version + 1,
+        "changed": bindparam("changed", type_=Document),
+        "key_id": bindparam("key_id", type_=String),
+        "request_id": bindparam("request_id", type_=String),
+        "occurred_at": bindparam("at", type_=Instant),
+        "before": bindparam("before", type_=Document),
+    }
+    told = insert(changes).from_select(list(columns), select(*columns.values()).where(*where))
+    move = (
+        update(table)
+        .where(*where)
+        .values(
+            {
+                column: bindparam("to_id", type_=table.c[column].type),
+                "version": table.c.version + 1,
+                "updated_at": bindparam("at", type_=Instant),
+            }
+        )
+        .returning(table.c.id)
+    )
+    return Statement(told), Statement(move)
+
+
+async def move_children(
+    transaction: Transaction,
+    resource: Resource,
+    column: str,
+    *,
+    from_id: str,
+    to_id: str,
+    stamp: Stamp,
+    moved_by: str | None = None,
+) -> int:
+    """Let all records that point to one record point to another; returns how many.
+
+    `moved_by` limits it to those that a request moved before: the way back. Two statements, however
+    many records there are.
+    """
+    told, move = _move(resource, column, is_back=moved_by is not None)
+    values = {
+        "from_id": from_id,
+        "to_id": to_id,
+        "merge_request": moved_by,
+        "changed": [resource.wire_name(column)],
+        "key_id": stamp.key_id,
+        "request_id": stamp.request_id,
+        "at": stamp.now,
+        "before": {column: from_id},
+    }
+    await transaction.run(told, values)
+    return len(await transaction.texts(move, values))
 
 
 @lru_cache(maxsize=1000)

@@ -12,6 +12,7 @@ SCOPES = (
         for right in ("read", "write")
     ),
     "changes:read",
+    "changes:undo",
     "imports:write",
     "keys:manage",
 )

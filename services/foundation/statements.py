@@ -90,7 +90,7 @@ def _compile(clause: Any, dialect: Dialect) -> Compiled:
         is_float = isinstance(entry.type, Float)
         kind = entry.type.dialect_impl(dialect)
         processor = None if is_float else kind.result_processor(dialect, None)
-        columns.append((entry.keyname, processor))
+        columns.append((str(entry.keyname), processor))
     fixed = {
         name: bind.effective_value
         for name, bind in compiled.binds.items()

@@ -69,9 +69,11 @@ DEALS = {
     "fraud_confirmed_at": instant,
     "fraud_confirmed_by": sa.String(64),
 }
-ADDED = {"contacts": CONTACTS, "interactions": INTERACTIONS, "deals": DEALS}
+CHANGES = {"before": document}
+ADDED = {"changes": CHANGES, "contacts": CONTACTS, "interactions": INTERACTIONS, "deals": DEALS}
 _OPEN_CASES = "status IN ('open', 'acknowledged', 'reopened')"
 INDEXES = (
+    ("ix_changes_request", "changes", ["request_id"], None),
     ("ix_contacts_phone", "contacts", ["phone_e164"], None),
     ("ix_contacts_referred_by_id", "contacts", ["referred_by_id"], None),
     ("ix_contacts_merged_into_id", "contacts", ["merged_into_id"], None),
@@ -322,6 +324,31 @@ def upgrade() -> None:
         "ix_consent_events_contact", "consent_events", ["contact_id", "occurred_at", "id"]
     )
     op.create_table(
+        "merges",
+        sa.Column("id", identifier, nullable=False),
+        sa.Column(
+            "survivor_id",
+            identifier,
+            sa.ForeignKey("contacts.id", name="fk_merges_survivor_id"),
+            nullable=False,
+        ),
+        sa.Column(
+            "duplicate_id",
+            identifier,
+            sa.ForeignKey("contacts.id", name="fk_merges_duplicate_id"),
+            nullable=False,
+        ),
+        sa.Column("request_id", sa.String(64), nullable=False),
+        sa.Column("key_id", sa.String(8), nullable=False),
+        sa.Column("set_columns", document, nullable=False),
+        sa.Column("moved", document, nullable=False),
+        sa.Column("merged_at", instant, nullable=False),
+        sa.Column("unmerged_at", instant),
+        sa.PrimaryKeyConstraint("id", name="pk_merges"),
+    )
+    op.create_index("ix_merges_duplicate", "merges", ["duplicate_id"])
+    op.create_index("ix_merges_survivor", "merges", ["survivor_id", "merged_at", "id"])
+    op.create_table(
         "live_terms",
         sa.Column("unit_id", identifier, nullable=False),
         sa.Column("product_id", sa.String(64), nullable=False),
@@ -412,6 +439,7 @@ def _fill() -> None:
 def downgrade() -> None:
     _make_unsearchable()
     for table in (
+        "merges",
         "live_terms",
         "consent_events",
         "segment_members",

@@ -20,7 +20,10 @@ changes = Table(
     Column("key_id", String(8), nullable=False),
     Column("request_id", String(64), nullable=False),
     Column("occurred_at", Instant, nullable=False),
+    # The values of the changed columns before the write, for undoing it; forgotten after a time.
+    Column("before", Document),
     Index("ix_changes_order", "transaction_id", "seq"),
     Index("ix_changes_record", "record_id"),
+    Index("ix_changes_request", "request_id"),
     sqlite_autoincrement=True,
 )

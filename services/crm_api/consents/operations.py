@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select
 
 from services.crm_api import records
 from services.crm_api.consents.table import consent_events
@@ -17,15 +17,10 @@ from shared.values import wire_instant
 
 _events = consent_events.c
 _ADD = Statement(insert(consent_events))
-_OF_CONTACT = Statement(
+OF_CONTACT = Statement(
     select(consent_events)
     .where(_events.contact_id == bindparam("contact_id"))
     .order_by(_events.occurred_at, _events.id)
-)
-_MOVE = Statement(
-    update(consent_events)
-    .where(_events.contact_id == bindparam("from_id"))
-    .values(contact_id=bindparam("to_id"))
 )
 
 
@@ -37,8 +32,13 @@ class ConsentNeeded(Invalid):
     code, title = "consent_needed", "Who withdrew or objected is asked again by consent only."
 
 
-def current_consents(events: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+def current_consents(
+    events: Iterable[Mapping[str, Any]], *, is_strict: bool = True
+) -> list[dict[str, str]]:
     """Derive what is allowed now from all events in their order.
+
+    Events of two contacts that were merged may not fit: without `is_strict` what does not fit
+    allows nothing.
 
     Raises
     ------
@@ -51,7 +51,12 @@ def current_consents(events: Iterable[Mapping[str, Any]]) -> list[dict[str, str]
     for event in events:
         at = (event["channel"], event["purpose"])
         before = states[at]["state"] if at in states else None
-        state = _next_state(event, before)
+        try:
+            state = _next_state(event, before)
+        except (NothingToConfirm, ConsentNeeded):
+            if is_strict:
+                raise
+            continue
         if state != before:
             since = wire_instant(event["occurred_at"])
             states[at] = {"channel": at[0], "purpose": at[1], "state": state, "since": since}
@@ -101,7 +106,7 @@ async def record_consent(
         "created_at": stamp.now,
     }
     check_past(event, ["occurred_at"], now=stamp.now)
-    before = await transaction.all(_OF_CONTACT, {"contact_id": contact_id})
+    before = await transaction.all(OF_CONTACT, {"contact_id": contact_id})
     events = sorted([*before, event], key=lambda each: (each["occurred_at"], each["id"]))
     consents = current_consents(events)
     await transaction.run(_ADD, event)

@@ -26,6 +26,9 @@ _EXISTING = Statement(
     )
 )
 
+_MERGED = Statement(
+    select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
+)
 _PARENT = Statement(select(contacts.c.parent_id).where(contacts.c.id == bindparam("id")))
 
 
@@ -55,6 +58,23 @@ async def unit_of(reader: Reader, contact_id: str) -> str:
     return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
 
 
+async def survivor_of(reader: Reader, contact_id: str) -> str | None:
+    """Return the live contact that this one was merged into, over however many merges."""
+    seen = {contact_id}
+    here: str | None = contact_id
+    while here is not None:
+        row = await reader.first(_MERGED, {"id": here})
+        if row is None:
+            return None
+        if row["deleted_at"] is None:
+            return None if here == contact_id else here
+        here = row["merged_into_id"]
+        if here in seen:
+            return None
+        seen.add(str(here))
+    return None
+
+
 async def require(reader: Reader, field: str, contact_id: str) -> str:
     """Return the kind of a live contact.
 
@@ -77,7 +97,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
     return next((text for text in known if text and not text.isspace()), "")
 
 
-_DERIVED = ("display_name", "phone_e164", "other_phones", "search_text")
+DERIVED = ("display_name", "phone_e164", "other_phones", "search_text")
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -188,7 +208,7 @@ async def change_contact(
         values["custom"] = await custom_fields.merge_values(
             transaction, CONTACT.plural, current["custom"], values["custom"]
         )
-    derived = {name: after[name] for name in _DERIVED}
+    derived = {name: after[name] for name in DERIVED}
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
     )
@@ -208,7 +228,11 @@ async def resolve_contact(
         message = "Name the contact by contact_id or by contact_ref, and not by both."
         raise ContactMissing(message, errors=[FieldError("/body/contact_id", "missing", message)])
     if contact_id is not None:
-        await require(transaction, "contact_id", contact_id)
+        if not await existing(transaction, [contact_id]):
+            survivor = await survivor_of(transaction, contact_id)
+            if survivor is not None:
+                return survivor
+            await require(transaction, "contact_id", contact_id)
         return contact_id
     assert contact_ref is not None
     pair = (contact_ref["source"], contact_ref["id"])

@@ -219,7 +219,8 @@ def _change_case(current: Record, values: Record, *, now: datetime) -> None:
     _enter(current, values, wanted, now=now)
 
 
-def _is_live_offer(row: Mapping[str, Any], now: datetime) -> bool:
+def is_live_offer(row: Mapping[str, Any], now: datetime) -> bool:
+    """Tell whether an offer for a product is out and neither answered nor over."""
     return (
         row["kind"] == "offer"
         and row["product_id"] is not None
@@ -237,7 +238,7 @@ async def hold_terms(transaction: Transaction, row: Record, *, now: datetime) ->
     TermsConflict
         Another offer is live with other terms.
     """
-    if _is_live_offer(row, now):
+    if is_live_offer(row, now):
         unit = await contacts.unit_of(transaction, row["contact_id"])
         await terms.claim(transaction, unit, row, now=now)
 
@@ -340,7 +341,7 @@ async def change_interaction(
         )
     if kind == "offer":
         after = {**current, **values}
-        if current["product_id"] not in (None, after["product_id"]) or not _is_live_offer(
+        if current["product_id"] not in (None, after["product_id"]) or not is_live_offer(
             after, stamp.now
         ):
             await release_terms(transaction, current, stamp=stamp)

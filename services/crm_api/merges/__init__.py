@@ -1,0 +1,1 @@
+"""Merges: two contacts that are one become one, and can become two again."""

@@ -1,0 +1,391 @@
+"""Merges two contacts, moves what belonged to one to the other, and takes a merge back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+
+from services.crm_api import records
+from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
+from services.crm_api.consents import operations as consents
+from services.crm_api.consents.table import consent_events
+from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.customer_card.operations import unit_members
+from services.crm_api.deals.table import DEAL
+from services.crm_api.interactions import operations as interactions
+from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.interactions.table import interactions as interactions_table
+from services.crm_api.merges.table import merges
+from services.crm_api.segments.table import segment_members
+from services.crm_api.terms import operations as terms
+from services.foundation.calls import Stamp
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
+from services.foundation.database import Transaction
+from services.foundation.problems import Conflict, FieldError, Invalid, StaleVersion
+from services.foundation.statements import Record, Statement
+
+_UNITED = ("flags", "tags", "roles", "protections", "other_addresses", "external_refs")
+_KEPT = {
+    *("id", "kind", "version", "created_at", "updated_at", "deleted_at", "merged_into_id"),
+    *("erased_at", "consents", "display_name", "phone_e164", "search_text", "status"),
+    *("other_emails", "other_phones", "custom", "credit_hold", "individual_price", *_UNITED),
+}
+_TAKEN = {"status", "credit_hold", "individual_price"}
+"""Fields that always have a value, so that they are only taken, never filled in."""
+_MONEY = {"acquisition_cost": ("acquisition_cost_minor", "acquisition_cost_currency")}
+
+_ADD = Statement(insert(merges))
+_FIND = Statement(
+    select(merges)
+    .where(merges.c.duplicate_id == bindparam("duplicate_id"), merges.c.unmerged_at.is_(None))
+    .with_for_update()
+)
+_END = Statement(
+    update(merges).where(merges.c.id == bindparam("at_id")).values(unmerged_at=bindparam("now"))
+)
+
+
+class MergeImpossible(Invalid):
+    code, title = "merge_impossible", "These two contacts cannot be merged."
+
+
+class NotMerged(Conflict):
+    code, title = "not_merged", "The contact is not merged into another one."
+
+
+@dataclass
+class Done:
+    """What a merge or its reversal did."""
+
+    survivor_id: str
+    duplicate_id: str
+    changed: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    moved: dict[str, int] = field(default_factory=dict)
+
+
+class _Side:
+    """A table whose rows belong to a contact and have no versions of their own."""
+
+    def __init__(self, table: Table, key: str) -> None:
+        here = (
+            table.c.contact_id == bindparam("at_contact"),
+            any_of(table.c[key], bindparam("keys", type_=Texts)),
+        )
+        self.key = key
+        self.all = Statement(
+            select(table.c[key].label("key")).where(table.c.contact_id == bindparam("at_contact"))
+        )
+        self.move = Statement(update(table).where(*here).values(contact_id=bindparam("to_contact")))
+        self.remove = Statement(delete(table).where(*here))
+
+    async def keys(self, transaction: Transaction, contact_id: str) -> list[str]:
+        rows = await transaction.all(self.all, {"at_contact": contact_id})
+        return [row["key"] for row in rows]
+
+    async def shift(
+        self, transaction: Transaction, keys: Sequence[str], *, from_id: str, to_id: str
+    ) -> None:
+        if keys:
+            values = {"at_contact": from_id, "to_contact": to_id, "keys": list(keys)}
+            await transaction.run(self.move, values)
+
+
+_SEGMENTS = _Side(segment_members, "segment_id")
+_EVENTS = _Side(consent_events, "id")
+_OFFERS = Statement(
+    select(interactions_table).where(
+        interactions_table.c.contact_id.in_(unit_members()),
+        interactions_table.c.kind == "offer",
+        interactions_table.c.product_id.is_not(None),
+        interactions_table.c.deleted_at.is_(None),
+    )
+)
+_MEMBERS = Statement(
+    select(campaign_members).where(
+        campaign_members.c.contact_id == bindparam("contact_id"),
+        campaign_members.c.deleted_at.is_(None),
+    )
+)
+_CHILDREN = (
+    ("interactions", INTERACTION, "contact_id"),
+    ("deals", DEAL, "contact_id"),
+    ("persons", CONTACT, "parent_id"),
+    ("referrals", CONTACT, "referred_by_id"),
+)
+
+
+async def merge_contacts(
+    transaction: Transaction,
+    survivor_id: str,
+    duplicate_id: str,
+    *,
+    take: Sequence[str],
+    version: int | None,
+    duplicate_version: int | None,
+    stamp: Stamp,
+) -> Done:
+    """Make the duplicate a part of the survivor.
+
+    Raises
+    ------
+    NotFound, StaleVersion, MergeImpossible, TermsConflict
+        A rule is broken; nothing is written.
+    """
+    survivor, duplicate = await _lock_both(
+        transaction, survivor_id, duplicate_id, version, duplicate_version
+    )
+    values = _merged_values(survivor, duplicate, take)
+    done = Done(survivor_id, duplicate_id)
+    units = {"from_unit": _unit(duplicate), "to_unit": _unit({**survivor, **values})}
+    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    # The duplicate first: a reference belongs to one live contact.
+    gone = {"merged_into_id": survivor_id}
+    await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
+    for name, resource, column in _CHILDREN:
+        done.moved[name] = await records.move_children(
+            transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp
+        )
+    moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
+    events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
+    values["consents"] = consents.current_consents(events, is_strict=False)
+    differing = {name: value for name, value in values.items() if value != survivor[name]}
+    survivor = await records.lock(transaction, CONTACT, survivor_id)
+    await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
+    done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
+    before = records.portable({name: survivor[name] for name in differing})
+    after = records.portable(differing)
+    await transaction.run(
+        _ADD,
+        {
+            "id": records.new_id(),
+            "survivor_id": survivor_id,
+            "duplicate_id": duplicate_id,
+            "request_id": stamp.request_id,
+            "key_id": stamp.key_id,
+            "set_columns": {
+                name: {"before": before[name], "after": after[name]} for name in differing
+            },
+            "moved": moved,
+            "merged_at": stamp.now,
+            "unmerged_at": None,
+        },
+    )
+    return done
+
+
+async def _lock_both(
+    transaction: Transaction,
+    survivor_id: str,
+    duplicate_id: str,
+    version: int | None,
+    duplicate_version: int | None,
+) -> tuple[Record, Record]:
+    if survivor_id == duplicate_id:
+        raise _impossible("A contact is not its own duplicate.")
+    await records.lock_many(transaction, CONTACT, [survivor_id, duplicate_id])
+    survivor = await records.lock(transaction, CONTACT, survivor_id, version=version)
+    duplicate = await records.lock(transaction, CONTACT, duplicate_id)
+    if duplicate_version not in (None, duplicate["version"]):
+        raise StaleVersion(f"The duplicate's version is {duplicate['version']}.")
+    if survivor["kind"] != duplicate["kind"]:
+        raise _impossible("A person and an organisation are never the same.")
+    if survivor["erased_at"] or duplicate["erased_at"]:
+        raise _impossible("One of them was erased.")
+    return survivor, duplicate
+
+
+def _impossible(message: str) -> MergeImpossible:
+    return MergeImpossible(
+        message, errors=[FieldError("/body/duplicate_id", "merge_impossible", message)]
+    )
+
+
+def _merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> Record:
+    """Return the columns of the survivor that the merge sets."""
+    known = (set(survivor) - _KEPT) | _TAKEN | set(_MONEY)
+    taken: set[str] = set()
+    for at, name in enumerate(take):
+        if name not in known:
+            message = f"There is no field {name} to take; there are: {', '.join(sorted(known))}."
+            raise MergeImpossible(
+                message, errors=[FieldError(f"/body/take/{at}", "unknown", message)]
+            )
+        taken |= set(_MONEY.get(name, (name,)))
+    values: Record = {}
+    own_id, other_id = survivor["id"], duplicate["id"]
+    for name in survivor.keys() - _KEPT | _TAKEN:
+        is_lacking = name not in _TAKEN and survivor[name] in (None, "")
+        if (name in taken or is_lacking) and duplicate[name] not in (None, ""):
+            values[name] = duplicate[name]
+    if values.get("parent_id", survivor["parent_id"]) in (own_id, other_id):
+        values["parent_id"] = None
+    if values.get("referred_by_id", survivor["referred_by_id"]) in (own_id, other_id):
+        values["referred_by_id"] = None
+    for name in _UNITED:
+        more = [item for item in duplicate[name] if item not in survivor[name]]
+        values[name] = [*survivor[name], *more]
+    values["custom"] = dict(sorted({**duplicate["custom"], **survivor["custom"]}.items()))
+    values["other_emails"] = _others(survivor, duplicate, values, "other_emails", "email")
+    values["other_phones"] = _others(survivor, duplicate, values, "other_phones", "phone")
+    after = contacts.complete({**survivor, **values})
+    return values | {name: after[name] for name in contacts.DERIVED}
+
+
+def _others(
+    survivor: Record, duplicate: Record, values: Record, many: str, one: str
+) -> list[dict[str, Any]]:
+    """Unite the further addresses; a main one that gives way becomes a further one."""
+    main = values.get(one, survivor[one])
+    others = [*survivor[many], *duplicate[many]]
+    for former in (survivor[one], duplicate[one]):
+        if former and former != main:
+            entry = {"label": None, one: former}
+            others.append(entry | ({"e164": None} if one == "phone" else {}))
+    united: list[dict[str, Any]] = []
+    for entry in others:
+        if entry[one] != main and all(entry[one] != have[one] for have in united):
+            united.append(entry)
+    return united[:20]
+
+
+async def _move_terms(
+    transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, stamp: Stamp
+) -> None:
+    """Let the live terms of a contact's offers be those of another unit.
+
+    Raises
+    ------
+    TermsConflict
+        The other unit has a live offer with different terms for the same product.
+    """
+    if from_unit == to_unit:
+        return
+    for offer in await transaction.all(_OFFERS, {"id": contact_id}):
+        if interactions.is_live_offer(offer, stamp.now):
+            await terms.release(transaction, from_unit, offer, now=stamp.now)
+            await terms.claim(transaction, to_unit, offer, now=stamp.now)
+
+
+def _unit(contact: Record) -> str:
+    return str(contact["parent_id"] or contact["id"])
+
+
+async def _move_sides(
+    transaction: Transaction, survivor_id: str, duplicate_id: str, done: Done, stamp: Stamp
+) -> dict[str, list[str]]:
+    """Move what has no version of its own; what the survivor has already stays where it is."""
+    present = set(await _SEGMENTS.keys(transaction, survivor_id))
+    segments = [
+        key for key in await _SEGMENTS.keys(transaction, duplicate_id) if key not in present
+    ]
+    events = await _EVENTS.keys(transaction, duplicate_id)
+    way = {"from_id": duplicate_id, "to_id": survivor_id}
+    await _SEGMENTS.shift(transaction, segments, **way)
+    await _EVENTS.shift(transaction, events, **way)
+    own = await transaction.all(_MEMBERS, {"contact_id": survivor_id})
+    joined = {member["campaign_id"] for member in own}
+    members = []
+    for member in await transaction.all(_MEMBERS, {"contact_id": duplicate_id}):
+        if member["campaign_id"] not in joined:
+            await records.change(
+                transaction,
+                CAMPAIGN_MEMBER,
+                member,
+                {"contact_id": survivor_id},
+                stamp=stamp,
+                personal=False,
+            )
+            members.append(member["id"])
+    done.moved |= {
+        "segment_members": len(segments),
+        "consent_events": len(events),
+        "campaign_members": len(members),
+    }
+    return {"segments": segments, "events": events, "members": members}
+
+
+async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp: Stamp) -> Done:
+    """Make two contacts of one again: what the merge moved goes back, what it set is taken back.
+
+    Fields of the survivor that were changed since keep their present value, and what was added since
+    stays with it.
+
+    Raises
+    ------
+    NotMerged
+        The contact is not merged, or the survivor is itself merged into another one.
+    ExternalRefTaken
+        Meanwhile another contact has one of the duplicate's references.
+    """
+    merge = await transaction.first(_FIND, {"duplicate_id": duplicate_id})
+    if merge is None:
+        raise NotMerged()
+    survivor_id = merge["survivor_id"]
+    both = await records.lock_many(transaction, CONTACT, [survivor_id, duplicate_id])
+    survivor, duplicate = both[survivor_id], both[duplicate_id]
+    if survivor["deleted_at"] is not None:
+        raise NotMerged("The contact that it was merged into is not live; bring that back first.")
+    done = Done(survivor_id, duplicate_id)
+    back, done.kept = _values_back(survivor, merge["set_columns"])
+    way = {"from_id": survivor_id, "to_id": duplicate_id}
+    for name, resource, column in _CHILDREN:
+        done.moved[name] = await records.move_children(
+            transaction, resource, column, **way, stamp=stamp, moved_by=merge["request_id"]
+        )
+    moved: Mapping[str, list[str]] = merge["moved"]
+    await _SEGMENTS.shift(transaction, moved["segments"], **way)
+    await _EVENTS.shift(transaction, moved["events"], **way)
+    members = await records.lock_many(transaction, CAMPAIGN_MEMBER, moved["members"])
+    for member in members.values():
+        await records.change(
+            transaction,
+            CAMPAIGN_MEMBER,
+            member,
+            {"contact_id": duplicate_id},
+            stamp=stamp,
+            personal=False,
+        )
+    done.moved |= {
+        "segment_members": len(moved["segments"]),
+        "consent_events": len(moved["events"]),
+        "campaign_members": len(moved["members"]),
+    }
+    events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
+    back["consents"] = consents.current_consents(events, is_strict=False)
+    survivor = await records.lock(transaction, CONTACT, survivor_id)
+    differing = {name: value for name, value in back.items() if value != survivor[name]}
+    await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
+    done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
+    await records.restore(
+        transaction,
+        CONTACT,
+        duplicate,
+        stamp=stamp,
+        personal=False,
+        action="unmerged",
+        values={"merged_into_id": None},
+    )
+    units = {"from_unit": _unit(survivor), "to_unit": _unit(duplicate)}
+    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
+    return done
+
+
+def _values_back(
+    survivor: Record, set_columns: Mapping[str, Mapping[str, Any]]
+) -> tuple[Record, list[str]]:
+    """Return the survivor's columns from before the merge, and the fields that changed since."""
+    names = [name for name in set_columns if name != "consents"]
+    before = records.as_columns(CONTACT, {name: set_columns[name]["before"] for name in names})
+    after = records.as_columns(CONTACT, {name: set_columns[name]["after"] for name in names})
+    back = {name: before[name] for name in names if survivor[name] == after[name]}
+    kept = {name for name in names if name not in back} - set(contacts.DERIVED)
+    whole = contacts.complete({**survivor, **back})
+    for name in contacts.DERIVED:
+        if whole[name] != survivor[name]:
+            back[name] = whole[name]
+    return back, sorted({CONTACT.wire_name(name) for name in kept})

@@ -1,0 +1,115 @@
+"""Merging contacts, and taking it back, over HTTP."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import orjson
+from fastapi import Body, Path, Query
+
+from services.crm_api import records
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.merges.operations import Done, merge_contacts, unmerge_contact
+from services.crm_api.merges.schemas import EXAMPLE, MergeContacts, Merged, MergeQuery, Unmerged
+from services.foundation.calls import Call
+from services.foundation.database import Transaction
+from services.foundation.problems import Answer
+from services.foundation.routing import Routes
+from shared.values import RecordId
+
+routes = Routes("contacts")
+ContactId = Annotated[RecordId, Path(description="The id of a contact.")]
+
+
+class _OnlyTried(Exception):
+    """Carries the answer of a dry run out of the transaction, which is then taken back."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("a dry run writes nothing")
+        self.answer = answer
+
+
+async def _answer(
+    transaction: Transaction, done: Done, *, personal: bool, is_dry_run: bool, unmerged: bool
+) -> Answer:
+    survivor, _ = await records.read(transaction, CONTACT, done.survivor_id, personal=personal)
+    told = asdict(done) | {"is_dry_run": is_dry_run}
+    del told["survivor_id"]
+    parts = {"survivor": survivor}
+    if unmerged:
+        parts["duplicate"], _ = await records.read(
+            transaction, CONTACT, done.duplicate_id, personal=personal
+        )
+    else:
+        del told["kept"]
+    shown = ",".join(f'"{name}":{body}' for name, body in parts.items())
+    return Answer(f"{orjson.dumps(told).decode()[:-1]},{shown}}}".encode())
+
+
+@routes.add(
+    "POST",
+    "/contacts/{id:record}/merge",
+    answer=Merged,
+    scope="contacts:write",
+    writes=True,
+    if_match="required",
+    problems=(404, 409),
+    summary="Merge another contact into this one",
+)
+async def merge_contact(
+    call: Call,
+    id: ContactId,
+    query: Annotated[MergeQuery, Query()],
+    body: Annotated[MergeContacts, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+) -> Answer:
+    """Interactions, deals, persons, referrals, memberships and consents of the duplicate become those of
+    this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
+    number becomes a further one. The duplicate's id answers with this contact from then on.
+    `POST /v1/contacts/{duplicate_id}/unmerge` takes it back."""
+
+    async def merge() -> Answer:
+        done = await merge_contacts(
+            call.transaction,
+            id,
+            body.duplicate_id,
+            take=body.take,
+            version=call.expected_version(),
+            duplicate_version=body.duplicate_version,
+            stamp=call.stamp,
+        )
+        answer = await _answer(
+            call.transaction,
+            done,
+            personal=call.may("contacts:pii"),
+            is_dry_run=query.dry_run,
+            unmerged=False,
+        )
+        if query.dry_run:
+            raise _OnlyTried(answer)
+        return answer
+
+    try:
+        return await call.transaction.savepoint(merge)
+    except _OnlyTried as tried:
+        return tried.answer
+
+
+@routes.add(
+    "POST",
+    "/contacts/{id:record}/unmerge",
+    answer=Unmerged,
+    scope="contacts:write",
+    writes=True,
+    problems=(404, 409),
+    summary="Take the merge of a contact back",
+)
+async def unmerge_a_contact(call: Call, id: ContactId) -> Answer:
+    """`id` is the contact that was merged into another one. What the merge moved goes back, what it set
+    is taken back; what was changed or added since stays with the other one, `kept` names such fields."""
+    done = await unmerge_contact(call.transaction, id, stamp=call.stamp)
+    return await _answer(
+        call.transaction,
+        done,
+        personal=call.may("contacts:pii"),
+        is_dry_run=False,
+        unmerged=True,
+    )

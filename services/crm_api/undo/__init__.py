@@ -1,0 +1,1 @@
+"""Undo: takes back what one request wrote, if nothing later touched it."""

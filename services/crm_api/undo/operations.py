@@ -1,0 +1,154 @@
+"""Takes back the writes of one request, newest first."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select
+
+from services.crm_api import records
+from services.crm_api.changes.table import changes
+from services.crm_api.interactions import operations as interactions
+from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.records import Written
+from services.crm_api.resources import RESOURCES, Resource
+from services.crm_api.undo.schemas import MOST_CHANGES
+from services.foundation.calls import Stamp
+from services.foundation.database import Transaction
+from services.foundation.problems import Conflict, FieldError, Invalid, NotFound
+from services.foundation.statements import Record, Statement
+
+_table = changes.c
+_OF_REQUEST = Statement(
+    select(
+        _table.seq, _table.resource, _table.record_id, _table.action, _table.version, _table.before
+    )
+    .where(_table.request_id == bindparam("request_id"))
+    .order_by(_table.seq.desc())
+    .limit(MOST_CHANGES + 1)
+)
+_LATER = Statement(
+    select(_table.request_id, _table.action, _table.version, _table.changed)
+    .where(_table.record_id == bindparam("record_id"), _table.version > bindparam("version"))
+    .order_by(_table.version)
+    .limit(1)
+)
+_REVERSE = {"created": "deleted", "restored": "deleted", "deleted": "restored"}
+
+
+class TouchedLater(Conflict):
+    code, title = "touched_later", "Something later changed what the request wrote."
+
+
+class NotUndoable(Invalid):
+    code, title = "not_undoable", "This request cannot be undone here."
+
+
+async def changes_of(transaction: Transaction, request_id: str) -> list[Record]:
+    """Return the changes of a request, newest first.
+
+    Raises
+    ------
+    NotFound
+        No request of this id wrote anything.
+    NotUndoable
+        It wrote too much, merged contacts, or recorded a consent.
+    """
+    found = await transaction.all(_OF_REQUEST, {"request_id": request_id})
+    if not found:
+        raise NotFound("No request with this id wrote a record.")
+    if len(found) > MOST_CHANGES:
+        raise NotUndoable(
+            f"It wrote more than {MOST_CHANGES} records; an import is reverted instead."
+        )
+    actions = {change["action"] for change in found}
+    if actions & {"merged", "unmerged"}:
+        raise NotUndoable("Take a merge back with POST /v1/contacts/{duplicate_id}/unmerge.")
+    if "erased" in actions:
+        raise NotUndoable("What was erased is gone for good.")
+    if any("consents" in (change["before"] or {}) for change in found):
+        raise NotUndoable("Consents only add up: record what the contact says now.")
+    for change in found:
+        if change["action"] == "updated" and change["before"] is None:
+            raise NotUndoable("It is too long ago: what was there before is forgotten.")
+    return found
+
+
+async def undo(
+    transaction: Transaction, found: Sequence[Record], *, stamp: Stamp
+) -> list[tuple[Resource, Written]]:
+    """Take the changes back, newest first.
+
+    Raises
+    ------
+    TouchedLater
+        A record was written again since; the problem names it and by which request.
+    ExternalRefTaken, TermsConflict
+        Meanwhile another record has what this one had.
+    """
+    newest: dict[tuple[str, str], int] = {}
+    for change in found:
+        newest.setdefault((change["resource"], change["record_id"]), change["version"])
+    current = await _untouched(transaction, newest)
+    done = []
+    for change in found:
+        resource = RESOURCES[change["resource"]]
+        at = (change["resource"], change["record_id"])
+        written = await _take_back(transaction, resource, current[at], change, stamp)
+        rows = await records.lock_many(transaction, resource, [change["record_id"]])
+        current[at] = rows[change["record_id"]]
+        done.append((resource, written))
+    return done
+
+
+async def _untouched(
+    transaction: Transaction, newest: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], Record]:
+    """Lock the records and make sure that their versions are those that the request left."""
+    current: dict[tuple[str, str], Record] = {}
+    faults: list[FieldError] = []
+    for name in sorted({name for name, _ in newest}):
+        ids = [record_id for resource, record_id in newest if resource == name]
+        rows = await records.lock_many(transaction, RESOURCES[name], ids)
+        for record_id in ids:
+            version = newest[name, record_id]
+            row = rows.get(record_id)
+            if row is not None and row["version"] == version:
+                current[name, record_id] = row
+                continue
+            later = await transaction.first(_LATER, {"record_id": record_id, "version": version})
+            by = (
+                "it is gone"
+                if later is None
+                else (
+                    f"version {later['version']} was {later['action']} by the request {later['request_id']}"
+                )
+            )
+            where = f"/{RESOURCES[name].plural}/{record_id}"
+            faults.append(FieldError(where, "touched_later", f"After version {version}: {by}."))
+    if faults:
+        raise TouchedLater(
+            f"{faults[0].pointer}: {faults[0].message} Nothing was undone.", errors=faults
+        )
+    return current
+
+
+async def _take_back(
+    transaction: Transaction, resource: Resource, current: Record, change: Record, stamp: Stamp
+) -> Written:
+    is_offer = resource is INTERACTION and current["kind"] == "offer"
+    if is_offer:
+        await interactions.release_terms(transaction, current, stamp=stamp)
+    action = _REVERSE.get(change["action"])
+    if action == "deleted":
+        return await records.trash(transaction, resource, current, stamp=stamp)
+    if action == "restored":
+        written = await records.restore(transaction, resource, current, stamp=stamp, personal=False)
+        after = current
+    else:
+        before = records.as_columns(resource, change["before"])
+        after = {**current, **before}
+        written = await records.change(
+            transaction, resource, current, before, stamp=stamp, personal=False
+        )
+    if is_offer:
+        await interactions.hold_terms(transaction, after, now=stamp.now)
+    return written

@@ -1,0 +1,371 @@
+"""Merging and undoing: two contacts become one and two again, a request is as if it had not been."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Crm
+from tests.crm_api.bodies import all_pages, feed, fresh, make, problem
+
+KEPT = ("version", "updated_at")
+
+
+def content(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in KEPT}
+
+
+def merge(crm: Crm, survivor: str, duplicate: str, **more: Any) -> httpx.Response:
+    query = {"dry_run": "true"} if more.pop("dry_run", False) else {}
+    return crm.client.post(
+        f"/v1/contacts/{survivor}/merge",
+        json={"duplicate_id": duplicate, **more},
+        params=query,
+        headers={"If-Match": "*"},
+    )
+
+
+def read(crm: Crm, path: str) -> dict[str, Any]:
+    answer = crm.client.get(path)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+@pytest.fixture
+def pair(service: Crm) -> tuple[str, str]:
+    """Two contacts that are the same person, each with a life of its own."""
+    firm = make(service, "contacts", kind="organisation", name="Weber GmbH")["id"]
+    survivor = make(
+        service,
+        "contacts",
+        given_name="Anna",
+        family_name="Weber",
+        email="anna@example.org",
+        tags=["vip"],
+        external_refs=[{"source": "shop", "id": fresh()}],
+    )["id"]
+    duplicate = make(
+        service,
+        "contacts",
+        given_name="Anna",
+        family_name="Veber",
+        email="a.weber@example.com",
+        phone="030 901820",
+        parent_id=firm,
+        tags=["b2b", "vip"],
+        external_refs=[{"source": "erp", "id": fresh()}],
+    )["id"]
+    campaign = service.create("campaigns", name="Spring")["id"]
+    segment = service.create("segments", name="x", kind="static")["id"]
+    for contact in (survivor, duplicate):
+        make(service, "interactions", contact_id=contact)
+        make(service, "deals", contact_id=contact)
+        service.client.post(f"/v1/segments/{segment}/members", json={"add": [contact]})
+        service.create("campaign-members", campaign_id=campaign, contact_id=contact)
+    make(service, "contacts", referred_by_id=duplicate)
+    service.client.post(
+        f"/v1/contacts/{duplicate}/consents", json={"channel": "post", "action": "granted"}
+    )
+    return survivor, duplicate
+
+
+def state(crm: Crm, contact: str) -> dict[str, Any]:
+    """Return everything that belongs to a contact, apart from versions."""
+    records = {
+        plural: [
+            content(item)
+            for item in all_pages(crm.client, f"/v1/{plural}?{field}={contact}&sort=created_at")
+        ]
+        for plural, field in (
+            ("interactions", "contact_id"),
+            ("deals", "contact_id"),
+            ("campaign-members", "contact_id"),
+            ("contacts", "referred_by_id"),
+        )
+    }
+    consents = all_pages(crm.client, f"/v1/contacts/{contact}/consents")
+    return {"self": content(read(crm, f"/v1/contacts/{contact}")), "consents": consents, **records}
+
+
+def test_what_belonged_to_two_belongs_to_one(service: Crm, pair: tuple[str, str]) -> None:
+    survivor, duplicate = pair
+    done = merge(service, survivor, duplicate, take=["family_name"])
+    assert done.status_code == 200, done.text
+    body = done.json()
+    assert body["survivor"] == read(service, f"/v1/contacts/{survivor}")
+    assert body["moved"] == {
+        "interactions": 1,
+        "deals": 1,
+        "persons": 0,
+        "referrals": 1,
+        "campaign_members": 0,
+        "segment_members": 0,
+        "consent_events": 1,
+    }
+    one = body["survivor"]
+    assert (one["family_name"], one["email"], one["phone"]) == (
+        "Veber",
+        "anna@example.org",
+        "030 901820",
+    )
+    assert one["other_emails"] == [{"label": None, "email": "a.weber@example.com"}]
+    assert one["tags"] == ["vip", "b2b"]
+    assert len(one["external_refs"]) == 2
+    assert one["phone_e164"] == "+4930901820"
+    assert [each["channel"] for each in one["consents"]] == ["post"]
+    assert len(all_pages(service.client, f"/v1/deals?contact_id={survivor}")) == 2
+
+
+def test_the_old_id_answers_with_the_survivor(service: Crm, pair: tuple[str, str]) -> None:
+    survivor, duplicate = pair
+    merge(service, survivor, duplicate)
+    answer = service.client.get(f"/v1/contacts/{duplicate}")
+    assert answer.json() == read(service, f"/v1/contacts/{survivor}")
+    assert answer.headers["content-location"] == f"/v1/contacts/{survivor}"
+    made = make(service, "deals", contact_id=duplicate)
+    assert made["contact_id"] == survivor
+    restore = service.client.post(f"/v1/contacts/{duplicate}/restore")
+    assert problem(restore, 409, "merged_away")["existing_id"] == survivor
+    events = [item["type"] for item in feed(service.client)[0] if duplicate in item["subject"]]
+    assert events[-1] == "crm.contact.merged.v1"
+
+
+def test_a_merge_that_is_taken_back_leaves_both_as_they_were(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    before = [state(service, contact) for contact in pair]
+    merge(service, *pair, take=["family_name", "phone"])
+    answer = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["kept"] == []
+    assert [state(service, contact) for contact in pair] == before
+    problem(service.client.post(f"/v1/contacts/{pair[1]}/unmerge"), 409, "not_merged")
+    merge(service, *pair)
+    service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
+    assert [state(service, contact) for contact in pair] == before
+
+
+def test_what_came_after_a_merge_stays_when_it_is_taken_back(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    survivor, duplicate = pair
+    merge(service, survivor, duplicate)
+    later = make(service, "interactions", contact_id=survivor)["id"]
+    service.patch(f"/v1/contacts/{survivor}", {"phone": "040 1234567"}, version="*")
+    body = service.client.post(f"/v1/contacts/{duplicate}/unmerge").json()
+    assert body["kept"] == ["phone"]
+    assert body["survivor"]["phone_e164"] == "+49401234567"
+    assert body["survivor"]["parent_id"] is None
+    assert read(service, f"/v1/interactions/{later}")["contact_id"] == survivor
+
+
+def test_a_dry_run_tells_all_and_writes_nothing(service: Crm, pair: tuple[str, str]) -> None:
+    before = [state(service, contact) for contact in pair]
+    cursor = feed(service.client)[1]
+    tried = merge(service, *pair, dry_run=True).json()
+    assert tried["is_dry_run"] is True
+    assert [state(service, contact) for contact in pair] == before
+    assert feed(service.client, after=cursor)[0] == []
+    done = merge(service, *pair).json()
+    assert done["moved"] == tried["moved"]
+    assert done["changed"] == tried["changed"]
+
+
+def test_contacts_that_cannot_be_one_are_refused(service: Crm, pair: tuple[str, str]) -> None:
+    survivor, duplicate = pair
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    problem(merge(service, survivor, survivor), 422, "merge_impossible")
+    problem(merge(service, survivor, firm), 422, "merge_impossible")
+    problem(merge(service, survivor, duplicate, take=["colour"]), 422, "merge_impossible")
+    problem(merge(service, survivor, duplicate, duplicate_version=99), 412, "stale_version")
+    problem(merge(service, survivor, "01977b3a-5c00-7000-8000-000000000001"), 404)
+
+
+def test_merges_of_merges_are_taken_back_from_the_outside(service: Crm) -> None:
+    one, two, three = (make(service, "contacts", name=fresh())["id"] for _ in range(3))
+    before = [state(service, contact) for contact in (one, two, three)]
+    merge(service, two, three)
+    merge(service, one, two)
+    assert service.client.get(f"/v1/contacts/{three}").json()["id"] == one
+    problem(service.client.post(f"/v1/contacts/{three}/unmerge"), 409, "not_merged")
+    assert service.client.post(f"/v1/contacts/{two}/unmerge").status_code == 200
+    assert service.client.post(f"/v1/contacts/{three}/unmerge").status_code == 200
+    assert [state(service, contact) for contact in (one, two, three)] == before
+
+
+# Undo
+
+
+def undo(crm: Crm, answer: httpx.Response) -> httpx.Response:
+    request_id = answer.headers["x-request-id"]
+    return crm.client.post("/v1/changes/undo", json={"request_id": request_id})
+
+
+def test_a_request_is_undone_and_the_undoing_too(service: Crm) -> None:
+    made = make(service, "contacts", city="Kiel", birth_date="1980-02-29")
+    path = f"/v1/contacts/{made['id']}"
+    body = {
+        "city": "Berlin",
+        "birth_date": None,
+        "tags": ["x"],
+        "next_contact_at": "2035-01-01T00:00:00Z",
+    }
+    changed = service.patch(path, body, version=1)
+    undone = undo(service, changed)
+    assert undone.json()["items"] == [
+        {"resource": "contacts", "id": made["id"], "action": "updated", "version": 3}
+    ]
+    assert content(read(service, path)) == content(made)
+    assert undo(service, undone).status_code == 200
+    assert content(read(service, path)) == content(changed.json())
+
+
+def test_creating_throwing_away_and_restoring_are_undone(service: Crm) -> None:
+    ref = {"source": "erp", "id": fresh()}
+    body = {"kind": "person", "name": "x", "external_refs": [ref]}
+    created = service.client.post("/v1/contacts", json=body)
+    path = created.headers["location"]
+    undone = undo(service, created)
+    problem(service.client.get(path), 404)
+    assert undo(service, undone).status_code == 200
+    thrown = service.client.delete(path, headers={"If-Match": "*"})
+    assert undo(service, thrown).status_code == 200
+    assert content(read(service, path)) == content(created.json())
+
+
+def test_a_batch_is_undone_as_a_whole_or_not_at_all(service: Crm) -> None:
+    old = make(service, "contacts", name="Old")
+    items = [
+        {"action": "create", "data": {"kind": "person", "name": fresh()}},
+        {"action": "update", "id": old["id"], "data": {"name": "New"}},
+    ]
+    answer = service.client.post("/v1/contacts/batch", json={"items": items})
+    created = answer.json()["items"][0]["id"]
+    later = service.patch(f"/v1/contacts/{created}", {"city": "Kiel"}, version=1)
+    found = problem(undo(service, answer), 409, "touched_later")
+    assert found["errors"][0]["pointer"] == f"/contacts/{created}"
+    assert later.headers["x-request-id"] in found["errors"][0]["message"]
+    assert read(service, f"/v1/contacts/{old['id']}")["name"] == "New"
+    assert undo(service, later).status_code == 200
+    problem(undo(service, answer), 409, "touched_later")
+
+
+def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -> None:
+    merged = merge(service, *pair)
+    assert "unmerge" in problem(undo(service, merged), 422, "not_undoable")["detail"]
+    consent = service.client.post(
+        f"/v1/contacts/{pair[0]}/consents", json={"channel": "post", "action": "withdrawn"}
+    )
+    problem(undo(service, consent), 422, "not_undoable")
+    answer = service.client.post("/v1/changes/undo", json={"request_id": fresh("nothing")})
+    problem(answer, 404)
+    made = service.client.post("/v1/contacts", json={"kind": "person", "name": "x"})
+    with service.client_with("changes:undo") as client:
+        body = {"request_id": made.headers["x-request-id"]}
+        problem(client.post("/v1/changes/undo", json=body), 403)
+
+
+# One set of terms
+
+
+def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> httpx.Response:
+    body = {
+        "contact_id": contact,
+        "kind": "offer",
+        "product_id": product,
+        "discount_pct": discount,
+        "occurred_at": "2025-01-01T00:00:00Z",
+        **more,
+    }
+    return crm.client.post("/v1/interactions", json=body)
+
+
+def test_one_unit_has_one_set_of_terms_for_a_product(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    one, two = (make(service, "contacts", parent_id=firm)["id"] for _ in range(2))
+    first = offer(service, one, "P1", "10")
+    assert first.status_code == 201, first.text
+    found = problem(offer(service, two, "P1", "15"), 409, "terms_conflict")
+    assert found["existing_id"] == first.json()["id"]
+    assert offer(service, two, "P1", "10.00").status_code == 201
+    assert offer(service, two, "P2", "15").status_code == 201
+    old = "2025-02-01T00:00:00Z"
+    assert offer(service, two, "P3", "15", valid_until=old).status_code == 201
+    assert offer(service, two, "P3", "20").status_code == 201
+    other = make(service, "contacts")["id"]
+    assert offer(service, other, "P1", "15").status_code == 201
+
+
+def test_terms_are_free_once_the_offer_is_answered_or_thrown_away(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    first = offer(service, contact, "P1", "10").json()
+    path = f"/v1/interactions/{first['id']}"
+    service.patch(path, {"outcome": "declined"}, version=1)
+    second = offer(service, contact, "P1", "15").json()
+    problem(service.patch(path, {"outcome": None}, version=2), 409, "terms_conflict")
+    other = f"/v1/interactions/{second['id']}"
+    service.client.delete(other, headers={"If-Match": "*"})
+    assert service.patch(path, {"outcome": None}, version=2).status_code == 200
+    problem(service.client.post(f"{other}/restore"), 409, "terms_conflict")
+    changed = service.patch(path, {"discount_pct": "20"}, version=3)
+    assert changed.status_code == 200
+    problem(offer(service, contact, "P1", "10"), 409, "terms_conflict")
+    assert undo(service, changed).status_code == 200
+    assert offer(service, contact, "P1", "10").status_code == 201
+
+
+def test_a_reminder_despite_an_open_complaint_is_confirmed(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    person = make(service, "contacts", parent_id=firm)["id"]
+    complaint = make(service, "interactions", contact_id=person, kind="complaint", severity=1)
+    body = {"contact_id": firm, "kind": "payment_reminder", "occurred_at": "2025-03-01T00:00:00Z"}
+    found = problem(service.client.post("/v1/interactions", json=body), 409, "open_complaint")
+    assert found["existing_id"] == complaint["id"]
+    confirmed = {**body, "despite_open_complaint": True}
+    assert service.client.post("/v1/interactions", json=confirmed).status_code == 201
+    path = f"/v1/interactions/{complaint['id']}"
+    assert service.patch(path, {"status": "rejected"}, version=1).status_code == 200
+    assert service.client.post("/v1/interactions", json=body).status_code == 201
+
+
+# The life of a complaint, and of a task
+
+
+def test_a_complaint_lives_from_open_to_settled_and_back(service: Crm) -> None:
+    made = make(service, "interactions", kind="complaint", severity=2)
+    assert made["status"] == "open"
+    path = f"/v1/interactions/{made['id']}"
+    service.patch(path, {"status": "acknowledged"}, version=1)
+    settled = service.patch(path, {"resolution": "fixed"}, version=2).json()
+    assert (settled["status"], settled["resolved_at"] is None) == ("resolved", False)
+    problem(service.patch(path, {"status": "acknowledged"}, version=3), 422, "status_impossible")
+    again = service.patch(path, {"status": "reopened"}, version=3).json()
+    assert (again["resolved_at"], again["resolution"]) == (None, None)
+    ended = service.patch(path, {"status": "rejected"}, version=4).json()
+    assert ended["resolution"] == "rejected"
+    assert [entry["status"] for entry in ended["status_history"]] == [
+        *("open", "acknowledged", "resolved", "reopened", "rejected")
+    ]
+    call = make(service, "interactions")
+    answer = service.patch(f"/v1/interactions/{call['id']}", {"status": "open"}, version=1)
+    problem(answer, 422, "field_of_other_kind")
+
+
+def test_a_task_is_planned_until_it_is_done(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    body = {"contact_id": contact, "kind": "call", "due_at": "2035-01-01T10:00:00Z"}
+    task = service.client.post("/v1/interactions", json=body).json()
+    assert (task["is_planned"], task["occurred_at"]) == (True, "2035-01-01T10:00:00.000000Z")
+    assert all_pages(service.client, f"/v1/interactions?contact_id={contact}&is_planned=true") == [
+        task
+    ]
+    path = f"/v1/interactions/{task['id']}"
+    moved = service.patch(path, {"due_at": "2036-01-01T10:00:00Z"}, version=1).json()
+    assert moved["occurred_at"] == "2036-01-01T10:00:00.000000Z"
+    done = service.patch(path, {"done_at": "2025-05-01T10:00:00Z"}, version=2).json()
+    assert (done["is_planned"], done["occurred_at"]) == (False, "2025-05-01T10:00:00.000000Z")
+    answer = service.client.post("/v1/interactions", json={"contact_id": contact, "kind": "call"})
+    problem(answer, 422, "instant_missing")
+    both = {**body, "occurred_at": "2025-01-01T00:00:00Z"}
+    problem(service.client.post("/v1/interactions", json=both), 422, "planned_and_past")
