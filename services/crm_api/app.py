@@ -18,6 +18,7 @@ from services.crm_api.contacts.routes import routes as contacts
 from services.crm_api.custom_fields.routes import routes as custom_fields
 from services.crm_api.customer_card.routes import routes as customer_card
 from services.crm_api.deals.routes import routes as deals
+from services.crm_api.duplicates.routes import routes as duplicates
 from services.crm_api.exports.routes import routes as exports
 from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
@@ -58,6 +59,7 @@ ABOUT = {
         {"name": "contacts", "description": "People and organisations."},
         {"name": "interactions", "description": "Every contact with a customer."},
         {"name": "deals", "description": "What is sold or may be."},
+        {"name": "duplicates", "description": "Contacts that are likely one."},
         {"name": "segments", "description": "Saved filters and lists of contacts."},
         {"name": "products", "description": "What is sold."},
         {"name": "campaigns", "description": "What is done for many customers at once."},
@@ -78,6 +80,7 @@ FEATURES = (
     customer_card,
     timeline,
     consents,
+    duplicates,
     merges,
     interactions,
     deals,

@@ -57,6 +57,15 @@ class _Statements:
             personal: Statement(select(resource.json(personal=personal), versioned).where(*live))
             for personal in (True, False)
         }
+        self.read_many = {
+            personal: Statement(
+                select(self.table.c.id, resource.json(personal=personal)).where(
+                    any_of(self.table.c.id, bindparam("ids", type_=Texts)),
+                    self.table.c.deleted_at.is_(None),
+                )
+            )
+            for personal in (True, False)
+        }
         self.lock = Statement(
             select(self.table).where(self.table.c.id == bindparam("id")).with_for_update()
         )
@@ -109,6 +118,16 @@ async def read(
     if not rows:
         raise NotFound(f"There is no {resource.title} {record_id}.")
     return rows[0][0], rows[0][1]
+
+
+async def read_many(
+    reader: Reader, resource: Resource, record_ids: Sequence[str], *, personal: bool
+) -> dict[str, str]:
+    """Return the JSON of each of these records that is live, by id."""
+    if not record_ids:
+        return {}
+    rows = await reader.texts(_of(resource).read_many[personal], {"ids": list(record_ids)})
+    return {str(row[0]): row[1] for row in rows}
 
 
 async def lock(

@@ -68,6 +68,30 @@ PROBLEM = {
         "code": _text(64, "invalid_request", "^[a-z_]+$"),
         "request_id": _text(64, "019abf10-7a5c-7000-8000-000000000000"),
         "existing_id": {"type": "string", "format": "uuid", "maxLength": 36},
+        "possible_stages": {
+            "description": "Of `stage_impossible`: where the deal may go.",
+            "type": "array",
+            "maxItems": 50,
+            "items": _text(32, "proposal", "^[a-z0-9_]+$"),
+        },
+        "candidates": {
+            "description": "Of `possible_duplicate`: who is likely the same, the likeliest first.",
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["id", "score"],
+                "properties": {
+                    "id": {"type": "string", "format": "uuid", "maxLength": 36},
+                    "score": {
+                        "type": "number",
+                        "format": "double",
+                        "minimum": 0,
+                        "maximum": 1,
+                    },
+                },
+            },
+        },
         "errors": {
             "type": "array",
             "maxItems": 100,

@@ -99,13 +99,13 @@ def test_keys_are_good_beside_tokens(trusting: Crm) -> None:
         {"header": {"x5t": "abc", "something": "else"}},
         {"aud": ["https://other.example.org", AUDIENCE]},
         {"exp": int(time.time()) - 20},
-        {"exp": time.time() + 300.5},
+        {"exp": time.time() + 3600.5},
         {"iat": int(time.time()) + 20},
         {"nbf": int(time.time()) + 20},
         {"jti": None},
         {"sub": "Jörg 'Weber' <x>"},
     ],
-    ids=str,
+    ids=lambda claims: "-".join(sorted(claims)),
 )
 def test_what_the_standard_allows_is_allowed(trusting: Crm, changed: dict[str, Any]) -> None:
     if "exp" in changed and changed["exp"] < time.time():

@@ -37,6 +37,7 @@ CONTACTS = {
     "merged_into_id": identifier,
     "erased_at": instant,
     "search_text": (sa.Text(), sa.text("''")),
+    "match_keys": document,
 }
 INTERACTIONS = {
     "product_id": sa.String(64),
@@ -144,6 +145,7 @@ def upgrade() -> None:
         op.create_index(index, table, columns, postgresql_where=text, sqlite_where=text)
     _fill()
     _make_searchable()
+    _make_comparable()
     _table(
         "products",
         sa.Column("name", sa.String(200), nullable=False),
@@ -382,6 +384,57 @@ SEARCH_ON_SQLITE = (
 )
 
 
+MATCH_KEYS_ON_SQLITE = (
+    "CREATE TRIGGER contact_match_keys_insert AFTER INSERT ON contacts BEGIN "
+    "INSERT OR IGNORE INTO contact_match_keys (key, contact_id) "
+    "SELECT value, new.id FROM json_each(coalesce(new.match_keys, '[]')); END",
+    "CREATE TRIGGER contact_match_keys_update AFTER UPDATE OF match_keys ON contacts "
+    "WHEN old.match_keys IS NOT new.match_keys BEGIN "
+    "DELETE FROM contact_match_keys WHERE contact_id = new.id; "
+    "INSERT OR IGNORE INTO contact_match_keys (key, contact_id) "
+    "SELECT value, new.id FROM json_each(coalesce(new.match_keys, '[]')); END",
+)
+MATCH_KEYS_ON_POSTGRESQL = (
+    "CREATE FUNCTION keep_contact_match_keys() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF TG_OP = 'UPDATE' THEN DELETE FROM contact_match_keys WHERE contact_id = NEW.id; END IF; "
+    "INSERT INTO contact_match_keys (key, contact_id) "
+    "SELECT DISTINCT value, NEW.id FROM jsonb_array_elements_text(coalesce(NEW.match_keys, '[]')); "
+    "RETURN NULL; END $$",
+    "CREATE TRIGGER contact_match_keys_insert AFTER INSERT ON contacts FOR EACH ROW "
+    "EXECUTE FUNCTION keep_contact_match_keys()",
+    "CREATE TRIGGER contact_match_keys_update AFTER UPDATE OF match_keys ON contacts FOR EACH ROW "
+    "WHEN (OLD.match_keys IS DISTINCT FROM NEW.match_keys) "
+    "EXECUTE FUNCTION keep_contact_match_keys()",
+)
+
+
+def _make_comparable() -> None:
+    op.create_table(
+        "contact_match_keys",
+        sa.Column("key", sa.String(100), nullable=False),
+        sa.Column(
+            "contact_id",
+            identifier,
+            sa.ForeignKey("contacts.id", name="fk_contact_match_keys_contact_id"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("key", "contact_id", name="pk_contact_match_keys"),
+    )
+    op.create_index("ix_contact_match_keys_contact_id", "contact_match_keys", ["contact_id"])
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    for text in MATCH_KEYS_ON_POSTGRESQL if is_postgresql else MATCH_KEYS_ON_SQLITE:
+        op.execute(sa.text(text.replace(":", r"\:")))
+
+
+def _make_incomparable() -> None:
+    table = " ON contacts" if op.get_bind().dialect.name == "postgresql" else ""
+    for name in ("insert", "update"):
+        op.execute(f"DROP TRIGGER contact_match_keys_{name}{table}")
+    if table:
+        op.execute("DROP FUNCTION keep_contact_match_keys()")
+    op.drop_table("contact_match_keys")
+
+
 def _make_searchable() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
@@ -437,6 +490,7 @@ def _fill() -> None:
 
 
 def downgrade() -> None:
+    _make_incomparable()
     _make_unsearchable()
     for table in (
         "merges",

@@ -9,6 +9,8 @@ from services.crm_api import records
 from services.crm_api.addresses import international
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.custom_fields import operations as custom_fields
+from services.crm_api.duplicates import operations as duplicates
+from services.crm_api.duplicates.matching import blocking_keys
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.folding import digits, fold
 from services.crm_api.records import Written
@@ -17,7 +19,7 @@ from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import FieldError, Invalid
+from services.foundation.problems import FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
 
 _EXISTING = Statement(
@@ -26,6 +28,9 @@ _EXISTING = Statement(
     )
 )
 
+_ROW = Statement(
+    select(contacts).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
+)
 _MERGED = Statement(
     select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
 )
@@ -50,6 +55,20 @@ async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
         return {}
     rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
     return {row["id"]: row["kind"] for row in rows}
+
+
+async def read_row(reader: Reader, contact_id: str) -> Record:
+    """Return a live contact's columns.
+
+    Raises
+    ------
+    NotFound
+        There is no such contact.
+    """
+    row = await reader.first(_ROW, {"id": contact_id})
+    if row is None:
+        raise NotFound(f"There is no contact {contact_id}.")
+    return row
 
 
 async def unit_of(reader: Reader, contact_id: str) -> str:
@@ -97,7 +116,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
     return next((text for text in known if text and not text.isspace()), "")
 
 
-DERIVED = ("display_name", "phone_e164", "other_phones", "search_text")
+DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -114,7 +133,8 @@ def complete(row: Record) -> Record:
         "phone_e164": phone,
         "other_phones": others,
     }
-    return row | derived | {"search_text": _search_text(row | derived)}
+    row = row | derived
+    return row | {"search_text": _search_text(row), "match_keys": blocking_keys(row)}
 
 
 def _search_text(row: Mapping[str, Any]) -> str:
@@ -160,7 +180,8 @@ def new_row(given: Mapping[str, Any]) -> Record:
     ContactUnnamed
         Nothing tells who it is.
     """
-    row = complete(row_values(dict(given), CONTACT.money)) | {"consents": []}
+    values = {name: value for name, value in given.items() if name != "allow_duplicate"}
+    row = complete(row_values(values, CONTACT.money)) | {"consents": []}
     _require_name(row)
     return row
 
@@ -172,10 +193,15 @@ async def create_contact(
 
     Raises
     ------
-    ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
+    ContactUnnamed, ContactMissing, ParentNotOrganisation, PossibleDuplicate, ExternalRefTaken,
+    CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
+    given = dict(given)
+    allows_duplicate = given.pop("allow_duplicate")
     row = new_row(given)
+    if not allows_duplicate:
+        await duplicates.refuse_duplicate(transaction, row)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )
@@ -201,6 +227,7 @@ async def change_contact(
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
+    values.pop("allow_duplicate", None)  # of an upsert that finds its record
     await _check(transaction, values, current["kind"])
     after = complete({**current, **values})
     _require_name(after)

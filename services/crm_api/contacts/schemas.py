@@ -204,7 +204,15 @@ class ContactFields(Shape):
     )
 
 
-class NewContact(ContactFields):
+class _Admitted(Shape):
+    allow_duplicate: Flag = Field(
+        default=False,
+        description="Create it although another contact is all but surely the same: without it such "
+        "a contact is refused with 409 and the candidates.",
+    )
+
+
+class NewContact(ContactFields, _Admitted):
     """A contact to create."""
 
     kind: Kind = Field(description="Person or organisation; it never changes.")
@@ -214,7 +222,7 @@ class ContactPatch(Partial, ContactFields):
     """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
 
 
-class UpsertContact(Partial, ContactFields):
+class UpsertContact(Partial, ContactFields, _Admitted):
     """A contact to create or change: fields that are sent are set, absent ones keep their value."""
 
     kind: Kind = Field(default="person", description="It never changes.")

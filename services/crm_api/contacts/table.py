@@ -55,6 +55,8 @@ contacts = Table(
     Column("merged_into_id", Identifier),
     Column("erased_at", Instant),
     Column("search_text", Text, nullable=False),
+    # Null until it is derived: of rows from before there were any.
+    Column("match_keys", Document),
     *record_columns(),
     Index("ix_contacts_created", "created_at", "id"),
     Index("ix_contacts_updated", "updated_at", "id"),
@@ -92,5 +94,5 @@ CONTACT = Resource(
             "custom",
         }
     ),
-    hidden=frozenset({"search_text"}),
+    hidden=frozenset({"search_text", "match_keys"}),
 )

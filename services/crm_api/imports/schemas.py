@@ -70,6 +70,11 @@ class ImportSettings(Shape):
         "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
         "contact.",
     )
+    allow_duplicates: Flag = Field(
+        default=False,
+        description="Also import contacts that are all but surely there already under another id, or "
+        "that the file has twice; without it such rows are rejected with the reason.",
+    )
     defaults: Annotated[dict[FieldName, text(200, example="won")], Field(max_length=100)] = Field(
         default={}, description="Values that every row has, by field that no column is mapped to."
     )

@@ -12,6 +12,7 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
 from services.crm_api.features import FEATURES, FixedAtCreation
@@ -199,6 +200,8 @@ async def _create(
             outcome.refused.append(rules.converter.refused(item, problem))
             continue
         good.append(item)
+    if rules.feature.resource is CONTACT and not rules.converter.settings.allow_duplicates:
+        good = await _distinct(transaction, rules, good, outcome)
     if not good:
         return {}
     await _create_contacts(transaction, good, placed, stamp, outcome)
@@ -220,6 +223,35 @@ async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp
             await interactions.hold_terms(transaction, row, now=stamp.now)
     elif rules.feature.resource is CONTACT:
         await contacts._check(transaction, row, row["kind"])
+
+
+async def _distinct(
+    transaction: Transaction, rules: ChunkRules, items: Sequence[Prepared], outcome: Outcome
+) -> list[Prepared]:
+    """Leave out rows that are all but surely somebody who is there, or who stands further up."""
+    stored = await duplicates.find_many(transaction, [item.row for item in items])
+    by_key: dict[str, list[Prepared]] = {}
+    distinct = []
+    for item, candidates in zip(items, stored, strict=True):
+        certain = [each for each in candidates if each.match.is_certain]
+        keys: list[str] = item.row["match_keys"]
+        if certain:
+            problem: Problem = duplicates.PossibleDuplicate(certain)
+            outcome.refused.append(rules.converter.refused(item, problem))
+            continue
+        earlier = {id(other): other for key in keys for other in by_key.get(key, ())[:50]}
+        twin = next(
+            (other for other in earlier.values() if duplicates.is_certain(item.row, other.row)),
+            None,
+        )
+        if twin is not None:
+            problem = duplicates.RepeatedRow(twin.row_number)
+            outcome.refused.append(rules.converter.refused(item, problem))
+            continue
+        for key in keys:
+            by_key.setdefault(key, []).append(item)
+        distinct.append(item)
+    return distinct
 
 
 async def _create_contacts(
