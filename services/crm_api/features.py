@@ -36,6 +36,7 @@ CONTACTS = Feature(
     change=contacts.change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
+    example_upsert=contact_schemas.EXAMPLE_UPSERT,
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,
@@ -150,8 +151,26 @@ async def upsert(
     if mode == "update":
         raise NotFound(f"No live {name} has the reference {external_id} of {source}.")
     given = body.model_dump()
+    _require_fields(feature, given)
     given["external_refs"] = _with_ref(given["external_refs"], ref)
     return await feature.create(transaction, given=given, stamp=stamp, personal=personal)
+
+
+def _require_fields(feature: Feature, given: Mapping[str, Any]) -> None:
+    """Refuse to create a record by an upsert that lacks what a new record needs."""
+    missing = [
+        name
+        for name, info in feature.new.model_fields.items()
+        if info.is_required() and given[name] is None
+    ]
+    if missing:
+        errors = [
+            FieldError(f"/body/{name}", "missing", "A new record needs it.") for name in missing
+        ]
+        raise Invalid(
+            f"There is no such {feature.resource.title} yet, and a new one needs {', '.join(missing)}.",
+            errors=errors,
+        )
 
 
 async def check_fixed(

@@ -78,7 +78,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)
     named = {key: value for key, value in feature.example.items() if key != "external_refs"}
-    Upsert: Any = _shown(feature.upsert, named)
+    Upsert: Any = _shown(feature.upsert, feature.example_upsert or named)
     Listed: Any = Annotated[feature.query, Query()]
     item = {"action": "upsert", "ref": feature.example["external_refs"][0], "data": named}
     batches = batch_of(feature)

@@ -259,6 +259,13 @@ def _problem_response(status: int) -> dict[str, Any]:
     }
 
 
+def _scopes(rules: RouteRules) -> str:
+    names = [f"`{scope}`" for scope in (rules.scope, *rules.also)]
+    if len(names) == 1:
+        return f"\n\nNeeds the scope {names[0]}."
+    return f"\n\nNeeds the scopes {', '.join(names[:-1])} and {names[-1]}."
+
+
 def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> None:
     parameters = operation.setdefault("parameters", [])
     if rules.writes or rules.retryable:
@@ -276,10 +283,9 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
         _strip_null(parameter)
     if not parameters:
         del operation["parameters"]
-    operation["description"] = (
-        operation.get("description", operation.get("summary", "")).rstrip()
-        + f"\n\nNeeds the scope `{rules.scope}`."
-    )
+    operation["description"] = operation.get(
+        "description", operation.get("summary", "")
+    ).rstrip() + _scopes(rules)
     responses = operation["responses"]
     success = responses[str(status)]
     others = [response for code, response in responses.items() if code[0] == "2"]

@@ -54,12 +54,15 @@ class StreamAnswer:
 class RouteRules:
     """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it.
 
+    `scope` is needed, and so are those in `also`.
+
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
     writes nothing after the statement that gives it its answer (see `Database.write`).
     """
 
     scope: str
+    also: tuple[str, ...] = ()
     writes: bool = False
     writes_last: bool = False
     retryable: bool = False
@@ -187,8 +190,9 @@ class LeanRoute(APIRoute):
         call.scope["principal"] = principal
         # Counted before anything is refused, so that trying what a key may do has its quota, too.
         gate.admit(call.scope, principal)
-        if self.rules.scope not in principal.scopes:
-            raise Forbidden(f"This needs a key with the scope {self.rules.scope}.")
+        for scope in (self.rules.scope, *self.rules.also):
+            if scope not in principal.scopes:
+                raise Forbidden(f"This needs a key with the scope {scope}.")
 
     def _read_address(self, scope: Scope) -> dict[str, Any]:
         arguments: dict[str, Any] = {}

@@ -140,6 +140,10 @@ EVERYTHING: dict[str, dict[str, Any]] = {
 }
 
 
+ADMITTED: dict[str, dict[str, Any]] = {"contacts": {"allow_duplicate": True}}
+"""What lets a body in although a record that looks the same is there."""
+
+
 def fresh(word: str = "x") -> str:
     """Return a word that no other test has."""
     return f"{word}-{next(_numbers)}"
@@ -162,7 +166,7 @@ def place(crm: Crm, plural: str) -> dict[str, str]:
 def short(crm: Crm, plural: str, **fields: Any) -> dict[str, Any]:
     """Return a short body, with these fields."""
     base: dict[str, dict[str, Any]] = {
-        "contacts": {"kind": "person", "family_name": "Weber"},
+        "contacts": {"kind": "person", "family_name": "Weber", "allow_duplicate": True},
         "interactions": {"kind": "call", "occurred_at": "2025-02-03T10:00:00Z"},
         "deals": {},
     }

@@ -399,3 +399,10 @@ EXAMPLE = {
     "external_refs": [{"source": "shop", "id": "C-1001"}],
 }
 EXAMPLE_PATCH = {"city": "Hamburg", "phone": None}
+EXAMPLE_UPSERT = {
+    "kind": "person",
+    "given_name": "Bernd",
+    "family_name": "Klein",
+    "email": "bernd.klein@example.org",
+    "city": "Kiel",
+}

@@ -7,7 +7,7 @@ from fastapi import Path
 from services.crm_api.customer_card.operations import read_card
 from services.crm_api.customer_card.schemas import CustomerCard
 from services.foundation.calls import Call
-from services.foundation.problems import Answer, Forbidden
+from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
@@ -19,6 +19,7 @@ routes = Routes("contacts")
     "/contacts/{id:record}/card",
     answer=CustomerCard,
     scope="contacts:read",
+    also=("interactions:read", "deals:read"),
     problems=(404,),
     summary="Read the customer card",
 )
@@ -26,9 +27,6 @@ async def get_customer_card(
     call: Call, id: Annotated[RecordId, Path(description="The id of a contact.")]
 ) -> Answer:
     """All for the page that a person opens before a conversation, in one call. An organisation's card
-    holds what happened with its persons, too. Also needs `interactions:read` and `deals:read`."""
-    for scope in ("interactions:read", "deals:read"):
-        if not call.may(scope):
-            raise Forbidden(f"The card also needs a key with the scope {scope}.")
+    holds what happened with its persons, too."""
     sees = (call.may("contacts:pii"), call.may("interactions:pii"), call.may("deals:pii"))
     return Answer(await read_card(call.database, id, sees=sees, now=call.now))

@@ -159,6 +159,9 @@ class UploadQuery(Query):
     create_missing_contacts: QueryFlag = Field(
         default=False, description="Create a person for an unknown `contact_external_id`."
     )
+    allow_duplicates: QueryFlag = Field(
+        default=False, description="Also import contacts that are all but surely there already."
+    )
     format: FileFormat | None = Field(default=None, description="Absent: detected.")
     encoding: Encoding | None = Field(default=None, description="Absent: detected.")
     delimiter: Delimiter | None = Field(

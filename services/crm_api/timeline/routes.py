@@ -9,7 +9,7 @@ from services.crm_api.contacts.table import CONTACT
 from services.crm_api.timeline.operations import TYPES, timeline_statement
 from services.crm_api.timeline.schemas import ReadTimeline, TimelinePage
 from services.foundation.calls import Call
-from services.foundation.problems import Answer, Forbidden
+from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
@@ -21,6 +21,7 @@ routes = Routes("contacts")
     "/contacts/{id:record}/timeline",
     answer=TimelinePage,
     scope="contacts:read",
+    also=("interactions:read", "deals:read"),
     problems=(404,),
     headers=(("Link", ""),),
     summary="Read the timeline of a contact or of an organisation",
@@ -31,12 +32,8 @@ async def get_timeline(
     query: Annotated[ReadTimeline, Query()],
 ) -> Answer:
     """Interactions that happened, moves of deals, consents and changes of the contact, newest first; an
-    organisation's timeline holds those of its persons, too. Also needs `interactions:read` and
-    `deals:read` for those two types."""
+    organisation's timeline holds those of its persons, too."""
     types = frozenset(query.type or TYPES)
-    for name, scope in (("interaction", "interactions:read"), ("deal_move", "deals:read")):
-        if name in types and not call.may(scope):
-            raise Forbidden(f"Items of type {name} need a key with the scope {scope}.")
     await records.read(call.database, CONTACT, id, personal=False)
     sees = (call.may("interactions:pii"), call.may("deals:pii"))
     signed = {"of": "timeline", "id": id, "type": sorted(types)}

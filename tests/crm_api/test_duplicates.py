@@ -1,0 +1,270 @@
+"""Duplicates: measured on data that nobody here wrote, and refused where they come in."""
+
+import csv
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.crm_api.duplicates.matching import blocking_keys, candidate_pairs, compare
+from services.crm_api.duplicates.schemas import CODES
+from tests.conftest import DATA, Crm
+from tests.crm_api.bodies import all_pages, fresh, make, problem
+from tests.crm_api.test_imports import imported
+
+Contacts = tuple[list[dict[str, Any]], dict[str, str]]
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the shared data sets are not here")
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    with (DATA / "contacts" / name).open() as file:
+        return list(csv.DictReader(file, skipinitialspace=True))
+
+
+def febrl(number: int) -> Contacts:
+    rows = rows_of(f"febrl/dataset{number}.csv")
+    contacts = [
+        {
+            "id": row["rec_id"],
+            "given_name": row["given_name"],
+            "family_name": row["surname"],
+            "street": f"{row['street_number']} {row['address_1']}".strip(),
+            "zip": row["postcode"],
+            "city": row["suburb"],
+            "birth_date": "{}-{}-{}".format(
+                row["date_of_birth"][:4], row["date_of_birth"][4:6], row["date_of_birth"][6:]
+            )
+            if row["date_of_birth"]
+            else None,
+        }
+        for row in rows
+    ]
+    return contacts, {row["rec_id"]: row["rec_id"].split("-")[1] for row in rows}
+
+
+def fake() -> Contacts:
+    rows = rows_of("splink/fake_1000.csv")
+    contacts = [
+        {
+            "id": row["unique_id"],
+            "given_name": row["first_name"],
+            "family_name": row["surname"],
+            "birth_date": row["dob"],
+            "city": row["city"],
+            "email": row["email"],
+        }
+        for row in rows
+    ]
+    return contacts, {row["unique_id"]: row["cluster"] for row in rows}
+
+
+def atomic() -> Contacts:
+    contacts = []
+    for row in rows_of("atomic_crm/contacts.csv"):
+        emails = [row[name] for name in ("email_work", "email_home", "email_other") if row[name]]
+        phones = [row[name] for name in ("phone_work", "phone_home", "phone_other") if row[name]]
+        contacts.append(
+            {
+                "id": row["id"],
+                "given_name": row["first_name"],
+                "family_name": row["last_name"],
+                "email": next(iter(emails), None),
+                "other_emails": [{"email": email} for email in emails[1:]],
+                "phone": next(iter(phones), None),
+                "other_phones": [{"phone": phone} for phone in phones[1:]],
+            }
+        )
+    return contacts, {str(contact["id"]): str(contact["id"]) for contact in contacts}
+
+
+def measure(contacts: list[dict[str, Any]], truth: Mapping[str, str]) -> tuple[int, float]:
+    """Return the number of false proposals, and F1 over pairs."""
+    groups = defaultdict(list)
+    for contact, group in truth.items():
+        groups[group].append(contact)
+    true = {
+        tuple(sorted(pair))
+        for group in groups.values()
+        for pair in itertools.combinations(group, 2)
+    }
+    found = {tuple(sorted(pair[:2])) for pair in candidate_pairs(contacts)}
+    right = len(found & true)
+    print(f"pairs {len(true)}, proposed {len(found)}, right {right}")
+    return len(found - true), 2 * right / max(len(found) + len(true), 1)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("contacts", "least"),
+    [(febrl(1), 0.95), (febrl(3), 0.95), (fake(), 0.75)] if DATA.exists() else [],
+)
+def test_most_duplicates_are_found_and_few_are_invented(contacts: Contacts, least: float) -> None:
+    assert measure(*contacts)[1] >= least
+
+
+@needs_data
+def test_where_there_are_no_duplicates_none_are_proposed() -> None:
+    assert measure(*atomic())[0] <= 2
+
+
+ANNA = {
+    "given_name": "Anna",
+    "family_name": "Müller",
+    "email": "anna.mueller@example.org",
+    "phone": "030 901820",
+    "phone_e164": "+4930901820",
+    "street": "Lindenstraße 7",
+    "zip": "10969",
+    "city": "Berlin",
+    "birth_date": "1980-02-29",
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "is_one"),
+    [
+        ({**ANNA}, True),
+        ({**ANNA, "family_name": "Mueller", "email": "ANNA.MUELLER+shop@example.org"}, True),
+        ({**ANNA, "family_name": "Muler", "phone_e164": None, "phone": None}, True),
+        ({"given_name": "Müller", "family_name": "Anna", "email": ANNA["email"]}, True),
+        ({"email": ANNA["email"]}, True),
+        ({**ANNA, "given_name": "Peter", "birth_date": "1978-05-05"}, False),
+        ({"given_name": "Anna", "family_name": "Müller"}, False),
+        ({"given_name": "Anna", "family_name": "Müller", "city": "Berlin"}, False),
+        ({**ANNA, "kind": "organisation", "name": "Anna Müller"}, False),
+    ],
+)
+def test_a_new_contact_is_refused_only_over_what_identifies_it(
+    other: dict[str, Any], is_one: bool
+) -> None:
+    match = compare(ANNA, other)
+    assert (match is not None and match.is_certain) == is_one
+    if is_one:
+        assert set(blocking_keys(ANNA)) & set(blocking_keys(other))
+
+
+def test_legal_forms_and_the_order_of_words_make_no_other_organisation() -> None:
+    one = {"kind": "organisation", "name": "Weber Möbel GmbH & Co. KG", "city": "Kiel"}
+    other = {"kind": "organisation", "name": "Moebel Weber", "city": "Kiel"}
+    match = compare(one, other)
+    assert match is not None
+    assert match.is_certain
+    assert compare(one, {**other, "name": "Bäckerei Schmidt"}) is None or not is_likely(one, other)
+
+
+def is_likely(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    match = compare(one, {**other, "name": "Bäckerei Schmidt"})
+    return match is not None and match.score > 0.5
+
+
+texts = st.one_of(st.none(), st.text(max_size=12))
+people = st.fixed_dictionaries(
+    {
+        "given_name": texts,
+        "family_name": texts,
+        "email": st.one_of(st.none(), st.emails()),
+        "phone": texts,
+        "street": texts,
+        "zip": texts,
+        "city": texts,
+        "birth_date": st.one_of(st.none(), st.dates()),
+    }
+)
+
+
+@given(people, people)
+def test_a_comparison_has_no_direction_and_known_reasons(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    forth, back = compare(one, other), compare(other, one)
+    assert forth == back
+    assert compare(one, one) is None or forth is None or forth.score <= 1
+    if forth is not None:
+        assert {reason.code for reason in forth.reasons} <= set(CODES)
+    keys = blocking_keys(one)
+    assert len(keys) == len(set(keys)) <= 30
+    assert all(0 < len(key) <= 100 for key in keys)
+
+
+# Over HTTP
+
+
+def anna() -> dict[str, Any]:
+    """Return a person whom no other test has."""
+    word = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=12))
+    return {
+        "kind": "person",
+        "given_name": word.capitalize(),
+        "family_name": "Müller",
+        "email": f"{word}@example.org",
+        "birth_date": f"19{random.randrange(10, 99)}-{random.randrange(1, 13):02}-{random.randrange(1, 29):02}",
+    }
+
+
+def test_a_contact_that_is_there_already_is_refused_with_the_candidates(service: Crm) -> None:
+    person = anna()
+    made = service.create("contacts", **person)
+    again = {**person, "family_name": "Mueller"}
+    found = problem(service.client.post("/v1/contacts", json=again), 409, "possible_duplicate")
+    assert found["existing_id"] == made["id"]
+    assert found["candidates"][0]["score"] > 0.98
+    assert "same_email" in [reason["code"] for reason in found["candidates"][0]["reasons"]]
+    kept = service.client.post("/v1/contacts", json={**again, "allow_duplicate": True})
+    assert kept.status_code == 201
+    ref = {"source": "erp", "id": fresh()}
+    path = f"/v1/contacts/by-external-id/erp/{ref['id']}"
+    problem(service.client.put(path, json=again), 409, "possible_duplicate")
+    items = [
+        {"action": "create", "data": again},
+        {"action": "upsert", "ref": ref, "data": again},
+        {"action": "create", "data": {**again, "allow_duplicate": True}},
+    ]
+    answer = service.client.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+    assert [item["status"] for item in answer] == [409, 409, 201]
+    assert answer[0]["problem"]["existing_id"]
+
+
+def test_duplicates_are_listed_with_their_reasons(service: Crm) -> None:
+    person = anna()
+    one = service.create("contacts", **person)
+    two = service.create("contacts", **{**person, "allow_duplicate": True, "phone": "030 901820"})
+    found = service.client.get(f"/v1/contacts/{one['id']}/duplicates").json()["items"]
+    assert [item["contact"] for item in found] == [two]
+    checked = service.client.post("/v1/duplicates/check", json=person).json()["items"]
+    assert {item["contact"]["id"] for item in checked} == {one["id"], two["id"]}
+    pairs = all_pages(service.client, "/v1/duplicates?limit=500")
+    mine = [pair for pair in pairs if one["id"] in pair.values()]
+    assert [{pair["first_id"], pair["second_id"]} for pair in mine] == [{one["id"], two["id"]}]
+    few = all_pages(service.client, "/v1/duplicates?limit=7")
+    assert sorted(map(str, few)) == sorted(map(str, pairs))
+    service.client.delete(f"/v1/contacts/{two['id']}", headers={"If-Match": "*"})
+    assert service.client.get(f"/v1/contacts/{one['id']}/duplicates").json()["items"] == []
+
+
+def test_a_changed_contact_is_compared_by_what_it_is_now(service: Crm) -> None:
+    person = anna()
+    one = service.create("contacts", **person)
+    path = f"/v1/contacts/{one['id']}"
+    service.patch(path, {"email": f"{fresh('x')}@example.org", "birth_date": None}, version=1)
+    other = make(service, "contacts", email=person["email"])
+    assert service.client.get(f"/v1/contacts/{other['id']}/duplicates").json()["items"] == []
+
+
+def test_an_import_rejects_who_is_there_or_stands_twice_unless_told(crm: Crm) -> None:
+    crm.create("contacts", kind="person", name="Anna Weber", email="anna@example.org")
+    content = (
+        "id,vorname,nachname,email\n"
+        "1,Anna,Weber,anna@example.org\n"
+        "2,Bea,Klein,bea@example.org\n"
+        "3,Bea,Klein,bea@example.org\n"
+        "4,Carl,Groß,carl@example.org\n"
+    )
+    state = imported(crm, content, resource="contacts", source="list")
+    assert (state["created_count"], state["rejected_count"]) == (2, 2)
+    state = imported(crm, content, resource="contacts", source="list", allow_duplicates=True)
+    assert (state["created_count"], state["rejected_count"]) == (2, 0)
