@@ -7,6 +7,7 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from services.crm_api.audit.routes import routes as audit
 from services.crm_api.board.routes import routes as board
 from services.crm_api.campaign_members.routes import routes as campaign_members
 from services.crm_api.campaigns.routes import routes as campaigns
@@ -26,6 +27,7 @@ from services.crm_api.interactions.routes import routes as interactions
 from services.crm_api.keys.routes import routes as keys
 from services.crm_api.merges.routes import routes as merges
 from services.crm_api.pipelines.routes import routes as pipelines
+from services.crm_api.privacy.routes import routes as privacy
 from services.crm_api.products.routes import routes as products
 from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
@@ -69,6 +71,7 @@ ABOUT = {
         {"name": "competitor-activities", "description": "What competitors were seen to do."},
         {"name": "pipelines", "description": "The stages that deals go through."},
         {"name": "custom-fields", "description": "Fields that the team added."},
+        {"name": "privacy", "description": "All about a person, erasure, and who did what when."},
         {"name": "changes", "description": "The change feed."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
@@ -98,6 +101,8 @@ FEATURES = (
     undo,
     exports,
     imports,
+    privacy,
+    audit,
     keys,
 )
 

@@ -203,22 +203,29 @@ def _count(question: Question) -> Statement:
 
 
 async def answer_events(
-    call: Call, table: Table, query: Page, *, of: tuple[str, str], at: str, hidden: set[str]
+    call: Call,
+    table: Table,
+    query: Page,
+    *,
+    of: tuple[str, str] | None = None,
+    at: str,
+    hidden: set[str],
 ) -> Answer:
     """Answer a page of the rows that belong to one record, newest first.
 
-    `of` is the column and the id of that record, `at` the instant that orders them; what else the
-    query names are filters of the same names.
+    `of` is the column and the id of that record (absent: all rows), `at` the instant that orders
+    them; what else the query names are filters of the same names.
     """
     asked = query.model_dump(exclude_none=True, exclude=NOT_FILTERS)
     filters = {name: value for name, value in asked.items() if value not in ([], None)}
-    signed = {"of": table.name, of[0]: of[1], **filters}
-    values: dict[str, Any] = {**filters, "owner": of[1], "page_size": query.limit + 1}
+    column, owner = of or ("", None)
+    signed = {"of": table.name, "owner": owner, **filters}
+    values: dict[str, Any] = {**filters, "owner": owner, "page_size": query.limit + 1}
     if query.cursor is not None:
         last, last_id = read_cursor(query.cursor, signed, length=2)
         values |= {"last_value": _parsed(table.c[at], last), "last_id": _parsed_id(last_id)}
     statement = _events(
-        table, of[0], at, frozenset(filters), query.cursor is not None, frozenset(hidden)
+        table, column, at, frozenset(filters), query.cursor is not None, frozenset(hidden)
     )
     rows = await call.database.texts(statement, values)
     return page(call, rows, signed, limit=query.limit)
@@ -234,7 +241,9 @@ def _events(
     hidden: frozenset[str],
 ) -> Statement:
     columns = table.c
-    clauses = [columns[of] == bindparam("owner")]
+    clauses: list[ColumnElement[bool]] = []
+    if of:
+        clauses.append(columns[of] == bindparam("owner"))
     clauses += [any_of(columns[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
     if is_continued:
         clauses.append(_behind(columns[at], columns.id, descending=True, continued="value"))

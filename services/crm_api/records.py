@@ -326,7 +326,7 @@ def _change(
 def portable(values: Mapping[str, Any]) -> Record:
     """Return columns as JSON can keep them."""
     return {
-        name: wire_instant(value)
+        str(name): wire_instant(value)  # a column's name is a str of SQLAlchemy's own kind
         if isinstance(value, datetime)
         else value.isoformat()
         if isinstance(value, date)

@@ -13,6 +13,9 @@ SCOPES = (
     ),
     "changes:read",
     "changes:undo",
+    "privacy:export",
+    "privacy:erase",
+    "audit:read",
     "imports:write",
     "keys:manage",
 )

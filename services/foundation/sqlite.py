@@ -34,6 +34,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
     "PRAGMA temp_store=MEMORY",
+    # What is erased is overwritten, not only marked as free.
+    "PRAGMA secure_delete=ON",
     # 64 MiB: many rows at once fill indexes in random order, and 2 MiB would thrash.
     "PRAGMA cache_size=-65536",
 )

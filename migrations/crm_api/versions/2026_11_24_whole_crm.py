@@ -1,5 +1,7 @@
 """What people record of customers beyond the core, and the small tables around it."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -326,6 +328,48 @@ def upgrade() -> None:
         "ix_consent_events_contact", "consent_events", ["contact_id", "occurred_at", "id"]
     )
     op.create_table(
+        "erasures",
+        sa.Column("id", identifier, nullable=False),
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("reason", sa.String(32), nullable=False),
+        sa.Column("request_ref", sa.String(200)),
+        sa.Column("counts", document, nullable=False),
+        sa.Column("key_id", sa.String(8), nullable=False),
+        sa.Column("request_id", sa.String(64), nullable=False),
+        sa.Column("erased_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_erasures"),
+    )
+    op.create_index("ix_erasures_contact", "erasures", ["contact_id"])
+    op.create_index("ix_erasures_erased", "erasures", ["erased_at", "id"])
+    op.create_table(
+        "suppressions",
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("erasure_id", identifier, nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("hash", name="pk_suppressions"),
+    )
+    salt = op.create_table(
+        "suppression_salt",
+        sa.Column("salt", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("salt", name="pk_suppression_salt"),
+    )
+    op.bulk_insert(salt, [{"salt": secrets.token_hex(32)}])
+    op.create_table(
+        "audit_events",
+        sa.Column("seq", whole.with_variant(sa.Integer(), "sqlite"), nullable=False, autoincrement=True),
+        sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("resource", sa.String(32), nullable=False),
+        sa.Column("record_id", identifier, nullable=False),
+        sa.Column("key_id", sa.String(8), nullable=False),
+        sa.Column("request_id", sa.String(64), nullable=False),
+        sa.Column("occurred_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_audit_events"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_audit_events_occurred", "audit_events", ["occurred_at", "seq"])
+    op.create_index("ix_audit_events_record", "audit_events", ["record_id"])
+    op.create_index("ix_changes_occurred", "changes", ["occurred_at", "seq"])
+    op.create_table(
         "merges",
         sa.Column("id", identifier, nullable=False),
         sa.Column(
@@ -492,7 +536,12 @@ def _fill() -> None:
 def downgrade() -> None:
     _make_incomparable()
     _make_unsearchable()
+    op.drop_index("ix_changes_occurred", "changes")
     for table in (
+        "audit_events",
+        "suppression_salt",
+        "suppressions",
+        "erasures",
         "merges",
         "live_terms",
         "consent_events",

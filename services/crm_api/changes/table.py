@@ -25,5 +25,6 @@ changes = Table(
     Index("ix_changes_order", "transaction_id", "seq"),
     Index("ix_changes_record", "record_id"),
     Index("ix_changes_request", "request_id"),
+    Index("ix_changes_occurred", "occurred_at", "seq"),
     sqlite_autoincrement=True,
 )

@@ -13,6 +13,7 @@ from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.duplicates.matching import blocking_keys
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.folding import digits, fold
+from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
@@ -117,6 +118,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
+_ADMITTED = ("allow_duplicate", "allow_suppressed")
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -180,7 +182,7 @@ def new_row(given: Mapping[str, Any]) -> Record:
     ContactUnnamed
         Nothing tells who it is.
     """
-    values = {name: value for name, value in given.items() if name != "allow_duplicate"}
+    values = {name: value for name, value in given.items() if name not in _ADMITTED}
     row = complete(row_values(values, CONTACT.money)) | {"consents": []}
     _require_name(row)
     return row
@@ -193,14 +195,15 @@ async def create_contact(
 
     Raises
     ------
-    ContactUnnamed, ContactMissing, ParentNotOrganisation, PossibleDuplicate, ExternalRefTaken,
+    ContactUnnamed, ContactMissing, ParentNotOrganisation, PossibleDuplicate, Suppressed,
+    ExternalRefTaken,
     CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
-    given = dict(given)
-    allows_duplicate = given.pop("allow_duplicate")
     row = new_row(given)
-    if not allows_duplicate:
+    if not given["allow_suppressed"]:
+        await refuse_suppressed(transaction, row)
+    if not given["allow_duplicate"]:
         await duplicates.refuse_duplicate(transaction, row)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
@@ -227,7 +230,8 @@ async def change_contact(
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
-    values.pop("allow_duplicate", None)  # of an upsert that finds its record
+    for name in _ADMITTED:  # of an upsert that finds its record
+        values.pop(name, None)
     await _check(transaction, values, current["kind"])
     after = complete({**current, **values})
     _require_name(after)

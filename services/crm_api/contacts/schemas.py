@@ -210,6 +210,11 @@ class _Admitted(Shape):
         description="Create it although another contact is all but surely the same: without it such "
         "a contact is refused with 409 and the candidates.",
     )
+    allow_suppressed: Flag = Field(
+        default=False,
+        description="Create it although a person with this address or number was erased: only if the "
+        "person asked for it.",
+    )
 
 
 class NewContact(ContactFields, _Admitted):

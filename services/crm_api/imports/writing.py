@@ -19,6 +19,7 @@ from services.crm_api.features import FEATURES, FixedAtCreation
 from services.crm_api.imports.rows import Pair, Prepared, Refused, RowConverter
 from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import operations as interactions
+from services.crm_api.privacy import suppression
 from services.crm_api.schemas import row_values
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
@@ -200,6 +201,8 @@ async def _create(
             outcome.refused.append(rules.converter.refused(item, problem))
             continue
         good.append(item)
+    if rules.feature.resource is CONTACT:
+        good = await _not_erased(transaction, rules, good, outcome)
     if rules.feature.resource is CONTACT and not rules.converter.settings.allow_duplicates:
         good = await _distinct(transaction, rules, good, outcome)
     if not good:
@@ -223,6 +226,21 @@ async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp
             await interactions.hold_terms(transaction, row, now=stamp.now)
     elif rules.feature.resource is CONTACT:
         await contacts._check(transaction, row, row["kind"])
+
+
+async def _not_erased(
+    transaction: Transaction, rules: ChunkRules, items: Sequence[Prepared], outcome: Outcome
+) -> list[Prepared]:
+    """Leave out people who were erased: an import does not bring them back."""
+    found = await suppression.suppressed(transaction, [item.row for item in items])
+    kept = []
+    for item, is_suppressed in zip(items, found, strict=True):
+        if is_suppressed:
+            problem = suppression.Suppressed("This person was erased; the import leaves it out.")
+            outcome.refused.append(rules.converter.refused(item, problem))
+        else:
+            kept.append(item)
+    return kept
 
 
 async def _distinct(
