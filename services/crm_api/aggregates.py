@@ -5,13 +5,14 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field
+from pydantic import Field, create_model
 from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select
 from sqlalchemy import String as Text
 
 from services.crm_api import filters
 from services.crm_api.filters import Question
 from services.crm_api.resources import Resource
+from services.crm_api.schemas import AggregateQuery
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Instant
 from services.foundation.constructs import calendar_unit
@@ -64,29 +65,43 @@ class Key:
     unit: str = ""
 
 
-def read_keys(resource: Resource, group_by: str, groupable: tuple[str, ...]) -> tuple[Key, ...]:
+def grouped_query(
+    resource: Resource, query: type[AggregateQuery], groupable: tuple[str, ...]
+) -> Any:
+    """Build the parameters of an aggregate: its filters, and `group_by` with what it may name."""
+    dated = [name for name in groupable if _is_dated(resource, name)]
+    plain = [name for name in groupable if name not in dated]
+    one = f"({'|'.join(plain)}|({'|'.join(UNITS)}):({'|'.join(dated)}))"
+    group_by = Annotated[
+        str,
+        Field(
+            max_length=400,
+            pattern=f"^{one}(,{one}){{0,{MOST_KEYS - 1}}}$",
+            examples=[f"{plain[0]},month:{dated[0]}"],
+            description="One to four groups, separated by commas. Dates have `day:`, `week:`, "
+            "`month:`, `quarter:` or `year:` before them.",
+        ),
+    ]
+    return create_model(
+        f"{query.__name__}By", __base__=query, __doc__=query.__doc__, group_by=(group_by, ...)
+    )
+
+
+def _is_dated(resource: Resource, name: str) -> bool:
+    return isinstance(resource.table.c[name].type, Instant | Day)
+
+
+def read_keys(group_by: str) -> tuple[Key, ...]:
     """Read `group_by`.
 
     Raises
     ------
     Invalid
-        It names something that lists of this resource cannot be grouped by.
+        It names a group twice.
     """
     keys = []
     for name in group_by.split(","):
-        unit, colon, column = name.rpartition(":")
-        is_known = column in groupable
-        is_dated = is_known and isinstance(resource.table.c[column].type, Instant | Day)
-        if not is_known or is_dated != bool(colon) or (colon and unit not in UNITS):
-            plain = [
-                c for c in groupable if not isinstance(resource.table.c[c].type, Instant | Day)
-            ]
-            dated = [c for c in groupable if c not in plain]
-            message = (
-                f"Group by {', '.join(plain)}; or by {', '.join(UNITS)} of {', '.join(dated)}, "
-                f"for instance month:{dated[0]}."
-            )
-            raise invalid("/query/group_by", "not_groupable", message)
+        unit, _, column = name.rpartition(":")
         keys.append(Key(name, column, unit))
     if len({key.name for key in keys}) < len(keys):
         raise invalid("/query/group_by", "repeated", "Name each group once.")
@@ -125,13 +140,7 @@ def _statement(question: Question, keys: tuple[Key, ...], has_sums: bool) -> Sta
     )
 
 
-async def answer_aggregate(
-    call: Call,
-    resource: Resource,
-    query: Any,
-    *,
-    groupable: tuple[str, ...],
-) -> Answer:
+async def answer_aggregate(call: Call, resource: Resource, query: Any) -> Answer:
     """Answer counts, and sums where records have an amount, of what the list would show.
 
     Raises
@@ -139,7 +148,7 @@ async def answer_aggregate(
     Invalid
         The groups are unknown, or too many.
     """
-    keys = read_keys(resource, query.group_by, groupable)
+    keys = read_keys(query.group_by)
     hidden = resource.personal.intersection(key.column for key in keys)
     if hidden and not call.may(f"{resource.scopes}:pii"):
         raise Forbidden(f"This group needs a key with the scope {resource.scopes}:pii.")

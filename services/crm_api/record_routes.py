@@ -8,7 +8,7 @@ from fastapi import Body, Path, Query
 from pydantic import Field
 
 from services.crm_api import features, listing, records
-from services.crm_api.aggregates import Aggregate, answer_aggregate
+from services.crm_api.aggregates import Aggregate, answer_aggregate, grouped_query
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_of
 from services.crm_api.feature import Feature
@@ -168,10 +168,11 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
             stamp=call.stamp,
         )
 
-    Grouped: Any = Annotated[feature.aggregate or QueryModel, Query()]
+    by = feature.aggregate and grouped_query(resource, feature.aggregate, feature.groupable)
+    Grouped: Any = Annotated[by or QueryModel, Query()]
 
     async def aggregate(call: Call, query: Grouped) -> Answer:
-        return await answer_aggregate(call, resource, query, groupable=feature.groupable)
+        return await answer_aggregate(call, resource, query)
 
     shown = feature.shown
     made = (("Location", ""), ("ETag", ""))

@@ -38,6 +38,10 @@ Key = Annotated[
 CampaignId = text(64, shortest=1, example="spring-2026")
 ProductId = text(64, shortest=1, example="SKU-100")
 CompetitorId = text(64, shortest=1, example="nordwind")
+PipelineKey = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$", examples=["default"]),
+]
 StageKind = Literal["open", "won", "lost"]
 StageKey = Annotated[
     str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["proposal"])
@@ -86,6 +90,11 @@ class Kept(Shape):
     deleted_at: Instant | None = Field(
         description="When it went to the trash; null while it is live."
     )
+
+
+class KeptOfPeople(Kept):
+    """What the service keeps about records that hold personal data."""
+
     is_redacted: bool = Field(
         description="True if this key lacks the pii scope: personal fields are then null."
     )
@@ -173,23 +182,11 @@ TimeZone = Annotated[
     Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["Europe/Berlin"]),
     AfterValidator(_time_zone),
 ]
-GroupBy = Annotated[
-    str,
-    Field(
-        max_length=400,
-        pattern=r"^[a-z_:0-9]+(,[a-z_:0-9]+){0,3}$",
-        examples=["stage,month:closed_at"],
-    ),
-]
 
 
 class AggregateQuery(Query):
-    """How a list is grouped."""
+    """How a list is grouped; `group_by` is added for each resource, with what it can be grouped by."""
 
-    group_by: GroupBy = Field(
-        description="One to four groups, separated by commas: fields, and of dates "
-        "`day:`, `week:`, `month:`, `quarter:` or `year:` before the field."
-    )
     time_zone: TimeZone = Field(
         default="UTC", description="The time zone that days, weeks and months are those of."
     )
@@ -227,11 +224,13 @@ __all__ = [
     "Custom",
     "ExternalRefs",
     "Kept",
+    "KeptOfPeople",
     "Key",
     "ListPage",
     "ListQuery",
     "Mode",
     "Partial",
+    "PipelineKey",
     "ProductId",
     "RecordIds",
     "StageKey",

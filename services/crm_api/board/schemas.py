@@ -8,7 +8,7 @@ from services.crm_api.aggregates import Sum
 from services.crm_api.deals.schemas import Deal, DealFilters
 from services.crm_api.pipelines.schemas import Stage
 from services.crm_api.pipelines.table import DEFAULT
-from services.crm_api.schemas import Key, Texts  # noqa: F401 - mypy reads inherited fields here
+from services.crm_api.schemas import PipelineKey, Texts  # noqa: F401 - mypy reads inherited fields here
 from services.foundation.queries import query_integer
 from shared.values import Count, Instant, Shape, text
 
@@ -37,7 +37,7 @@ class Column(Stage):
 class Board(Shape):
     """A pipeline as a board."""
 
-    pipeline_id: Key = Field(description="The pipeline, by key.")
+    pipeline_id: PipelineKey = Field(description="The pipeline, by key.")
     name: text(200, example="Sales") = Field(description="What it is called.")
     columns: Annotated[list[Column], Field(max_length=50)] = Field(
         description="Its stages in order."
@@ -47,7 +47,7 @@ class Board(Shape):
 class BoardQuery(DealFilters):
     """Which deals the board shows, and how many of each column."""
 
-    pipeline_id: Key = Field(default=DEFAULT, description="The pipeline, by key.")
+    pipeline_id: PipelineKey = Field(default=DEFAULT, description="The pipeline, by key.")
     limit: query_integer(0, MOST_CARDS, example=20) = Field(
         default=20, description="How many deals a column shows."
     )

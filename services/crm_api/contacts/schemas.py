@@ -13,7 +13,7 @@ from services.crm_api.schemas import (
     Custom,
     ExternalRefs,
     Filters,
-    Kept,
+    KeptOfPeople,
     ListPage,
     ListQuery,
     Partial,
@@ -233,7 +233,7 @@ class UpsertContact(Partial, ContactFields, _Admitted):
     kind: Kind = Field(default="person", description="It never changes.")
 
 
-class Contact(Kept, ContactFields):
+class Contact(KeptOfPeople, ContactFields):
     """A person or an organisation."""
 
     id: RecordId = Field(description="Made by this service.")

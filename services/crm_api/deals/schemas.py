@@ -13,11 +13,11 @@ from services.crm_api.schemas import (
     Custom,
     ExternalRefs,
     Filters,
-    Kept,
-    Key,
+    KeptOfPeople,
     ListPage,
     ListQuery,
     Partial,
+    PipelineKey,
     RecordIds,
     StageKey,
     StageKind,
@@ -81,7 +81,9 @@ class DealFields(Shape):
     title: text(500, example="Dining room, Weber family") | None = Field(
         default=None, description="What it is about."
     )
-    pipeline_id: Key = Field(default=DEFAULT, description="The pipeline it goes through, by key.")
+    pipeline_id: PipelineKey = Field(
+        default=DEFAULT, description="The pipeline it goes through, by key."
+    )
     stage: StageKey | None = Field(
         default=None,
         description="Where it stands, a stage of its pipeline; absent: the first. A move is written "
@@ -188,7 +190,7 @@ class UpsertDeal(Partial, DealFields, _Placed):
     """A deal to create or change: fields that are sent are set, absent ones keep their value."""
 
 
-class Deal(Kept, DealFields):
+class Deal(KeptOfPeople, DealFields):
     """Something sold, or about to be."""
 
     id: RecordId = Field(description="Made by this service.")

@@ -12,7 +12,7 @@ from services.crm_api.schemas import (
     Custom,
     ExternalRefs,
     Filters,
-    Kept,
+    KeptOfPeople,
     ListPage,
     ListQuery,
     Partial,
@@ -219,7 +219,7 @@ class UpsertInteraction(Partial, InteractionFields, _Placed):
     )
 
 
-class Interaction(Kept, InteractionFields):
+class Interaction(KeptOfPeople, InteractionFields):
     """Something that happened between a customer and us."""
 
     id: RecordId = Field(description="Made by this service.")
