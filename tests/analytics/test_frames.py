@@ -60,14 +60,19 @@ def organisation(name: str, **fields: Any) -> Row:
 
 def history(*entries: tuple[str, datetime]) -> str:
     return orjson.dumps(
-        [{"stage": s, "entered_at": wire_instant(at)} for s, at in entries]
+        [{"stage": s, "kind": kind(s), "entered_at": wire_instant(at)} for s, at in entries]
     ).decode()
+
+
+def kind(stage: str) -> str:
+    return stage if stage in ("won", "lost") else "open"
 
 
 def deal(name: str, of: str = "a", **fields: Any) -> Row:
     won = {"id": name, "contact_id": of, "stage": "won", "closed_at": BEFORE, "opened_at": BEFORE}
     won |= {"currency": "EUR", "amount_minor": 10_000, "stage_history": "[]"}
-    return won | fields
+    row = won | fields
+    return row | {"stage_kind": kind(str(row["stage"]))}
 
 
 def interaction(name: str, kind: str, of: str = "a", **fields: Any) -> Row:
@@ -216,7 +221,7 @@ def test_a_deal_is_won_if_it_was_so_at_the_end_of_the_day(
         ),
         ({"stage": "proposal", "stage_history": history(("proposal", END)), "opened_at": END}, False),
         ({"stage": "proposal", "stage_history": '[ {"entered_at": "2026-01-01T00:00:00.000000Z" , '
-          '"stage" : "proposal", "more": [1, {"a": 2}]} ]'}, True),
+          '"stage" : "proposal", "kind": "open", "more": [1, {"a": 2}]} ]'}, True),
     ],
 )  # fmt: skip
 def test_a_deal_is_open_and_qualified_by_its_stage_on_the_day(

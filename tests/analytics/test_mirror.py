@@ -36,7 +36,7 @@ def deal(number: int, *, amount: int | None = 100, stage: str = "won") -> dict[s
     return {
         "id": record_id(number),
         "contact_id": record_id(900_000 + number % 7),
-        "stage": stage,
+        "stage_kind": stage,
         "stage_history": "[]",
         "currency": "EUR",
         "amount_minor": amount,
@@ -331,7 +331,7 @@ def test_an_export_without_records_is_empty(tmp_path: Path) -> None:
     [
         ("id", ""),
         ("contact_id", ""),
-        ("stage", "secret"),
+        ("stage_kind", "secret"),
         ("amount_minor", "secret"),
         ("amount_minor", "1.5"),
         ("amount_minor", "9" * 30),

@@ -55,7 +55,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
             deal: dict[str, Any] = {
                 "id": record_id(1, len(deals)),
                 "contact_id": who["id"],
-                "stage": "won",
+                "stage_kind": "won",
             }
             deal |= {"opened_at": at, "closed_at": at, "stage_history": "[]"}
             deals.append(deal | amounts)

@@ -31,7 +31,7 @@ from services.analytics.mirror.snapshot import Snapshot
 _AMOUNTS = ("amount", "list_amount", "cost", "refund", "cost_recovered", "written_off")
 _AFTER_A_REFUND = ("refund", "cost_recovered", "written_off")
 _COLUMNS = [
-    *("id", "contact_id", "stage", "currency", "discount_pct", "fx_rate"),
+    *("id", "contact_id", "stage_kind", "currency", "discount_pct", "fx_rate"),
     *(f"{name}_minor" for name in _AMOUNTS),
     *("opened_at", "closed_at", "refunded_at", "contract_end_at", "contract_cancelled_at"),
 ]
@@ -66,7 +66,7 @@ class Deals:
         base_currency: str,
         gaps: dict[str, Gap],
     ) -> Deals:
-        table = snapshot.read("deals", _COLUMNS, words=["stage", "currency"])
+        table = snapshot.read("deals", _COLUMNS, words=["stage_kind", "currency"])
         unit = contacts.units_of("deals", table.column("contact_id"))
         is_known = unit >= 0
         opened = instants_of(table, "opened_at")

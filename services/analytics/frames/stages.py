@@ -15,7 +15,13 @@ from services.analytics.mirror.snapshot import Snapshot
 _CLOSED = ("won", "lost")
 _QUOTED = ("proposal", "negotiation")
 _QUALIFIED = ("qualified", *_QUOTED)
-_ENTRY = pa.struct([("stage", pa.string()), ("entered_at", pa.timestamp("us", tz="UTC"))])
+_ENTRY = pa.struct(
+    [
+        ("stage", pa.string()),
+        ("kind", pa.string()),
+        ("entered_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +49,10 @@ def stages_on(snapshot: Snapshot, table: pa.Table, opened: Integers, clock: Cloc
     Of a deal that is closed now and was by the day, `closed_at` says all. Only of the others the
     history is read: the last stage entered by the day counts, but not one closed later.
     """
-    stage, closed = Words.of(table.column("stage")), instants_of(table, "closed_at")
-    is_begun, is_closed = opened < clock.end, stage.are(*_CLOSED)
+    kind, closed = Words.of(table.column("stage_kind")), instants_of(table, "closed_at")
+    is_begun, is_closed = opened < clock.end, kind.are(*_CLOSED)
     is_settled = is_begun & is_closed & (closed < clock.end)
-    won_at = np.where(is_settled & stage.are("won"), closed, NEVER)
+    won_at = np.where(is_settled & kind.are("won"), closed, NEVER)
     is_qualified, is_quoted = np.zeros((2, len(won_at)), dtype=np.bool_)
     unsettled = is_begun & ~is_settled
     if unsettled.any():
@@ -54,11 +60,12 @@ def stages_on(snapshot: Snapshot, table: pa.Table, opened: Integers, clock: Cloc
         deal, entries = read_lists(history.column("stage_history"), _ENTRY)
         entered, entry = instants_of(entries, "entered_at"), Words.of(entries.column("stage"))
         rows = np.flatnonzero(unsettled)[deal]
-        is_closed_later = (closed[rows] != NEVER) & entry.are(*_CLOSED)
+        entered_kind = Words.of(entries.column("kind"))
+        is_closed_later = (closed[rows] != NEVER) & entered_kind.are(*_CLOSED)
         counts = np.flatnonzero((entered < clock.end) & ~is_closed_later)
         counts = counts[np.lexsort((entered[counts], rows[counts]))]
         last = counts[np.append(rows[counts][1:] != rows[counts][:-1], True)[: len(counts)]]
-        is_won = last[entry.are("won")[last]]
+        is_won = last[entered_kind.are("won")[last]]
         won_at[rows[is_won]] = entered[is_won]
         is_qualified[rows[last]] = entry.are(*_QUALIFIED)[last]
         is_quoted[rows[last]] = entry.are(*_QUOTED)[last]
