@@ -100,12 +100,8 @@ _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     "interactions": {},
     "deals": {"stage_kind": ("open", "won", "lost")},
 }
-_FILTERED: Mapping[Resource, Mapping[str, pa.DataType]] = {
-    "contacts": {"deleted_at": _INSTANT},
-    "interactions": {"deleted_at": _INSTANT, "is_planned": pa.bool_()},
-    "deals": {"deleted_at": _INSTANT},
-}
-"""Columns that tell which records are read at all; they go no further."""
+_PLANNED = {"interactions": {"is_planned": pa.bool_()}}
+"""What has not happened is not read; the column goes no further."""
 _SUBJECT = re.compile(r"([a-z_-]{1,64})/([0-9a-f-]{36})")
 _BUSY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
@@ -203,7 +199,7 @@ def _no_rows(resource: Resource) -> pa.Table:
 
 def _read_csv(file: pa.NativeFile, resource: Resource) -> Iterator[pa.RecordBatch]:
     kinds = {field.name: field.type for field in SCHEMAS[resource]}
-    kinds |= _FILTERED[resource]
+    kinds |= {"deleted_at": _INSTANT} | _PLANNED.get(resource, {})
     _check_header(file, resource, kinds)
     try:
         # Blocks hold the longest record many times over: pyarrow refuses one that spans three.
@@ -243,7 +239,7 @@ def _check_header(file: pa.NativeFile, resource: Resource, wanted: Iterable[str]
 
 def _checked(batch: pa.RecordBatch, resource: Resource) -> pa.RecordBatch:
     live = batch.column("deleted_at").is_null()
-    if resource == "interactions":  # what is only planned has not happened
+    if resource in _PLANNED:
         live = pc.and_(live, pc.invert(batch.column("is_planned")))
     if live.false_count:
         batch = batch.filter(live)

@@ -26,6 +26,7 @@ from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
 from services.crm_api.keys.routes import routes as keys
 from services.crm_api.merges.routes import routes as merges
+from services.crm_api.meta.routes import routes as meta
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.privacy.routes import routes as privacy
 from services.crm_api.products.routes import routes as products
@@ -71,6 +72,7 @@ ABOUT = {
         {"name": "competitor-activities", "description": "What competitors were seen to do."},
         {"name": "pipelines", "description": "The stages that deals go through."},
         {"name": "custom-fields", "description": "Fields that the team added."},
+        {"name": "meta", "description": "Closed lists with labels."},
         {"name": "privacy", "description": "All about a person, erasure, and who did what when."},
         {"name": "changes", "description": "The change feed."},
         {"name": "exports", "description": "Bulk reading."},
@@ -104,6 +106,7 @@ FEATURES = (
     privacy,
     audit,
     keys,
+    meta,
 )
 
 

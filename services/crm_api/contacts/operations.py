@@ -201,6 +201,7 @@ async def create_contact(
         A rule is broken; nothing is written.
     """
     row = new_row(given)
+    await _check(transaction, row, row["kind"])
     if not given["allow_suppressed"]:
         await refuse_suppressed(transaction, row)
     if not given["allow_duplicate"]:
@@ -208,7 +209,6 @@ async def create_contact(
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )
-    await _check(transaction, row, row["kind"])
     return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
 
 
