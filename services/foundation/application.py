@@ -1,11 +1,13 @@
 """Puts a service together: routes, problems of the framework, health, documents, the edge."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -114,11 +116,13 @@ def _mount_plain(
     """Health, version and documents: outside /v1, without a key, outside the OpenAPI document."""
     document: list[bytes] = []
 
-    async def openapi(_: Request) -> Response:
-        import orjson
+    def make_document() -> bytes:
+        return orjson.dumps(build_openapi(app, about))
 
+    async def openapi(_: Request) -> Response:
         if not document:
-            document.append(orjson.dumps(build_openapi(app, about)))
+            # In a thread: it takes seconds, and other requests shall not wait for it.
+            document.append(await asyncio.to_thread(make_document))
         return Response(document[0], media_type="application/json")
 
     async def live(_: Request) -> Response:
