@@ -23,7 +23,7 @@ from sqlalchemy import (
 from services.crm_api.filters import NOT_FILTERS, Question, ask
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ListQuery
+from services.crm_api.schemas import Filters, ListQuery
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Document, Instant, Texts
 from services.foundation.constructs import any_of, json_record
@@ -86,7 +86,7 @@ class ItemShape:
         return resource.json(personal=self.personal, only=self.only, more=more)
 
 
-async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShape:
+async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
     """Read `fields` and `embed`.
 
     Raises

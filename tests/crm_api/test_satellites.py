@@ -196,6 +196,11 @@ def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
     since = service.client.get(f"{path}&closed_since=2095-01-01T00:00:00Z").json()["columns"]
     assert [column["count"] for column in since] == [3, 0, 0, 0]
     problem(service.client.get("/v1/deals/board?pipeline_id=nowhere"), 422)
+    slim = service.client.get(f"{path}&fields=id,title&embed=contact").json()["columns"][0]
+    assert {tuple(card) for card in slim["deals"]} == {("id", "title", "contact")}
+    assert slim["deals"][0]["contact"]["id"] == contact
+    assert all_pages(service.client, slim["more"])[0].keys() == {"id", "title", "contact"}
+    problem(service.client.get(f"{path}&fields=colour"), 422)
 
 
 # Custom fields
