@@ -25,8 +25,8 @@ check: $(DEV_READY) ## Lint, types, import contracts
 bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run
 	@$(BIN)/python -m bench
 
-fuzz: $(DEV_READY) ## Schemathesis, 2,000 cases for each service and database
-	@$(BIN)/python -m tests.fuzz --cases 2000
+fuzz: $(DEV_READY) ## Schemathesis with stateful links, 5,000 cases for each service and database
+	@$(BIN)/python -m tests.fuzz --cases 5000
 
 judges: $(DEV_READY) ## Lint the OpenAPI documents with Spectral, Redocly and more (needs Node.js)
 	@judges/run

@@ -1,4 +1,4 @@
-"""Runs Schemathesis against each service on each database: `python -m tests.fuzz --cases 2000`."""
+"""Runs Schemathesis against each service on each database: `python -m tests.fuzz --cases 5000`."""
 
 import argparse
 import json
@@ -96,7 +96,7 @@ def fuzz(service: str, kind: str, *, cases: int, seed: int) -> bool:
                 *served,
                 examples=-(-cases // operations),
                 seed=seed,
-                phases="examples,coverage,fuzzing",
+                phases="examples,coverage,fuzzing,stateful",
             )
     print(said)
     verdict = "passed" if good else "FAILED"
@@ -106,7 +106,7 @@ def fuzz(service: str, kind: str, *, cases: int, seed: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=2000, help="how many at least, per database")
+    parser.add_argument("--cases", type=int, default=5000, help="how many at least, per database")
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed, the same cases")
     parser.add_argument("--service", choices=SERVICES, action="append", help="default: both")
     parser.add_argument("--database", choices=BOTH, action="append", help="default: both")

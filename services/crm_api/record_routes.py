@@ -15,6 +15,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
+from services.foundation.links import ANSWERED_VERSION, Link, answered
 from services.foundation.problems import Answer, NotFound, StaleVersion
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
@@ -67,8 +68,27 @@ def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
     return Annotated[body, Body(openapi_examples={"typical": {"value": example}})]
 
 
-def record_routes(feature: Feature, *, singular: str) -> Routes:
-    """Declare the operations of one resource; `singular` is its name in sentences, with article."""
+def _links(name: str, singular: str) -> tuple[Link, ...]:
+    """Return where an answer that shows a record leads: to what can be done with it."""
+    place = {"id": answered("id")}
+    versioned = {**place, "If-Match": ANSWERED_VERSION}
+    ref = {
+        "source": answered("external_refs/0/source"),
+        "external_id": answered("external_refs/0/id"),
+    }
+    return (
+        Link(f"get_{name}", f"Read {singular} again.", place),
+        Link(f"patch_{name}", "Change this version.", versioned),
+        Link(f"delete_{name}", "Move this version to the trash.", versioned),
+        Link(f"upsert_{name}", "Change it by its first external reference.", ref),
+    )
+
+
+def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = ()) -> Routes:
+    """Declare the operations of one resource; `singular` is its name in sentences, with article.
+
+    `links` lead on from a record to others.
+    """
     resource = feature.resource
     name, plural = resource.name, resource.plural
     many = plural.replace("-", " ")
@@ -177,6 +197,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     shown = feature.shown
     made = (("Location", ""), ("ETag", ""))
     versioned = (("ETag", ""),)
+    further = (*_links(name, singular), *links)
+    trashed = (Link(f"restore_{name}", "Take it out of the trash.", {"id": "$request.path.id"}),)
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
@@ -186,7 +208,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("POST", "", create, {
             "answer": shown, "status": 201, "scope": writes, "writes": True, "writes_last": True,
-            "headers": made, "problems": (409,), "name": f"create_{name}", "summary": f"Create {singular}",
+            "headers": made, "links": further, "problems": (409,), "name": f"create_{name}",
+            "summary": f"Create {singular}",
             "description": f"Creates {singular}. Send an Idempotency-Key to retry safely.",
         }),
         ("POST", "/batch", batch, {
@@ -198,7 +221,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",
-            "headers": versioned, "problems": (404, 409), "name": f"upsert_{name}",
+            "headers": versioned, "links": further, "problems": (404, 409), "name": f"upsert_{name}",
             "summary": f"Create or change {singular} by external id",
             "description": f"Finds {singular} by the reference that another system gave it. Sent fields "
             "are set, absent ones keep their value; what equals the stored record changes nothing. "
@@ -220,7 +243,7 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("DELETE", "/{id:record}", delete, {
             "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
-            "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
+            "links": trashed, "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
             "references are free.",
         }),

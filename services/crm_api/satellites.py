@@ -22,8 +22,8 @@ from services.crm_api.schemas import (
     ListQuery,
     Partial,
     absent,
+    listed,
     row_values,
-    selection_of,
 )
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
@@ -89,7 +89,7 @@ def shapes_of(
         about,
         id=(RecordId, Field(description="Made by this service.")),
     )
-    item = shown | selection_of(shown)
+    item = listed(shown)
     return Shapes(
         new=model(f"New{title}", fields, f"{about} To create.", external_refs=refs),
         patch=model(

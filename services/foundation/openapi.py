@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES
+from services.foundation.generators import tell_defaults_in_words
 from services.foundation.idempotency import FORM
 from services.foundation.problems import MEDIA_TYPE
 from services.foundation.routing import LeanRoute, RouteRules
@@ -230,6 +231,7 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
     document["components"]["responses"] = {str(code): _problem_response(code) for code in _TITLES}
     document["components"]["responses"]["default"] = _problem_response(500)
     tidied: dict[str, Any] = _tidy(document)
+    tell_defaults_in_words(tidied)
     used = orjson.dumps(tidied).decode()
     for name in [name for name in _HEADERS if f'#/components/headers/{name}"' not in used]:
         del tidied["components"]["headers"][name]
@@ -296,6 +298,8 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
         names.append("Content-Language")
     for response in others:
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        if rules.links:
+            response["links"] = {link.operation: link.document() for link in rules.links}
     if rules.media_types != ("application/json",):
         text = {"type": "string", "maxLength": 2**31 - 1, "pattern": r"^[\s\S]*$"}
         success["content"] = {media: {"schema": text} for media in rules.media_types}

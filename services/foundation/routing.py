@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from services.foundation import idempotency
 from services.foundation.calls import Call, wire_headers
 from services.foundation.database import Transaction
+from services.foundation.links import Link
 from services.foundation.problems import (
     MEDIA_TYPE,
     Answer,
@@ -58,7 +59,8 @@ class RouteRules:
 
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
-    writes nothing after the statement that gives it its answer (see `Database.write`).
+    writes nothing after the statement that gives it its answer (see `Database.write`). `links` lead on
+    from its answers.
     """
 
     scope: str
@@ -74,6 +76,7 @@ class RouteRules:
     headers: tuple[tuple[str, str], ...] = ()
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
+    links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scope.strip():

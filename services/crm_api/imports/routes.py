@@ -35,6 +35,7 @@ from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
+from services.foundation.links import ANSWERED_VERSION, Link, answered
 from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
@@ -42,6 +43,7 @@ from shared.values import RecordId, wire_instant
 
 routes = Routes("imports")
 SCOPE = "imports:write"
+_HERE = {"id": answered("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
 _FORMATS = {
     "text/csv": None,
@@ -114,6 +116,13 @@ async def _once(
     localized=True,
     headers=(("Location", ""), ("ETag", "")),
     body_media_types=tuple(_FORMATS),
+    links=(
+        Link("get_import", "Read it, and how far it is.", _HERE),
+        Link("patch_import", "Answer its questions.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("start_import", "Start it.", _HERE),
+        Link("cancel_import", "Stop it.", _HERE),
+        Link("get_rejected_rows", "Which rows were refused, and why.", _HERE),
+    ),
     summary="Upload a file",
     retryable=True,
     openapi_extra=_FILE,
