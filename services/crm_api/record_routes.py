@@ -15,7 +15,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
-from services.foundation.links import ANSWERED_VERSION, Link, answered
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, NotFound, StaleVersion
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
@@ -70,11 +70,11 @@ def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
 
 def _links(name: str, singular: str) -> tuple[Link, ...]:
     """Return where an answer that shows a record leads: to what can be done with it."""
-    place = {"id": answered("id")}
+    place = {"id": of_answer("id")}
     versioned = {**place, "If-Match": ANSWERED_VERSION}
     ref = {
-        "source": answered("external_refs/0/source"),
-        "external_id": answered("external_refs/0/id"),
+        "source": of_answer("external_refs/0/source"),
+        "external_id": of_answer("external_refs/0/id"),
     }
     return (
         Link(f"get_{name}", f"Read {singular} again.", place),
@@ -243,7 +243,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
         }),
         ("DELETE", "/{id:record}", delete, {
             "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
-            "links": trashed, "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
+            "links": trashed, "problems": (404,), "name": f"delete_{name}",
+            "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
             "references are free.",
         }),

@@ -28,7 +28,7 @@ class Link:
         return {name: part for name, part in document.items() if part}
 
 
-def answered(field_name: str) -> str:
+def of_answer(field_name: str) -> str:
     """Return the expression for a field of the answer."""
     return f"$response.body#/{field_name}"
 

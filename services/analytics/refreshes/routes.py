@@ -11,7 +11,7 @@ from services.analytics import store
 from services.analytics.refreshes import operations
 from services.analytics.refreshes.schemas import ListRefreshes, NewRefresh, Refresh, RefreshPage
 from services.foundation.calls import Call
-from services.foundation.links import Link, answered
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -28,7 +28,7 @@ RefreshId = Annotated[RecordId, Path(description="The id of the refresh.")]
     scope="analytics:refresh",
     writes=True,
     headers=(("Location", ""), ("Retry-After", "")),
-    links=(Link("get_refresh", "Follow it.", {"refresh_id": answered("id")}),),
+    links=(Link("get_refresh", "Follow it.", {"refresh_id": of_answer("id")}),),
     summary="Ask for a refresh",
 )
 async def create_refresh(call: Call, body: NewRefresh) -> Answer:

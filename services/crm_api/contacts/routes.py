@@ -2,10 +2,10 @@
 
 from services.crm_api.features import CONTACTS
 from services.crm_api.record_routes import record_routes
-from services.foundation.links import Link, answered
+from services.foundation.links import Link, of_answer
 
-_HERE = {"id": answered("id")}
-_OF_IT = {"contact_id": answered("id")}
+_HERE = {"id": of_answer("id")}
+_OF_IT = {"contact_id": of_answer("id")}
 
 routes = record_routes(
     CONTACTS,

@@ -35,7 +35,7 @@ from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
-from services.foundation.links import ANSWERED_VERSION, Link, answered
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
@@ -43,7 +43,7 @@ from shared.values import RecordId, wire_instant
 
 routes = Routes("imports")
 SCOPE = "imports:write"
-_HERE = {"id": answered("id")}
+_HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
 _FORMATS = {
     "text/csv": None,

@@ -2,9 +2,9 @@
 
 from services.crm_api.features import INTERACTIONS
 from services.crm_api.record_routes import record_routes
-from services.foundation.links import Link, answered
+from services.foundation.links import Link, of_answer
 
-_CONTACT = {"id": answered("contact_id")}
+_CONTACT = {"id": of_answer("contact_id")}
 
 routes = record_routes(
     INTERACTIONS,

@@ -22,7 +22,7 @@ from services.crm_api.keys.schemas import (
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
-from services.foundation.links import ANSWERED_VERSION, Link, answered
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
@@ -31,7 +31,7 @@ from shared.values import wire_instant
 routes = Routes("keys")
 KeyId = Annotated[KeyName, Path(description="The id of a key: the third part of it.")]
 _QUESTION = {"of": "keys"}
-_HERE = {"id": answered("id")}
+_HERE = {"id": of_answer("id")}
 
 
 def _shown(value: Mapping[str, Any]) -> Any:
