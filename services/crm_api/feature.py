@@ -66,7 +66,6 @@ class Feature:
     change: Change
     example: Mapping[str, Any]
     example_patch: Mapping[str, Any]
-    example_upsert: Mapping[str, Any] | None = None
     fixed: tuple[str, ...] = ()
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None

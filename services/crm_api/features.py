@@ -36,7 +36,6 @@ CONTACTS = Feature(
     change=contacts.change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
-    example_upsert=contact_schemas.EXAMPLE_UPSERT,
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,

@@ -22,21 +22,11 @@ from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
 from shared.values import RecordId, Shape
 
-ExternalSource = Annotated[
-    str,
-    Path(
-        max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        examples=["shop"],
-        description="The other system.",
-    ),
-]
-ExternalId = Annotated[
-    str,
-    Field(
-        max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"]
-    ),
-]
+
+def _external(*, longest: int, pattern: str, example: str, what: str) -> Any:
+    """Declare a path part that is one half of an external reference."""
+    info = Path(max_length=longest, pattern=pattern, examples=[example], description=what)
+    return Annotated[str, info]
 
 
 class UpsertQuery(QueryModel):
@@ -98,9 +88,22 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)
     named = {key: value for key, value in feature.example.items() if key != "external_refs"}
-    Upsert: Any = _shown(feature.upsert, feature.example_upsert or named)
+    Upsert: Any = _shown(feature.upsert, named)
     Listed: Any = Annotated[feature.query, Query()]
-    item = {"action": "upsert", "ref": feature.example["external_refs"][0], "data": named}
+    ref = feature.example["external_refs"][0]
+    Source: Any = _external(
+        longest=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        example=ref["source"],
+        what="The other system.",
+    )
+    ExternalId: Any = _external(
+        longest=200,
+        pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$",
+        example=ref["id"],
+        what="The id of the record there.",
+    )
+    item = {"action": "upsert", "ref": ref, "data": named}
     batches = batch_of(feature)
     Batch: Any = _shown(batches.request, {"items": [item]})
 
@@ -154,8 +157,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
 
     async def upsert(
         call: Call,
-        source: ExternalSource,
-        external_id: Annotated[ExternalId, Path(description="The id of the record there.")],
+        source: Source,
+        external_id: ExternalId,
         query: Annotated[UpsertQuery, Query()],
         body: Upsert,
     ) -> Answer:

@@ -111,7 +111,10 @@ def shapes_of(
             f"{title}Page",
             ListPage,
             "A page.",
-            items=(Annotated[list[item], Field(max_length=200)], ...),
+            items=(
+                Annotated[list[item], Field(max_length=200)],
+                Field(description="What is on this page."),
+            ),
         ),
     )
 

@@ -37,6 +37,13 @@ from services.foundation.problems import (
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 BODY_LIMIT = 1024 * 1024
+_SUCCESSES = {
+    200: "Done.",
+    201: "Created; `Location` names its place where it has one.",
+    202: "Accepted: it runs, or will soon.",
+    204: "Done; there is nothing to tell.",
+    207: "Each item has its own status.",
+}
 MOST_PARAMETERS = 2000
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -114,6 +121,7 @@ class Routes:
 
         def declare(endpoint: Endpoint) -> Endpoint:
             options.update(methods=[method], response_model=answer, status_code=status)
+            options.setdefault("response_description", _SUCCESSES[status])
             self._entries.append((self.prefix + path, endpoint, RouteRules(**rules), options))
             return endpoint
 

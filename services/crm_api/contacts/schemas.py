@@ -262,7 +262,9 @@ ListedContact = listed(Contact, parent=(Contact, "Its organisation; only with `e
 class ContactPage(ListPage):
     """A page of contacts."""
 
-    items: Annotated[list[ListedContact], Field(max_length=200)]
+    items: Annotated[list[ListedContact], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ContactFilters(Filters):
@@ -402,10 +404,3 @@ EXAMPLE = {
     "external_refs": [{"source": "shop", "id": "C-1001"}],
 }
 EXAMPLE_PATCH = {"city": "Hamburg", "phone": None}
-EXAMPLE_UPSERT = {
-    "kind": "person",
-    "given_name": "Bernd",
-    "family_name": "Klein",
-    "email": "bernd.klein@example.org",
-    "city": "Kiel",
-}

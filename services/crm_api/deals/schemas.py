@@ -212,7 +212,9 @@ ListedDeal = listed(Deal, contact=(Contact, "The contact that buys; only with `e
 class DealPage(ListPage):
     """A page of deals."""
 
-    items: Annotated[list[ListedDeal], Field(max_length=200)]
+    items: Annotated[list[ListedDeal], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class DealFilters(Filters):

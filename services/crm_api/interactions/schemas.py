@@ -240,7 +240,9 @@ ListedInteraction = listed(
 class InteractionPage(ListPage):
     """A page of interactions."""
 
-    items: Annotated[list[ListedInteraction], Field(max_length=200)]
+    items: Annotated[list[ListedInteraction], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class InteractionFilters(Filters):
