@@ -103,7 +103,7 @@ async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShap
         unknown = only - resource.wire_names
         if unknown:
             known = ", ".join(sorted(resource.wire_names))
-            message = f"There is no field {sorted(unknown)[0]}; there are: {known}."
+            message = f"There is no field {sorted(unknown)[0][:64]}; there are: {known}."
             raise invalid("/query/fields", "unknown", message)
         only |= ALWAYS_SHOWN
     embed: set[tuple[str, bool]] = set()

@@ -62,15 +62,10 @@ def _links(name: str, singular: str) -> tuple[Link, ...]:
     """Return where an answer that shows a record leads: to what can be done with it."""
     place = {"id": of_answer("id")}
     versioned = {**place, "If-Match": ANSWERED_VERSION}
-    ref = {
-        "source": of_answer("external_refs/0/source"),
-        "external_id": of_answer("external_refs/0/id"),
-    }
     return (
         Link(f"get_{name}", f"Read {singular} again.", place),
         Link(f"patch_{name}", "Change this version.", versioned),
         Link(f"delete_{name}", "Move this version to the trash.", versioned),
-        Link(f"upsert_{name}", "Change it by its first external reference.", ref),
     )
 
 
@@ -201,6 +196,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     made = (("Location", ""), ("ETag", ""))
     versioned = (("ETag", ""),)
     further = (*_links(name, singular), *links)
+    same = {"source": "$request.path.source", "external_id": "$request.path.external_id"}
+    again = Link(f"upsert_{name}", "Change it by the same reference.", same)
     trashed = (Link(f"restore_{name}", "Take it out of the trash.", {"id": "$request.path.id"}),)
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
@@ -224,7 +221,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
         }),
         ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",
-            "headers": versioned, "links": further, "problems": (404, 409), "name": f"upsert_{name}",
+            "headers": versioned, "links": (*further, again), "problems": (404, 409),
+            "name": f"upsert_{name}",
             "summary": f"Create or change {singular} by external id",
             "description": f"Finds {singular} by the reference that another system gave it. Sent fields "
             "are set, absent ones keep their value; what equals the stored record changes nothing. "

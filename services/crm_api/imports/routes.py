@@ -362,6 +362,7 @@ def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> Impor
     localized=True,
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
+    links=(Link("get_import", "Read how far it is.", _HERE),),
     problems=(404, 409),
     summary="Start an import",
 )
