@@ -153,8 +153,9 @@ async def merge_contacts(
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     values["consents"] = consents.current_consents(events, is_strict=False)
     differing = {name: value for name, value in values.items() if value != survivor[name]}
-    survivor = await records.lock(transaction, CONTACT, survivor_id)
-    await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
+    # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
+    present = await records.lock(transaction, CONTACT, survivor_id)
+    await records.change(transaction, CONTACT, present, differing, stamp=stamp, personal=False)
     done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
     before = records.portable({name: survivor[name] for name in differing})
     after = records.portable(differing)
