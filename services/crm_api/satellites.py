@@ -149,6 +149,7 @@ def satellite(
     check: Check = no_rules,
     is_keyed: bool = False,
     on_trash: OnTrash | None = None,
+    on_restore: OnTrash | None = None,
 ) -> Feature:
     """Put a satellite together; `is_keyed` ones have a `key` of their own, by default their id."""
 
@@ -187,6 +188,12 @@ def satellite(
             transaction, resource, current, values, stamp=stamp, personal=personal
         )
 
+    async def take_back(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+        if is_keyed:
+            await _claim_key(transaction, resource, current["id"], current["key"])
+        if on_restore is not None:
+            await on_restore(transaction, current, stamp=stamp)
+
     return Feature(
         resource=resource,
         new=shapes.new,
@@ -201,4 +208,5 @@ def satellite(
         example_patch=example_patch,
         fixed=fixed,
         on_trash=on_trash,
+        on_restore=take_back,
     )
