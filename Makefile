@@ -26,8 +26,9 @@ check: $(DEV_READY) ## Lint, types, import contracts
 bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run
 	@$(BIN)/python -m bench
 
-fuzz: $(DEV_READY) ## Schemathesis with stateful links, 5,000 cases for each service and database
+fuzz: $(DEV_READY) ## Schemathesis with stateful links, 5,000 cases for each service and database; random writes
 	@$(BIN)/python -m tests.fuzz --cases 5000
+	@$(BIN)/python -m pytest --hypothesis-profile long --timeout 3000 tests/crm_api/test_state_machine.py
 
 judges: $(DEV_READY) ## Lint the OpenAPI documents with Spectral, Redocly and more (needs Node.js)
 	@judges/run

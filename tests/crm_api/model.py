@@ -58,7 +58,7 @@ class Kept:
     def remember(self) -> None:
         self.past[self.version] = (dict(self.body), self.is_live)
 
-    def move_on(self, *, is_live: bool | None = None, **fields: Any) -> None:
+    def move_on(self, fields: Mapping[str, Any], *, is_live: bool | None = None) -> None:
         """Take note of a write whose answer does not show the record."""
         self.body = {**self.body, **fields, "version": self.version + 1}
         self.is_live = self.is_live if is_live is None else is_live

@@ -6,11 +6,13 @@ from sqlalchemy import bindparam, select
 
 from services.crm_api import records
 from services.crm_api.changes.table import changes
+from services.crm_api.contacts.table import CONTACT
 from services.crm_api.feature import BY_RESOURCE
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
+from services.crm_api.terms.moving import move_terms, unit_of
 from services.crm_api.undo.schemas import MOST_CHANGES
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
@@ -146,6 +148,9 @@ async def _take_back(
             await feature.on_restore(transaction, current, stamp=stamp)
         return await records.restore(transaction, resource, current, stamp=stamp, personal=False)
     before = records.as_columns(resource, change["before"])
+    if resource is CONTACT:
+        units = {"from_unit": unit_of(current), "to_unit": unit_of({**current, **before})}
+        await move_terms(transaction, current["id"], **units, now=stamp.now)
     is_offer = resource is INTERACTION and current["kind"] == "offer"
     if is_offer:
         await interactions.release_terms(transaction, current, stamp=stamp)
