@@ -48,11 +48,16 @@ class Search(Protocol):
     def __call__(self, call: Call, query: Any, /) -> Awaitable[Answer]: ...
 
 
+BY_RESOURCE: "dict[str, Feature]" = {}
+"""The features by the names of their resources, for who meets records of any kind."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change.
 
-    `instead` finds the record that answers for one that is not there any more.
+    `instead` finds the record that answers for one that is not there any more. A feature enters itself
+    into `BY_RESOURCE`.
     """
 
     resource: Resource
@@ -66,7 +71,6 @@ class Feature:
     change: Change
     example: Mapping[str, Any]
     example_patch: Mapping[str, Any]
-    example_upsert: Mapping[str, Any] | None = None
     fixed: tuple[str, ...] = ()
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None
@@ -74,3 +78,6 @@ class Feature:
     instead: Callable[[Reader, str], Awaitable[str | None]] | None = None
     aggregate: type[AggregateQuery] | None = None
     groupable: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        BY_RESOURCE[self.resource.name] = self

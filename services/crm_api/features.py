@@ -19,10 +19,41 @@ from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
+from services.crm_api.terms.moving import move_terms, unit_of
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
 from shared.values import Shape
+
+
+async def change_contact(
+    transaction: Transaction,
+    contact_id: str,
+    /,
+    *,
+    given: Mapping[str, Any],
+    version: int | None,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Change the given fields of a contact; one that comes into another unit takes its offers along.
+
+    Raises
+    ------
+    TermsConflict
+        The other unit has a live offer with different terms for the same product.
+    """
+    before = None
+    if "parent_id" in given:
+        before = await records.lock(transaction, CONTACT, contact_id, version=version)
+    written = await contacts.change_contact(
+        transaction, contact_id, given=given, version=version, stamp=stamp, personal=personal
+    )
+    if before is not None:
+        units = {"from_unit": unit_of(before), "to_unit": unit_of({**before, **given})}
+        await move_terms(transaction, contact_id, **units, now=stamp.now)
+    return written
+
 
 CONTACTS = Feature(
     resource=CONTACT,
@@ -33,10 +64,9 @@ CONTACTS = Feature(
     page=contact_schemas.ContactPage,
     query=contact_schemas.ListContacts,
     create=contacts.create_contact,
-    change=contacts.change_contact,
+    change=change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
-    example_upsert=contact_schemas.EXAMPLE_UPSERT,
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,

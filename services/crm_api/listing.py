@@ -23,7 +23,7 @@ from sqlalchemy import (
 from services.crm_api.filters import NOT_FILTERS, Question, ask
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import Filters, ListQuery
+from services.crm_api.schemas import ALWAYS_SHOWN, Filters, ListQuery
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Document, Instant, Texts
 from services.foundation.constructs import any_of, json_record
@@ -103,8 +103,9 @@ async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
         unknown = only - resource.wire_names
         if unknown:
             known = ", ".join(sorted(resource.wire_names))
-            message = f"There is no field {sorted(unknown)[0]}; there are: {known}."
+            message = f"There is no field {sorted(unknown)[0][:64]}; there are: {known}."
             raise invalid("/query/fields", "unknown", message)
+        only |= ALWAYS_SHOWN
     embed: set[tuple[str, bool]] = set()
     for name in getattr(query, "embed", ()):
         reached = RELATIONS[resource.name][name].resource

@@ -369,3 +369,43 @@ def test_a_task_is_planned_until_it_is_done(service: Crm) -> None:
     problem(answer, 422, "instant_missing")
     both = {**body, "occurred_at": "2025-01-01T00:00:00Z"}
     problem(service.client.post("/v1/interactions", json=both), 422, "planned_and_past")
+
+
+def test_offers_follow_a_person_into_another_unit(service: Crm) -> None:
+    """Whose organisation changes comes under its terms, so conflicting ones are refused there."""
+    product = fresh("SKU")
+    firm = make(service, "contacts", kind="organisation", name="Weber GmbH")
+    colleague = make(service, "contacts", parent_id=firm["id"])
+    person = make(service, "contacts")
+    first = offer(service, colleague["id"], product, "10").json()
+    assert offer(service, person["id"], product, "5").status_code == 201
+    path = f"/v1/contacts/{person['id']}"
+    refused = service.patch(path, {"parent_id": firm["id"]}, version=1)
+    assert problem(refused, 409, "terms_conflict")["existing_id"] == first["id"]
+    assert read(service, path) == person
+    moved = service.patch(f"/v1/contacts/{colleague['id']}", {"parent_id": None}, version=1)
+    assert moved.status_code == 200
+    assert service.patch(path, {"parent_id": firm["id"]}, version=1).status_code == 200
+    there = offer(service, make(service, "contacts", parent_id=firm["id"])["id"], product, "10")
+    problem(there, 409, "terms_conflict")
+
+
+def test_a_merge_brings_the_survivors_own_offers_into_its_new_unit(service: Crm) -> None:
+    product = fresh("SKU")
+    firm = make(service, "contacts", kind="organisation", name="Weber GmbH")
+    colleague = make(service, "contacts", parent_id=firm["id"])
+    survivor = make(service, "contacts")
+    duplicate = make(service, "contacts", parent_id=firm["id"])
+    assert offer(service, colleague["id"], product, "10").status_code == 201
+    assert offer(service, survivor["id"], product, "5").status_code == 201
+    problem(merge(service, survivor["id"], duplicate["id"]), 409, "terms_conflict")
+
+
+def test_a_merge_with_who_was_recommended_is_taken_back(service: Crm) -> None:
+    """The survivor was recommended by the duplicate: that is told again after the un-merge."""
+    duplicate = make(service, "contacts")
+    survivor = make(service, "contacts", referred_by_id=duplicate["id"])
+    merged = merge(service, survivor["id"], duplicate["id"]).json()
+    assert merged["survivor"]["referred_by_id"] is None
+    service.client.post(f"/v1/contacts/{duplicate['id']}/unmerge").raise_for_status()
+    assert content(read(service, f"/v1/contacts/{survivor['id']}")) == content(survivor)

@@ -196,10 +196,11 @@ def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
     since = service.client.get(f"{path}&closed_since=2095-01-01T00:00:00Z").json()["columns"]
     assert [column["count"] for column in since] == [3, 0, 0, 0]
     problem(service.client.get("/v1/deals/board?pipeline_id=nowhere"), 422)
-    slim = service.client.get(f"{path}&fields=id,title&embed=contact").json()["columns"][0]
-    assert {tuple(card) for card in slim["deals"]} == {("id", "title", "contact")}
+    slim = service.client.get(f"{path}&fields=title&embed=contact").json()["columns"][0]
+    shown = {"id", "title", "version", "contact"}
+    assert [card.keys() for card in slim["deals"]] == [shown, shown]
     assert slim["deals"][0]["contact"]["id"] == contact
-    assert all_pages(service.client, slim["more"])[0].keys() == {"id", "title", "contact"}
+    assert all_pages(service.client, slim["more"])[0].keys() == shown
     problem(service.client.get(f"{path}&fields=colour"), 422)
 
 
@@ -386,7 +387,7 @@ def test_fields_embed_and_count_shape_a_list(service: Crm) -> None:
     person = service.create("contacts", kind="person", name="Anna", parent_id=firm["id"])
     deal = make(service, "deals", contact_id=person["id"], title="x")
     (item,) = all_pages(service.client, f"/v1/deals?id={deal['id']}&fields=id,title")
-    assert item == {"id": deal["id"], "title": "x"}
+    assert item == {"id": deal["id"], "version": 1, "title": "x"}
     path = f"/v1/deals?contact_id={person['id']}&embed=contact&count=true"
     answer = service.client.get(path).json()
     assert answer["total"] == 1
@@ -422,3 +423,33 @@ def test_filters_reach_one_level_further(service: Crm) -> None:
         listed = all_pages(service.client, f"/v1/contacts?tag={tag}&{filters}")
         assert [item["id"] for item in listed] == [person["id"]] * count, filters
     assert all_pages(service.client, f"/v1/deals?contact.tag={tag}") == [deal]
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_what_may_be_there_once_comes_out_of_the_trash_only_if_it_is_not_there(
+    service: Crm, is_undone: bool
+) -> None:
+    """Restoring, and undoing a deletion, name the record that has the key or the place meanwhile."""
+    contact = make(service, "contacts")
+    campaign = service.create("campaigns", name="Spring", key=fresh("spring"))
+    member = {"campaign_id": campaign["id"], "contact_id": contact["id"]}
+    for plural, body, code in (
+        ("campaign-members", member, "member_already"),
+        ("products", {"key": fresh("SKU"), "name": "Table"}, "key_taken"),
+        (
+            "custom-fields",
+            {"applies_to": "deals", "key": fresh("wood").replace("-", "_"), "type": "text",
+             "label_en": "Wood", "label_de": "Holz"},
+            "key_taken",
+        ),
+    ):  # fmt: skip
+        first = service.create(plural, **body)
+        path = f"/v1/{plural}/{first['id']}"
+        gone = service.client.delete(path, headers={"If-Match": "*"})
+        second = service.create(plural, **body)
+        if is_undone:
+            asked = {"request_id": gone.headers["x-request-id"]}
+            answer = service.client.post("/v1/changes/undo", json=asked)
+        else:
+            answer = service.client.post(f"{path}/restore")
+        assert problem(answer, 409, code)["existing_id"] == second["id"]

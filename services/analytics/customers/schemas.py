@@ -114,10 +114,14 @@ class Reason(Shown):
 class Reasons(Shown):
     """Why, score by score."""
 
-    state: Annotated[list[Reason], Field(max_length=20)]
-    churn_probability: Annotated[list[Reason], Field(max_length=20)]
-    value: Annotated[list[Reason], Field(max_length=20)]
-    recommendation: Annotated[list[Reason], Field(max_length=20)]
+    state: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of state and phase.")
+    churn_probability: Annotated[list[Reason], Field(max_length=20)] = Field(
+        description="Of the probability to stay away."
+    )
+    value: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of the value.")
+    recommendation: Annotated[list[Reason], Field(max_length=20)] = Field(
+        description="Of the recommendation."
+    )
 
 
 class Evidence(Shown):
@@ -175,7 +179,9 @@ class Customer(Published, CustomerSummary):
 class CustomerPage(Published):
     """A page of customers of one version."""
 
-    items: Annotated[list[CustomerSummary], Field(max_length=200)]
+    items: Annotated[list[CustomerSummary], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
     next: (
         Annotated[
             str,

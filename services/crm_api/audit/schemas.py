@@ -37,7 +37,9 @@ class AuditEntry(Shape):
 class AuditPage(ListPage):
     """A page of the audit log, newest first."""
 
-    items: Annotated[list[AuditEntry], Field(max_length=200)]
+    items: Annotated[list[AuditEntry], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ReadAudit(Page):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.aggregates import Sum
-from services.crm_api.deals.schemas import Deal, DealFilters, DealSelection
+from services.crm_api.deals.schemas import DealFilters, ListedDeal
 from services.crm_api.pipelines.schemas import Stage
 from services.crm_api.pipelines.table import DEFAULT
 from services.crm_api.schemas import FieldNames, PipelineKey, Texts  # noqa: F401 - mypy reads inherited fields here
@@ -22,7 +22,7 @@ class Column(Stage):
     sums: Annotated[list[Sum], Field(max_length=200)] = Field(
         description="Sums of their amounts by currency."
     )
-    deals: Annotated[list[Deal | DealSelection], Field(max_length=MOST_CARDS)] = Field(
+    deals: Annotated[list[ListedDeal], Field(max_length=MOST_CARDS)] = Field(
         description="The newest of them."
     )
     more: (

@@ -53,6 +53,17 @@ async def check_member(
     if await transaction.text(_CAMPAIGN, {"id": after["campaign_id"]}) is None:
         message = f"There is no campaign {after['campaign_id']}."
         raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])
-    member = await transaction.first(_MEMBER, after)
+    await refuse_second(transaction, after, stamp=stamp)
+
+
+async def refuse_second(transaction: Transaction, row: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Refuse a membership, new or out of the trash, beside another one.
+
+    Raises
+    ------
+    MemberAlready
+        The contact is in the campaign.
+    """
+    member = await transaction.first(_MEMBER, row)
     if member is not None:
         raise MemberAlready(extra={"existing_id": member["id"]})

@@ -5,6 +5,7 @@ from services.crm_api.campaigns.schemas import EXAMPLE, EXAMPLE_PATCH, SHAPES, L
 from services.crm_api.campaigns.table import CAMPAIGN
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
+from services.foundation.links import Link, of_answer
 
 routes = record_routes(
     satellite(
@@ -17,4 +18,8 @@ routes = record_routes(
         is_keyed=True,
     ),
     singular="a campaign",
+    links=(
+        Link("list_campaign_members", "Who is in it.", {"campaign_id": of_answer("id")}),
+        Link("create_campaign_member", "Add a contact.", body={"campaign_id": of_answer("id")}),
+    ),
 )

@@ -54,7 +54,9 @@ class Change(Shape):
 class ChangePage(Shape):
     """A stretch of the feed."""
 
-    items: Annotated[list[Change], Field(max_length=LONGEST)]
+    items: Annotated[list[Change], Field(max_length=LONGEST)] = Field(
+        description="What is on this page."
+    )
     cursor: CursorText = Field(description="Where to go on; keep it, it stays good.")
     has_more: Flag = Field(description="Whether more is there already.")
 

@@ -4,6 +4,7 @@ from services.crm_api.competitors.schemas import EXAMPLE, EXAMPLE_PATCH, SHAPES,
 from services.crm_api.competitors.table import COMPETITOR
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
+from services.foundation.links import Link, of_answer
 
 routes = record_routes(
     satellite(
@@ -15,4 +16,7 @@ routes = record_routes(
         is_keyed=True,
     ),
     singular="a competitor",
+    links=(
+        Link("list_competitor_activities", "What it did.", {"competitor_id": of_answer("key")}),
+    ),
 )

@@ -17,6 +17,7 @@ from services.crm_api.consents.schemas import (
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.calls import Call
+from services.foundation.links import Link
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId, wire_instant
@@ -35,6 +36,7 @@ _INSTANTS = ("occurred_at", "created_at")
     scope="contacts:write",
     writes=True,
     problems=(404, 409),
+    links=(Link("list_consents", "All it said.", {"id": "$request.path.id"}),),
     summary="Record what a contact said about being contacted",
 )
 async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:

@@ -57,7 +57,9 @@ class RecordedConsent(Shape):
 class ConsentEventPage(ListPage):
     """A page of consent events, newest first."""
 
-    items: Annotated[list[ConsentEvent], Field(max_length=200)]
+    items: Annotated[list[ConsentEvent], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListConsentEvents(Page):

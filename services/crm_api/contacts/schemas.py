@@ -23,7 +23,7 @@ from services.crm_api.schemas import (
     Tags,
     Texts,
     UserId,
-    selection_of,
+    listed,
     word,
 )
 from services.foundation.queries import QueryFlag
@@ -256,15 +256,15 @@ class Contact(KeptOfPeople, ContactFields):
     erased_at: Instant | None = Field(description="When its personal data was erased.")
 
 
-ContactSelection = selection_of(
-    Contact, parent=(Contact, "Its organisation; only with `embed=parent`.")
-)
+ListedContact = listed(Contact, parent=(Contact, "Its organisation; only with `embed=parent`."))
 
 
 class ContactPage(ListPage):
     """A page of contacts."""
 
-    items: Annotated[list[Contact | ContactSelection], Field(max_length=200)]
+    items: Annotated[list[ListedContact], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ContactFilters(Filters):
@@ -404,10 +404,3 @@ EXAMPLE = {
     "external_refs": [{"source": "shop", "id": "C-1001"}],
 }
 EXAMPLE_PATCH = {"city": "Hamburg", "phone": None}
-EXAMPLE_UPSERT = {
-    "kind": "person",
-    "given_name": "Bernd",
-    "family_name": "Klein",
-    "email": "bernd.klein@example.org",
-    "city": "Kiel",
-}

@@ -54,7 +54,7 @@ async def check_definition(
     values: Record,
     /,
     *,
-    stamp: Stamp,  # noqa: ARG001
+    stamp: Stamp,
 ) -> None:
     """Refuse choices without options and keys that are taken.
 
@@ -69,9 +69,20 @@ async def check_definition(
             errors=[FieldError("/body/options", "options_mismatch", OptionsMismatch.title)]
         )
     if "key" in values:
-        for known in await transaction.all(_DEFINITIONS, {"applies_to": after["applies_to"]}):
-            if known["key"] == after["key"]:
-                raise KeyTaken(extra={"existing_id": known["id"]})
+        await refuse_second(transaction, after, stamp=stamp)
+
+
+async def refuse_second(transaction: Transaction, row: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Refuse a definition, new or out of the trash, whose key a live one has.
+
+    Raises
+    ------
+    KeyTaken
+        There is one.
+    """
+    for known in await transaction.all(_DEFINITIONS, {"applies_to": row["applies_to"]}):
+        if known["key"] == row["key"]:
+            raise KeyTaken(extra={"existing_id": known["id"]})
 
 
 async def definitions(reader: Reader, applies_to: str) -> dict[str, Record]:

@@ -1,6 +1,6 @@
 """The operations on custom fields over HTTP."""
 
-from services.crm_api.custom_fields.operations import check_definition
+from services.crm_api.custom_fields.operations import check_definition, refuse_second
 from services.crm_api.custom_fields.schemas import (
     EXAMPLE,
     EXAMPLE_PATCH,
@@ -21,6 +21,7 @@ routes = record_routes(
         example_patch=EXAMPLE_PATCH,
         fixed=FIXED,
         check=check_definition,
+        on_restore=refuse_second,
     ),
     singular="a custom field",
 )

@@ -23,7 +23,7 @@ from services.crm_api.schemas import (
     StageKind,
     Texts,
     UserId,
-    selection_of,
+    listed,
 )
 from shared.values import (
     Currency,
@@ -206,15 +206,15 @@ class Deal(KeptOfPeople, DealFields):
     opened_at: Instant = Field(description="When it began.")
 
 
-DealSelection = selection_of(
-    Deal, contact=(Contact, "The contact that buys; only with `embed=contact`.")
-)
+ListedDeal = listed(Deal, contact=(Contact, "The contact that buys; only with `embed=contact`."))
 
 
 class DealPage(ListPage):
     """A page of deals."""
 
-    items: Annotated[list[Deal | DealSelection], Field(max_length=200)]
+    items: Annotated[list[ListedDeal], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class DealFilters(Filters):

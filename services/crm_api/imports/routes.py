@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Path, Query
+from fastapi import Body, Path, Query
 
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
@@ -35,6 +35,7 @@ from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
@@ -42,6 +43,7 @@ from shared.values import RecordId, wire_instant
 
 routes = Routes("imports")
 SCOPE = "imports:write"
+_HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
 _FORMATS = {
     "text/csv": None,
@@ -49,13 +51,29 @@ _FORMATS = {
     "application/x-ndjson": "ndjson",
     "application/octet-stream": None,
 }
+_CSV = "Kundennummer;Vorname;Nachname;E-Mail\nC-2001;Carla;Vogel;carla.vogel@example.org\n"
+_FILES = {
+    "text/csv": _CSV,
+    "text/tab-separated-values": _CSV.replace(";", "\t"),
+    "application/x-ndjson": '{"external_id": "C-2001", "given_name": "Carla", '
+    '"family_name": "Vogel", "email": "carla.vogel@example.org"}\n',
+    "application/octet-stream": _CSV,
+}
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The file as it is, at most 200 MiB.",
-        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            media: {
+                "schema": {"type": "string", "format": "binary"},
+                "examples": {"typical": {"value": example}},
+            }
+            for media, example in _FILES.items()
+        },
     }
 }
+_PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}}})
+_START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
 
 
 def _runner(call: Call) -> ImportRunner:
@@ -114,6 +132,13 @@ async def _once(
     localized=True,
     headers=(("Location", ""), ("ETag", "")),
     body_media_types=tuple(_FORMATS),
+    links=(
+        Link("get_import", "Read it, and how far it is.", _HERE),
+        Link("patch_import", "Answer its questions.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("start_import", "Start it.", _HERE),
+        Link("cancel_import", "Stop it.", _HERE),
+        Link("get_rejected_rows", "Which rows were refused, and why.", _HERE),
+    ),
     summary="Upload a file",
     retryable=True,
     openapi_extra=_FILE,
@@ -274,7 +299,7 @@ async def get_import(call: Call, id: ImportId) -> Answer:
     body_media_types=(MERGE_PATCH,),
     summary="Change an import or answer its questions",
 )
-async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
+async def patch_import(call: Call, id: ImportId, body: Annotated[ImportPatch, _PATCH]) -> Answer:
     """JSON merge patch (RFC 7396), not while it is queued or running.
 
     `answers` are put into the settings. A changed format, encoding, delimiter, quote or header is
@@ -337,10 +362,11 @@ def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> Impor
     localized=True,
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
+    links=(Link("get_import", "Read how far it is.", _HERE),),
     problems=(404, 409),
     summary="Start an import",
 )
-async def start_import(call: Call, id: ImportId, body: StartImport) -> Answer:
+async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _START]) -> Answer:
     """Queues it; answers 409 with the open `questions` if there are any.
 
     An import that has ended can be started again: after a dry run for real, or once more, which

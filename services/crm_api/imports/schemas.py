@@ -179,11 +179,11 @@ class UploadQuery(Query):
     )
     currency: Currency | None = Field(default=None, description="Of amounts without one.")
     mapping: Annotated[
-        list[text(300, shortest=3, example="Betrag:amount")], Field(max_length=500)
+        list[text(300, shortest=3, example="Kundennummer:external_id")], Field(max_length=500)
     ] = Field(default=[], description="`column:field`, repeatable; else as suggested.")
-    default: Annotated[list[text(300, shortest=3, example="stage:won")], Field(max_length=100)] = (
-        Field(default=[], description="`field:value` that every row has, repeatable.")
-    )
+    default: Annotated[
+        list[text(300, shortest=3, example="kind:person")], Field(max_length=100)
+    ] = Field(default=[], description="`field:value` that every row has, repeatable.")
 
 
 class StartImport(Shape):
@@ -321,7 +321,9 @@ class Import(Shape):
 class ImportPage(ListPage):
     """A page of imports, newest first."""
 
-    items: Annotated[list[Import], Field(max_length=200)]
+    items: Annotated[list[Import], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListImports(Page):

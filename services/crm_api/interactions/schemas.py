@@ -21,7 +21,7 @@ from services.crm_api.schemas import (
     Tags,
     Texts,
     UserId,
-    selection_of,
+    listed,
     word,
 )
 from services.foundation.queries import QueryFlag
@@ -232,7 +232,7 @@ class Interaction(KeptOfPeople, InteractionFields):
     )
 
 
-InteractionSelection = selection_of(
+ListedInteraction = listed(
     Interaction, contact=(Contact, "The contact it was with; only with `embed=contact`.")
 )
 
@@ -240,7 +240,9 @@ InteractionSelection = selection_of(
 class InteractionPage(ListPage):
     """A page of interactions."""
 
-    items: Annotated[list[Interaction | InteractionSelection], Field(max_length=200)]
+    items: Annotated[list[ListedInteraction], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class InteractionFilters(Filters):

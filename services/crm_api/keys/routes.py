@@ -22,6 +22,7 @@ from services.crm_api.keys.schemas import (
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
@@ -30,6 +31,7 @@ from shared.values import wire_instant
 routes = Routes("keys")
 KeyId = Annotated[KeyName, Path(description="The id of a key: the third part of it.")]
 _QUESTION = {"of": "keys"}
+_HERE = {"id": of_answer("id")}
 
 
 def _shown(value: Mapping[str, Any]) -> Any:
@@ -73,6 +75,12 @@ def _made(call: Call, row: Record, key: str, *, status: int) -> Answer:
     scope=operations.MANAGE,
     writes=True,
     headers=(("Location", ""), ("ETag", "")),
+    links=(
+        Link("get_key", "Read it again, without its secret.", _HERE),
+        Link("patch_key", "Change this version.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("rotate_key", "Give it another secret.", _HERE),
+        Link("revoke_key", "End it.", _HERE),
+    ),
     summary="Make a key",
 )
 async def create_key(call: Call, body: Annotated[NewKey, _NEW]) -> Answer:

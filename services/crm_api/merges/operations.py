@@ -12,14 +12,11 @@ from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
-from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.deals.table import DEAL
-from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
-from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
 from services.crm_api.segments.table import segment_members
-from services.crm_api.terms import operations as terms
+from services.crm_api.terms.moving import move_terms, unit_of
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -96,14 +93,6 @@ class _Side:
 
 _SEGMENTS = _Side(segment_members, "segment_id")
 _EVENTS = _Side(consent_events, "id")
-_OFFERS = Statement(
-    select(interactions_table).where(
-        interactions_table.c.contact_id.in_(unit_members()),
-        interactions_table.c.kind == "offer",
-        interactions_table.c.product_id.is_not(None),
-        interactions_table.c.deleted_at.is_(None),
-    )
-)
 _MEMBERS = Statement(
     select(campaign_members).where(
         campaign_members.c.contact_id == bindparam("contact_id"),
@@ -140,8 +129,11 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    units = {"from_unit": _unit(duplicate), "to_unit": _unit({**survivor, **values})}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    unit = unit_of({**survivor, **values})
+    for contact in (survivor, duplicate):
+        await move_terms(
+            transaction, contact["id"], from_unit=unit_of(contact), to_unit=unit, now=stamp.now
+        )
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
@@ -153,8 +145,9 @@ async def merge_contacts(
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     values["consents"] = consents.current_consents(events, is_strict=False)
     differing = {name: value for name, value in values.items() if value != survivor[name]}
-    survivor = await records.lock(transaction, CONTACT, survivor_id)
-    await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
+    # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
+    present = await records.lock(transaction, CONTACT, survivor_id)
+    await records.change(transaction, CONTACT, present, differing, stamp=stamp, personal=False)
     done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
     before = records.portable({name: survivor[name] for name in differing})
     after = records.portable(differing)
@@ -252,28 +245,6 @@ def _others(
     return united[:20]
 
 
-async def _move_terms(
-    transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, stamp: Stamp
-) -> None:
-    """Let the live terms of a contact's offers be those of another unit.
-
-    Raises
-    ------
-    TermsConflict
-        The other unit has a live offer with different terms for the same product.
-    """
-    if from_unit == to_unit:
-        return
-    for offer in await transaction.all(_OFFERS, {"id": contact_id}):
-        if interactions.is_live_offer(offer, stamp.now):
-            await terms.release(transaction, from_unit, offer, now=stamp.now)
-            await terms.claim(transaction, to_unit, offer, now=stamp.now)
-
-
-def _unit(contact: Record) -> str:
-    return str(contact["parent_id"] or contact["id"])
-
-
 async def _move_sides(
     transaction: Transaction, survivor_id: str, duplicate_id: str, done: Done, stamp: Stamp
 ) -> dict[str, list[str]]:
@@ -369,8 +340,14 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         action="unmerged",
         values={"merged_into_id": None},
     )
-    units = {"from_unit": _unit(survivor), "to_unit": _unit(duplicate)}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    for contact in ({**survivor, **differing}, duplicate):
+        await move_terms(
+            transaction,
+            contact["id"],
+            from_unit=unit_of(survivor),
+            to_unit=unit_of(contact),
+            now=stamp.now,
+        )
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done
 

@@ -5,6 +5,7 @@ from services.crm_api.pipelines.schemas import EXAMPLE, EXAMPLE_PATCH, FIXED, SH
 from services.crm_api.pipelines.table import PIPELINE
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
+from services.foundation.links import Link, of_answer
 
 routes = record_routes(
     satellite(
@@ -19,4 +20,5 @@ routes = record_routes(
         on_trash=check_unused,
     ),
     singular="a pipeline",
+    links=(Link("get_board", "Read it as a board.", {"pipeline_id": of_answer("key")}),),
 )

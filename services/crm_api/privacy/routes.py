@@ -19,6 +19,7 @@ from services.crm_api.privacy.schemas import (
 )
 from services.crm_api.privacy.table import erasures
 from services.foundation.calls import Call
+from services.foundation.links import Link
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes, StreamAnswer
 from shared.values import RecordId, wire_instant
@@ -59,6 +60,7 @@ async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
     scope="privacy:erase",
     writes=True,
     problems=(404, 409),
+    links=(Link("list_erasures", "All erasures."),),
     summary="Erase a person",
 )
 async def erase_contact(

@@ -51,7 +51,9 @@ class Erasure(Shape):
 class ErasurePage(ListPage):
     """A page of erasures, newest first."""
 
-    items: Annotated[list[Erasure], Field(max_length=200)]
+    items: Annotated[list[Erasure], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListErasures(Page):

@@ -6,10 +6,13 @@ from sqlalchemy import bindparam, select
 
 from services.crm_api import records
 from services.crm_api.changes.table import changes
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.feature import BY_RESOURCE
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
+from services.crm_api.terms.moving import move_terms, unit_of
 from services.crm_api.undo.schemas import MOST_CHANGES
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
@@ -81,8 +84,8 @@ async def undo(
     ------
     TouchedLater
         A record was written again since; the problem names it and by which request.
-    ExternalRefTaken, TermsConflict
-        Meanwhile another record has what this one had.
+    ExternalRefTaken, TermsConflict, KeyTaken, MemberAlready, PipelineUsed
+        Meanwhile another record has what this one had, or needs it.
     """
     newest: dict[tuple[str, str], int] = {}
     for change in found:
@@ -134,21 +137,22 @@ async def _untouched(
 async def _take_back(
     transaction: Transaction, resource: Resource, current: Record, change: Record, stamp: Stamp
 ) -> Written:
+    feature = BY_RESOURCE[resource.name]
+    action = _REVERSE.get(change["action"])
+    if action == "deleted":
+        if feature.on_trash is not None:
+            await feature.on_trash(transaction, current, stamp=stamp)
+        return await records.trash(transaction, resource, current, stamp=stamp)
+    if action == "restored":
+        if feature.on_restore is not None:
+            await feature.on_restore(transaction, current, stamp=stamp)
+        return await records.restore(transaction, resource, current, stamp=stamp, personal=False)
+    before = records.as_columns(resource, change["before"])
+    if resource is CONTACT:
+        units = {"from_unit": unit_of(current), "to_unit": unit_of({**current, **before})}
+        await move_terms(transaction, current["id"], **units, now=stamp.now)
     is_offer = resource is INTERACTION and current["kind"] == "offer"
     if is_offer:
         await interactions.release_terms(transaction, current, stamp=stamp)
-    action = _REVERSE.get(change["action"])
-    if action == "deleted":
-        return await records.trash(transaction, resource, current, stamp=stamp)
-    if action == "restored":
-        written = await records.restore(transaction, resource, current, stamp=stamp, personal=False)
-        after = current
-    else:
-        before = records.as_columns(resource, change["before"])
-        after = {**current, **before}
-        written = await records.change(
-            transaction, resource, current, before, stamp=stamp, personal=False
-        )
-    if is_offer:
-        await interactions.hold_terms(transaction, after, now=stamp.now)
-    return written
+        await interactions.hold_terms(transaction, {**current, **before}, now=stamp.now)
+    return await records.change(transaction, resource, current, before, stamp=stamp, personal=False)
