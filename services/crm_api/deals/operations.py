@@ -7,15 +7,15 @@ from typing import Any, get_args
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.custom_fields import operations as custom_fields
-from services.crm_api.deals.schemas import LostReason
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.pipelines import operations as pipelines
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.times import check_past
+from services.crm_api.words import LostReason
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
-from services.foundation.problems import FieldError, Invalid
+from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record
 from shared.values import wire_instant
 
@@ -57,6 +57,14 @@ class LostReasonMissing(Invalid):
 
 class StageImpossible(Invalid):
     code, title = "stage_impossible", "The deal cannot be in this stage."
+
+
+class FraudUnconfirmed(Invalid):
+    code, title = "fraud_unconfirmed", "Fraud is confirmed by a person; a suspicion is nothing."
+
+
+class StageGone(Conflict):
+    code, title = "stage_gone", "The pipeline does not have the deal's stage any more."
 
 
 class HistoryMismatch(Invalid):
@@ -114,6 +122,17 @@ def _check_closing(row: Mapping[str, Any]) -> None:
     if row["lost_reason"] == "other" and not (row.get("lost_note") or "").strip():
         message = "Tell in a note why it was lost; other alone says nothing."
         raise LostReasonMissing(message, errors=[FieldError("/body/lost_note", "missing", message)])
+
+
+def _confirm_fraud(row: Record, *, now: datetime) -> None:
+    """Date the confirmation of fraud; one that nobody stands for is none."""
+    if row["fraud_confirmed_by"] is None:
+        if row["fraud_confirmed_at"] is not None:
+            message = "Tell in fraud_confirmed_by who confirmed it."
+            fault = FieldError("/body/fraud_confirmed_by", "missing", message)
+            raise FraudUnconfirmed(message, errors=[fault])
+        return
+    row["fraud_confirmed_at"] = row["fraud_confirmed_at"] or now
 
 
 def _payment_status(row: Mapping[str, Any]) -> str:
@@ -179,7 +198,8 @@ def new_row(
 
     Raises
     ------
-    MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible, HistoryMismatch, InTheFuture
+    MixedCurrencies, NotClosed, LostReasonMissing, FraudUnconfirmed, StageImpossible,
+    HistoryMismatch, InTheFuture
         A rule is broken.
     """
     row = row_values(dict(given), DEAL.money)
@@ -190,6 +210,7 @@ def new_row(
     if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
         row["closed_at"] = now
     _check_closing(row)
+    _confirm_fraud(row, now=now)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
     past = given.get("stage_history")
@@ -212,8 +233,9 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible,
-    HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, FraudUnconfirmed,
+    StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
+    ExternalRefTaken
         A rule is broken; nothing is written.
     """
     values = dict(given)
@@ -243,7 +265,7 @@ async def change_deal(
     Raises
     ------
     NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
-    StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
+    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
     ExternalRefTaken
         A rule is broken; nothing is written.
     """
@@ -257,6 +279,9 @@ async def change_deal(
     after = {**current, **values}
     if values.keys() & {"stage", "closed_at", "won_reason", "lost_reason", "lost_note"}:
         _check_closing(after)
+    if values.keys() & {"fraud_confirmed_at", "fraud_confirmed_by"}:
+        _confirm_fraud(after, now=stamp.now)
+        values["fraud_confirmed_at"] = after["fraud_confirmed_at"]
     values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
     if "custom" in values:
@@ -264,6 +289,43 @@ async def change_deal(
             transaction, DEAL.plural, current["custom"], values["custom"]
         )
     return await records.change(transaction, DEAL, current, values, stamp=stamp, personal=personal)
+
+
+async def check_stage(
+    transaction: Transaction,
+    _: Record,
+    after: Record,
+    /,
+    *,
+    stamp: Stamp,  # noqa: ARG001
+) -> None:
+    """Refuse to bring a deal back into a stage that its pipeline does not have any more.
+
+    Raises
+    ------
+    StageGone
+        The pipeline is gone, or the stage, or it is of another kind by now.
+    """
+    try:
+        kinds = await _kinds(transaction, after["pipeline_id"])
+    except pipelines.PipelineMissing:
+        kinds = {}
+    if kinds.get(after["stage"]) != after["stage_kind"]:
+        raise StageGone(
+            f"The pipeline {after['pipeline_id']} has no stage {after['stage']} that is "
+            f"{after['stage_kind']}; put it back into the pipeline first."
+        )
+
+
+async def check_restored(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Refuse to restore a deal into a stage that its pipeline does not have any more.
+
+    Raises
+    ------
+    StageGone
+        The pipeline is gone, or the stage, or it is of another kind by now.
+    """
+    await check_stage(transaction, current, current, stamp=stamp)
 
 
 async def _move(

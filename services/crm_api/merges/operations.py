@@ -12,9 +12,9 @@ from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.contacts.table import contacts as contacts_table
 from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.deals.table import DEAL
-from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
@@ -32,6 +32,7 @@ _KEPT = {
     *("id", "kind", "version", "created_at", "updated_at", "deleted_at", "merged_into_id"),
     *("erased_at", "consents", "display_name", "phone_e164", "search_text", "status"),
     *("other_emails", "other_phones", "custom", "credit_hold", "individual_price", *_UNITED),
+    *("terminated_at", "terminated_by"),
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
@@ -104,6 +105,12 @@ _OFFERS = Statement(
         interactions_table.c.deleted_at.is_(None),
     )
 )
+_LOCK_PERSONS = Statement(
+    select(contacts_table.c.id)
+    .where(contacts_table.c.parent_id == bindparam("id"))
+    .order_by(contacts_table.c.id)
+    .with_for_update()
+)
 _MEMBERS = Statement(
     select(campaign_members).where(
         campaign_members.c.contact_id == bindparam("contact_id"),
@@ -140,8 +147,10 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    units = {"from_unit": _unit(duplicate), "to_unit": _unit({**survivor, **values})}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    to_unit = contacts.unit({**survivor, **values})
+    for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
+        units = {"from_unit": contacts.unit(contact), "to_unit": to_unit}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
@@ -225,6 +234,8 @@ def _merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> 
         values["parent_id"] = None
     if values.get("referred_by_id", survivor["referred_by_id"]) in (own_id, other_id):
         values["referred_by_id"] = None
+    ended = duplicate if "status" in taken else survivor  # an end goes with the status
+    values |= {name: ended[name] for name in ("terminated_at", "terminated_by")}
     for name in _UNITED:
         more = [item for item in duplicate[name] if item not in survivor[name]]
         values[name] = [*survivor[name], *more]
@@ -255,23 +266,17 @@ def _others(
 async def _move_terms(
     transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, stamp: Stamp
 ) -> None:
-    """Let the live terms of a contact's offers be those of another unit.
+    """Let the live terms of a contact's offers, and those of its persons, be those of another unit.
 
     Raises
     ------
     TermsConflict
         The other unit has a live offer with different terms for the same product.
     """
-    if from_unit == to_unit:
-        return
-    for offer in await transaction.all(_OFFERS, {"id": contact_id}):
-        if interactions.is_live_offer(offer, stamp.now):
-            await terms.release(transaction, from_unit, offer, now=stamp.now)
-            await terms.claim(transaction, to_unit, offer, now=stamp.now)
-
-
-def _unit(contact: Record) -> str:
-    return str(contact["parent_id"] or contact["id"])
+    if from_unit != to_unit:
+        await transaction.all(_LOCK_PERSONS, {"id": contact_id})
+        offers = await transaction.all(_OFFERS, {"id": contact_id})
+        await terms.move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=stamp.now)
 
 
 async def _move_sides(
@@ -369,8 +374,9 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         action="unmerged",
         values={"merged_into_id": None},
     )
-    units = {"from_unit": _unit(survivor), "to_unit": _unit(duplicate)}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    for contact in ({**survivor, **back}, duplicate):
+        units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done
 

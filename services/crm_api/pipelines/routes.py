@@ -17,6 +17,7 @@ routes = record_routes(
         check=check_pipeline,
         is_keyed=True,
         on_trash=check_unused,
+        on_deletion="One that holds deals is refused with 409.",
     ),
     singular="a pipeline",
 )

@@ -345,7 +345,7 @@ def test_what_is_no_boolean_is_refused(cell: str) -> None:
         ("contacts", "acquisition_cost_minor", "1250", eur("12.50")),
         ("interactions", "kind", "E-Mail", "email"),
         ("interactions", "kind", "Reklamation", "complaint"),
-        ("interactions", "channel", "Web-Shop", "web_shop"),
+        ("interactions", "channel", "Web-Shop", "web"),
         ("interactions", "body", "a\nb", "a\nb"),
         ("interactions", "sentiment", "-0,5", -0.5),
         ("interactions", "ratings", '[{"dimension": "x"}]', [{"dimension": "x"}]),
