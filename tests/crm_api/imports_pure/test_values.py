@@ -366,7 +366,8 @@ def test_cells_become_what_their_field_needs(
     ("resource", "name", "cell", "code"),
     [
         ("deals", "stage", "Engaging", "unknown_word"),
-        ("interactions", "channel", "7/7", "no_word"),
+        ("interactions", "channel", "7/7", "unknown_word"),
+        ("interactions", "event_type", "7/7", "no_word"),
         ("contacts", "street", "a\nb", "line_break"),
         ("contacts", "name", "a\x07b", "control_character"),
         ("interactions", "body", "a\x00b", "control_character"),
