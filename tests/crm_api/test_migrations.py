@@ -16,6 +16,7 @@ from services.crm_api.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
+from services.foundation.database import Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import metadata as ground
 from tests.conftest import BOTH, Crm, Templates, store_key
@@ -87,12 +88,15 @@ def test_words_of_before_become_those_of_the_catalogue_or_are_kept_beside(
         update(campaigns).values(phase="win_back", channel="pigeon"),
     )
 
+    async def write_all(transaction: Transaction) -> None:
+        for statement in former:
+            await transaction.run(Statement(statement))
+
     async def write_former() -> None:
         database = connect(url)
         await database.open()
         try:
-            for statement in map(Statement, former):
-                await database.write(lambda transaction, each=statement: transaction.run(each))
+            await database.write(write_all)
         finally:
             await database.close()
 

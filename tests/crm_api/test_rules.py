@@ -472,6 +472,65 @@ def test_fraud_is_confirmed_by_a_person(service: Crm) -> None:
     assert service.patch(path, cleared, version=2).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, "none"),
+        ({"due_at": "2030-01-01T00:00:00Z"}, "none"),
+        ({"invoiced_at": "DAY"}, "issued"),
+        ({"invoiced_at": "DAY", "written_off": euros("3.00"), "written_off_at": "DAY"}, "issued"),
+        (
+            {"invoiced_at": "DAY", "written_off": euros("10.00"), "written_off_at": "DAY"},
+            "written_off",
+        ),
+        ({"invoiced_at": "DAY", "written_off_at": "DAY"}, "written_off"),
+        ({"invoiced_at": "DAY", "paid_at": "DAY"}, "paid"),
+        ({"paid_at": "DAY", "refund": euros("9.99"), "refunded_at": "DAY"}, "paid"),
+        ({"paid_at": "DAY", "refund": euros("10.00"), "refunded_at": "DAY"}, "refunded"),
+        ({"paid_at": "DAY", "refunded_at": "DAY"}, "refunded"),
+        ({"invoiced_at": "DAY", "disputed_at": "DAY"}, "disputed"),
+        ({"paid_at": "DAY", "chargeback_at": "DAY"}, "charged_back"),
+        (
+            {"paid_at": "DAY", "chargeback_at": "DAY", "chargeback_lost": euros("10.00")},
+            "charged_back",
+        ),
+        ({"paid_at": "DAY", "chargeback_at": "DAY", "chargeback_lost": euros("0.00")}, "paid"),
+    ],
+)
+def test_the_state_of_a_payment_follows_from_its_dates_and_parts(
+    service: Crm, fields: dict[str, Any], status: str
+) -> None:
+    dated = json.loads(json.dumps(fields).replace("DAY", "2025-01-01T00:00:00Z"))
+    made = make(service, "deals", stage="won", amount=euros("10.00"))
+    assert made["payment_status"] == "none"
+    path = f"/v1/deals/{made['id']}"
+    assert service.patch(path, dated, version=1).json()["payment_status"] == status
+    created = make(service, "deals", stage="won", amount=euros("10.00"), **dated)
+    assert created["payment_status"] == status
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"refund": euros("10.01")},
+        {"written_off": euros("10.01")},
+        {"refund": euros("-1.00")},
+        {"written_off": euros("-1.00")},
+        {"cost_recovered": euros("-1.00")},
+        {"chargeback_lost": euros("-1.00")},
+    ],
+)
+def test_a_part_of_an_amount_is_a_part_of_it(service: Crm, part: dict[str, Any]) -> None:
+    body = short(service, "deals", amount=euros("10.00"), **part)
+    found = problem(service.client.post("/v1/deals", json=body), 422, "part_impossible")
+    (name,) = part
+    assert found["errors"][0]["pointer"] == f"/body/{name}"
+    made = make(service, "deals", amount=euros("10.00"), refund=euros("10.00"))
+    path = f"/v1/deals/{made['id']}"
+    problem(service.patch(path, part, version=1), 422, "part_impossible")
+    problem(service.patch(path, {"amount": euros("9.99")}, version=1), 422, "part_impossible")
+
+
 # What belongs to a contact that is thrown away
 
 

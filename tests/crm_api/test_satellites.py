@@ -86,6 +86,18 @@ def test_a_key_that_records_name_never_changes(service: Crm, plural: str) -> Non
     problem(other, 422, "fixed_at_creation")
 
 
+def test_a_product_neither_follows_itself_nor_goes_with_itself(service: Crm) -> None:
+    key = fresh("key")
+    for name, value in (("successor_id", key), ("complements", ["other", key])):
+        body = {"name": "Oak table", "key": key, name: value}
+        found = problem(service.client.post("/v1/products", json=body), 422, "points_to_itself")
+        assert found["errors"][0]["pointer"] == f"/body/{name}"
+    made = service.create("products", name="Oak table", key=key, complements=["other"])
+    path = f"/v1/products/{made['id']}"
+    problem(service.patch(path, {"successor_id": key}, version=1), 422, "points_to_itself")
+    assert all_pages(service.client, f"/v1/products?complement=other&key={key}") == [made]
+
+
 @pytest.mark.parametrize("plural", KEYED)
 def test_a_key_that_is_taken_meanwhile_keeps_the_former_one_in_the_trash(
     service: Crm, plural: str

@@ -73,6 +73,7 @@ def upgrade() -> None:
             ).bindparams(sa.bindparam("words", list(words), expanding=True), instead=instead)
         )
     _date_fraud()
+    _tell_parts_from_wholes()
     for index, columns in INDEXES:
         op.create_index(index, "deals", columns)
 
@@ -84,6 +85,22 @@ def _date_fraud() -> None:
         "WHERE fraud_confirmed_by IS NOT NULL AND fraud_confirmed_at IS NULL"
     )
     op.execute("UPDATE deals SET fraud_confirmed_at = NULL WHERE fraud_confirmed_by IS NULL")
+
+
+def _tell_parts_from_wholes() -> None:
+    """Of a deal that was refunded or written off in part, the rest is still paid or issued."""
+    written_off = "coalesce(written_off_minor >= amount_minor, true)"
+    refunded = "coalesce(refund_minor >= amount_minor, true)"
+    op.execute(
+        f"UPDATE deals SET payment_status = CASE "
+        f"WHEN written_off_at IS NOT NULL AND {written_off} THEN 'written_off' "
+        "WHEN chargeback_at IS NOT NULL AND coalesce(chargeback_lost_minor, 1) <> 0 "
+        "THEN 'charged_back' "
+        f"WHEN refunded_at IS NOT NULL AND {refunded} THEN 'refunded' "
+        "WHEN disputed_at IS NOT NULL THEN 'disputed' WHEN paid_at IS NOT NULL THEN 'paid' "
+        "WHEN invoiced_at IS NOT NULL THEN 'issued' ELSE 'none' END "
+        "WHERE payment_status IN ('written_off', 'charged_back', 'refunded')"
+    )
 
 
 def downgrade() -> None:

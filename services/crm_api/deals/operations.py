@@ -29,6 +29,7 @@ STANDARD_STAGES = {
     "lost": "lost",
 }
 """The kinds of the stages that the default pipeline always has."""
+_PARTS = ("refund", "cost_recovered", "written_off", "chargeback_lost")
 _PAST = (
     "opened_at",
     "closed_at",
@@ -61,6 +62,10 @@ class StageImpossible(Invalid):
 
 class FraudUnconfirmed(Invalid):
     code, title = "fraud_unconfirmed", "Fraud is confirmed by a person; a suspicion is nothing."
+
+
+class PartImpossible(Invalid):
+    code, title = "part_impossible", "A part of the amount cannot be negative or exceed it."
 
 
 class StageGone(Conflict):
@@ -135,22 +140,48 @@ def _confirm_fraud(row: Record, *, now: datetime) -> None:
     row["fraud_confirmed_at"] = row["fraud_confirmed_at"] or now
 
 
+def _check_parts(row: Mapping[str, Any]) -> None:
+    """Refuse parts of the amount that are negative or more than the whole.
+
+    Raises
+    ------
+    PartImpossible
+        There is one.
+    """
+    amount = row["amount_minor"]
+    for name in _PARTS:
+        part = row[f"{name}_minor"]
+        if part is None:
+            continue
+        message = ""
+        if part < 0:
+            message = f"{name} is what it says, without a minus."
+        elif name in ("refund", "written_off") and amount is not None and part > amount >= 0:
+            message = f"{name} is more than the amount of the deal."
+        if message:
+            fault = FieldError(f"/body/{name}", "part_impossible", message)
+            raise PartImpossible(message, errors=[fault])
+
+
 def _payment_status(row: Mapping[str, Any]) -> str:
-    return next(
-        (
-            status
-            for status, name in (
-                ("written_off", "written_off_at"),
-                ("charged_back", "chargeback_at"),
-                ("refunded", "refunded_at"),
-                ("disputed", "disputed_at"),
-                ("paid", "paid_at"),
-                ("issued", "invoiced_at"),
-            )
-            if row.get(name) is not None
-        ),
-        "none",
-    )
+    """Return what the dates of a payment say: a part that was paid back leaves it paid."""
+    amount = row["amount_minor"]
+
+    def is_all(part: str) -> bool:
+        minor = row[f"{part}_minor"]
+        return minor is None or amount is None or minor >= amount
+
+    for status, name, holds in (
+        ("written_off", "written_off_at", is_all("written_off")),
+        ("charged_back", "chargeback_at", row["chargeback_lost_minor"] != 0),
+        ("refunded", "refunded_at", is_all("refund")),
+        ("disputed", "disputed_at", True),
+        ("paid", "paid_at", True),
+        ("issued", "invoiced_at", True),
+    ):
+        if row[name] is not None and holds:
+            return status
+    return "none"
 
 
 def _check_stage(stage: str, kinds: Mapping[str, str]) -> None:
@@ -198,7 +229,7 @@ def new_row(
 
     Raises
     ------
-    MixedCurrencies, NotClosed, LostReasonMissing, FraudUnconfirmed, StageImpossible,
+    MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible, FraudUnconfirmed, StageImpossible,
     HistoryMismatch, InTheFuture
         A rule is broken.
     """
@@ -210,6 +241,7 @@ def new_row(
     if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
         row["closed_at"] = now
     _check_closing(row)
+    _check_parts(row)
     _confirm_fraud(row, now=now)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
@@ -233,9 +265,9 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, FraudUnconfirmed,
-    StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
-    ExternalRefTaken
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible,
+    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
+    CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     values = dict(given)
@@ -265,8 +297,8 @@ async def change_deal(
     Raises
     ------
     NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
-    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
-    ExternalRefTaken
+    PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture,
+    CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
@@ -282,6 +314,8 @@ async def change_deal(
     if values.keys() & {"fraud_confirmed_at", "fraud_confirmed_by"}:
         _confirm_fraud(after, now=stamp.now)
         values["fraud_confirmed_at"] = after["fraud_confirmed_at"]
+    if values.keys() & {f"{name}_minor" for name in ("amount", *_PARTS)}:
+        _check_parts(after)
     values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
     if "custom" in values:

@@ -203,8 +203,10 @@ class Deal(KeptOfPeople, DealFields):
     stage: StageKey = Field(description="Where it stands, a stage of its pipeline.")
     stage_kind: StageKind = Field(description="Whether it is open, won or lost.")
     payment_status: PaymentStatus = Field(
-        description="What its payment dates say: written_off, charged_back, refunded, disputed, "
-        "paid, issued or none, the first of these that holds."
+        description="What its payment dates say: written_off, charged_back, refunded, disputed, paid, "
+        "issued or none, the first of these that holds. Written off and refunded is a deal of which "
+        "nothing is left; with a part of it, it stays issued or paid. A chargeback of which nothing was "
+        "lost is over."
     )
     currency: Currency | None = Field(description="Of all amounts; null while there is no amount.")
     stage_history: History = Field(description="When the deal entered which stage, in order.")
