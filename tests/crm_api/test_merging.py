@@ -395,6 +395,9 @@ def test_a_task_is_planned_until_it_is_done(service: Crm) -> None:
     assert moved["occurred_at"] == "2036-01-01T10:00:00.000000Z"
     done = service.patch(path, {"done_at": "2025-05-01T10:00:00Z"}, version=2).json()
     assert (done["is_planned"], done["occurred_at"]) == (False, "2025-05-01T10:00:00.000000Z")
+    again = service.patch(path, {"done_at": None}, version=3).json()
+    assert (again["is_planned"], again["occurred_at"]) == (True, "2036-01-01T10:00:00.000000Z")
+    problem(service.patch(path, {"due_at": None}, version=4), 422, "instant_missing")
     answer = service.client.post("/v1/interactions", json={"contact_id": contact, "kind": "call"})
     problem(answer, 422, "instant_missing")
     both = {**body, "occurred_at": "2025-01-01T00:00:00Z"}

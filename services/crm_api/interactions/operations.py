@@ -308,8 +308,9 @@ def _replan(current: Record, values: Record) -> None:
     if not values.keys() & {"occurred_at", "due_at", "done_at"}:
         return
     after = {**current, **values}
-    if current["is_planned"] and "occurred_at" not in values:
-        after["occurred_at"] = None
+    is_planned_again = "done_at" in values and after["done_at"] is None and after["due_at"]
+    if "occurred_at" not in values and (current["is_planned"] or is_planned_again):
+        after["occurred_at"] = None  # it was the instant of the plan, or of what was not done
     _plan(after)
     if after["occurred_at"] is None:
         raise _instant_missing()
