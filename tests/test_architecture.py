@@ -13,8 +13,9 @@ SOURCES = sorted(
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
 MORE_FILES = {
-    "contacts": {"search.py"},
+    "contacts": {"further.py", "search.py"},
     "duplicates": {"matching.py"},
+    "interactions": {"cases.py", "kinds.py"},
     "meta": {"labels.py"},
     "privacy": {"suppression.py"},
     "segments": {"saved.py"},

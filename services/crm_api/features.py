@@ -19,41 +19,10 @@ from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
-from services.crm_api.terms.moving import move_terms, unit_of
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
 from shared.values import Shape
-
-
-async def change_contact(
-    transaction: Transaction,
-    contact_id: str,
-    /,
-    *,
-    given: Mapping[str, Any],
-    version: int | None,
-    stamp: Stamp,
-    personal: bool,
-) -> Written:
-    """Change the given fields of a contact; one that comes into another unit takes its offers along.
-
-    Raises
-    ------
-    TermsConflict
-        The other unit has a live offer with different terms for the same product.
-    """
-    before = None
-    if "parent_id" in given:
-        before = await records.lock(transaction, CONTACT, contact_id, version=version)
-    written = await contacts.change_contact(
-        transaction, contact_id, given=given, version=version, stamp=stamp, personal=personal
-    )
-    if before is not None:
-        units = {"from_unit": unit_of(before), "to_unit": unit_of({**before, **given})}
-        await move_terms(transaction, contact_id, **units, now=stamp.now)
-    return written
-
 
 CONTACTS = Feature(
     resource=CONTACT,
@@ -64,12 +33,15 @@ CONTACTS = Feature(
     page=contact_schemas.ContactPage,
     query=contact_schemas.ListContacts,
     create=contacts.create_contact,
-    change=change_contact,
+    change=contacts.change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,
+    on_return=contacts.change_unit,
+    on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
+    "come back into sight with it; nothing new can be recorded for it meanwhile.",
     aggregate=contact_schemas.AggregateContacts,
     groupable=(
         *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),
@@ -91,6 +63,8 @@ INTERACTIONS = Feature(
     fixed=("kind", "contact_id", "contact_ref"),
     on_trash=interactions.release_terms,
     on_restore=interactions.take_back_terms,
+    on_return=interactions.change_terms,
+    on_deletion="The terms of an offer are free then.",
     aggregate=interaction_schemas.AggregateInteractions,
     groupable=(
         *("kind", "channel", "touchpoint", "direction", "user_id", "campaign_id", "product_id"),
@@ -110,6 +84,8 @@ DEALS = Feature(
     example=deal_schemas.EXAMPLE,
     example_patch=deal_schemas.EXAMPLE_PATCH,
     fixed=("contact_id", "contact_ref", "opened_at"),
+    on_restore=deals.check_restored,
+    on_return=deals.check_stage,
     aggregate=deal_schemas.AggregateDeals,
     groupable=(
         *("pipeline_id", "stage", "stage_kind", "payment_status", "currency", "owner_id"),

@@ -247,7 +247,7 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
             "links": trashed, "problems": (404,), "name": f"delete_{name}",
             "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
-            "references are free.",
+            f"references are free. {feature.on_deletion}".strip(),
         }),
         ("POST", "/{id:record}/restore", restore, {
             "answer": shown, "scope": writes, "writes": True, "headers": versioned,

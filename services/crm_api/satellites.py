@@ -150,6 +150,7 @@ def satellite(
     is_keyed: bool = False,
     on_trash: OnTrash | None = None,
     on_restore: OnTrash | None = None,
+    on_deletion: str = "",
 ) -> Feature:
     """Put a satellite together; `is_keyed` ones have a `key` of their own, by default their id."""
 
@@ -188,11 +189,17 @@ def satellite(
             transaction, resource, current, values, stamp=stamp, personal=personal
         )
 
-    async def take_back(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    async def restore(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
         if is_keyed:
             await _claim_key(transaction, resource, current["id"], current["key"])
         if on_restore is not None:
             await on_restore(transaction, current, stamp=stamp)
+
+    async def put_back(
+        transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+    ) -> None:
+        values = {name: value for name, value in after.items() if value != current[name]}
+        await finish(transaction, after, values, stamp=stamp)
 
     return Feature(
         resource=resource,
@@ -208,5 +215,7 @@ def satellite(
         example_patch=example_patch,
         fixed=fixed,
         on_trash=on_trash,
-        on_restore=take_back,
+        on_restore=restore,
+        on_return=put_back,
+        on_deletion=on_deletion,
     )

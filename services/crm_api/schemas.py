@@ -46,9 +46,6 @@ StageKind = Literal["open", "won", "lost"]
 StageKey = Annotated[
     str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["proposal"])
 ]
-Channel = Annotated[
-    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])
-]
 MAXIMUM_IDS = 200
 RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
 Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]  # type: ignore[misc]
@@ -228,7 +225,6 @@ def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -
 
 __all__ = [
     "CampaignId",
-    "Channel",
     "CompetitorId",
     "Custom",
     "ExternalRefs",

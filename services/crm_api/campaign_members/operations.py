@@ -53,17 +53,17 @@ async def check_member(
     if await transaction.text(_CAMPAIGN, {"id": after["campaign_id"]}) is None:
         message = f"There is no campaign {after['campaign_id']}."
         raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])
-    await refuse_second(transaction, after, stamp=stamp)
+    member = await transaction.first(_MEMBER, after)
+    if member is not None and member["id"] != after["id"]:
+        raise MemberAlready(extra={"existing_id": member["id"]})
 
 
-async def refuse_second(transaction: Transaction, row: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
-    """Refuse a membership, new or out of the trash, beside another one.
+async def check_restored(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Refuse to restore a member whose campaign or contact is gone, or who joined again meanwhile.
 
     Raises
     ------
-    MemberAlready
-        The contact is in the campaign.
+    ContactMissing, CampaignMissing, MemberAlready
+        A rule is broken.
     """
-    member = await transaction.first(_MEMBER, row)
-    if member is not None:
-        raise MemberAlready(extra={"existing_id": member["id"]})
+    await check_member(transaction, current, current, stamp=stamp)

@@ -1,7 +1,7 @@
 """The operations on campaigns over HTTP."""
 
 from services.crm_api.campaigns.operations import check_campaign
-from services.crm_api.campaigns.schemas import EXAMPLE, EXAMPLE_PATCH, SHAPES, ListCampaigns
+from services.crm_api.campaigns.schemas import EXAMPLE, EXAMPLE_PATCH, FIXED, SHAPES, ListCampaigns
 from services.crm_api.campaigns.table import CAMPAIGN
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
@@ -15,7 +15,9 @@ routes = record_routes(
         example=EXAMPLE,
         example_patch=EXAMPLE_PATCH,
         check=check_campaign,
+        fixed=FIXED,
         is_keyed=True,
+        on_deletion="Its members stay, and records that name it keep its key.",
     ),
     singular="a campaign",
     links=(

@@ -1,6 +1,7 @@
 """The rules of contacts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -16,6 +17,8 @@ from services.crm_api.folding import digits, fold
 from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
+from services.crm_api.terms import operations as terms
+from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -35,7 +38,9 @@ _ROW = Statement(
 _MERGED = Statement(
     select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
 )
-_PARENT = Statement(select(contacts.c.parent_id).where(contacts.c.id == bindparam("id")))
+_SELECT_PARENT = select(contacts.c.parent_id).where(contacts.c.id == bindparam("id"))
+_PARENT = Statement(_SELECT_PARENT)
+_LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
 
 
 class ContactMissing(Invalid):
@@ -44,6 +49,14 @@ class ContactMissing(Invalid):
 
 class ParentNotOrganisation(Invalid):
     code, title = "parent_not_organisation", "Only a person can belong to an organisation."
+
+
+class ReferredByItself(Invalid):
+    code, title = "referred_by_itself", "Nobody was recommended by itself."
+
+
+class NotTerminated(Invalid):
+    code, title = "not_terminated", "Only a relationship that ended has an end."
 
 
 class ContactUnnamed(Invalid):
@@ -72,9 +85,20 @@ async def read_row(reader: Reader, contact_id: str) -> Record:
     return row
 
 
+def unit(contact: Mapping[str, Any]) -> str:
+    """Return the customer unit of a contact whose row is known: its organisation, else itself."""
+    return str(contact["parent_id"] or contact["id"])
+
+
 async def unit_of(reader: Reader, contact_id: str) -> str:
     """Return the customer unit of a contact: its organisation, else itself."""
     row = await reader.first(_PARENT, {"id": contact_id})
+    return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
+
+
+async def lock_unit_of(transaction: Transaction, contact_id: str) -> str:
+    """Return the customer unit of a contact and keep others from moving it to another one."""
+    row = await transaction.first(_LOCKED_PARENT, {"id": contact_id})
     return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
 
 
@@ -119,6 +143,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 _ADMITTED = ("allow_duplicate", "allow_suppressed")
+_PAST = ("terminated_at", "profiling_objection_at")
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -161,7 +186,26 @@ def _require_name(row: Mapping[str, Any]) -> None:
         raise ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
 
 
-async def _check(transaction: Transaction, row: Mapping[str, Any], kind: str) -> None:
+def _check_end(row: Mapping[str, Any]) -> None:
+    for name in ("terminated_at", "terminated_by"):
+        if row[name] is not None and row["status"] != "terminated":
+            message = f"A contact with the status {row['status']} has no {name}."
+            raise NotTerminated(
+                message, errors=[FieldError(f"/body/{name}", "not_terminated", message)]
+            )
+
+
+async def check_row(
+    transaction: Transaction, row: Mapping[str, Any], kind: str, *, now: datetime
+) -> None:
+    """Apply the rules that need the database or the clock; `row` may hold just what is new.
+
+    Raises
+    ------
+    InTheFuture, ContactMissing, ParentNotOrganisation
+        A rule is broken.
+    """
+    check_past(row, _PAST, now=now)
     if row.get("referred_by_id"):
         await require(transaction, "referred_by_id", row["referred_by_id"])
     if not row.get("parent_id"):
@@ -179,12 +223,13 @@ def new_row(given: Mapping[str, Any]) -> Record:
 
     Raises
     ------
-    ContactUnnamed
-        Nothing tells who it is.
+    ContactUnnamed, NotTerminated
+        Nothing tells who it is, or it ended and goes on.
     """
     values = {name: value for name, value in given.items() if name not in _ADMITTED}
     row = complete(row_values(values, CONTACT.money)) | {"consents": []}
     _require_name(row)
+    _check_end(row)
     return row
 
 
@@ -195,13 +240,12 @@ async def create_contact(
 
     Raises
     ------
-    ContactUnnamed, ContactMissing, ParentNotOrganisation, PossibleDuplicate, Suppressed,
-    ExternalRefTaken,
-    CustomFieldUnknown, CustomValueInvalid
+    ContactUnnamed, NotTerminated, InTheFuture, ContactMissing, ParentNotOrganisation,
+    PossibleDuplicate, Suppressed, ExternalRefTaken, CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
     row = new_row(given)
-    await _check(transaction, row, row["kind"])
+    await check_row(transaction, row, row["kind"], now=stamp.now)
     if not given["allow_suppressed"]:
         await refuse_suppressed(transaction, row)
     if not given["allow_duplicate"]:
@@ -225,14 +269,21 @@ async def change_contact(
 
     Raises
     ------
-    NotFound, StaleVersion, ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
+    NotFound, StaleVersion, ContactUnnamed, NotTerminated, InTheFuture, ContactMissing,
+    ReferredByItself, ParentNotOrganisation, TermsConflict, ExternalRefTaken, CustomFieldUnknown,
+    CustomValueInvalid
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)
-    await _check(transaction, values, current["kind"])
+    await check_row(transaction, values, current["kind"], now=stamp.now)
+    if values.get("referred_by_id") == contact_id:
+        message = "The contact would be recommended by itself."
+        fault = FieldError("/body/referred_by_id", "referred_by_itself", message)
+        raise ReferredByItself(message, errors=[fault])
+    _change_end(current, values, now=stamp.now)
     after = complete({**current, **values})
     _require_name(after)
     if "custom" in values:
@@ -240,8 +291,38 @@ async def change_contact(
             transaction, CONTACT.plural, current["custom"], values["custom"]
         )
     derived = {name: after[name] for name in DERIVED}
+    await change_unit(transaction, current, after, stamp=stamp)
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
+    )
+
+
+def _change_end(current: Record, values: Record, *, now: datetime) -> None:
+    """Date the end of a relationship that ends now; one that goes on again has none."""
+    wanted = values.get("status", current["status"])
+    if wanted == current["status"]:
+        pass
+    elif wanted == "terminated":
+        values.setdefault("terminated_at", now)
+    else:
+        values.setdefault("terminated_at", None)
+        values.setdefault("terminated_by", None)
+    if values.keys() & {"status", "terminated_at", "terminated_by"}:
+        _check_end({**current, **values})
+
+
+async def change_unit(
+    transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+) -> None:
+    """Let the live terms of a person's offers follow it into another organisation.
+
+    Raises
+    ------
+    TermsConflict
+        There other terms are live for the same product.
+    """
+    await terms.move_contact(
+        transaction, current["id"], from_unit=unit(current), to_unit=unit(after), now=stamp.now
     )
 
 

@@ -61,6 +61,8 @@ deals = Table(
     Index("ix_deals_stage", "stage", "opened_at", "id"),
     Index("ix_deals_board", "pipeline_id", "stage", "opened_at", "id"),
     Index("ix_deals_owner", "owner_id", "opened_at", "id"),
+    Index("ix_deals_due", "due_at", "id"),
+    Index("ix_deals_contract_end", "contract_end_at", "id"),
     Index("ix_deals_opened", "opened_at", "id"),
     Index("ix_deals_created", "created_at", "id"),
     Index("ix_deals_updated", "updated_at", "id"),

@@ -219,13 +219,12 @@ async def _create(
 async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp: Stamp) -> None:
     """Apply the rules that `RowConverter` could not: those that may need the database."""
     if rules.feature.resource.plural == "interactions":
-        interactions._check_severity(row["kind"], row.get("severity"))
-        await interactions._check(transaction, row, row["kind"], stamp)
+        await interactions.check_row(transaction, row, row, stamp=stamp)
         if row["kind"] == "offer":
             row["id"] = records.new_id()
             await interactions.hold_terms(transaction, row, now=stamp.now)
     elif rules.feature.resource is CONTACT:
-        await contacts._check(transaction, row, row["kind"])
+        await contacts.check_row(transaction, row, row["kind"], now=stamp.now)
 
 
 async def _not_erased(

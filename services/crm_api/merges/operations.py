@@ -12,11 +12,14 @@ from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.contacts.table import contacts as contacts_table
+from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.deals.table import DEAL
 from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
 from services.crm_api.segments.table import segment_members
-from services.crm_api.terms.moving import move_terms, unit_of
+from services.crm_api.terms import operations as terms
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -29,6 +32,7 @@ _KEPT = {
     *("id", "kind", "version", "created_at", "updated_at", "deleted_at", "merged_into_id"),
     *("erased_at", "consents", "display_name", "phone_e164", "search_text", "status"),
     *("other_emails", "other_phones", "custom", "credit_hold", "individual_price", *_UNITED),
+    *("terminated_at", "terminated_by"),
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
@@ -93,6 +97,20 @@ class _Side:
 
 _SEGMENTS = _Side(segment_members, "segment_id")
 _EVENTS = _Side(consent_events, "id")
+_OFFERS = Statement(
+    select(interactions_table).where(
+        interactions_table.c.contact_id.in_(unit_members()),
+        interactions_table.c.kind == "offer",
+        interactions_table.c.product_id.is_not(None),
+        interactions_table.c.deleted_at.is_(None),
+    )
+)
+_LOCK_PERSONS = Statement(
+    select(contacts_table.c.id)
+    .where(contacts_table.c.parent_id == bindparam("id"))
+    .order_by(contacts_table.c.id)
+    .with_for_update()
+)
 _MEMBERS = Statement(
     select(campaign_members).where(
         campaign_members.c.contact_id == bindparam("contact_id"),
@@ -129,11 +147,10 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    unit = unit_of({**survivor, **values})
-    for contact in (survivor, duplicate):
-        await move_terms(
-            transaction, contact["id"], from_unit=unit_of(contact), to_unit=unit, now=stamp.now
-        )
+    to_unit = contacts.unit({**survivor, **values})
+    for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
+        units = {"from_unit": contacts.unit(contact), "to_unit": to_unit}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
@@ -218,6 +235,8 @@ def _merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> 
         values["parent_id"] = None
     if values.get("referred_by_id", survivor["referred_by_id"]) in (own_id, other_id):
         values["referred_by_id"] = None
+    ended = duplicate if "status" in taken else survivor  # an end goes with the status
+    values |= {name: ended[name] for name in ("terminated_at", "terminated_by")}
     for name in _UNITED:
         more = [item for item in duplicate[name] if item not in survivor[name]]
         values[name] = [*survivor[name], *more]
@@ -243,6 +262,22 @@ def _others(
         if entry[one] != main and all(entry[one] != have[one] for have in united):
             united.append(entry)
     return united[:20]
+
+
+async def _move_terms(
+    transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, stamp: Stamp
+) -> None:
+    """Let the live terms of a contact's offers, and those of its persons, be those of another unit.
+
+    Raises
+    ------
+    TermsConflict
+        The other unit has a live offer with different terms for the same product.
+    """
+    if from_unit != to_unit:
+        await transaction.all(_LOCK_PERSONS, {"id": contact_id})
+        offers = await transaction.all(_OFFERS, {"id": contact_id})
+        await terms.move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=stamp.now)
 
 
 async def _move_sides(
@@ -340,14 +375,9 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         action="unmerged",
         values={"merged_into_id": None},
     )
-    for contact in ({**survivor, **differing}, duplicate):
-        await move_terms(
-            transaction,
-            contact["id"],
-            from_unit=unit_of(survivor),
-            to_unit=unit_of(contact),
-            now=stamp.now,
-        )
+    for contact in ({**survivor, **back}, duplicate):
+        units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done
 

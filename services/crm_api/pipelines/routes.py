@@ -18,6 +18,7 @@ routes = record_routes(
         check=check_pipeline,
         is_keyed=True,
         on_trash=check_unused,
+        on_deletion="One that holds deals is refused with 409.",
     ),
     singular="a pipeline",
     links=(Link("get_board", "Read it as a board.", {"pipeline_id": of_answer("key")}),),

@@ -25,6 +25,16 @@ class FilterInvalid(Invalid):
     code, title = "filter_invalid", "The filter is not one that the list of contacts takes."
 
 
+class SegmentInvalid(Invalid):
+    code, title = "segment_invalid", "The filter of the segment does not hold any more."
+
+    def __init__(self, segment_id: str, fault: Invalid) -> None:
+        message = (
+            f"{fault.detail} Give the segment another filter: PATCH /v1/segments/{segment_id}."
+        )
+        super().__init__(message, errors=[FieldError("/query/segment_id", self.code, message)])
+
+
 def read_filter(saved: Mapping[str, list[str]]) -> ContactFilters:
     """Turn a saved filter into the filters of the list of contacts.
 

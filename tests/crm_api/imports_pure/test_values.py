@@ -345,7 +345,7 @@ def test_what_is_no_boolean_is_refused(cell: str) -> None:
         ("contacts", "acquisition_cost_minor", "1250", eur("12.50")),
         ("interactions", "kind", "E-Mail", "email"),
         ("interactions", "kind", "Reklamation", "complaint"),
-        ("interactions", "channel", "Web-Shop", "web_shop"),
+        ("interactions", "channel", "Web-Shop", "web"),
         ("interactions", "body", "a\nb", "a\nb"),
         ("interactions", "sentiment", "-0,5", -0.5),
         ("interactions", "ratings", '[{"dimension": "x"}]', [{"dimension": "x"}]),
@@ -366,7 +366,8 @@ def test_cells_become_what_their_field_needs(
     ("resource", "name", "cell", "code"),
     [
         ("deals", "stage", "Engaging", "unknown_word"),
-        ("interactions", "channel", "7/7", "no_word"),
+        ("interactions", "channel", "7/7", "unknown_word"),
+        ("interactions", "event_type", "7/7", "no_word"),
         ("contacts", "street", "a\nb", "line_break"),
         ("contacts", "name", "a\x07b", "control_character"),
         ("interactions", "body", "a\x00b", "control_character"),
