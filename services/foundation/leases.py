@@ -38,6 +38,16 @@ class Leases:
         ends = {"lease_until": bindparam("set_until", type_=Instant)}
         self._set_one = Statement(update(table).where(*one).values(ends))
         self._set_all = Statement(update(table).where(mine).values(ends))
+        as_seen = [
+            table.c[name].is_not_distinct_from(bindparam(f"seen_{name}", type_=table.c[name].type))
+            for name in ("lease_holder", "lease_until")
+        ]
+        self._take = Statement(
+            update(table)
+            .where(table.c.id == bindparam("at_id"), *as_seen)
+            .values(lease_holder=bindparam("at_holder"), **ends)
+            .returning(table.c.id)
+        )
 
     def open(self) -> None:
         """Show that this process lives."""
@@ -64,6 +74,25 @@ class Leases:
             return True
         is_over: bool = row["lease_until"] <= self._clock()
         return is_over or self._is_gone(row["lease_holder"])
+
+    def is_mine(self, row: Record) -> bool:
+        """Say whether this process took a row and never gave it back."""
+        return bool(row["lease_holder"] == self.holder)
+
+    async def take(self, row: Record) -> bool:
+        """Take a row that was seen free; False if another was faster."""
+        values = {
+            "at_id": row["id"],
+            "at_holder": self.holder,
+            "seen_lease_holder": row["lease_holder"],
+            "seen_lease_until": row["lease_until"],
+            "set_until": self._clock() + LENGTH,
+        }
+
+        async def work(transaction: Transaction) -> bool:
+            return await transaction.first(self._take, values) is not None
+
+        return await self._database.write(work)
 
     async def keep(self, row_id: str) -> None:
         """Renew the lease of a row until this is cancelled."""
