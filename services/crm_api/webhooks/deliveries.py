@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -89,7 +90,7 @@ _AGAIN = {
     "status": "pending",
     "attempt_count": 0,
     "next_attempt_at": bindparam("now", type_=Instant),
-    "finished_at": None,
+    "finished_at": null(),
 }
 _REDELIVER = Statement(update(deliveries).where(*_one).values(_AGAIN).returning(deliveries))
 _REDELIVER_FAILED = Statement(
@@ -141,7 +142,7 @@ _FAILED = Statement(
 _WELL = Statement(
     update(webhooks)
     .where(webhooks.c.id == bindparam("at_id"), webhooks.c.failure_count > 0)
-    .values(failure_count=0, failing_since=None, resting_until=None)
+    .values(failure_count=0, failing_since=null(), resting_until=null())
 )
 _REMOVE = Statement(delete(webhooks).where(webhooks.c.id == bindparam("at_id")))
 

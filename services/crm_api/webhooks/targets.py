@@ -6,6 +6,7 @@ at, so that a name cannot stand for another one a moment later (OWASP API7, serv
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +49,9 @@ def read_target(url: str, *, allowed: Networks) -> httpx.URL:
         host, port = target.raw_host.decode("ascii"), target.port
     except (httpx.InvalidURL, UnicodeError, ValueError):
         raise _refused("This is no URL.") from None
-    if target.userinfo or "@" in target.netloc.decode("ascii"):
+    # As it was written, because an empty user is gone once the URL is read.
+    authority = re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+    if target.userinfo or "@" in authority or "\\" in authority:
         raise _refused("A URL with a user or a password in it is not taken.")
     if target.fragment:
         raise _refused("A URL with a fragment is not taken; it would not be sent.")
