@@ -1,5 +1,6 @@
 """Targets of webhooks: real servers on 127.0.0.1 that remember what they got and answer as they are told."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -46,7 +47,11 @@ class Receiver:
     """A server for one webhook; `decide` is asked for the reply to each request."""
 
     def __init__(
-        self, decide: Callable[["Receiver", dict[str, Any]], Reply] | None = None, *, port: int = 0
+        self,
+        decide: Callable[["Receiver", dict[str, Any]], Reply] | None = None,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.decide = decide or (lambda _, __: Reply())
         self.got: list[Got] = []
@@ -63,6 +68,10 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook?from=crm"
         self._thread = threading.Thread(
