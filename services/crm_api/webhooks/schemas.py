@@ -35,11 +35,14 @@ EventTypes = Annotated[
         min_length=1, max_length=100, examples=[["crm.contact.created.v1", "crm.deal.updated.v1"]]
     ),
 ]
+_URL_CHARACTERS = r"([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*"
 Target = Annotated[
     str,
     Field(
         max_length=2000,
-        pattern=r"^https?://[!-~]{1,1990}$",
+        # RFC 3986; users and fragments are refused later, with a reason.
+        pattern=rf"^https?://([A-Za-z0-9._~:-]*@)?(\[[0-9A-Fa-f:.]{{2,45}}\]|[A-Za-z0-9._-]{{1,253}})"
+        rf"(:[0-9]{{1,5}})?(/{_URL_CHARACTERS})?(\?{_URL_CHARACTERS})?(#{_URL_CHARACTERS})?$",
         examples=["https://hooks.example.org/phasewise"],
         json_schema_extra={"format": "uri"},
     ),
