@@ -19,6 +19,7 @@ MORE_FILES = {
     "meta": {"labels.py"},
     "privacy": {"suppression.py"},
     "segments": {"saved.py"},
+    "webhooks": {"deliveries.py", "runner.py", "schedule.py", "sending.py", "targets.py"},
 }
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}
 

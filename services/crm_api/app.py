@@ -36,6 +36,9 @@ from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
 from services.crm_api.timeline.routes import routes as timeline
 from services.crm_api.undo.routes import routes as undo
+from services.crm_api.webhooks.routes import routes as webhooks
+from services.crm_api.webhooks.runner import WebhookRunner
+from services.crm_api.webhooks.sending import Sender
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -75,6 +78,7 @@ ABOUT = {
         {"name": "meta", "description": "Closed lists with labels."},
         {"name": "privacy", "description": "All about a person, erasure, and who did what when."},
         {"name": "changes", "description": "The change feed."},
+        {"name": "webhooks", "description": "Events sent to other systems."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
         {"name": "keys", "description": "Who may do what, and how often."},
@@ -100,6 +104,7 @@ FEATURES = (
     pipelines,
     custom_fields,
     changes,
+    webhooks,
     undo,
     exports,
     imports,
@@ -115,19 +120,27 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     database = connect(settings.database_url, connections=settings.crm_database_connections)
 
     @asynccontextmanager
-    async def imports_run(app: FastAPI) -> AsyncIterator[None]:
-        runner = ImportRunner(
+    async def runners_run(app: FastAPI) -> AsyncIterator[None]:
+        app.state.imports = imports_runner = ImportRunner(
             database,
             folder=settings.data_dir / "imports",
             clock=clock,
             time_zone=settings.business_time_zone,
         )
-        app.state.imports = runner
-        await runner.start()
+        app.state.webhooks = webhook_runner = WebhookRunner(
+            database,
+            folder=settings.data_dir / "webhooks",
+            clock=clock,
+            sender=Sender(allowed=settings.crm_webhook_networks),
+            poll_seconds=settings.crm_webhook_poll_seconds,
+        )
+        await imports_runner.start()
+        await webhook_runner.start()
         try:
             yield
         finally:
-            await runner.stop()
+            await webhook_runner.stop()
+            await imports_runner.stop()
 
     serving = Serving(
         hosts=settings.crm_allowed_hosts,
@@ -142,6 +155,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         features=FEATURES,
         database=database,
         serving=serving,
-        lifespan=imports_run,
+        lifespan=runners_run,
         clock=clock,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Boolean,
@@ -25,7 +25,6 @@ from services.crm_api.resources import Resource
 from services.crm_api.schemas import Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
-from services.foundation.calls import Call
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of, contains_any, json_member
 from services.foundation.database import Reader
@@ -63,7 +62,11 @@ class Question:
     asked: Mapping[str, Any] = field(hash=False, compare=False)
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        """Return the conditions, the live ones' included."""
+        """Return the conditions, and that the record is live."""
+        return [self.resource.table.c.deleted_at.is_(None), *self.conditions()]
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of the filters alone."""
         own = [name for name in self.names if "__" not in name]
         clauses = [clause(self.resource, name, bind=self.prefix + name) for name in sorted(own)]
         clauses += [
@@ -76,12 +79,21 @@ class Question:
         for relation, names in by_relation.items():
             clauses.append(_related(self.resource, relation, names, self.prefix))
         if self.within is not None:
-            clauses += self.within.clauses()
-        return [self.resource.table.c.deleted_at.is_(None), *clauses]
+            clauses += self.within.conditions()
+        return clauses
+
+
+class Asker(Protocol):
+    """Who asks: a call, or somebody who was allowed to before."""
+
+    @property
+    def database(self) -> Reader: ...
+
+    def may(self, scope: str) -> bool: ...
 
 
 async def ask(
-    call: Call, resource: Resource, query: Filters, *, without: AbstractSet[str] = frozenset()
+    call: Asker, resource: Resource, query: Filters, *, without: AbstractSet[str] = frozenset()
 ) -> Question:
     """Read the filters of a list; `without` names parameters that are none.
 
@@ -96,7 +108,7 @@ async def ask(
 
 
 async def _question(
-    call: Call,
+    call: Asker,
     resource: Resource,
     query: Filters,
     *,
@@ -131,7 +143,7 @@ async def _question(
     return Question(resource, names, custom, within, prefix, held, asked_for)
 
 
-async def _question_of_segment(call: Call, resource: Resource, segment_id: str) -> Question | None:
+async def _question_of_segment(call: Asker, resource: Resource, segment_id: str) -> Question | None:
     """Return what the filter of a segment asks for; None for a static segment.
 
     Raises

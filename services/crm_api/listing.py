@@ -215,7 +215,7 @@ async def answer_events(
     """Answer a page of the rows that belong to one record, newest first.
 
     `of` is the column and the id of that record (absent: all rows), `at` the instant that orders
-    them; what else the query names are filters of the same names.
+    them; what else the query names are filters of the same names, or bounds of instants.
     """
     asked = query.model_dump(exclude_none=True, exclude=NOT_FILTERS)
     filters = {name: value for name, value in asked.items() if value not in ([], None)}
@@ -232,6 +232,15 @@ async def answer_events(
     return page(call, rows, signed, limit=query.limit)
 
 
+def _event_clause(table: Table, name: str) -> ColumnElement[bool]:
+    """Build the condition of one filter of events: `x`, or `x_gte` and `x_lt` of instants."""
+    if name in table.c:
+        return any_of(table.c[name], bindparam(name, type_=Texts))
+    base, _, bound = name.rpartition("_")
+    limit: ColumnElement[Any] = bindparam(name, type_=Instant)
+    return table.c[base] >= limit if bound == "gte" else table.c[base] < limit
+
+
 @lru_cache(maxsize=200)
 def _events(
     table: Table,
@@ -245,7 +254,7 @@ def _events(
     clauses: list[ColumnElement[bool]] = []
     if of:
         clauses.append(columns[of] == bindparam("owner"))
-    clauses += [any_of(columns[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
+    clauses += [_event_clause(table, name) for name in sorted(filters)]
     if is_continued:
         clauses.append(_behind(columns[at], columns.id, descending=True, continued="value"))
     shown = [(column.name, column) for column in columns if column.name not in hidden]

@@ -13,6 +13,7 @@ SCOPES = (
     ),
     "changes:read",
     "changes:undo",
+    "webhooks:manage",
     "privacy:export",
     "privacy:erase",
     "audit:read",

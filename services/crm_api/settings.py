@@ -1,5 +1,6 @@
 """The settings of the CRM service, read once at the edge."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -24,6 +25,9 @@ class Settings(TokenSettings):
     crm_allowed_origins: list[str] = []
     crm_requests_per_minute: int = Field(default=6000, ge=1)
     crm_database_connections: int = Field(default=4, ge=1, le=100)
+    # Networks that webhooks may reach although they are not public, also by http and at any port.
+    crm_webhook_networks: list[IPv4Network | IPv6Network] = []
+    crm_webhook_poll_seconds: float = Field(default=1.0, ge=0.01, le=60)
     business_time_zone: TimeZoneName = "Europe/Berlin"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_requests: bool = True

@@ -8,6 +8,14 @@ from services.foundation.queries import CursorText, Query, query_integer
 from shared.values import Flag, Instant, Shape, Version, text
 
 LONGEST = 1000
+EventSubject = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^[a-z-]{1,32}/[0-9a-f-]{36}$",
+        examples=["contacts/01977b3a-5c00-7000-8000-000000000001"],
+    ),
+]
 
 
 class ChangeData(Shape):
@@ -39,14 +47,7 @@ class Change(Shape):
             examples=["crm.contact.updated.v1"],
         ),
     ] = Field(description="What happened to what.")
-    subject: Annotated[
-        str,
-        Field(
-            max_length=64,
-            pattern=r"^[a-z-]{1,32}/[0-9a-f-]{36}$",
-            examples=["contacts/01977b3a-5c00-7000-8000-000000000001"],
-        ),
-    ] = Field(description="The record: its path under /v1.")
+    subject: EventSubject = Field(description="The record: its path under /v1.")
     time: Instant = Field(description="When.")
     data: ChangeData = Field(description="More about it.")
 

@@ -313,4 +313,25 @@ LABELS: Mapping[str, Labels] = {
         "unlawful": ("Kept unlawfully", "Unrechtmäßig gespeichert"),
         "other": ("Other", "Anderer Grund"),
     },
+    "webhook_pause_reason": {
+        "requested": ("By request", "Auf Wunsch"),
+        "failing": ("No success for three days", "Seit drei Tagen kein Erfolg"),
+        "gone": ("The target is gone", "Das Ziel gibt es nicht mehr"),
+        "filter_invalid": ("A filter is no longer valid", "Ein Filter gilt nicht mehr"),
+    },
+    "delivery_status": {
+        "pending": ("Waiting", "Wartet"),
+        "delivered": ("Delivered", "Zugestellt"),
+        "failed": ("Failed", "Fehlgeschlagen"),
+    },
+    "delivery_error": {
+        "name_not_resolved": ("Name not found", "Name nicht gefunden"),
+        "address_not_allowed": ("Address not allowed", "Adresse nicht erlaubt"),
+        "connection_failed": ("No connection", "Keine Verbindung"),
+        "tls_failed": ("No secure connection", "Keine sichere Verbindung"),
+        "timed_out": ("Took too long", "Dauerte zu lange"),
+        "answer_broken": ("Answer broken off", "Antwort abgebrochen"),
+        "redirected": ("Redirected", "Umgeleitet"),
+        "error_status": ("Answered with an error", "Antwortete mit einem Fehler"),
+    },
 }
