@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.crm_api.audit.routes import routes as audit
+from services.crm_api.background import Background
 from services.crm_api.board.routes import routes as board
 from services.crm_api.campaign_members.routes import routes as campaign_members
 from services.crm_api.campaigns.routes import routes as campaigns
@@ -29,6 +30,7 @@ from services.crm_api.merges.routes import routes as merges
 from services.crm_api.meta.routes import routes as meta
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.privacy.routes import routes as privacy
+from services.crm_api.privacy.runner import ErasureRunner
 from services.crm_api.products.routes import routes as products
 from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
@@ -115,7 +117,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     database = connect(settings.database_url, connections=settings.crm_database_connections)
 
     @asynccontextmanager
-    async def imports_run(app: FastAPI) -> AsyncIterator[None]:
+    async def beside(app: FastAPI) -> AsyncIterator[None]:
         runner = ImportRunner(
             database,
             folder=settings.data_dir / "imports",
@@ -123,10 +125,14 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             time_zone=settings.business_time_zone,
         )
         app.state.imports = runner
+        erasing = ErasureRunner(database, folder=runner.folder, clock=clock)
+        app.state.erasures = Background("erasures", erasing.work, poll_seconds=30.0)
         await runner.start()
+        app.state.erasures.start()
         try:
             yield
         finally:
+            await app.state.erasures.stop()
             await runner.stop()
 
     serving = Serving(
@@ -142,6 +148,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         features=FEATURES,
         database=database,
         serving=serving,
-        lifespan=imports_run,
+        lifespan=beside,
         clock=clock,
     )

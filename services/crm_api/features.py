@@ -40,6 +40,7 @@ CONTACTS = Feature(
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,
+    on_restore=contacts.refuse_erased,
     aggregate=contact_schemas.AggregateContacts,
     groupable=(
         *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),

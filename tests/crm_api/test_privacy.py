@@ -124,7 +124,7 @@ def test_an_erased_person_is_found_nowhere_any_more(crm: Crm, person: str) -> No
     assert deal["amount"] == EVERYTHING["deals"]["amount"]
     assert deal["title"] is None
     (erasure,) = all_pages(crm.client, f"/v1/erasures?contact_id={person}")
-    assert erasure == answer.json()
+    assert erasure | {"scrubbed_at": None} == answer.json() | {"scrubbed_at": None}
 
 
 def test_an_erased_person_does_not_come_back_unasked(crm: Crm) -> None:

@@ -6,8 +6,10 @@ from sqlalchemy import bindparam, select
 
 from services.crm_api import records
 from services.crm_api.changes.table import changes
+from services.crm_api.contacts.table import CONTACT
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.undo.schemas import MOST_CHANGES
@@ -81,6 +83,8 @@ async def undo(
     ------
     TouchedLater
         A record was written again since; the problem names it and by which request.
+    Suppressed
+        It would bring back a person who was erased since.
     ExternalRefTaken, TermsConflict
         Meanwhile another record has what this one had.
     """
@@ -141,11 +145,15 @@ async def _take_back(
     if action == "deleted":
         return await records.trash(transaction, resource, current, stamp=stamp)
     if action == "restored":
+        if resource is CONTACT:
+            await refuse_suppressed(transaction, current)
         written = await records.restore(transaction, resource, current, stamp=stamp, personal=False)
         after = current
     else:
         before = records.as_columns(resource, change["before"])
         after = {**current, **before}
+        if resource is CONTACT:
+            await refuse_suppressed(transaction, after, before=current)
         written = await records.change(
             transaction, resource, current, before, stamp=stamp, personal=False
         )
