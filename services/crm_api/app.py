@@ -32,6 +32,8 @@ from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.privacy.routes import routes as privacy
 from services.crm_api.privacy.runner import ErasureRunner
 from services.crm_api.products.routes import routes as products
+from services.crm_api.retention.routes import routes as retention
+from services.crm_api.retention.runner import RetentionRunner
 from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
@@ -106,6 +108,7 @@ FEATURES = (
     exports,
     imports,
     privacy,
+    retention,
     audit,
     keys,
     meta,
@@ -127,11 +130,16 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         app.state.imports = runner
         erasing = ErasureRunner(database, folder=runner.folder, clock=clock)
         app.state.erasures = Background("erasures", erasing.work, poll_seconds=30.0)
+        keeping = RetentionRunner(database, settings, folder=runner.folder, clock=clock)
+        app.state.retention_rules = keeping.rules
+        app.state.retention = Background("retention", keeping.work, poll_seconds=30.0)
         await runner.start()
         app.state.erasures.start()
+        app.state.retention.start()
         try:
             yield
         finally:
+            await app.state.retention.stop()
             await app.state.erasures.stop()
             await runner.stop()
 

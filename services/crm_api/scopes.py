@@ -15,6 +15,7 @@ SCOPES = (
     "changes:undo",
     "privacy:export",
     "privacy:erase",
+    "privacy:retention",
     "audit:read",
     "imports:write",
     "keys:manage",

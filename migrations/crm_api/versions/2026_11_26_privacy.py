@@ -57,6 +57,7 @@ def upgrade() -> None:
     op.add_column("erasures", sa.Column("scrubbed_at", instant))
     # Those from before were done at once; what they left in the file is scrubbed by the next one.
     op.execute("UPDATE erasures SET finished_at = erased_at, scrubbed_at = erased_at")
+    op.add_column("imports", sa.Column("emptied_at", instant))
     with op.batch_alter_table(
         "audit_events", table_kwargs={"sqlite_autoincrement": True}
     ) as audit:
@@ -108,5 +109,6 @@ def downgrade() -> None:
     ) as audit:
         audit.drop_column("about_key_id")
         audit.alter_column("record_id", existing_type=identifier, nullable=False)
+    op.drop_column("imports", "emptied_at")
     for name in ("scrubbed_at", "finished_at", "address_hashes", "checkpoint", "contact_ids"):
         op.drop_column("erasures", name)

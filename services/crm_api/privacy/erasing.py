@@ -61,10 +61,8 @@ _EMPTY_EVENTS = Statement(
     .values(source=null(), evidence_ref=null())
     .returning(consent_events.c.id)
 )
-_EMPTY_MERGES = Statement(
-    update(merges)
-    .where(or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id)))
-    .values(set_columns=bindparam("nothing", type_=Document), unmerged_at=bindparam("now"))
+_FORGET_MERGES = Statement(
+    delete(merges).where(or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id)))
 )
 _LEAVE_SEGMENTS = Statement(delete(segment_members).where(_ids(segment_members.c.contact_id)))
 _MEMBERS = Statement(
@@ -148,8 +146,11 @@ async def erase(
     request_ref: str | None,
     stamp: Stamp,
     hashes: Sequence[str] = (),
+    is_remembered: bool = True,
 ) -> tuple[Record, list[str]]:
     """Erase a person; returns the erasure and the imports whose files are to go.
+
+    A person who `is_remembered` does not come back unasked.
 
     What tells who it is goes at once, and the first part of interactions and deals; an erasure
     without `finished_at` is gone on with by `go_on`.
@@ -164,7 +165,7 @@ async def erase(
     ids = list(marks.ids)
     earlier = await traces.rows_from_before(transaction, ids)
     erasure_id = records.new_id()
-    known = [*family, *earlier]
+    known = [*family, *earlier] if is_remembered else []
     suppressed = await suppress(
         transaction, known, also=hashes, erasure_id=erasure_id, stamp=stamp
     )
@@ -174,11 +175,11 @@ async def erase(
         counts[resource.plural] = 0 if count is None else count["count"]
     events = await transaction.texts(_EMPTY_EVENTS, {"ids": ids})
     counts["consent_events"] = len(events)
-    await empty_contacts(transaction, family, stamp=stamp, action="erased")
+    await empty_contacts(transaction, family, stamp=stamp)
     await _leave_groups(transaction, ids, stamp)
     files = await traces.forget_imports(transaction, ids, marks)
     await traces.forget_answers(transaction, marks)
-    await transaction.run(_EMPTY_MERGES, {"ids": ids, "nothing": {}, "now": stamp.now})
+    await transaction.run(_FORGET_MERGES, {"ids": ids})
     counts["imports"] = len(files)
     root = next(row for row in family if row["merged_into_id"] is None)
     erasure: Record = {
@@ -224,15 +225,16 @@ async def erase_again(
 
 
 async def empty_contacts(
-    transaction: Transaction, rows: Sequence[Record], *, stamp: Stamp, action: str
+    transaction: Transaction, rows: Sequence[Record], *, stamp: Stamp
 ) -> None:
     """Leave of contacts what belongs to nobody; they are in the trash for good."""
     for row in rows:
         if row["erased_at"] is not None:
             continue
-        values = {**emptied(CONTACT), "erased_at": stamp.now}
+        gone = row["deleted_at"] or stamp.now
+        values = {**emptied(CONTACT), "erased_at": stamp.now, "deleted_at": gone}
         await external_refs.replace(transaction, CONTACT.name, row["id"], [])
-        await records.trash(transaction, CONTACT, row, stamp=stamp, action=action, values=values)
+        await records.trash(transaction, CONTACT, row, stamp=stamp, action="erased", values=values)
     await many.forget_many(transaction, [row["id"] for row in rows])
 
 

@@ -87,17 +87,6 @@ async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
         await asyncio.to_thread(remove_files, folder, (), marks)
 
 
-async def _settle(call: Call, body: bytes, work: Any) -> Answer:
-    request = idempotency.Request.of(call, body)
-
-    async def unit(transaction: Transaction) -> Answer:
-        return await idempotency.once(
-            transaction, request, lambda: work(transaction), now=call.now
-        )
-
-    return await idempotency.settle(call.database, unit)
-
-
 @routes.add(
     "POST",
     "/contacts/{id:record}/erasure",
@@ -133,7 +122,7 @@ async def erase_contact(
         files[:] = written
         return _answer(erasure)
 
-    answer = await _settle(call, body.model_dump_json().encode(), work)
+    answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
     state = call.scope["app"].state
     await asyncio.to_thread(remove_files, state.imports.folder, files, erasing.NOBODY)
     state.erasures.wake()
@@ -197,7 +186,7 @@ async def replay_erasures(
         ]
         return Answer(orjson.dumps({"items": results}))
 
-    answer = await _settle(call, body.model_dump_json().encode(), work)
+    answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
     call.scope["app"].state.erasures.wake()
     return answer
 

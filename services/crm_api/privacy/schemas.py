@@ -9,6 +9,9 @@ from services.foundation.queries import Page
 from shared.values import Count, Instant, RecordId, Shape, text
 
 Reason = Literal["requested", "consent_withdrawn", "purpose_ended", "unlawful", "other"]
+KnownReason = Literal[
+    "requested", "consent_withdrawn", "purpose_ended", "unlawful", "other", "retention"
+]
 
 
 class ErasureRequest(Shape):
@@ -47,7 +50,9 @@ class Erasure(Shape):
 
     id: RecordId = Field(description="Made by this service.")
     contact_id: RecordId = Field(description="The id that the contact had.")
-    reason: Reason = Field(description="Why.")
+    reason: KnownReason = Field(
+        description="Why; `retention`: it was in the trash for long enough."
+    )
     request_ref: text(200, example="dsr-2026-17") | None = Field(
         description="Where the request is filed."
     )
@@ -84,7 +89,7 @@ class ReplayItem(Shape):
     """An erasure from before, as the list of erasures showed it."""
 
     contact_id: RecordId = Field(description="The id that the contact had.")
-    reason: Reason = Field(default="requested", description="Why.")
+    reason: KnownReason = Field(default="requested", description="Why.")
     request_ref: text(200, shortest=1, example="dsr-2026-17") | None = Field(
         default=None, description="Where the request is filed; no name, no address."
     )
