@@ -49,6 +49,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         acquisition_cost_currency=pa.string(),
         purchase_motive=pa.string(),
         profiling_objection_at=_INSTANT,
+        erased_at=_INSTANT,
         flags=pa.string(),
         created_at_=_INSTANT,
     ),

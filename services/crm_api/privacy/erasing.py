@@ -44,6 +44,17 @@ NOBODY = traces.Marks((), (), ())
 READ = Statement(select(erasures).where(erasures.c.id == bindparam("id")))
 LOCK = Statement(select(erasures).where(erasures.c.id == bindparam("id")).with_for_update())
 _ONE = Statement(select(contacts).where(contacts.c.id == bindparam("id")))
+_SAME_ADDRESS = Statement(
+    select(contacts.c.id)
+    .where(
+        or_(
+            any_of(contacts.c.email, bindparam("emails", type_=Texts)),
+            any_of(contacts.c.phone_e164, bindparam("phones", type_=Texts)),
+        )
+    )
+    .order_by(contacts.c.id)
+    .limit(100)
+)
 _FAMILY = Statement(
     select(contacts).where(
         or_(contacts.c.id == bindparam("id"), contacts.c.merged_into_id == bindparam("id"))
@@ -92,6 +103,17 @@ _COUNT = {
     for resource in _CHILDREN
 }
 _FIRST_ID = "00000000-0000-0000-0000-000000000000"
+
+
+async def same_address(reader: Reader, contact_id: str) -> list[str]:
+    """Return other contacts with an address or number of the person: perhaps it is in there twice."""
+    family, _ = await find(reader, contact_id)
+    ids = {row["id"] for row in family}
+    emails = {row["email"] for row in family if row["email"]}
+    phones = {row["phone_e164"] for row in family if row["phone_e164"]}
+    values = {"emails": sorted(emails), "phones": sorted(phones)}
+    found = await reader.all(_SAME_ADDRESS, values)
+    return [row["id"] for row in found if row["id"] not in ids]
 
 
 async def person(reader: Reader, contact_id: str) -> list[Record]:

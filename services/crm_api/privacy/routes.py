@@ -68,12 +68,13 @@ def _shown(erasure: Record) -> dict[str, Any]:
     return shown
 
 
-def _answer(erasure: Record) -> Answer:
+def _answer(erasure: Record, others: Sequence[str]) -> Answer:
     status = 201 if erasure["finished_at"] is not None else 202
     headers = {"Location": f"/v1/erasures/{erasure['id']}"}
     if status == 202:
         headers["Retry-After"] = "1"
-    return Answer(orjson.dumps(_shown(erasure)), status, headers=headers)
+    body = {**_shown(erasure), "same_address_ids": list(others)}
+    return Answer(orjson.dumps(body), status, headers=headers)
 
 
 async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
@@ -110,17 +111,19 @@ async def erase_contact(
     without a person. The feed tells `crm.contact.erased.v1`, so that whoever follows it forgets as
     well. A keyed hash of addresses, numbers and references keeps anything from bringing the person back.
 
-    What tells who it is goes at once. Of a person with more than a thousand interactions or deals the
+    `same_address_ids` names other contacts with an address or number of the person, who are not erased:
+    perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a thousand interactions or deals the
     rest goes on behind the answer: 202, and `GET /v1/erasures/{id}` says when it is finished."""
     await _remove_files(call, [id])
     files: list[str] = []
 
     async def work(transaction: Transaction) -> Answer:
+        others = await erasing.same_address(transaction, id)
         erasure, written = await erasing.erase(
             transaction, id, reason=body.reason, request_ref=body.request_ref, stamp=call.stamp
         )
         files[:] = written
-        return _answer(erasure)
+        return _answer(erasure, others)
 
     answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
     state = call.scope["app"].state

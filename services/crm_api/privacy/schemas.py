@@ -71,6 +71,11 @@ class Erasure(Shape):
     scrubbed_at: Instant | None = Field(
         description="When what was deleted was also overwritten in the files; null while that goes on."
     )
+    same_address_ids: RecordIds | None = Field(
+        default=None,
+        description="Other contacts with an address or number of the person; only in the answer to "
+        "the request that erased it.",
+    )
 
 
 class ErasurePage(ListPage):
