@@ -99,6 +99,8 @@ CONTACT = Resource(
             "other_phones",
             "other_addresses",
             "custom",
+            # Another system may name people by their e-mail addresses.
+            "external_refs",
         }
     ),
     hidden=frozenset({"search_text", "match_keys"}),

@@ -78,5 +78,5 @@ DEAL = Resource(
     plural="deals",
     table=deals,
     money={name: (f"{name}_minor", "currency") for name in AMOUNTS},
-    personal=frozenset({"title", "lost_note", "custom"}),
+    personal=frozenset({"title", "lost_note", "document_refs", "custom"}),
 )

@@ -36,7 +36,7 @@ from services.crm_api.segments.table import SEGMENT, segment_members
 from services.crm_api.settings import Settings
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Instant, Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import any_of, one_of
 from services.foundation.database import Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records
@@ -305,7 +305,7 @@ def _imports() -> Select[Any]:
         .where(
             func.coalesce(i.finished_at, i.created_at) < BEFORE,
             i.emptied_at.is_(None),
-            i.status.not_in(RUNNING),
+            ~one_of(i.status, RUNNING),
         )
         .order_by(i.id)
     )
