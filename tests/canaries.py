@@ -59,8 +59,8 @@ class Canaries:
     def _text(self, schema: dict[str, Any], place: str) -> str | None:
         if "enum" in schema or "const" in schema or schema.get("format") in _FORMATS:
             return None
-        if schema.get("maxLength", 1000) < 20 or place.endswith((".id", "_id")) and "uuid" in str(
-            schema.get("pattern")
+        if schema.get("maxLength", 1000) < 20 or (
+            place.endswith((".id", "_id")) and "uuid" in str(schema.get("pattern"))
         ):
             return None
         canary = self.text(place)

@@ -14,7 +14,9 @@ _RETRY_SECONDS = 1.0
 class Background:
     """Runs `work` until it is stopped; what it raises is logged, and it is tried again later."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], *, poll_seconds: float) -> None:
+    def __init__(
+        self, name: str, work: Callable[[], Awaitable[None]], *, poll_seconds: float
+    ) -> None:
         self._name, self._work, self._poll_seconds = name, work, poll_seconds
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -8,7 +8,6 @@ from pydantic_settings import SettingsConfigDict
 
 from services.foundation.settings import LOOPBACK, TimeZoneName, TokenSettings
 
-
 FIVE_YEARS = 1827
 
 

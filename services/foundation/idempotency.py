@@ -67,7 +67,9 @@ class Request:
         key = header.strip('"')
         sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)
         # A caller that has lost a right to see personal data is not shown an answer from before.
-        sent.update(" ".join(sorted(s for s in call.principal.scopes if s.endswith(":pii"))).encode())
+        sent.update(
+            " ".join(sorted(s for s in call.principal.scopes if s.endswith(":pii"))).encode()
+        )
         for name in (b"if-match", b"if-none-match"):
             sent.update(f"{call.header(name)}\n".encode())
         method, path = call.scope["method"], call.scope["path"][:600]

@@ -47,9 +47,21 @@ def fill(crm: Crm, canaries: Canaries) -> dict[str, str]:
     for name in ("decline_reason", "event_type"):
         said.pop(name, None)
     call = crm.create("interactions", **said | text | {"kind": "call"})["id"]
-    survey = {**text, "kind": "survey_response", "nps": 9, "reason": canaries.text("interaction.reason")}
+    survey = {
+        **text,
+        "kind": "survey_response",
+        "nps": 9,
+        "reason": canaries.text("interaction.reason"),
+    }
     crm.create("interactions", **survey)
-    chosen = ("contact_ref", "pipeline_id", "stage", "stage_history", "lost_note", "fraud_confirmed_by")
+    chosen = (
+        "contact_ref",
+        "pipeline_id",
+        "stage",
+        "stage_history",
+        "lost_note",
+        "fraud_confirmed_by",
+    )
     sold = canaries.of(NewDeal, "deal", without=chosen) | {"contact_id": person, "custom": {}}
     deal = crm.create("deals", **sold)["id"]
     note = {"stage": "lost", "lost_reason": "other", "lost_note": canaries.text("deal.lost_note")}
@@ -84,7 +96,14 @@ def test_no_read_without_pii_gives_a_personal_value(crm: Crm) -> None:
             filled = path.replace("{resource}", "contacts").replace("{id}", ids.get(plural, "none"))
             if re.search(r"[{]|/none", filled):
                 continue
-            for query in ("", "?limit=200", "?embed=contact", "?embed=parent", "?format=csv", "?q=masq1"):
+            for query in (
+                "",
+                "?limit=200",
+                "?embed=contact",
+                "?embed=parent",
+                "?format=csv",
+                "?q=masq1",
+            ):
                 answer = blind.get(filled + query)
                 asked += answer.status_code == 200
                 shown = {place for place in canaries.found_in(answer.text) if not is_open(place)}
@@ -93,7 +112,9 @@ def test_no_read_without_pii_gives_a_personal_value(crm: Crm) -> None:
                 seeing |= canaries.found_in(whole.text)
     assert asked > 30
     hidden = {place for place in canaries.places.values() if not is_open(place)}
-    assert hidden <= seeing  # with pii all of it is read somewhere, so the test looks at the right places
+    assert (
+        hidden <= seeing
+    )  # with pii all of it is read somewhere, so the test looks at the right places
 
 
 def test_every_text_of_a_person_is_masked_or_said_to_be_open() -> None:
@@ -122,7 +143,8 @@ _PLAIN = {
 
 def test_a_stored_answer_is_not_shown_to_a_key_that_lost_the_right(crm: Crm) -> None:
     made = crm.client.post(
-        "/v1/keys", json={"name": "x", "scopes": ["contacts:read", "contacts:write", "contacts:pii"]}
+        "/v1/keys",
+        json={"name": "x", "scopes": ["contacts:read", "contacts:write", "contacts:pii"]},
     ).json()
     headers = {"Authorization": f"Bearer {made['key']}", "Idempotency-Key": "again"}
     body: dict[str, Any] = {"kind": "person", "name": "Maskedcanary"}

@@ -199,7 +199,9 @@ def test_proof_of_consent_is_kept_five_years_after_the_last_use(start: Start) ->
     consent = {"channel": "phone", "action": "granted", "source": NAME}
     assert crm.client.post(f"/v1/contacts/{person}/consents", json=consent).status_code == 201
     clock.go_on(days=400)
-    make(crm, "interactions", contact_id=person, occurred_at="2027-02-05T10:00:00Z", channel="phone")
+    make(
+        crm, "interactions", contact_id=person, occurred_at="2027-02-05T10:00:00Z", channel="phone"
+    )
     assert crm.client.post(f"/v1/contacts/{person}/erasure", json={}).status_code == 201
     clock.go_on(days=1700)
     assert "consent_proof" not in run(crm)

@@ -72,7 +72,9 @@ def _sqlite(url: str) -> str:
 async def _postgresql(url: str) -> str:
     connection = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
     try:
-        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
         rows = [await connection.fetch(f'SELECT t::text FROM "{n[0]}" t') for n in names]
         return "\n".join(row[0] for some in rows for row in some)
     finally:
@@ -96,7 +98,9 @@ def add_interactions(crm: Crm, canaries: Canaries, contact_id: str) -> None:
             sent = {"contact_id": contact_id, "kind": kind, "occurred_at": "2025-02-03T10:00:00Z"}
             sent |= {"nps": 9} if kind == "survey_response" else {}
             answer = crm.client.post(
-                "/v1/interactions", json={**sent, name: value}, headers={"Idempotency-Key": name + kind}
+                "/v1/interactions",
+                json={**sent, name: value},
+                headers={"Idempotency-Key": name + kind},
             )
             if answer.status_code == 201:
                 break
@@ -113,16 +117,23 @@ def add_person(crm: Crm, canaries: Canaries, firm: str) -> str:
     made = crm.client.post("/v1/custom-fields", json={**fields})
     if made.status_code == 201:
         body["custom"] = {"hobby": canaries.text("contact.custom")}
-    person = post(crm, "/v1/contacts", body)["id"]
+    person = str(post(crm, "/v1/contacts", body)["id"])
     assert set(canaries.places.values()) <= {
         place for text in leaves(body) for place in canaries.found_in(text)
     }
     changed = {name: canaries.text(f"contact.{name} after") for name in ("city", "job_title")}
-    assert crm.client.patch(f"/v1/contacts/{person}", json=changed, headers=MERGE).status_code == 200
+    assert (
+        crm.client.patch(f"/v1/contacts/{person}", json=changed, headers=MERGE).status_code == 200
+    )
     add_interactions(crm, canaries, person)
     chosen = ("contact_ref", "pipeline_id", "stage", "stage_history", "lost_note")
     deal = canaries.of(NewDeal, "deal", without=chosen)
-    deal |= {"contact_id": person, "custom": {}, "stage": "won", "closed_at": "2025-05-05T10:00:00Z"}
+    deal |= {
+        "contact_id": person,
+        "custom": {},
+        "stage": "won",
+        "closed_at": "2025-05-05T10:00:00Z",
+    }
     deal |= {"amount": {"amount": "99.00", "currency": "EUR"}}
     deal |= {"fraud_confirmed_at": "2025-05-06T10:00:00Z"}
     post(crm, "/v1/deals", deal)

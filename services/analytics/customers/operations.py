@@ -253,7 +253,10 @@ async def personal_data(
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
     found = [
         describe(row, Publication(row, None), catalogue=catalogue, language=language)
-        | {"model": row["model"], "stored": {str(column.name): row[column.name] for column in customers.c}}
+        | {
+            "model": row["model"],
+            "stored": {str(column.name): row[column.name] for column in customers.c},
+        }
         for row in rows
     ]
     recipients = [

@@ -14,7 +14,7 @@ from services.crm_api.consents.schemas import (
     NewConsentEvent,
     RecordedConsent,
 )
-from services.crm_api.consents.table import consent_events
+from services.crm_api.consents.table import PERSONAL, consent_events
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
@@ -24,7 +24,6 @@ from shared.values import RecordId, wire_instant
 routes = Routes("contacts")
 ContactId = Annotated[RecordId, Path(description="The id of a contact.")]
 NewEvent = Annotated[NewConsentEvent, Body(openapi_examples={"typical": {"value": EXAMPLE}})]
-_PERSONAL = {"source", "evidence_ref"}
 _INSTANTS = ("occurred_at", "created_at")
 
 
@@ -46,7 +45,7 @@ async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
     )
     shown = {name: value for name, value in event.items() if name != "key_id"}
     if not call.may("contacts:pii"):
-        shown |= dict.fromkeys(_PERSONAL)
+        shown |= dict.fromkeys(PERSONAL)
     shown |= {name: wire_instant(event[name]) for name in _INSTANTS}
     return Answer(orjson.dumps({"event": shown, "consents": consents}), 201)
 
@@ -65,7 +64,7 @@ async def list_consents(
 ) -> Answer:
     """The events, newest first; what follows from them stands in the contact as `consents`. Where it was
     said and where the proof is kept are null without the scope `contacts:pii`."""
-    hidden = {"key_id"} | (set() if call.may("contacts:pii") else _PERSONAL)
+    hidden = {"key_id"} | (set() if call.may("contacts:pii") else PERSONAL)
     await records.read(call.database, CONTACT, id, personal=False)
     return await listing.answer_events(
         call, consent_events, query, of=("contact_id", id), at="occurred_at", hidden=hidden

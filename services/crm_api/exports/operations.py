@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.features import FEATURES
@@ -20,7 +20,7 @@ def export_statement(plural: str, *, is_csv: bool, by_id: bool, personal: bool) 
     resource = FEATURES[plural].resource
     columns = resource.flat(personal=personal) if is_csv else [resource.json(personal=personal)]
     table = resource.table.c
-    is_there = table.deleted_at.is_(None)
+    is_there: ColumnElement[bool] = table.deleted_at.is_(None)
     if resource is CONTACT:
         is_shell = and_(table.erased_at == table.deleted_at, table.merged_into_id.is_(None))
         is_there = or_(is_there, is_shell)

@@ -178,7 +178,9 @@ class _Contacts:
         if item.contact_ref is not None and item.contact_id is None:
             found = self.by_ref.get(item.contact_ref)
             if item.contact_ref in self._erased:
-                raise suppression.Suppressed("The row's contact was erased and is not created again.")
+                raise suppression.Suppressed(
+                    "The row's contact was erased and is not created again."
+                )
             if found is None and not self._rules.creates_contacts:
                 source, external_id = item.contact_ref
                 raise _missing(f"No live contact has the reference {external_id} of {source}.")

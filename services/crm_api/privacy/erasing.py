@@ -76,9 +76,7 @@ _FORGET_MERGES = Statement(
     delete(merges).where(or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id)))
 )
 _LEAVE_SEGMENTS = Statement(delete(segment_members).where(_ids(segment_members.c.contact_id)))
-_MEMBERS = Statement(
-    select(campaign_members.c.id).where(_ids(campaign_members.c.contact_id))
-)
+_MEMBERS = Statement(select(campaign_members.c.id).where(_ids(campaign_members.c.contact_id)))
 _LINES = Statement(select(deals.c.id, deals.c.lines).where(_ids(deals.c.id)))
 _SET_LINES = Statement(
     update(deals)
@@ -188,9 +186,7 @@ async def erase(
     earlier = await traces.rows_from_before(transaction, ids)
     erasure_id = records.new_id()
     known = [*family, *earlier] if is_remembered else []
-    suppressed = await suppress(
-        transaction, known, also=hashes, erasure_id=erasure_id, stamp=stamp
-    )
+    suppressed = await suppress(transaction, known, also=hashes, erasure_id=erasure_id, stamp=stamp)
     counts = {"contacts": len(family)}
     for resource in _CHILDREN:
         count = await transaction.first(_COUNT[resource.name], {"ids": ids})
@@ -246,9 +242,7 @@ async def erase_again(
     return "erased"
 
 
-async def empty_contacts(
-    transaction: Transaction, rows: Sequence[Record], *, stamp: Stamp
-) -> None:
+async def empty_contacts(transaction: Transaction, rows: Sequence[Record], *, stamp: Stamp) -> None:
     """Leave of contacts what belongs to nobody; they are in the trash for good."""
     for row in rows:
         if row["erased_at"] is not None:

@@ -56,9 +56,7 @@ async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
     await database.write(
         lambda transaction: note(transaction, "personal_data_read", "contact", id, stamp=stamp)
     )
-    return StreamAnswer(
-        personal_data.lines(database, about, parts), "application/x-ndjson"
-    )
+    return StreamAnswer(personal_data.lines(database, about, parts), "application/x-ndjson")
 
 
 def _shown(erasure: Record) -> dict[str, Any]:

@@ -34,9 +34,7 @@ class ErasureRunner:
     the same erasure take turns, and none does anything twice.
     """
 
-    def __init__(
-        self, database: Database, *, folder: Path, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, *, folder: Path, clock: Callable[[], datetime]) -> None:
         self._database, self._folder, self._clock = database, folder, clock
 
     async def work(self) -> None:
@@ -48,9 +46,7 @@ class ErasureRunner:
                     pass
             done.append({"at_id": seen["id"], "set_scrubbed_at": self._clock()})
         if done and await self._database.scrub():
-            await self._database.write(
-                lambda transaction: transaction.run_many(_SCRUBBED, done)
-            )
+            await self._database.write(lambda transaction: transaction.run_many(_SCRUBBED, done))
 
     async def _go_on(self, erasure_id: str) -> bool:
         """Do the next part; tells whether there are more."""

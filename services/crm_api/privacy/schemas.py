@@ -121,12 +121,12 @@ class Replayed(Shape):
 class ReplayAnswer(Shape):
     """What became of all of them."""
 
-    items: Annotated[list[Replayed], Field(max_length=100)] = Field(description="In the same order.")
+    items: Annotated[list[Replayed], Field(max_length=100)] = Field(
+        description="In the same order."
+    )
 
 
 EXAMPLE_REPLAY = {
-    "items": [
-        {"contact_id": "01977b3a-5c00-7000-8000-000000000001", "reason": "requested"}
-    ]
+    "items": [{"contact_id": "01977b3a-5c00-7000-8000-000000000001", "reason": "requested"}]
 }
 EXAMPLE = {"reason": "requested", "request_ref": "dsr-2026-17"}

@@ -91,7 +91,7 @@ async def refuse_suppressed(
     Suppressed
         It has an e-mail address, a telephone number or a reference of one.
     """
-    after, old = (await _hashes(reader, [contact, before or {}]))
+    after, old = await _hashes(reader, [contact, before or {}])
     if await _known(reader, after - old):
         raise Suppressed(
             "Enter it only if the person asked for it: with allow_suppressed, in a create, a change "
@@ -99,7 +99,9 @@ async def refuse_suppressed(
         )
 
 
-async def admit_again(transaction: Transaction, contact: Mapping[str, Any], *, stamp: Stamp) -> None:
+async def admit_again(
+    transaction: Transaction, contact: Mapping[str, Any], *, stamp: Stamp
+) -> None:
     """Let a person who asked for it in again: what was remembered of its addresses is dropped."""
     (hashes,) = await _hashes(transaction, [contact])
     known = await _known(transaction, hashes)

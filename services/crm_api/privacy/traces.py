@@ -38,6 +38,7 @@ _WRITTEN_BY = Statement(
         imports.c.request_id.in_(select(changes.c.request_id).where(_ids(changes.c.record_id)))
     )
 )
+_IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(_ids(imports.c.id)))
 _SHOWN_IN = Statement(
     select(imports.c.id, imports.c.detected).where(_like(cast(imports.c.detected, String)))
 )
@@ -129,14 +130,25 @@ async def forget_imports(
     own = await transaction.all(_WRITTEN_BY, {"ids": list(written)})
     patterns = marks.patterns(of_cells=True)
     others = await transaction.all(_SHOWN_IN, {"patterns": patterns}) if patterns else []
-    for row in [*own, *others]:
-        blank = {"at_id": row["id"], "set_detected": _without_samples(row["detected"])}
-        await transaction.run(_BLANK_IMPORT, blank)
+    await _blank(transaction, others)
+    await _blank(transaction, own)
     files = sorted({row["id"] for row in own})
     await transaction.run(_DROP_REJECTED, {"ids": files})
     if patterns:
         await transaction.run(_DROP_NAMING, {"patterns": patterns})
     return files
+
+
+async def forget_samples(transaction: Transaction, import_ids: Sequence[str]) -> None:
+    """Drop all that these imports show of their files."""
+    await _blank(transaction, await transaction.all(_IMPORTS, {"ids": list(import_ids)}))
+    await transaction.run(_DROP_REJECTED, {"ids": list(import_ids)})
+
+
+async def _blank(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
+        blank = {"at_id": row["id"], "set_detected": _without_samples(row["detected"])}
+        await transaction.run(_BLANK_IMPORT, blank)
 
 
 async def forget_answers(transaction: Transaction, marks: Marks) -> None:
@@ -172,9 +184,7 @@ def _names(path: Path, wanted: Sequence[bytes]) -> bool:
     try:
         if zipfile.is_zipfile(path):  # a workbook
             with zipfile.ZipFile(path) as archive:
-                return any(
-                    _reads(archive.open(name), wanted) for name in archive.namelist()
-                )
+                return any(_reads(archive.open(name), wanted) for name in archive.namelist())
         return _reads(path.open("rb"), wanted)
     except (OSError, zipfile.BadZipFile):
         return False

@@ -24,9 +24,7 @@ _EXAMPLES = 5
 _runs = retention_runs.c
 _ADD = Statement(insert(retention_runs))
 _READ = Statement(select(retention_runs).where(_runs.id == bindparam("id")))
-_LOCK = Statement(
-    select(retention_runs).where(_runs.id == bindparam("id")).with_for_update()
-)
+_LOCK = Statement(select(retention_runs).where(_runs.id == bindparam("id")).with_for_update())
 _OF_DAY = Statement(select(_runs.id).where(_runs.day == bindparam("day")))
 LATEST = Statement(select(retention_runs).order_by(_runs.created_at.desc()).limit(1))
 _WAITING = Statement(

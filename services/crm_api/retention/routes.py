@@ -36,7 +36,9 @@ def _shown(run: Record) -> dict[str, Any]:
     }
 
 
-@routes.add("GET", "/retention", answer=Retention, scope=SCOPE, summary="Read the rules of retention")
+@routes.add(
+    "GET", "/retention", answer=Retention, scope=SCOPE, summary="Read the rules of retention"
+)
 async def read_retention(call: Call) -> Answer:
     """What is forgotten by itself and after how many days, as configured; once a day all rules are run."""
     rules = [

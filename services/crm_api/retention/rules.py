@@ -28,14 +28,15 @@ from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.deals.table import DEAL, deals
 from services.crm_api.imports.operations import RUNNING
-from services.crm_api.imports.table import imports, rejected_rows
+from services.crm_api.imports.table import imports
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.privacy import erasing
+from services.crm_api.privacy.traces import forget_samples
 from services.crm_api.resources import RESOURCES, Resource, metadata
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.crm_api.settings import Settings
 from services.foundation.calls import Stamp
-from services.foundation.columns import Document, Instant, Texts
+from services.foundation.columns import Instant, Texts
 from services.foundation.constructs import any_of, one_of
 from services.foundation.database import Transaction
 from services.foundation.statements import Statement
@@ -53,7 +54,6 @@ class Remove(Protocol):
     def __call__(
         self, transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
     ) -> Awaitable[None]: ...
-
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,11 @@ def _rows(
 def _proof() -> tuple[Select[Any], Remove]:
     """What an erased person allowed: proof for five years after the last use (§ 7a UWG)."""
     e = consent_events.c
-    later, used, of = consent_events.alias("later"), interactions.alias("used"), contacts.alias("of")
+    later, used, of = (
+        consent_events.alias("later"),
+        interactions.alias("used"),
+        contacts.alias("of"),
+    )
     conditions = (
         e.occurred_at < BEFORE,
         select(of.c.id).where(of.c.id == e.contact_id, of.c.erased_at.is_not(None)).exists(),
@@ -283,7 +287,6 @@ def _proof() -> tuple[Select[Any], Remove]:
     return _rows(consent_events, *conditions)
 
 
-_REJECTED_OF = Statement(delete(rejected_rows).where(_ids(rejected_rows.c.import_id)))
 _BLANK_IMPORTS = Statement(
     update(imports)
     .where(_ids(imports.c.id))
@@ -294,7 +297,7 @@ _BLANK_IMPORTS = Statement(
 async def _empty_imports(
     transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
 ) -> None:
-    await transaction.run(_REJECTED_OF, {"ids": ids})
+    await forget_samples(transaction, ids)
     await transaction.run(_BLANK_IMPORTS, {"ids": ids, "now": stamp.now, "nothing": None})
 
 
@@ -315,16 +318,16 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
     """Return all rules in the order in which they are run: what points to others goes first."""
     trash, audit = settings.retention_trash_days, settings.retention_audit_days
     others = [
-        resource
-        for resource in RESOURCES.values()
-        if resource not in (CONTACT, INTERACTION, DEAL)
+        resource for resource in RESOURCES.values() if resource not in (CONTACT, INTERACTION, DEAL)
     ]
     months = settings.retention_inactive_months
     undo = _rows(
         changes, changes.c.occurred_at < BEFORE, changes.c.before.is_not(None), set_null="before"
     )
     answers = _rows(idempotency_records, idempotency_records.c.created_at < BEFORE)
-    logs = ((table, _rows(table, table.c.occurred_at < BEFORE)) for table in (audit_events, changes))
+    logs = (
+        (table, _rows(table, table.c.occurred_at < BEFORE)) for table in (audit_events, changes)
+    )
     return (
         _of_trash(INTERACTION, trash),
         _of_trash(DEAL, trash),
