@@ -89,7 +89,7 @@ def _next_state(event: Mapping[str, Any], before: str | None) -> str:
 
 
 async def keep_refusals(
-    transaction: Transaction, from_id: str, to_id: str, *, since: datetime, stamp: Stamp
+    transaction: Transaction, from_id: str, to_id: str, *, since: datetime
 ) -> list[dict[str, str]]:
     """Let what a contact refused since an instant be refused by another one as well.
 

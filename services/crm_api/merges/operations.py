@@ -359,7 +359,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         "campaign_members": len(moved["members"]),
     }
     allowed = await consents.keep_refusals(
-        transaction, survivor_id, duplicate_id, since=merge["merged_at"], stamp=stamp
+        transaction, survivor_id, duplicate_id, since=merge["merged_at"]
     )
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     back["consents"] = consents.current_consents(events)

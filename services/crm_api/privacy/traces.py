@@ -82,9 +82,8 @@ class Marks:
         found = [f"%{_escaped(text)}%" for text in self.texts]
         if not of_cells:
             return [*found, *(f"%{each}%" for each in self.ids)]
-        for cells in self.cells:
-            found.append("%" + "%".join(f'"{_escaped(cell)}"' for cell in cells) + "%")
-        return found
+        rows = ("%".join(f'"{_escaped(cell)}"' for cell in cells) for cells in self.cells)
+        return [*found, *(f"%{row}%" for row in rows)]
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,7 @@
 """Plans runs of retention, runs the rules part by part, and tells what each found or removed."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 
 from services.crm_api import records
 from services.crm_api.audit.operations import note
-from services.crm_api.retention.rules import PART, Rule
+from services.crm_api.retention.rules import PART, Rule, Turn
 from services.crm_api.retention.table import retention_runs
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Instant
@@ -74,10 +75,8 @@ async def add_run_of_day(database: Database, *, now: datetime) -> None:
         return
     run = new_run(is_dry_run=False, key_id=None, request_id=records.new_id(), now=now)
     run["day"] = day
-    try:
+    with suppress(UniqueViolation):  # another process was faster
         await database.write(lambda transaction: add(transaction, run))
-    except UniqueViolation:
-        pass  # another process was faster
 
 
 async def read(reader: Reader, run_id: str) -> Record:
@@ -141,7 +140,7 @@ async def remove_part(
     told = run["results"].get(rule.name, {"count": 0, "examples": []})
     if ids:
         stamp = Stamp(now, run["key_id"] or BY_ITSELF, run["request_id"])
-        await rule.remove(transaction, ids, before=before, stamp=stamp)
+        await rule.remove(transaction, ids, Turn(before, stamp))
         examples = [*told["examples"], *ids][:_EXAMPLES]
         told = {"count": told["count"] + len(ids), "examples": examples}
     results = {**run["results"], rule.name: told}

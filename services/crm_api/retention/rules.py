@@ -48,11 +48,19 @@ PART = 500
 BEFORE: ColumnElement[Any] = bindparam("before", type_=Instant)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """When a part is removed: what is older than `before` is due, and changes bear the stamp."""
+
+    before: datetime
+    stamp: Stamp
+
+
 class Remove(Protocol):
-    """Removes a part of what is due: these ids, or as many that are older than `before`."""
+    """Removes a part of what is due: these ids, or as many that are due."""
 
     def __call__(
-        self, transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
+        self, transaction: Transaction, ids: list[str], turn: Turn, /
     ) -> Awaitable[None]: ...
 
 
@@ -127,15 +135,13 @@ def _of_trash(resource: Resource, days: int) -> Rule:
         for other, column, owner in links
     ]
 
-    async def remove(
-        transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
-    ) -> None:
+    async def remove(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
         for owner, name, statement in held:
             pointing = [row["id"] for row in await transaction.all(statement, {"ids": ids})]
-            await many.change_many(transaction, owner, pointing, {name: None}, stamp=stamp)
+            await many.change_many(transaction, owner, pointing, {name: None}, stamp=turn.stamp)
         if resource is SEGMENT:
             await transaction.run(_MEMBERS_OF, {"ids": ids})
-        await many.remove_many(transaction, resource, ids, stamp=stamp)
+        await many.remove_many(transaction, resource, ids, stamp=turn.stamp)
 
     due = (
         select(table.c.id.label("id"))
@@ -149,31 +155,27 @@ def _of_trash(resource: Resource, days: int) -> Rule:
 _MEMBERS_OF = Statement(delete(segment_members).where(_ids(segment_members.c.segment_id)))
 
 
-async def _empty(
-    transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
-) -> None:
+async def _empty(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
     for contact_id in ids:
         await erasing.erase(
             transaction,
             contact_id,
             reason="retention",
             request_ref=None,
-            stamp=stamp,
+            stamp=turn.stamp,
             is_remembered=False,
         )
 
 
-async def _remove_contacts(
-    transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
-) -> None:
-    await many.remove_many(transaction, CONTACT, ids, stamp=stamp)
+async def _remove_contacts(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
+    await many.remove_many(transaction, CONTACT, ids, stamp=turn.stamp)
 
 
-async def _trash_contacts(
-    transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
-) -> None:
+async def _trash_contacts(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
     for contact_id in ids:
-        await features.trash(transaction, features.CONTACTS, contact_id, version=None, stamp=stamp)
+        await features.trash(
+            transaction, features.CONTACTS, contact_id, version=None, stamp=turn.stamp
+        )
 
 
 def _contacts_in_trash(days: int) -> Rule:
@@ -249,10 +251,8 @@ def _rows(
         change = update(table).where(here).values({set_null: nothing})
     statement = Statement(change)
 
-    async def remove(
-        transaction: Transaction, _: list[str], /, *, before: datetime, stamp: Stamp
-    ) -> None:
-        values = {"before": before, "part": PART, "nothing": None}
+    async def remove(transaction: Transaction, _: list[str], turn: Turn, /) -> None:
+        values = {"before": turn.before, "part": PART, "nothing": None}
         await transaction.run(statement, values)
 
     return due, remove
@@ -294,11 +294,9 @@ _BLANK_IMPORTS = Statement(
 )
 
 
-async def _empty_imports(
-    transaction: Transaction, ids: list[str], /, *, before: datetime, stamp: Stamp
-) -> None:
+async def _empty_imports(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
     await forget_samples(transaction, ids)
-    await transaction.run(_BLANK_IMPORTS, {"ids": ids, "now": stamp.now, "nothing": None})
+    await transaction.run(_BLANK_IMPORTS, {"ids": ids, "now": turn.stamp.now, "nothing": None})
 
 
 def _imports() -> Select[Any]:
