@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.crm_api.audit.routes import routes as audit
+from services.crm_api.background import Background
 from services.crm_api.board.routes import routes as board
 from services.crm_api.campaign_members.routes import routes as campaign_members
 from services.crm_api.campaigns.routes import routes as campaigns
@@ -29,7 +30,10 @@ from services.crm_api.merges.routes import routes as merges
 from services.crm_api.meta.routes import routes as meta
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.privacy.routes import routes as privacy
+from services.crm_api.privacy.runner import ErasureRunner
 from services.crm_api.products.routes import routes as products
+from services.crm_api.retention.routes import routes as retention
+from services.crm_api.retention.runner import RetentionRunner
 from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
@@ -109,6 +113,7 @@ FEATURES = (
     exports,
     imports,
     privacy,
+    retention,
     audit,
     keys,
     meta,
@@ -127,6 +132,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             clock=clock,
             time_zone=settings.business_time_zone,
         )
+        folder = imports_runner.folder
         app.state.webhooks = webhook_runner = WebhookRunner(
             database,
             folder=settings.data_dir / "webhooks",
@@ -134,11 +140,20 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             sender=Sender(allowed=settings.crm_webhook_networks),
             poll_seconds=settings.crm_webhook_poll_seconds,
         )
+        erasing = ErasureRunner(database, folder=folder, clock=clock)
+        app.state.erasures = Background("erasures", erasing.work, poll_seconds=30.0)
+        keeping = RetentionRunner(database, settings, folder=folder, clock=clock)
+        app.state.retention_rules = keeping.rules
+        app.state.retention = Background("retention", keeping.work, poll_seconds=30.0)
         await imports_runner.start()
         await webhook_runner.start()
+        app.state.erasures.start()
+        app.state.retention.start()
         try:
             yield
         finally:
+            await app.state.retention.stop()
+            await app.state.erasures.stop()
             await webhook_runner.stop()
             await imports_runner.stop()
 

@@ -39,7 +39,8 @@ CONTACTS = Feature(
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,
-    on_return=contacts.change_unit,
+    on_restore=contacts.refuse_erased,
+    on_return=contacts.check_return,
     on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
     "come back into sight with it; nothing new can be recorded for it meanwhile.",
     aggregate=contact_schemas.AggregateContacts,

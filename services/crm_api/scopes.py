@@ -16,6 +16,7 @@ SCOPES = (
     "webhooks:manage",
     "privacy:export",
     "privacy:erase",
+    "privacy:retention",
     "audit:read",
     "imports:write",
     "keys:manage",

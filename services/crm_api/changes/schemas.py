@@ -43,7 +43,7 @@ class Change(Shape):
         str,
         Field(
             max_length=64,
-            pattern=r"^crm\.[a-z_]{1,32}\.(created|updated|deleted|restored|merged|unmerged|erased)\.v1$",
+            pattern=r"^crm\.[a-z_]{1,32}\.(created|updated|deleted|restored|merged|unmerged|erased|purged)\.v1$",
             examples=["crm.contact.updated.v1"],
         ),
     ] = Field(description="What happened to what.")

@@ -14,7 +14,7 @@ from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.duplicates.matching import blocking_keys
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.folding import digits, fold
-from services.crm_api.privacy.suppression import refuse_suppressed
+from services.crm_api.privacy.suppression import admit_again, refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
@@ -144,6 +144,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 _ADMITTED = ("allow_duplicate", "allow_suppressed")
 _PAST = ("terminated_at", "profiling_objection_at")
+_REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -245,15 +246,41 @@ async def create_contact(
         A rule is broken; nothing is written.
     """
     row = new_row(given)
+    row["id"] = records.new_id()
     await check_row(transaction, row, row["kind"], now=stamp.now)
-    if not given["allow_suppressed"]:
-        await refuse_suppressed(transaction, row)
+    await _admit(transaction, row, is_allowed=given["allow_suppressed"], stamp=stamp)
     if not given["allow_duplicate"]:
         await duplicates.refuse_duplicate(transaction, row)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )
     return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
+
+
+async def _admit(
+    transaction: Transaction,
+    row: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any] | None = None,
+    is_allowed: bool,
+    stamp: Stamp,
+) -> None:
+    """Refuse what brings an erased person back, unless that is asked for: then it may come for good."""
+    if is_allowed:
+        await admit_again(transaction, row, stamp=stamp)
+    else:
+        await refuse_suppressed(transaction, row, before=before)
+
+
+async def refuse_erased(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Keep what comes out of the trash from bringing an erased person back.
+
+    Raises
+    ------
+    Suppressed
+        It has an address, a number or a reference of one.
+    """
+    await refuse_suppressed(transaction, current)
 
 
 async def change_contact(
@@ -271,11 +298,12 @@ async def change_contact(
     ------
     NotFound, StaleVersion, ContactUnnamed, NotTerminated, InTheFuture, ContactMissing,
     ReferredByItself, ParentNotOrganisation, TermsConflict, ExternalRefTaken, CustomFieldUnknown,
-    CustomValueInvalid
+    CustomValueInvalid, Suppressed
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
+    is_allowed = bool(values.get("allow_suppressed"))
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)
     await check_row(transaction, values, current["kind"], now=stamp.now)
@@ -286,12 +314,15 @@ async def change_contact(
     _change_end(current, values, now=stamp.now)
     after = complete({**current, **values})
     _require_name(after)
+    if not _REACHED_BY.isdisjoint(values):
+        await _admit(transaction, after, before=current, is_allowed=is_allowed, stamp=stamp)
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, CONTACT.plural, current["custom"], values["custom"]
         )
     derived = {name: after[name] for name in DERIVED}
-    await change_unit(transaction, current, after, stamp=stamp)
+    units = {"from_unit": unit(current), "to_unit": unit(after)}
+    await terms.move_contact(transaction, contact_id, **units, now=stamp.now)
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
     )
@@ -311,19 +342,21 @@ def _change_end(current: Record, values: Record, *, now: datetime) -> None:
         _check_end({**current, **values})
 
 
-async def change_unit(
+async def check_return(
     transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
 ) -> None:
-    """Let the live terms of a person's offers follow it into another organisation.
+    """Let the live terms of a person's offers follow it, and bring no erased person back.
 
     Raises
     ------
     TermsConflict
-        There other terms are live for the same product.
+        In the other organisation other terms are live for the same product.
+    Suppressed
+        It would have an address, a number or a reference of an erased person again.
     """
-    await terms.move_contact(
-        transaction, current["id"], from_unit=unit(current), to_unit=unit(after), now=stamp.now
-    )
+    await refuse_suppressed(transaction, after, before=current)
+    units = {"from_unit": unit(current), "to_unit": unit(after)}
+    await terms.move_contact(transaction, current["id"], **units, now=stamp.now)
 
 
 async def resolve_contact(

@@ -183,8 +183,8 @@ class _Admitted(Shape):
     )
     allow_suppressed: Flag = Field(
         default=False,
-        description="Create it although a person with this address or number was erased: only if the "
-        "person asked for it.",
+        description="Create it although a person with this address, number or reference was erased: "
+        "only if the person asked for it. It is noted in the audit log, and the person may stay.",
     )
 
 
@@ -196,6 +196,12 @@ class NewContact(ContactFields, _Admitted):
 
 class ContactPatch(Partial, ContactFields):
     """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
+
+    allow_suppressed: Flag = Field(
+        default=False,
+        description="Set an address, number or reference although its person was erased: only if the "
+        "person asked for it.",
+    )
 
 
 class UpsertContact(Partial, ContactFields, _Admitted):

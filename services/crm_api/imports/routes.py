@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import Body, Path, Query
 
+from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
 from services.crm_api.imports.questions import answered
@@ -176,6 +177,8 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
 
         async def work(transaction: Transaction) -> Answer:
             await operations.add(transaction, row)
+            if row["status"] == "queued":
+                await note(transaction, "import_started", "import", import_id, stamp=call.stamp)
             return _accepted(call, row, 202 if row["status"] == "queued" else 201)
 
         answer = await _once(call, upload.content_hash.encode(), work)
@@ -389,6 +392,7 @@ async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _S
             language=call.language,
             personal=call.may(f"{row['resource']}:pii"),
         )
+        await note(transaction, "import_started", "import", id, stamp=call.stamp)
         return _accepted(call, started, 202)
 
     answer = await _once(call, body.model_dump_json().encode(), work)

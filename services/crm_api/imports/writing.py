@@ -125,8 +125,14 @@ def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
 class _Contacts:
     """The contacts that the rows of a chunk point to, looked up at once."""
 
-    def __init__(self, by_ref: dict[Pair, str], ids: frozenset[str], rules: ChunkRules) -> None:
-        self.by_ref, self.ids, self._rules = by_ref, ids, rules
+    def __init__(
+        self,
+        by_ref: dict[Pair, str],
+        ids: frozenset[str],
+        erased: frozenset[Pair],
+        rules: ChunkRules,
+    ) -> None:
+        self.by_ref, self.ids, self._erased, self._rules = by_ref, ids, erased, rules
 
     @classmethod
     async def of(
@@ -138,7 +144,13 @@ class _Contacts:
         refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        return cls(by_ref, frozenset(await contacts.existing(transaction, ids)), rules)
+        live = frozenset(await contacts.existing(transaction, ids))
+        new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []
+        found = await suppression.suppressed(
+            transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]
+        )
+        erased = frozenset(ref for ref, is_erased in zip(new, found, strict=True) if is_erased)
+        return cls(by_ref, live, erased, rules)
 
     def check_fixed(self, item: Prepared, current: Record) -> None:
         """Refuse a row that contradicts what its record keeps from its creation.
@@ -160,11 +172,15 @@ class _Contacts:
 
         Raises
         ------
-        ContactMissing
-            There is none, and none is to be created.
+        ContactMissing, Suppressed
+            There is none, and none is to be created; or it was erased and is not to come back.
         """
         if item.contact_ref is not None and item.contact_id is None:
             found = self.by_ref.get(item.contact_ref)
+            if item.contact_ref in self._erased:
+                raise suppression.Suppressed(
+                    "The row's contact was erased and is not created again."
+                )
             if found is None and not self._rules.creates_contacts:
                 source, external_id = item.contact_ref
                 raise _missing(f"No live contact has the reference {external_id} of {source}.")

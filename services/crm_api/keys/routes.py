@@ -86,12 +86,13 @@ def _made(call: Call, row: Record, key: str, *, status: int) -> Answer:
 async def create_key(call: Call, body: Annotated[NewKey, _NEW]) -> Answer:
     """Makes a key and shows it this once; only a hash of its secret is stored.
 
-    It can be given no scope that the caller lacks: 403 `scope_not_held` names those. Sent again with
+    It can be given no scope that the caller lacks: 403 `scope_not_held` names those; and by a key that
+    ends, none that ends later. Sent again with
     the same Idempotency-Key no second key is made, and the answer has `key` null, since the first
     one was not kept: rotate the key if the first answer is lost.
     """
     row, key = await operations.create(
-        call.transaction, given=body.model_dump(), by=call.principal, now=call.now
+        call.transaction, given=body.model_dump(), by=call.principal, stamp=call.stamp
     )
     return _made(call, row, key, status=201)
 
@@ -169,7 +170,7 @@ async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) ->
         given=sent_fields(body),
         version=call.expected_version(),
         by=call.principal,
-        now=call.now,
+        stamp=call.stamp,
     )
     return _answer(call, row)
 
@@ -189,7 +190,7 @@ async def revoke_key(call: Call, id: KeyId) -> Answer:
 
     The key that calls cannot be revoked: 409. One that is revoked already stays as it is.
     """
-    await operations.revoke(call.transaction, id, by=call.principal, now=call.now)
+    await operations.revoke(call.transaction, id, by=call.principal, stamp=call.stamp)
     return Answer(status=204)
 
 
@@ -211,6 +212,6 @@ async def rotate_key(call: Call, id: KeyId, body: Annotated[Rotation, _ROTATION]
     `scope_not_held`. If the answer is lost, rotate again: nothing that is in use is cut off.
     """
     row, key = await operations.rotate(
-        call.transaction, id, grace_seconds=body.grace_seconds, by=call.principal, now=call.now
+        call.transaction, id, grace_seconds=body.grace_seconds, by=call.principal, stamp=call.stamp
     )
     return _made(call, row, key, status=200)

@@ -18,6 +18,7 @@ from services.crm_api.deals.table import DEAL
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
+from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.segments.table import segment_members
 from services.crm_api.terms import operations as terms
 from services.foundation.calls import Stamp
@@ -160,7 +161,7 @@ async def merge_contacts(
         )
     moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
-    values["consents"] = consents.current_consents(events, is_strict=False)
+    values["consents"] = consents.current_consents(events)
     differing = {name: value for name, value in values.items() if value != survivor[name]}
     # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
     present = await records.lock(transaction, CONTACT, survivor_id)
@@ -324,6 +325,8 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     ------
     NotMerged
         The contact is not merged, or the survivor is itself merged into another one.
+    Suppressed
+        The duplicate has an address of a person who was erased since.
     ExternalRefTaken
         Meanwhile another contact has one of the duplicate's references.
     """
@@ -335,6 +338,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     survivor, duplicate = both[survivor_id], both[duplicate_id]
     if survivor["deleted_at"] is not None:
         raise NotMerged("The contact that it was merged into is not live; bring that back first.")
+    await refuse_suppressed(transaction, duplicate)
     done = Done(survivor_id, duplicate_id)
     back, done.kept = _values_back(survivor, merge["set_columns"])
     way = {"from_id": survivor_id, "to_id": duplicate_id}
@@ -360,8 +364,11 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         "consent_events": len(moved["events"]),
         "campaign_members": len(moved["members"]),
     }
+    allowed = await consents.keep_refusals(
+        transaction, survivor_id, duplicate_id, since=merge["merged_at"]
+    )
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
-    back["consents"] = consents.current_consents(events, is_strict=False)
+    back["consents"] = consents.current_consents(events)
     survivor = await records.lock(transaction, CONTACT, survivor_id)
     differing = {name: value for name, value in back.items() if value != survivor[name]}
     await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
@@ -373,7 +380,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         stamp=stamp,
         personal=False,
         action="unmerged",
-        values={"merged_into_id": None},
+        values={"merged_into_id": None, "consents": allowed},
     )
     for contact in ({**survivor, **back}, duplicate):
         units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}

@@ -90,8 +90,9 @@ async def undo(
     TouchedLater
         A record was written again since; the problem names it and by which request.
     Conflict
-        Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken), or
-        others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld).
+        Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken),
+        others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), or it would
+        bring an erased person back (Suppressed).
     """
     newest: dict[tuple[str, str], int] = {}
     for change in found:
