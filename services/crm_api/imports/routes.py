@@ -47,13 +47,25 @@ _FORMATS = {
     "text/csv": None,
     "text/tab-separated-values": "tsv",
     "application/x-ndjson": "ndjson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "xlsx",
+    "text/vcard": "vcard",
+    "text/x-vcard": "vcard",
+    "text/directory": "vcard",
     "application/octet-stream": None,
 }
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The file as it is, at most 200 MiB.",
-        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            media: {"schema": {"type": "string", "format": "binary"}}
+            for media in (
+                "text/csv",
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                "text/vcard",
+            )
+        },
     }
 }
 
@@ -130,13 +142,18 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     """
     _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
     settings = _uploaded_settings(call, query)
-    check_settings(query.resource, settings, None)
+    known = await operations.known(call.database, query.resource)
+    check_settings(query.resource, settings, None, known)
     import_id, runner = new_id(), _runner(call)
     path = uploads.upload_path(runner.folder, import_id)
     upload = await uploads.receive(call, path)
     try:
-        detected = await uploads.inspect(path, query.resource, settings, language=call.language)
-        check_settings(query.resource, settings, detected)
+        detected = await uploads.inspect(
+            path, query.resource, settings, known, language=call.language
+        )
+        is_told = "source" in query.model_fields_set
+        settings = plan.with_profile(settings, detected, is_source_given=is_told)
+        check_settings(query.resource, settings, detected, known)
         row = operations.new_import(
             import_id,
             resource=query.resource,
@@ -289,15 +306,16 @@ async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
     given = merged(current["settings"], sent.get("settings", {}))
     settings = _with_answers(given, body.answers)
     _allow(call, resource, creates_contacts=settings.create_missing_contacts)
-    detected = current["detected"]
+    known = await operations.known(call.database, resource)
+    detected = {**current["detected"], "known": known._asdict()}
     if any(getattr(settings, name) != getattr(before, name) for name in plan.STRUCTURE):
         path = uploads.upload_path(_runner(call).folder, id)
         if not path.exists():
             raise operations.UploadMissing()
-        check_settings(resource, settings, None)
-        detected = await uploads.inspect(path, resource, settings, language=call.language)
+        check_settings(resource, settings, None, known)
+        detected = await uploads.inspect(path, resource, settings, known, language=call.language)
         settings = without_lost_columns(settings, detected)
-    check_settings(resource, settings, detected)
+    check_settings(resource, settings, detected, known)
     values = {
         "settings": settings.model_dump(),
         "detected": detected,

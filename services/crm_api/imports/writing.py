@@ -12,6 +12,7 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
@@ -123,10 +124,17 @@ def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
 
 
 class _Contacts:
-    """The contacts that the rows of a chunk point to, looked up at once."""
+    """The contacts that the rows of a chunk point to, and the custom fields, looked up at once."""
 
-    def __init__(self, by_ref: dict[Pair, str], ids: frozenset[str], rules: ChunkRules) -> None:
+    def __init__(
+        self,
+        by_ref: dict[Pair, str],
+        ids: frozenset[str],
+        rules: ChunkRules,
+        custom: Mapping[str, Record],
+    ) -> None:
         self.by_ref, self.ids, self._rules = by_ref, ids, rules
+        self.custom = custom
 
     @classmethod
     async def of(
@@ -138,7 +146,11 @@ class _Contacts:
         refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        return cls(by_ref, frozenset(await contacts.existing(transaction, ids)), rules)
+        custom: Mapping[str, Record] = {}
+        if any("custom" in item.given for item in prepared):
+            custom = await custom_fields.definitions(transaction, rules.feature.resource.plural)
+        existing = await contacts.existing(transaction, ids)
+        return cls(by_ref, frozenset(existing), rules, custom)
 
     def check_fixed(self, item: Prepared, current: Record) -> None:
         """Refuse a row that contradicts what its record keeps from its creation.
@@ -196,6 +208,10 @@ async def _create(
         try:
             if rules.feature.resource is not CONTACT:
                 item.row["contact_id"] = placed.place(item)
+            if item.row["custom"]:
+                item.row["custom"] = custom_fields.checked_values(
+                    placed.custom, rules.feature.resource.plural, None, item.row["custom"]
+                )
             await _check(transaction, rules, item.row, stamp)
         except Problem as problem:
             outcome.refused.append(rules.converter.refused(item, problem))

@@ -19,9 +19,7 @@ _LATER = (
     *("URL", "Birthday", "Birthday (incomplete)", "Categories", "Language", "Languages", "Note"),
 )
 _UNSAID = frozenset(("BEGIN", "END", "VERSION", "PRODID", "REV", "X-ABLABEL", "X-ABADR"))
-_NO_LABELS = frozenset(
-    "pref internet voice msg postal parcel dom intl text video x400 uri".split()
-)
+_NO_LABELS = frozenset("pref internet voice msg postal parcel dom intl text video x400 uri".split())
 _LAST_PHONES = frozenset(("fax", "pager", "modem", "bbs"))
 _GROUPS = frozenset(("group", "location", "application", "device", "thing"))
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?", re.ASCII | re.DOTALL)
@@ -63,7 +61,13 @@ def card_cells(properties: Iterable[Property]) -> CardCells:
     tags = [entry for each in found.pop("CATEGORIES", ()) for entry in each.entries()]
     cells["Categories"] = f" {SEVERAL} ".join(dict.fromkeys(tags))
     cells |= _languages(found.pop("LANG", ()))
-    for name, column in (("NOTE", "Note"), ("URL", "URL"), ("TITLE", "Title"), ("ROLE", "Role"), (UID, UID)):
+    for name, column in (
+        ("NOTE", "Note"),
+        ("URL", "URL"),
+        ("TITLE", "Title"),
+        ("ROLE", "Role"),
+        (UID, UID),
+    ):
         cells[column] = _joined(found.pop(name, ()))
     for name, several in found.items():
         if name not in _UNSAID:
@@ -120,7 +124,13 @@ def _names(found: dict[str, list[Property]]) -> dict[str, str]:
         "Kind": "organisation" if is_organisation else "person",
         "Name": name,
         "Full name": full,
-        **dict(zip(("Family name", "Given name", "Additional names", "Prefix", "Suffix"), parts, strict=False)),
+        **dict(
+            zip(
+                ("Family name", "Given name", "Additional names", "Prefix", "Suffix"),
+                parts,
+                strict=False,
+            )
+        ),
         "Nickname": nickname,
         "Organisation": organisation,
         "Department": ", ".join(unit for unit in units[1:] if unit),
@@ -142,14 +152,14 @@ def _ranked(several: Iterable[Property]) -> list[Property]:
     def rank(each: Property) -> tuple[bool, int]:
         preference = each.parameters.get("PREF", "")
         preferred = 1 if "pref" in each.types else 101
-        return bool(_LAST_PHONES & set(each.types)), int(preference) if preference.isdigit() else preferred
+        return bool(_LAST_PHONES & set(each.types)), int(
+            preference
+        ) if preference.isdigit() else preferred
 
     return sorted(several, key=rank)
 
 
-def _numbered(
-    kind: str, several: Sequence[Property], labels: dict[str, str]
-) -> dict[str, str]:
+def _numbered(kind: str, several: Sequence[Property], labels: dict[str, str]) -> dict[str, str]:
     cells: dict[str, str] = {}
     seen: set[str] = set()
     for each in several:

@@ -1,5 +1,6 @@
 """The cards of a vCard file as rows, streamed and restartable; a broken one spoils no other."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -19,8 +20,9 @@ from services.crm_api.imports.reading.records import (
     rejected,
 )
 
-_PHOTO_ROOM = 32
-"""How many times the kept lines of a card may be beside pictures, which are not kept."""
+_BINARY = re.compile(rb"(?:[A-Z0-9_-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:]")
+_KEPT_OF_BINARY = 1_000
+"""In bytes: enough to see whether it is the address of a picture."""
 
 
 class Card(NamedTuple):
@@ -33,9 +35,7 @@ class Card(NamedTuple):
     content: CardCells | Unreadable
 
 
-def card_rows(
-    file: BinaryIO, dialect: Dialect, position: Position
-) -> Iterator[Row | RejectedRow]:
+def card_rows(file: BinaryIO, dialect: Dialect, position: Position) -> Iterator[Row | RejectedRow]:
     """Stream the cards from a position as rows with the columns of the dialect."""
     columns = dialect.columns
     uid = columns.index(UID) if UID in columns else None
@@ -88,7 +88,7 @@ class _Gathering:
         self._encoding = encoding
         self._lines: list[bytes] = []
         self._size = self._depth = self._line = self._start = self._end = self._end_line = 0
-        self._is_too_long = self._is_open = False
+        self._is_too_long = self._is_open = self._is_binary = False
 
     def take(self, raw: bytes, size: int, number: int, offset: int) -> Iterator[Card]:
         word = raw.strip(b"\xef\xbb\xbf \t\r\n").upper() if len(raw) < 100 else b""
@@ -120,6 +120,15 @@ class _Gathering:
     def _keep(self, raw: bytes, size: int) -> None:
         if self._depth or self._is_too_long:
             return
+        if _BINARY.match(raw[:100].upper()):
+            self._is_binary, size, raw = True, 0, raw[:_KEPT_OF_BINARY]
+        elif self._is_binary and (raw[:1] in (b" ", b"\t") or b":" not in raw[:200]):
+            if len(self._lines[-1]) >= _KEPT_OF_BINARY or raw[:1] not in (b" ", b"\t"):
+                return
+            raw = self._lines.pop().rstrip(b"\r\n") + raw[1:_KEPT_OF_BINARY]
+            size = 0
+        else:
+            self._is_binary = False
         self._size += len(raw)
         if size > LONGEST_RECORD or self._size > LONGEST_RECORD:
             self._is_too_long = True
@@ -149,5 +158,5 @@ class _Gathering:
             content = fault
         card = Card(self._line, self._start, self._end, self._end_line, content)
         self._lines, self._size, self._depth = [], 0, 0
-        self._is_open = self._is_too_long = False
+        self._is_open = self._is_too_long = self._is_binary = False
         return card

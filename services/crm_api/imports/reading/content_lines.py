@@ -20,8 +20,9 @@ _VALUES = re.compile(r'(?:[^",]|"[^"]*")+')
 _NAME = re.compile(r"(?:([A-Za-z0-9_-]+)\.)?([A-Za-z0-9_-]+)")
 _ESCAPED_OLD = re.compile(r"\\([;,\\:])")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_BEFORE_SEMICOLON, _BEFORE_COMMA = re.compile(r"((?:[^\\;]|\\.)*)(?:;|$)", re.DOTALL), re.compile(
-    r"((?:[^\\,]|\\.)*)(?:,|$)", re.DOTALL
+_BEFORE_SEMICOLON, _BEFORE_COMMA = (
+    re.compile(r"((?:[^\\;]|\\.)*)(?:;|$)", re.DOTALL),
+    re.compile(r"((?:[^\\,]|\\.)*)(?:,|$)", re.DOTALL),
 )
 
 
@@ -42,7 +43,9 @@ class Property(NamedTuple):
 
     def parts(self) -> list[str]:
         """Return the components of a structured text."""
-        return [_unescaped(part, self.is_old).strip() for part in _split(self.text, _BEFORE_SEMICOLON)]
+        return [
+            _unescaped(part, self.is_old).strip() for part in _split(self.text, _BEFORE_SEMICOLON)
+        ]
 
     def entries(self) -> list[str]:
         """Return the entries of a list."""
@@ -89,22 +92,16 @@ def is_inline(line: _Line) -> bool:
 
 
 def _unfolded(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join what was folded: by white space, or by the soft line breaks of quoted-printable.
-
-    Old programs go on with base64 without any white space before it.
-    """
+    """Join what was folded: by white space, or by the soft line breaks of quoted-printable."""
     waiting: bytearray | None = None
-    is_soft = is_binary = is_quoted = False
+    is_soft = is_quoted = False
     for raw in lines:
         line = raw.rstrip(b"\r\n")
         if waiting is not None and is_soft:
             waiting += line
         elif line[:1] in (b" ", b"\t") and waiting is not None:
-            if not is_binary:
-                waiting += line[1:]
+            waiting += line[1:]
         elif not line.strip():
-            continue
-        elif waiting is not None and is_binary and b":" not in line:
             continue
         else:
             if waiting is not None:
@@ -112,7 +109,6 @@ def _unfolded(lines: Iterable[bytes]) -> Iterator[bytes]:
             waiting = bytearray(line)
             head = line[:1000].upper()
             is_quoted = b"QUOTED-PRINTABLE" in head
-            is_binary = re.match(rb"(?:[A-Z0-9_-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:]", head) is not None
         is_soft = is_quoted and waiting[-1:] == b"="
         if is_soft:
             del waiting[-1:]
@@ -157,7 +153,9 @@ def _decoded(line: _Line, encoding: str) -> str:
         try:
             value = binascii.a2b_base64(value)
         except binascii.Error:
-            raise Unreadable("undecodable", property=line.name) from None
+            raise Unreadable(
+                "undecodable_property", property=line.name, encoding="base64"
+            ) from None
     charset = line.parameters.get("CHARSET")
     text = _text(value, charset, encoding, line.name)
     if "\0" in text:

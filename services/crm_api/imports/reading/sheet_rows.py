@@ -16,9 +16,7 @@ from services.crm_api.imports.reading.records import (
 from services.crm_api.imports.reading.workbooks import Cells, Sheet, Workbook
 
 
-def sheet_rows(
-    file: BinaryIO, dialect: Dialect, position: Position
-) -> Iterator[Row | RejectedRow]:
+def sheet_rows(file: BinaryIO, dialect: Dialect, position: Position) -> Iterator[Row | RejectedRow]:
     """Stream the rows of the dialect's sheet; those before the position are read over.
 
     Offsets count the characters of the cells: a packed file has no place where one could go on.

@@ -250,7 +250,9 @@ def _format(identifier: str, codes: dict[str, str]) -> NumberFormat:
         number = int(identifier)
         if number in (9, 10):
             return NumberFormat("percent")
-        return NumberFormat("date", number in _CLOCKS) if number in _DATES else NumberFormat("number")
+        return (
+            NumberFormat("date", number in _CLOCKS) if number in _DATES else NumberFormat("number")
+        )
     pattern = _NO_PATTERN.sub("", code).partition(";")[0].lower()
     if "%" in pattern:
         return NumberFormat("percent")

@@ -32,25 +32,24 @@ from services.crm_api.imports.values.texts import (
 MOST_OTHERS = 20
 """How many further e-mail addresses, numbers and addresses a contact has at most."""
 _OTHERS = {
-    "other_emails": {"label": "label", "email": "text"},
-    "other_phones": {"label": "label", "phone": "text"},
+    "other_emails": {"label": "label", "email": "several:text"},
+    "other_phones": {"label": "label", "phone": "several:text"},
     "other_addresses": {
         "label": "label",
-        **dict.fromkeys(("street", "additional"), "joined"),
-        **dict.fromkeys(("zip", "city"), "text"),
-        "country_code": "country",
+        **dict.fromkeys(("street", "additional"), "several:joined"),
+        **dict.fromkeys(("zip", "city"), "several:text"),
+        "country_code": "several:country",
     },
 }
 RESOURCES: dict[str, dict[str, str]] = {
     "contacts": {
         **dict.fromkeys(("name", "given_name", "family_name", "job_title"), "text"),
-        **dict.fromkeys(("email", "phone"), "several"),
-        **dict.fromkeys(("street", "additional"), "joined"),
-        **dict.fromkeys(("zip", "city"), "text"),
+        **dict.fromkeys(("email", "phone", "zip", "city"), "several:text"),
+        **dict.fromkeys(("street", "additional"), "several:joined"),
         **dict.fromkeys(("parent_id", "owner_id", "source_campaign_id", "referred_by_id"), "text"),
         **dict.fromkeys(("external_id", "previous_supplier_id"), "text"),
         "kind": "choice:contact_kind",
-        "country_code": "country",
+        "country_code": "several:country",
         "language": "choice:language",
         "status": "choice:status",
         "terminated_by": "choice:terminated_by",
@@ -109,6 +108,7 @@ RESOURCES: dict[str, dict[str, str]] = {
         **dict.fromkeys(("refunded_at", "chargeback_at", "contract_end_at"), "instant"),
         **dict.fromkeys(("disputed_at", "written_off_at", "fraud_confirmed_at"), "instant"),
         "contract_cancelled_at": "instant",
+        "close_date": "instant",
         "expected_close_date": "day",
         "document_refs": "list",
         **dict.fromkeys(("stage_history", "lines"), "structure"),
@@ -127,7 +127,7 @@ RESOURCES["contacts"] |= {
 }
 CUSTOM = "custom."
 _CUSTOM_TYPES = {
-    **{"text": "lines", "date": "day", "choice": "choice:", "choices": "choices:"},
+    "text": "lines", "date": "day", "choice": "choice:", "choices": "choices:",
     **{name: name for name in ("integer", "number", "boolean", "instant")},
 }
 
@@ -177,22 +177,28 @@ def converted(read_as: str, cell: str, *, by: CellReading) -> WireValue:
     if how in ("choice", "choices"):
         labels = {**CHOICES.get(vocabulary, {}), **by.words}
         return choice(cell, labels) if how == "choice" else choices(cell, labels)
+    if how == "several":
+        return several(cell, _SEVERAL[vocabulary])
     if vocabulary:
         return objects(cell, vocabulary)
     return _CONVERTERS[how](cell, by)
 
 
+_SEVERAL: dict[str, Callable[[str], str | None]] = {
+    "text": text,
+    "joined": joined,
+    "country": country,
+}
+
+
 _CONVERTERS: dict[str, Callable[[str, CellReading], WireValue]] = {
     "text": lambda cell, _: text(cell),
-    "several": lambda cell, _: several(cell),
-    "joined": lambda cell, _: joined(cell),
     "label": lambda cell, _: label(cell),
     "lines": lambda cell, _: text(cell, has_lines=True),
     "word": lambda cell, by: by.words.get(folded(cell)) or word(cell),
     "boolean": lambda cell, _: boolean(cell),
     "list": lambda cell, _: items(cell),
     "structure": lambda cell, _: structure(cell),
-    "country": lambda cell, _: country(cell),
     "currency": lambda cell, _: currency_code(cell),
     "integer": lambda cell, by: integer(cell, decimal_mark=by.decimal_mark),
     "decimal": lambda cell, by: decimal(cell, decimal_mark=by.decimal_mark),

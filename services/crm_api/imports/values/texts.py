@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 from services.crm_api.imports.values.rejection import ValueRejected
 
@@ -71,13 +72,11 @@ def label(cell: str) -> str | None:
     return text(cell.replace("* ", "", 1).lower()[:50])
 
 
-def several(cell: str) -> str | list[WireValue] | None:
-    """Return the text, or each of the texts that stand apart by ``:::``."""
+def several(cell: str, read: Callable[[str], str | None]) -> str | list[WireValue] | None:
+    """Return what is read, or the list of what is read between ``:::``; a gap in it stays."""
     if SEVERAL not in cell:
-        return text(cell)
-    kept = [part for part in map(text, cell.split(SEVERAL)) if part is not None]
-    found: list[WireValue] = list(dict.fromkeys(kept))
-    return found or None
+        return read(cell)
+    return [read(part) for part in cell.split(SEVERAL)]
 
 
 def objects(cell: str, name: str) -> list[WireValue]:
