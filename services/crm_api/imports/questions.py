@@ -15,7 +15,7 @@ from services.crm_api.imports.values.numbers import DecimalMark
 from services.crm_api.imports.values.readings import Readings, day_readings, number_readings
 
 _REQUIRED = {
-    "contacts": (),
+    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id"),),
     "deals": (("contact_external_id", "contact_id"),),
     "interactions": (("contact_external_id", "contact_id"), ("occurred_at", "due_at", "done_at")),
 }
@@ -26,6 +26,10 @@ _TEXTS = {
     "contact_external_id_unmapped": (
         "which column names the contact?",
         "welche Spalte nennt den Kontakt?",
+    ),
+    "name_unmapped": (
+        "which column names the contacts?",
+        "welche Spalte nennt die Namen der Kontakte?",
     ),
     "occurred_at_unmapped": (
         "which column tells when it happened?",
@@ -134,7 +138,7 @@ def open_questions(
         if not fields & set(wanted):
             options = [(column.name, _as_they_stand(column)) for column in ignored]
             found.append(question(f"{wanted[0]}_unmapped", None, options))
-    if not any(column.field for column in columns):
+    if not any(column.field for column in columns) and resource != "contacts":
         found.append(question("nothing_mapped", None, []))
     if _lacks_currency(settings, columns):
         found.append(question("currency_missing", None, [(code, ()) for code in _USUAL_CURRENCIES]))

@@ -298,6 +298,8 @@ class RowConverter:
                 raise PipelineMissing(message, errors=[fault])
             return deals.new_row(full, now=now, kinds=self._stages[full["pipeline_id"]])
         if resource.plural == "contacts":
+            if not self.has_ids and not any(full.get(name) for name in contacts.SAYS_WHO):
+                raise contacts.unnamed()  # the content of a row is an id, but no name
             return contacts.new_row(full)
         return interactions.new_row(full, now=now)
 

@@ -139,7 +139,7 @@ class SettingsPatch(Partial, ImportSettings):
 
     date_formats: _Formats = Field(default={}, description="By column.")
     decimal_marks: _Marks = Field(default={}, description="By column.")  # type: ignore[assignment]
-    mapping: _Mapping = Field(
+    mapping: _Mapping = Field(  # type: ignore[assignment]
         default={}, description="Field by column; `ignore` leaves a column out."
     )
     defaults: _Defaults = Field(default={}, description="By field.")

@@ -69,12 +69,12 @@ def check_settings(
     """
     faults = list(_faults(resource, settings, targets(resource, known)))
     if detected is not None:
-        known = {column["name"] for column in detected["columns"]}
+        names = {column["name"] for column in detected["columns"]}
         faults += [
             (f"{setting}/{column}", "unknown_column", "There is no such column.")
             for setting in ("mapping", "date_formats", "decimal_marks")
             for column in getattr(settings, setting)
-            if column not in known
+            if column not in names
         ]
     if faults:
         errors = [FieldError(f"/body/settings/{at}", code, text) for at, code, text in faults]

@@ -213,7 +213,8 @@ def _refuse_other_kinds(head: bytes) -> None:
             raise UndetectableFile(
                 "other_kind",
                 f"this is a file of the kind {kind}; save it as CSV (UTF-8) or as XLSX without a password",
-                f"das ist eine Datei der Art {kind}; bitte als CSV (UTF-8) oder als XLSX ohne Passwort speichern",
+                f"das ist eine Datei der Art {kind}; bitte als CSV (UTF-8) oder als XLSX ohne "
+                "Passwort speichern",
             )
 
 

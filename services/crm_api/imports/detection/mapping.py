@@ -104,6 +104,7 @@ def profile_mapping(
     ranks = {key: at for at, key in enumerate(profile.fields)}
     best: dict[str, tuple[tuple[bool, int], str]] = {}
     notices: list[Notice] = []
+    is_of_people = profile.resource == "contacts" and "kind" not in profile.defaults
     for header in headers:
         shown = [sample for sample in samples.get(header, ()) if not texts.is_absent(sample)]
         key = header_key(header) if header_key(header) in ranks else vendor_key(header)
@@ -111,7 +112,7 @@ def profile_mapping(
         if target is None and profile.name in ("google_contacts", "vcard"):
             target = numbered_field(header)
         if target is None:
-            if shown and key in _ORGANISATIONS and profile.defaults.get("kind") is None:
+            if is_of_people and shown and key in _ORGANISATIONS:
                 notices.append(notice("organisation_not_linked", header))
             continue
         read_as = RESOURCES[profile.resource][target]
@@ -130,6 +131,8 @@ def profile_mapping(
 
 
 def _reads_free(target: str, read_as: str) -> bool:
+    if target == "zip":
+        return False
     is_free = read_as in ("several:text", "several:joined") or read_as.partition(":")[0] in _FREE
     return is_free and "email" not in target and "phone" not in target
 

@@ -32,10 +32,14 @@ _TEXTS = {
         "das Blatt {sheet} ist ausgeblendet und wird nicht gelesen; mit `sheet` lässt es sich wählen",
     ),
     "formula_without_value": (
-        "{count} cells hold a formula whose result is not in the file; they are read as empty: open "
-        "it in a spreadsheet program and save it anew",
-        "{count} Zellen enthalten eine Formel, deren Ergebnis nicht in der Datei steht; sie werden als "
-        "leer gelesen: bitte in einem Tabellenprogramm öffnen und neu speichern",
+        (
+            "{count} cells hold a formula whose result is not in the file; they are read as empty: "
+            "open it in a spreadsheet program and save it anew"
+        ),
+        (
+            "{count} Zellen enthalten eine Formel, deren Ergebnis nicht in der Datei steht; sie "
+            "werden als leer gelesen: bitte in einem Tabellenprogramm öffnen und neu speichern"
+        ),
     ),
     "binary_dropped": (
         "{count} pictures, sounds or keys of the cards are left out",

@@ -11,7 +11,10 @@ from services.crm_api.imports.values.fields import MOST_OTHERS
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The export of a program: marks are headers that only it has together, fields what each is."""
+    """The export of a program: marks are headers that only it has together, fields what each is.
+
+    Marks count as they are spelled: ``Record ID`` is HubSpot's, ``record_id`` is anybody's.
+    """
 
     name: str
     resource: str
@@ -32,7 +35,7 @@ def _table(text: dict[str, str]) -> dict[str, str]:
 
 
 def _marks(*alternatives: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(map(header_key, each.split("|"))) for each in alternatives)
+    return tuple(frozenset(each.casefold().split("|")) for each in alternatives)
 
 
 def _profile(
@@ -86,21 +89,24 @@ PROFILES: tuple[Profile, ...] = (
     ),
     _profile(
         "salesforce_leads", "contacts", SALESFORCE,
-        ("Id|Company|IsConverted", "Lead ID|First Name", "First Name|Last Name|Company / Account",
-         "Lead Status|Lead Source|Last Name", "Lead-ID|Nachname", "Lead-Status|Nachname",
-         "Nachname|Firma/Account"),
+        ("Id|Company|IsConverted", "id|company|is_converted", "Lead ID|Last Name",
+         "First Name|Last Name|Company / Account", "Lead Status|Lead Source|Last Name",
+         "Lead-ID|Nachname", "Lead-Status|Nachname", "Nachname|Firma/Account"),
         source="salesforce",
     ),
     _profile(
         "salesforce_contacts", "contacts", SALESFORCE,
-        ("Id|AccountId|FirstName|LastName", "Contact ID|First Name|Last Name",
-         "First Name|Last Name|Account Name", "Kontakt-ID|Nachname", "Vorname|Nachname|Accountname",
-         "Id|LastName|MailingStreet", "Id|LastName|MailingCity"),
+        ("Id|AccountId|LastName", "Id|LastName|MailingStreet", "Id|LastName|MailingCity",
+         "id|account_id|last_name|mailing_city", "Contact ID|Last Name|Account Name",
+         "Contact ID|Last Name|Mailing Street", "Contact ID|Last Name|Mailing City",
+         "First Name|Last Name|Account Name", "Kontakt-ID|Nachname|Accountname",
+         "Kontakt-ID|Nachname|Postanschrift Ort", "Vorname|Nachname|Accountname"),
         source="salesforce",
     ),
     _profile(
         "salesforce_accounts", "contacts", SALESFORCE,
-        ("Id|Name|BillingStreet", "Id|Name|BillingCity", "Account ID|Account Name",
+        ("Id|Name|BillingStreet", "Id|Name|BillingCity", "id|name|billing_street",
+         "Account ID|Account Name",
          "Account Name|Billing City", "Account Name|Billing Street", "Account-ID|Accountname",
          "Accountname|Rechnungsort", "Accountname|Rechnungsadresse (Stadt)",
          "Accountname|Rechnungsanschrift (Stadt)"),
@@ -108,18 +114,19 @@ PROFILES: tuple[Profile, ...] = (
     ),
     _profile(
         "salesforce_opportunities", "deals", SALESFORCE,
-        ("Id|StageName|CloseDate", "Opportunity ID|Stage", "Opportunity Name|Stage",
+        ("Id|StageName|CloseDate", "id|stage_name|close_date", "Opportunity ID|Stage", "Opportunity Name|Stage",
          "Opportunity-Name|Phase", "Opportunityname|Phase", "Opportunity-ID|Phase"),
         source="salesforce", contact_source="salesforce",
     ),
     _profile(
         "salesforce_events", "interactions", SALESFORCE,
-        ("Id|WhoId|Subject|StartDateTime", "Id|Subject|ActivityDateTime|EventSubtype"),
+        ("Id|WhoId|Subject|StartDateTime", "id|who_id|subject|start_date_time"),
         source="salesforce", contact_source="salesforce", defaults={"kind": "meeting"},
     ),
     _profile(
         "salesforce_tasks", "interactions", SALESFORCE,
-        ("Id|WhoId|Subject|ActivityDate", "Activity ID|Subject|Date", "Aktivitäts-ID|Thema|Datum"),
+        ("Id|WhoId|Subject|ActivityDate", "id|who_id|subject|activity_date",
+         "Activity ID|Subject|Date", "Aktivitäts-ID|Thema|Datum"),
         source="salesforce", contact_source="salesforce",
     ),
     _profile(
@@ -135,7 +142,7 @@ VCARD_PROFILE = Profile("vcard", "contacts", None, (), _table(VCARD))
 
 def recognized(resource: str, headers: Sequence[str]) -> Profile | None:
     """Return the profile whose marks the headers have, one of the resource rather than another."""
-    keys = {vendor_key(header) for header in headers} | {header_key(header) for header in headers}
+    keys = {" ".join(header.split()).casefold() for header in headers}
     found = [each for each in PROFILES if any(mark <= keys for mark in each.marks)]
     return next((each for each in found if each.resource == resource), next(iter(found), None))
 
@@ -154,9 +161,14 @@ _MEMBERS = {
     "e-mail": {"value": "email", "label": "label", "type": "label"},
     "phone": {"value": "phone", "label": "label", "type": "label"},
     "address": {
-        "street": "street", "extended address": "additional", "additional": "additional",
-        "postal code": "zip", "city": "city", "country": "country_code",
-        "label": "label", "type": "label",
+        "street": "street",
+        "extended address": "additional",
+        "additional": "additional",
+        "postal code": "zip",
+        "city": "city",
+        "country": "country_code",
+        "label": "label",
+        "type": "label",
     },
 }
 _LISTS = {"e-mail": "other_emails", "phone": "other_phones", "address": "other_addresses"}

@@ -42,15 +42,14 @@ def card_rows(file: BinaryIO, dialect: Dialect, position: Position) -> Iterator[
     ordinal = position.ordinal
     for card in cards(file, dialect, position):
         place = (card.start_offset, card.end_offset, card.end_line)
-        content = card.content
-        if isinstance(content, CardCells):
-            content = _checked(content.cells, columns)
-        if isinstance(content, Unreadable):
-            yield rejected(content, dialect, card.line, ordinal, *place)
+        found = card.content
+        cells = _checked(found.cells, columns) if isinstance(found, CardCells) else found
+        if isinstance(cells, Unreadable):
+            yield rejected(cells, dialect, card.line, ordinal, *place)
         else:
-            if uid is not None and not content[uid]:
-                content[uid] = own_id(content)
-            yield Row(card.line, ordinal, tuple(content), *place)
+            if uid is not None and not cells[uid]:
+                cells[uid] = own_id(cells)
+            yield Row(card.line, ordinal, tuple(cells), *place)
         ordinal += 1
 
 

@@ -167,7 +167,7 @@ def _text(value: bytes, charset: str | None, encoding: str, name: str) -> str:
     names = (charset,) if charset else ("utf-8", encoding)
     for each in names:
         try:
-            if not codecs.lookup(each)._is_text_encoding:  # type: ignore[attr-defined]
+            if not codecs.lookup(each)._is_text_encoding:
                 raise LookupError
             text = value.decode(each)
             text.encode()

@@ -24,14 +24,20 @@ _NO_PATTERN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.
 MESSAGES = {
     "damaged_workbook": (
         "the workbook is damaged or incomplete; open it in a spreadsheet program and save it anew",
-        "die Arbeitsmappe ist beschädigt oder unvollständig; bitte in einem Tabellenprogramm "
-        "öffnen und neu speichern",
+        (
+            "die Arbeitsmappe ist beschädigt oder unvollständig; bitte in einem Tabellenprogramm "
+            "öffnen und neu speichern"
+        ),
     ),
     "workbook_too_large": (
-        "the workbook unpacks to more than can be read (1 GiB, 100 MiB of texts, 300 times its "
-        "packed size); save the sheet as CSV",
-        "die Arbeitsmappe ist entpackt größer als lesbar (1 GiB, 100 MiB Texte, das 300-fache "
-        "ihrer gepackten Größe); bitte das Blatt als CSV speichern",
+        (
+            "the workbook unpacks to more than can be read (1 GiB, 100 MiB of texts, 300 times its "
+            "packed size); save the sheet as CSV"
+        ),
+        (
+            "die Arbeitsmappe ist entpackt größer als lesbar (1 GiB, 100 MiB Texte, das 300-fache "
+            "ihrer gepackten Größe); bitte das Blatt als CSV speichern"
+        ),
     ),
     "protected_workbook": (
         "the workbook is protected by a password; save it without one",

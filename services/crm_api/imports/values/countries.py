@@ -79,7 +79,8 @@ FM micronesia mikronesien
 FO faroe_islands faeroeer_inseln
 FR france frankreich
 GA gabon gabun
-GB united_kingdom vereinigtes_koenigreich grossbritannien great_britain england uk u_k scotland wales northern_ireland schottland
+GB united_kingdom vereinigtes_koenigreich grossbritannien great_britain
+GB england uk u_k scotland wales northern_ireland schottland
 GD grenada
 GE georgia georgien
 GF french_guiana franzoesisch_guayana
@@ -235,7 +236,8 @@ TZ tanzania tansania
 UA ukraine
 UG uganda
 UM united_states_minor_outlying_islands uebrige_inseln_im_pazifik_der_usa
-US united_states vereinigte_staaten_von_amerika usa vereinigte_staaten united_states_of_america u_s_a u_s us_of_america america amerika
+US united_states vereinigte_staaten_von_amerika usa vereinigte_staaten
+US united_states_of_america u_s_a u_s us_of_america america amerika
 UY uruguay
 UZ uzbekistan usbekistan
 VA vatican vatikanstadt

@@ -127,7 +127,10 @@ RESOURCES["contacts"] |= {
 }
 CUSTOM = "custom."
 _CUSTOM_TYPES = {
-    "text": "lines", "date": "day", "choice": "choice:", "choices": "choices:",
+    "text": "lines",
+    "date": "day",
+    "choice": "choice:",
+    "choices": "choices:",
     **{name: name for name in ("integer", "number", "boolean", "instant")},
 }
 
