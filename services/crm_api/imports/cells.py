@@ -105,7 +105,7 @@ def _checked(feature: Feature, name: str, wire: Callable[[str], Any]) -> Callabl
     """
     if name in REFERENCES or "." in name:
         return wire  # what is put together is checked then
-    check = checked_field(feature, "closed_at" if name == "close_date" else name)
+    check = checked_field(feature, "closed_at" if name == "closing_date" else name)
 
     def read(cell: str) -> Any:
         value = wire(cell)

@@ -126,7 +126,7 @@ def open_questions(
     ignored = [column for column in columns if column.field is None]
     if (
         resource == "deals"
-        and not fields & {"closed_at", "close_date"}
+        and not fields & {"closed_at", "closing_date"}
         and _holds_closed_deals(settings, columns)
     ):
         dated = [(each.name, _as_they_stand(each)) for each in ignored if each.kind == "date"]

@@ -102,9 +102,9 @@ class RowConverter:
         contact = by_field.get("contact_external_id") or by_field.get("contact_id")
         if contact:
             by_field |= {"contact_ref": contact, "contact_id": contact}
-        if "close_date" in by_field:
-            by_field.setdefault("closed_at", by_field["close_date"])
-            by_field.setdefault("expected_close_date", by_field["close_date"])
+        if "closing_date" in by_field:
+            by_field.setdefault("closed_at", by_field["closing_date"])
+            by_field.setdefault("expected_close_date", by_field["closing_date"])
         if "closed_at" in by_field:
             by_field.setdefault("opened_at", by_field["closed_at"])  # what it is if not told
         self._columns = by_field
@@ -149,8 +149,8 @@ class RowConverter:
             if self._gathering.is_needed:
                 column = None
                 self._gather(given)
-            if "close_date" in given:
-                self._close(given, given.pop("close_date"))
+            if "closing_date" in given:
+                self._close(given, given.pop("closing_date"))
             column = self._columns.get("external_id")
             ref = self._ref(given.pop("external_id", None) if self.has_ids else identity)
             column = self._columns.get("contact_external_id")
@@ -202,8 +202,8 @@ class RowConverter:
                 body[reader.field] = value
         if self._gathering.is_needed:
             self._gathering.gather(body)
-        if "close_date" in body:
-            self._close(body, datetime.fromisoformat(body.pop("close_date")), is_wire=True)
+        if "closing_date" in body:
+            self._close(body, datetime.fromisoformat(body.pop("closing_date")), is_wire=True)
         body.pop("external_id", None)
         self._place(body)
         return self.feature.upsert.model_validate(body)

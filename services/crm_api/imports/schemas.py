@@ -87,7 +87,7 @@ class ImportSettings(Shape):
         "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
         "contact. `custom.<key>` is a custom field. Of contacts, `other_emails.2.email`, "
         "`other_phones.1.label`, `other_addresses.1.street` and so on are the parts of further "
-        "addresses and numbers. Of deals, `close_date` is `closed_at` of a closed deal and "
+        "addresses and numbers. Of deals, `closing_date` is `closed_at` of a closed deal and "
         "`expected_close_date` of an open one.",
     )
     allow_duplicates: Flag = Field(

@@ -71,7 +71,6 @@ _TALK = _OWNED | {
     "is_public": "is_public oeffentlich",
 }
 _SALES = _OWNED | {
-    "close_date": "",
     "external_id": "order_id order_no order_number bestellnummer bestell_nr auftragsnummer "
     "auftrags_nr rechnungsnummer rechnungs_nr invoice_no invoice invoice_number invoice_id "
     "belegnummer beleg_nr opportunity_id deal_id transaction_id transaktionsnummer external_id "

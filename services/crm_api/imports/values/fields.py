@@ -108,7 +108,7 @@ RESOURCES: dict[str, dict[str, str]] = {
         **dict.fromkeys(("refunded_at", "chargeback_at", "contract_end_at"), "instant"),
         **dict.fromkeys(("disputed_at", "written_off_at", "fraud_confirmed_at"), "instant"),
         "contract_cancelled_at": "instant",
-        "close_date": "instant",
+        "closing_date": "instant",
         "expected_close_date": "day",
         "document_refs": "list",
         **dict.fromkeys(("stage_history", "lines"), "structure"),
