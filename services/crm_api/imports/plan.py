@@ -149,7 +149,7 @@ def describe(
         notices.append(notice("profile_of_other_resource", **told))
         profile = None
     if profile is None:
-        suggested = suggest_mapping(resource, names, samples)
+        suggested = suggest_mapping(resource, names, samples, _labels("stage", known))
     else:
         suggested, doubtful = profile_mapping(profile, names, samples)
         notices += doubtful

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.schemas import ListPage, Partial
-from services.foundation.queries import Page, Query, QueryFlag
+from services.foundation.queries import Page, Query, QueryFlag, query_integer
 from shared.values import (
     Count,
     Currency,
@@ -195,7 +195,7 @@ class UploadQuery(Query):
     sheet: SheetName | None = Field(
         default=None, description="Of a workbook: the sheet to read; absent: the one with cells."
     )
-    header_row: HeaderRow | None = Field(
+    header_row: query_integer(1, 1_048_576, example=4) | None = Field(
         default=None, description="The row that names the columns; absent: detected."
     )
     date_format: DateFormat | None = Field(

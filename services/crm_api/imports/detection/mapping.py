@@ -1,7 +1,7 @@
 """Which column is which field, by its name and its cells."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,10 @@ class Suggestions(NamedTuple):
 
 
 def suggest_mapping(
-    resource: str, headers: Sequence[str], samples: Mapping[str, Sequence[str]]
+    resource: str,
+    headers: Sequence[str],
+    samples: Mapping[str, Sequence[str]],
+    stages: Iterable[str] = (),
 ) -> Suggestions:
     """Suggest a field for every column whose name or content speaks for one, each field once.
 
@@ -34,6 +37,7 @@ def suggest_mapping(
     comes again, and one of organisations beside the names of persons. Where a file of deals has no
     other day of purchase, the day of the invoice counts as it.
     """
+    own_stages = frozenset(map(folded, stages))
     best: dict[str, tuple[int, str]] = {}
     doubts: dict[str, tuple[str, str]] = {}
     repeated = _repeated(headers)
@@ -48,7 +52,7 @@ def suggest_mapping(
         if header in repeated:
             doubts[header] = ("repeated_header", target)
             continue
-        if not _fits(resource, target, samples.get(header, ())):
+        if not _fits(resource, target, samples.get(header, ()), own_stages):
             doubts[header] = ("unlikely_cells", target)
             continue
         if target not in best or rank < best[target][0]:
@@ -163,7 +167,7 @@ def _is_read(read_as: str, sample: str) -> bool:
         return False
 
 
-def _fits(resource: str, target: str, samples: Sequence[str]) -> bool:
+def _fits(resource: str, target: str, samples: Sequence[str], own_stages: frozenset[str]) -> bool:
     """Say whether half of the samples could be cells of the field, whatever the file's forms."""
     shown = [sample for sample in samples if not texts.is_absent(sample)]
     how, _, vocabulary = RESOURCES[resource][target].partition(":")
@@ -172,7 +176,8 @@ def _fits(resource: str, target: str, samples: Sequence[str]) -> bool:
     elif how in ("integer", "decimal", "percentage", "number", "money", "minor"):
         good = [sample for sample in shown if numbers.number_parts(sample)]
     elif how == "choice":
-        good = [sample for sample in shown if folded(sample) in CHOICES[vocabulary]]
+        words = CHOICES[vocabulary].keys() | (own_stages if target == "stage" else set())
+        good = [sample for sample in shown if folded(sample) in words]
     else:
         return True
     return 2 * len(good) >= len(shown)

@@ -90,8 +90,8 @@ class _Gathering:
         self._is_too_long = self._is_open = self._is_binary = False
 
     def take(self, raw: bytes, size: int, number: int, offset: int) -> Iterator[Card]:
-        word = raw.strip(b"\xef\xbb\xbf \t\r\n").upper() if len(raw) < 100 else b""
-        word = b"".join(word.split())
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+        word = b"".join(raw.upper().split()) if len(raw) < 100 else b""
         if word == b"BEGIN:VCARD":
             if self._is_open and self._is_agent():
                 self._depth += 1

@@ -22,7 +22,7 @@ _CHUNK = 2**16
 _EXCEL_FIGURES = 15
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _MERGED = re.compile(rb'mergeCell\s[^>]{0,200}?ref\s*=\s*["\']([A-Z]+)(\d+):[A-Z]+(\d+)["\']')
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 Cells = dict[int, str]
 
 
