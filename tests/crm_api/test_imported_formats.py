@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,10 @@ def by_name(crm: Crm) -> dict[str, dict[str, Any]]:
 
 
 def workbook(
-    sheets: dict[str, list[list[Any]]], *, hidden: tuple[str, ...] = (), epoch: bool = False
+    sheets: Mapping[str, Sequence[Sequence[Any]]],
+    *,
+    hidden: tuple[str, ...] = (),
+    epoch: bool = False,
 ) -> bytes:
     """Write a workbook; a pair of a value and a number format is a formatted cell."""
     buffer = io.BytesIO()
@@ -262,7 +266,7 @@ def test_the_seeds_of_hubspot_and_salesforce_are_mapped_as_what_they_are(crm: Cr
 
 # --- workbooks ---
 
-TYPED = [
+TYPED: list[list[Any]] = [
     ["Kundenliste 2024"],
     [],
     ["Stand", (date(2024, 5, 1), "dd.mm.yyyy")],
@@ -293,7 +297,7 @@ def test_a_workbook_is_read_as_a_person_sees_it(crm: Crm) -> None:
 
 
 def test_numbers_percentages_and_formulas_of_a_workbook_have_their_values(crm: Crm) -> None:
-    rows = [
+    rows: list[list[Any]] = [
         ["order_id", "customer_id", "date", "amount", "discount_pct", "stage"],
         ["A1", 17, (date(2024, 1, 5), "m/d/yy"), 1234.5, (0.125, "0.0%"), "won"],
         ["A2", 17, (date(2024, 1, 6), "m/d/yy"), ("=0.1+0.2", 0.30000000000000004), None, "won"],
@@ -644,7 +648,7 @@ def test_columns_become_custom_fields_by_their_type(crm: Crm) -> None:
         "Kundennummer;Nachname;Budget;Seit;Holz\nK1;Weber;1.234,50;1.2.2024;Eiche\n"
         "K2;Kern;viel;1.2.2024;Eiche\nK3;Busch;1,5;;Buche\n"
     ) + "".join(f"L{n};Lang {n};{n},5;;\n" for n in range(9))
-    query = {
+    query: dict[str, Any] = {
         "resource": "contacts",
         "source": "erp",
         "mapping": ["Seit:custom.since", "Holz:custom.wood"],

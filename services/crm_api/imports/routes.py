@@ -134,6 +134,13 @@ async def _once(
 async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
     """Takes a file of records and tells how it would be read; nothing is written yet.
 
+    CSV, TSV, NDJSON, XLSX and vCard (2.1, 3.0, 4.0) are known by their content. Of a workbook one
+    sheet is read, a row at a time: cells as they are shown, formulas by the result that the file
+    holds, hidden rows like others. It may unpack to 1 GiB, with 100 MiB of texts and 1,000 columns;
+    XLS, ODS and workbooks with a password are refused. Each card of a vCard file is a row.
+    `detected.profile` names the program whose export it is, if its headers tell; `notices` name
+    what is left out, such as each column that becomes no field.
+
     What the file leaves open (does 03/04 mean March or April?) is asked in `questions`, never
     guessed. With `start=true` a file without questions is queued at once and answered with 202.
     The same file again changes nothing: a row is found by its external id, or by its content if

@@ -152,7 +152,7 @@ def _observed(
         if given.format
         else Setting(dialect.format, "detected"),
         encoding=survey.encoding,
-        delimiter=Setting(dialect.delimiter, "given" if given.delimiter else "detected"),
+        delimiter=Setting(dialect.delimiter or None, "given" if given.delimiter else "detected"),
         quote=Setting(dialect.quote, "detected" if given.quote is None else "given"),
         has_header=survey.has_header,
         sheet=survey.sheet,

@@ -92,7 +92,7 @@ class Detection:
 
     format: Setting[Format]
     encoding: Setting[str]
-    delimiter: Setting[str]
+    delimiter: Setting[str | None]
     quote: Setting[str | None]
     has_header: Setting[bool]
     sheet: Setting[str | None]
