@@ -30,12 +30,13 @@ from services.crm_api.imports.settings import (
     parsed_settings,
     without_lost_columns,
 )
+from services.crm_api.imports.upload_settings import FORMATS, uploaded_settings
 from services.crm_api.records import new_id
 from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
-from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
+from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
@@ -43,29 +44,11 @@ from shared.values import RecordId, wire_instant
 routes = Routes("imports")
 SCOPE = "imports:write"
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
-_FORMATS = {
-    "text/csv": None,
-    "text/tab-separated-values": "tsv",
-    "application/x-ndjson": "ndjson",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "application/vnd.ms-excel.sheet.macroenabled.12": "xlsx",
-    "text/vcard": "vcard",
-    "text/x-vcard": "vcard",
-    "text/directory": "vcard",
-    "application/octet-stream": None,
-}
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The file as it is, at most 200 MiB.",
-        "content": {
-            media: {"schema": {"type": "string", "format": "binary"}}
-            for media in (
-                "text/csv",
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                "text/vcard",
-            )
-        },
+        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
@@ -125,7 +108,7 @@ async def _once(
     streamed_body=True,
     localized=True,
     headers=(("Location", ""), ("ETag", "")),
-    body_media_types=tuple(_FORMATS),
+    body_media_types=tuple(FORMATS),
     summary="Upload a file",
     retryable=True,
     openapi_extra=_FILE,
@@ -148,7 +131,7 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
     _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
-    settings = _uploaded_settings(call, query)
+    settings = uploaded_settings(call, query, time_zone=_runner(call).time_zone)
     known = await operations.known(call.database, query.resource)
     check_settings(query.resource, settings, None, known)
     import_id, runner = new_id(), _runner(call)
@@ -185,37 +168,6 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
         path.unlink(missing_ok=True)
     runner.wake()
     return answer
-
-
-def _uploaded_settings(call: Call, query: UploadQuery) -> ImportSettings:
-    media, _, parameters = (call.header(b"content-type") or "").partition(";")
-    media = media.strip().lower()
-    if media not in _FORMATS:
-        raise UnsupportedMediaType(f"Send {' or '.join(_FORMATS)}.")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    given: dict[str, Any] = {
-        name: getattr(query, name)
-        for name in ImportSettings.model_fields
-        if name in UploadQuery.model_fields and name != "mapping"
-    }
-    given["format"] = query.format or _FORMATS[media]
-    given["encoding"] = query.encoding or (charset if charset in ("utf-8", "utf-16") else None)
-    given["has_header"] = query.header
-    given["time_zone"] = query.time_zone or _runner(call).time_zone
-    given["mapping"] = _pairs(query.mapping, "mapping", last=True)
-    given["defaults"] = _pairs(query.default, "default", last=False)
-    return parsed_settings(given)
-
-
-def _pairs(spelled: list[str], name: str, *, last: bool) -> dict[str, str]:
-    """Read `column:field` (the field stands behind the last colon) or `field:value`."""
-    found: dict[str, str] = {}
-    for each in spelled:
-        left, colon, right = each.rpartition(":") if last else each.partition(":")
-        if not (left and colon and right) or left in found:
-            raise invalid(f"/query/{name}", "invalid_pair", f"{name} takes pairs, each once.")
-        found[left] = right
-    return found
 
 
 @routes.add(
