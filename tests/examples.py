@@ -41,7 +41,7 @@ class Operation:
     def bodies(self) -> Iterator[tuple[str, Any]]:
         """Return each example of a body with its media type."""
         for media, content in self.node.get("requestBody", {}).get("content", {}).items():
-            for example in content["examples"].values():
+            for example in content.get("examples", {}).values():  # a workbook is no text
                 yield media, copy.deepcopy(example["value"])
 
 

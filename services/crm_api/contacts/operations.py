@@ -142,6 +142,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
+SAYS_WHO = ("name", "given_name", "family_name", "email", "phone")
 _ADMITTED = ("allow_duplicate", "allow_suppressed")
 _PAST = ("terminated_at", "profiling_objection_at")
 _REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
@@ -183,8 +184,13 @@ def _search_text(row: Mapping[str, Any]) -> str:
 
 def _require_name(row: Mapping[str, Any]) -> None:
     if not row["display_name"]:
-        message = "Give a name, an e-mail address, a telephone number or an external reference."
-        raise ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
+        raise unnamed()
+
+
+def unnamed() -> ContactUnnamed:
+    """Build the refusal of a contact of which nothing tells who it is."""
+    message = "Give a name, an e-mail address, a telephone number or an external reference."
+    return ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
 
 
 def _check_end(row: Mapping[str, Any]) -> None:

@@ -157,9 +157,25 @@ async def merge_values(
     CustomFieldUnknown, CustomValueInvalid
         A key has no definition, or a value is not of its type; the problem names it.
     """
-    values = dict(stored or {})
     sent = {key: value for key, value in given.items() if value is not None}
     known = await definitions(transaction, applies_to) if sent else {}
+    return checked_values(known, applies_to, stored, given)
+
+
+def checked_values(
+    known: Mapping[str, Record],
+    applies_to: str,
+    stored: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Do what `merge_values` does by definitions that were read before.
+
+    Raises
+    ------
+    CustomFieldUnknown, CustomValueInvalid
+        As there.
+    """
+    values = dict(stored or {})
     for key, value in given.items():
         if value is None:
             values.pop(key, None)

@@ -31,13 +31,14 @@ from services.crm_api.imports.settings import (
     parsed_settings,
     without_lost_columns,
 )
+from services.crm_api.imports.upload_settings import FORMATS, uploaded_settings
 from services.crm_api.records import new_id
 from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
-from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
+from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
@@ -46,19 +47,18 @@ routes = Routes("imports")
 SCOPE = "imports:write"
 _HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
-_FORMATS = {
-    "text/csv": None,
-    "text/tab-separated-values": "tsv",
-    "application/x-ndjson": "ndjson",
-    "application/octet-stream": None,
-}
 _CSV = "Kundennummer;Vorname;Nachname;E-Mail\nC-2001;Carla;Vogel;carla.vogel@example.org\n"
+_CARD = (
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:C-2001\r\nFN:Carla Vogel\r\nN:Vogel;Carla;;;\r\n"
+    "EMAIL:carla.vogel@example.org\r\nEND:VCARD\r\n"
+)
 _FILES = {
     "text/csv": _CSV,
     "text/tab-separated-values": _CSV.replace(";", "\t"),
     "application/x-ndjson": '{"external_id": "C-2001", "given_name": "Carla", '
     '"family_name": "Vogel", "email": "carla.vogel@example.org"}\n',
     "application/octet-stream": _CSV,
+    **dict.fromkeys(("text/vcard", "text/x-vcard", "text/directory"), _CARD),
 }
 _FILE: dict[str, Any] = {
     "requestBody": {
@@ -67,9 +67,10 @@ _FILE: dict[str, Any] = {
         "content": {
             media: {
                 "schema": {"type": "string", "format": "binary"},
-                "examples": {"typical": {"value": example}},
+                # A workbook is no text that an example could hold.
+                **({"examples": {"typical": {"value": _FILES[media]}}} if media in _FILES else {}),
             }
-            for media, example in _FILES.items()
+            for media in FORMATS
         },
     }
 }
@@ -132,7 +133,7 @@ async def _once(
     streamed_body=True,
     localized=True,
     headers=(("Location", ""), ("ETag", "")),
-    body_media_types=tuple(_FORMATS),
+    body_media_types=tuple(FORMATS),
     links=(
         Link("get_import", "Read it, and how far it is.", _HERE),
         Link("patch_import", "Answer its questions.", {**_HERE, "If-Match": ANSWERED_VERSION}),
@@ -148,6 +149,13 @@ async def _once(
 async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
     """Takes a file of records and tells how it would be read; nothing is written yet.
 
+    CSV, TSV, NDJSON, XLSX and vCard (2.1, 3.0, 4.0) are known by their content. Of a workbook one
+    sheet is read, a row at a time: cells as they are shown, formulas by the result that the file
+    holds, hidden rows like others. It may unpack to 1 GiB, with 100 MiB of texts and 1,000 columns;
+    XLS, ODS and workbooks with a password are refused. Each card of a vCard file is a row.
+    `detected.profile` names the program whose export it is, if its headers tell; `notices` name
+    what is left out, such as each column that becomes no field.
+
     What the file leaves open (does 03/04 mean March or April?) is asked in `questions`, never
     guessed. With `start=true` a file without questions is queued at once and answered with 202.
     The same file again changes nothing: a row is found by its external id, or by its content if
@@ -155,14 +163,19 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
     _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
-    settings = _uploaded_settings(call, query)
-    check_settings(query.resource, settings, None)
+    settings = uploaded_settings(call, query, time_zone=_runner(call).time_zone)
+    known = await operations.known(call.database, query.resource)
+    check_settings(query.resource, settings, None, known)
     import_id, runner = new_id(), _runner(call)
     path = uploads.upload_path(runner.folder, import_id)
     upload = await uploads.receive(call, path)
     try:
-        detected = await uploads.inspect(path, query.resource, settings, language=call.language)
-        check_settings(query.resource, settings, detected)
+        detected = await uploads.inspect(
+            path, query.resource, settings, known, language=call.language
+        )
+        is_told = "source" in query.model_fields_set
+        settings = plan.with_profile(settings, detected, is_source_given=is_told)
+        check_settings(query.resource, settings, detected, known)
         row = operations.new_import(
             import_id,
             resource=query.resource,
@@ -189,37 +202,6 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
         path.unlink(missing_ok=True)
     runner.wake()
     return answer
-
-
-def _uploaded_settings(call: Call, query: UploadQuery) -> ImportSettings:
-    media, _, parameters = (call.header(b"content-type") or "").partition(";")
-    media = media.strip().lower()
-    if media not in _FORMATS:
-        raise UnsupportedMediaType(f"Send {' or '.join(_FORMATS)}.")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    given: dict[str, Any] = {
-        name: getattr(query, name)
-        for name in ImportSettings.model_fields
-        if name in UploadQuery.model_fields and name != "mapping"
-    }
-    given["format"] = query.format or _FORMATS[media]
-    given["encoding"] = query.encoding or (charset if charset in ("utf-8", "utf-16") else None)
-    given["has_header"] = query.header
-    given["time_zone"] = query.time_zone or _runner(call).time_zone
-    given["mapping"] = _pairs(query.mapping, "mapping", last=True)
-    given["defaults"] = _pairs(query.default, "default", last=False)
-    return parsed_settings(given)
-
-
-def _pairs(spelled: list[str], name: str, *, last: bool) -> dict[str, str]:
-    """Read `column:field` (the field stands behind the last colon) or `field:value`."""
-    found: dict[str, str] = {}
-    for each in spelled:
-        left, colon, right = each.rpartition(":") if last else each.partition(":")
-        if not (left and colon and right) or left in found:
-            raise invalid(f"/query/{name}", "invalid_pair", f"{name} takes pairs, each once.")
-        found[left] = right
-    return found
 
 
 @routes.add(
@@ -317,15 +299,16 @@ async def patch_import(call: Call, id: ImportId, body: Annotated[ImportPatch, _P
     given = merged(current["settings"], sent.get("settings", {}))
     settings = _with_answers(given, body.answers)
     _allow(call, resource, creates_contacts=settings.create_missing_contacts)
-    detected = current["detected"]
+    known = await operations.known(call.database, resource)
+    detected = {**current["detected"], "known": known._asdict()}
     if any(getattr(settings, name) != getattr(before, name) for name in plan.STRUCTURE):
         path = uploads.upload_path(_runner(call).folder, id)
         if not path.exists():
             raise operations.UploadMissing()
-        check_settings(resource, settings, None)
-        detected = await uploads.inspect(path, resource, settings, language=call.language)
+        check_settings(resource, settings, None, known)
+        detected = await uploads.inspect(path, resource, settings, known, language=call.language)
         settings = without_lost_columns(settings, detected)
-    check_settings(resource, settings, detected)
+    check_settings(resource, settings, detected, known)
     values = {
         "settings": settings.model_dump(),
         "detected": detected,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.schemas import ListPage, Partial
-from services.foundation.queries import Page, Query, QueryFlag
+from services.foundation.queries import Page, Query, QueryFlag, query_integer
 from shared.values import (
     Count,
     Currency,
@@ -16,19 +16,29 @@ from shared.values import (
     Version,
     number,
     text,
+    whole,
     word,
 )
 
 ResourceName = Literal["contacts", "interactions", "deals"]
 Status = Literal["needs_answers", "ready", "queued", "running", "succeeded", "failed", "cancelled"]
-FileFormat = Literal["csv", "tsv", "ndjson"]
+FileFormat = Literal["csv", "tsv", "ndjson", "xlsx", "vcard"]
 DecimalMark = Literal[".", ","]
 Origin = Literal["given", "detected", "default"]
 IGNORE = "ignore"
 """The field of a column that is to be left out although one was suggested for it."""
 
 ColumnName = text(200, shortest=1, example="Betrag")
-FieldName = word(example="amount")
+FieldName = Annotated[
+    str,
+    Field(
+        max_length=80,
+        pattern=r"^[a-z][a-z0-9_]{0,63}(\.[a-z0-9_]{1,64}){0,2}$",
+        examples=["amount"],
+    ),
+]
+SheetName = text(200, shortest=1, example="Kunden")
+HeaderRow = whole(1, 1_048_576, example=4)
 Delimiter = text(10, shortest=1, lines=True, example=";")
 Encoding = text(20, shortest=1, example="utf-8")
 DateFormat = text(20, shortest=1, example="D.M.YYYY")
@@ -51,9 +61,16 @@ class ImportSettings(Shape):
         default=None, description="Empty: nothing is quoted; null: detected."
     )
     has_header: Flag | None = Field(default=None, description="Null: detected.")
+    sheet: SheetName | None = Field(
+        default=None, description="Of a workbook: the sheet to read; null: the only one with cells."
+    )
+    header_row: HeaderRow | None = Field(
+        default=None, description="The row that names the columns; null: detected."
+    )
     date_format: DateFormat | None = Field(
         default=None,
-        description="Of every column without its own, such as D.M.YYYY; null: detected.",
+        description="Of every column without its own, such as D.M.YYYY, or epoch_ms for milliseconds "
+        "since 1970; null: detected.",
     )
     decimal_mark: DecimalMark | None = Field(
         default=None, description="Of every column without its own; null: detected."
@@ -68,7 +85,10 @@ class ImportSettings(Shape):
         default={},
         description="Field by column; `ignore` leaves a column out, an absent one has the "
         "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
-        "contact.",
+        "contact. `custom.<key>` is a custom field. Of contacts, `other_emails.2.email`, "
+        "`other_phones.1.label`, `other_addresses.1.street` and so on are the parts of further "
+        "addresses and numbers. Of deals, `closing_date` is `closed_at` of a closed deal and "
+        "`expected_close_date` of an open one.",
     )
     allow_duplicates: Flag = Field(
         default=False,
@@ -85,7 +105,9 @@ class ImportSettings(Shape):
         default={}, description="By field of a closed list: its word by the label in the file."
     )
     source: Source = Field(
-        default="import", description="The source of the external references of the records."
+        default="import",
+        description="The source of the external references of the records. If none is given, a "
+        "recognized program is its own source, such as `hubspot`.",
     )
     contact_source: Source | None = Field(
         default=None, description="The source of `contact_external_id`; null: `source`."
@@ -117,7 +139,7 @@ class SettingsPatch(Partial, ImportSettings):
 
     date_formats: _Formats = Field(default={}, description="By column.")
     decimal_marks: _Marks = Field(default={}, description="By column.")  # type: ignore[assignment]
-    mapping: _Mapping = Field(
+    mapping: _Mapping = Field(  # type: ignore[assignment]
         default={}, description="Field by column; `ignore` leaves a column out."
     )
     defaults: _Defaults = Field(default={}, description="By field.")
@@ -170,6 +192,12 @@ class UploadQuery(Query):
     header: QueryFlag | None = Field(
         default=None, description="Whether the first row names the columns; absent: detected."
     )
+    sheet: SheetName | None = Field(
+        default=None, description="Of a workbook: the sheet to read; absent: the one with cells."
+    )
+    header_row: query_integer(1, 1_048_576, example=4) | None = Field(
+        default=None, description="The row that names the columns; absent: detected."
+    )
     date_format: DateFormat | None = Field(
         default=None, description="Such as D.M.YYYY; absent: detected."
     )
@@ -209,14 +237,42 @@ class DetectedFlag(Shape):
     origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
 
 
+class DetectedSheet(Shape):
+    """The sheet of a workbook and who says so."""
+
+    value: SheetName | None = Field(description="Its name; null: the file is no workbook.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class DetectedRow(Shape):
+    """The number of a row and who says so."""
+
+    value: HeaderRow | None = Field(description="The row; null: none, or the first.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class ImportNotice(Shape):
+    """What a person should know of the file, although nothing has to be answered."""
+
+    code: word(example="column_unused") = Field(description="For programs.")
+    column: ColumnName | None = Field(description="Null: the file as a whole.")
+    message: text(2000, example="This column becomes no field.") = Field(description="For people.")
+
+
 class Detected(Shape):
     """How the file is read."""
 
-    format: DetectedText = Field(description="csv, tsv or ndjson.")
+    format: DetectedText = Field(description="csv, tsv, ndjson, xlsx or vcard.")
+    profile: word(example="hubspot_contacts") | None = Field(
+        description="The program whose export it is, by its headers: its columns are mapped by what "
+        "they are there. Null: none that is known."
+    )
     encoding: DetectedText = Field(description="The encoding of its text.")
     delimiter: DetectedText = Field(description="What separates the cells.")
     quote: DetectedText = Field(description="What quotes a cell; null: nothing does.")
     has_header: DetectedFlag = Field(description="Whether the first row names the columns.")
+    sheet: DetectedSheet = Field(description="Of a workbook: the sheet that is read.")
+    header_row: DetectedRow = Field(description="The row that names the columns, if not the first.")
     row_count: Count = Field(description="How many rows it has.")
     unreadable_count: Count = Field(description="How many of them cannot be read.")
 
@@ -300,6 +356,9 @@ class Import(Shape):
     )
     questions: Annotated[list[ImportQuestion], Field(max_length=2000)] = Field(
         description="What is to be answered before the start."
+    )
+    notices: Annotated[list[ImportNotice], Field(max_length=4000)] = Field(
+        description="What should be known before the start, such as each column that is not used."
     )
     settings: ShownSettings = Field(description="What was given.")
     is_dry_run: Flag = Field(description="Whether the run writes nothing.")

@@ -12,6 +12,7 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
@@ -123,7 +124,7 @@ def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
 
 
 class _Contacts:
-    """The contacts that the rows of a chunk point to, looked up at once."""
+    """The contacts that the rows of a chunk point to, and the custom fields, looked up at once."""
 
     def __init__(
         self,
@@ -131,8 +132,10 @@ class _Contacts:
         ids: frozenset[str],
         erased: frozenset[Pair],
         rules: ChunkRules,
+        custom: Mapping[str, Record],
     ) -> None:
         self.by_ref, self.ids, self._erased, self._rules = by_ref, ids, erased, rules
+        self.custom = custom
 
     @classmethod
     async def of(
@@ -150,7 +153,10 @@ class _Contacts:
             transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]
         )
         erased = frozenset(ref for ref, is_erased in zip(new, found, strict=True) if is_erased)
-        return cls(by_ref, live, erased, rules)
+        custom: Mapping[str, Record] = {}
+        if any("custom" in item.given for item in prepared):
+            custom = await custom_fields.definitions(transaction, rules.feature.resource.plural)
+        return cls(by_ref, live, erased, rules, custom)
 
     def check_fixed(self, item: Prepared, current: Record) -> None:
         """Refuse a row that contradicts what its record keeps from its creation.
@@ -212,6 +218,10 @@ async def _create(
         try:
             if rules.feature.resource is not CONTACT:
                 item.row["contact_id"] = placed.place(item)
+            if item.row["custom"]:
+                item.row["custom"] = custom_fields.checked_values(
+                    placed.custom, rules.feature.resource.plural, None, item.row["custom"]
+                )
             await _check(transaction, rules, item.row, stamp)
         except Problem as problem:
             outcome.refused.append(rules.converter.refused(item, problem))
