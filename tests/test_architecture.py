@@ -16,7 +16,10 @@ MORE_FILES = {
     "contacts": {"search.py"},
     "duplicates": {"matching.py"},
     "meta": {"labels.py"},
-    "privacy": {"suppression.py"},
+    "privacy": {
+        *("erasing.py", "kept.py", "personal_data.py", "runner.py", "suppression.py", "traces.py"),
+    },
+    "retention": {"rules.py", "runner.py"},
     "segments": {"saved.py"},
 }
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}

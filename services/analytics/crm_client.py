@@ -246,8 +246,7 @@ def _checked(batch: pa.RecordBatch, resource: Resource) -> pa.RecordBatch:
         live = pc.and_(live, pc.invert(batch.column("is_planned")))
     if live.false_count:
         batch = batch.filter(live)
-    schema = SCHEMAS[resource]
-    columns = [batch.column(name) for name in schema.names]
+    columns = [batch.column(name) for name in (schema := SCHEMAS[resource]).names]
     for field, column in zip(schema, columns, strict=True):
         if not field.nullable and column.null_count:
             raise CrmContractBroken(f"export of {resource}: {field.name} is empty")

@@ -111,7 +111,8 @@ async def erase_contact(
 
     `same_address_ids` names other contacts with an address or number of the person, who are not erased:
     perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a
-    thousand interactions or deals the rest goes on behind the answer: 202, and `GET /v1/erasures/{id}` says when it is finished."""
+    thousand interactions or deals the rest goes on behind the answer: 202, and
+    `GET /v1/erasures/{id}` says when it is finished."""
     await _remove_files(call, [id])
     files: list[str] = []
 
