@@ -244,9 +244,9 @@ def _checked(batch: pa.RecordBatch, resource: Resource) -> pa.RecordBatch:
         live = pc.or_(live, batch.column("erased_at").is_valid())
     if resource in _PLANNED:
         live = pc.and_(live, pc.invert(batch.column("is_planned")))
-    if live.false_count:
-        batch = batch.filter(live)
-    columns = [batch.column(name) for name in (schema := SCHEMAS[resource]).names]
+    batch = batch.filter(live) if live.false_count else batch
+    schema = SCHEMAS[resource]
+    columns = [batch.column(name) for name in schema.names]
     for field, column in zip(schema, columns, strict=True):
         if not field.nullable and column.null_count:
             raise CrmContractBroken(f"export of {resource}: {field.name} is empty")
