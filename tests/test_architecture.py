@@ -17,7 +17,10 @@ MORE_FILES = {
     "duplicates": {"matching.py"},
     "interactions": {"cases.py", "kinds.py"},
     "meta": {"labels.py"},
-    "privacy": {"suppression.py"},
+    "privacy": {
+        *("erasing.py", "kept.py", "personal_data.py", "runner.py", "suppression.py", "traces.py"),
+    },
+    "retention": {"rules.py", "runner.py"},
     "segments": {"saved.py"},
     "webhooks": {"deliveries.py", "runner.py", "schedule.py", "sending.py", "targets.py"},
 }

@@ -244,8 +244,7 @@ def _checked(batch: pa.RecordBatch, resource: Resource) -> pa.RecordBatch:
         live = pc.or_(live, batch.column("erased_at").is_valid())
     if resource in _PLANNED:
         live = pc.and_(live, pc.invert(batch.column("is_planned")))
-    if live.false_count:
-        batch = batch.filter(live)
+    batch = batch.filter(live) if live.false_count else batch
     schema = SCHEMAS[resource]
     columns = [batch.column(name) for name in schema.names]
     for field, column in zip(schema, columns, strict=True):
