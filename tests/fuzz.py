@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from services.analytics.app import create_app
 from services.analytics.scopes import SCOPES as ANALYTICS_SCOPES
 from services.analytics.settings import Settings
@@ -29,6 +31,7 @@ CASES_OF_A_CHAIN = 5
 
 def schemathesis(url: str, key: str, *, examples: int, seed: int, phases: str) -> tuple[bool, str]:
     """Run its command line with so many cases an operation; return success and what it said."""
+    httpx.get(f"{url}/openapi.json", timeout=120).raise_for_status()  # made once, in seconds
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--no-color"),
