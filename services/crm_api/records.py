@@ -28,7 +28,6 @@ _CHANGE_COLUMNS = tuple(
     column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
 )
 _CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
-_RECORD_CHANGE = Statement(_CHANGE)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ class _Statements:
             .order_by(self.table.c.id)
             .with_for_update()
         )
-        self.insert_silently = Statement(insert(self.table))
         self.insert = {
             personal: Statement(
                 insert(self.table).returning(resource.json(personal=personal)), along=_CHANGE
@@ -211,7 +209,7 @@ async def create_many(
             resource.name, row["id"], external_refs.pairs(row["external_refs"])
         )
     ]
-    await transaction.run_many(_of(resource).insert_silently, full)
+    await transaction.insert_many(resource.table, full)
     await external_refs.claim_many(transaction, refs)
     told = [
         _change(
@@ -219,9 +217,14 @@ async def create_many(
         )
         for row, given in zip(full, rows, strict=True)
     ]
-    if told:
-        await transaction.run_many(_RECORD_CHANGE, told)
+    await tell_many(transaction, told)
     return [row["id"] for row in full]
+
+
+async def tell_many(transaction: Transaction, told: Sequence[Record]) -> None:
+    """Write many change records at once."""
+    rows = [{name: each[f"new_{name}"] for name in _CHANGE_COLUMNS} for each in told]
+    await transaction.insert_many(changes, rows)
 
 
 async def change(

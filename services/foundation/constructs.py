@@ -173,6 +173,25 @@ def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({values}))"
 
 
+class each_text(FunctionElement[str]):  # noqa: N801
+    """The texts of a JSON list as rows: `each_text(…).table_valued("value", name="wanted")`."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(each_text, "postgresql")
+def _each_text_on_postgresql(element: each_text, compiler: Any, **kw: Any) -> str:
+    (texts,) = element.clauses
+    return f"jsonb_array_elements_text({compiler.process(texts, **kw)})"
+
+
+@compiles(each_text, "sqlite")
+def _each_text_on_sqlite(element: each_text, compiler: Any, **kw: Any) -> str:
+    (texts,) = element.clauses
+    return f"json_each({compiler.process(texts, **kw)})"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))

@@ -73,8 +73,7 @@ async def claim(
 
 async def claim_many(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert references that the caller knows to be free; the unique index has the last word."""
-    if rows:
-        await transaction.run_many(_ADD, rows)
+    await transaction.insert_many(external_refs, rows)
 
 
 def rows_of(resource: str, record_id: str, wanted: Sequence[Pair]) -> list[dict[str, Any]]:

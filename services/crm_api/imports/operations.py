@@ -96,6 +96,7 @@ def new_import(
         "detected": detected,
         "is_dry_run": False,
         "checkpoint": {},
+        "run_requests": [],
         "key_id": stamp.key_id,
         "request_id": stamp.request_id,
         "version": 1,
@@ -221,12 +222,14 @@ async def start(
         told = shown_questions(questions, language=language, personal=personal)
         raise QuestionsOpen(extra={"questions": told})
     values = await forget_run(transaction, import_id)
-    return await change(transaction, current, values | queued(stamp, is_dry_run=is_dry_run))
+    return await change(transaction, current, values | queued(current, stamp, is_dry_run=is_dry_run))
 
 
-def queued(stamp: Stamp, *, is_dry_run: bool) -> Record:
+def queued(current: Record, stamp: Stamp, *, is_dry_run: bool) -> Record:
     """Return the columns of an import that waits for a runner; its changes bear this stamp."""
+    earlier = [] if current["status"] == "reverted" else current["run_requests"]
     return {
+        "run_requests": earlier if is_dry_run else [*earlier, stamp.request_id],
         "status": "queued",
         "is_dry_run": is_dry_run,
         "queued_at": stamp.now,

@@ -147,7 +147,7 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
             stamp=call.stamp,
         )
         if query.start and row["status"] == "ready":
-            row |= operations.queued(call.stamp, is_dry_run=query.dry_run)
+            row |= operations.queued(row, call.stamp, is_dry_run=query.dry_run)
 
         async def work(transaction: Transaction) -> Answer:
             await operations.add(transaction, row)
