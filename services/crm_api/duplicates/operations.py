@@ -199,21 +199,26 @@ class Newcomers:
     """The contacts that are about to be created together, none of which is in the database yet."""
 
     def __init__(self) -> None:
-        self._by_key: dict[str, list[tuple[int, Compared]]] = defaultdict(list)
+        self._by_key: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
 
     def twin(self, contact: Mapping[str, Any], row_number: int) -> int | None:
         """Return the row of an earlier one that is all but surely the same; if there is none, add it."""
         keys = _keys_of(contact)
-        who = read(contact)
-        earlier = {each[0]: each for key in keys for each in self._by_key[key][:_EARLIER]}
-        for other_number, other in earlier.values():
-            if may_be_certain(who, other):
-                match = compare_read(who, other)
-                if match is not None and match.is_certain:
-                    return other_number
+        earlier = {
+            number: other for key in keys for number, other in self._by_key[key][:_EARLIER]
+        }
+        who = read(contact) if earlier else None
+        for number, other in earlier.items():
+            if who is not None and _is_certain(who, read(other)):
+                return number
         for key in keys:
-            self._by_key[key].append((row_number, who))
+            self._by_key[key].append((row_number, contact))
         return None
+
+
+def _is_certain(one: Compared, other: Compared) -> bool:
+    match = compare_read(one, other) if may_be_certain(one, other) else None
+    return match is not None and match.is_certain
 
 
 async def pairs_behind(
