@@ -192,6 +192,25 @@ def _each_text_on_sqlite(element: each_text, compiler: Any, **kw: Any) -> str:
     return f"json_each({compiler.process(texts, **kw)})"
 
 
+class joined(FunctionElement[str]):  # noqa: N801
+    """The texts of a column over all rows, with commas between."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(joined, "postgresql")
+def _joined_on_postgresql(element: joined, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"string_agg({compiler.process(column, **kw)}::text, ',')"
+
+
+@compiles(joined, "sqlite")
+def _joined_on_sqlite(element: joined, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"group_concat({compiler.process(column, **kw)}, ',')"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))

@@ -90,6 +90,8 @@ Only the same street beside another postal code has none of them.
 """
 LARGEST_BLOCK = 200
 """A key that more contacts share says too little to compare them all."""
+LARGEST_WEAK_BLOCK = 20
+"""The same for a key that identifies nobody, where only what is all but sure is looked for."""
 _SIMILAR_NAME = 0.88
 _LEGAL_FORMS = frozenset(
     "gmbh ag kg ohg gbr ug se eg ev mbh co cokg inc ltd llc plc corp limited company und and "
@@ -169,6 +171,7 @@ def read(contact: Contact) -> Compared:
     )
 
 
+@lru_cache(maxsize=100_000)
 def _sound(word: str) -> str:
     """Return how a name begins to the ear: letters that are mixed up are one, vowels go."""
     first = word.split(" ")[0]

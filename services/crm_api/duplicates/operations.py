@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import Integer, bindparam, func, literal_column, select
 
 from services.crm_api.contacts.table import contacts
 from services.crm_api.duplicates.matching import (
     IDENTIFYING_KEYS,
     LARGEST_BLOCK,
+    LARGEST_WEAK_BLOCK,
     THRESHOLD,
     Compared,
     Match,
@@ -22,7 +24,7 @@ from services.crm_api.duplicates.matching import (
 )
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, each_text
+from services.foundation.constructs import any_of, each_text, joined
 from services.foundation.database import Reader
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
@@ -40,22 +42,26 @@ _SHARING = Statement(
     .where(any_of(_keys.key, bindparam("keys", type_=Texts)), contacts.c.deleted_at.is_(None))
     .limit(bindparam("most"))
 )
-_SHARING_IN_STREET = Statement(
-    select(*_columns, _keys.key)
-    .join(contact_match_keys, _keys.contact_id == contacts.c.id)
-    .where(
-        any_of(_keys.key, bindparam("keys", type_=Texts)),
+_BY_ID = Statement(
+    select(*_columns).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
+    )
+)
+_IN_STREETS = Statement(
+    select(*_columns).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts)),
         any_of(contacts.c.street, bindparam("streets", type_=Texts)),
         contacts.c.deleted_at.is_(None),
     )
-    .limit(bindparam("most"))
 )
 _wanted = each_text(bindparam("keys", type_=Document)).table_valued("value", name="wanted")
 _holders = select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
-# Keys that some contact has, and not more than can be compared; none is counted further than that.
+_ids = select(joined(_keys.contact_id)).where(_keys.key == _wanted.c.value)
+# Key by key, because a planner that does not know the table yet would read all of it; keys that some
+# contact has, and not more than can be compared: none is counted further than that.
 _HELD = Statement(
-    select(_wanted.c.value).where(
-        _holders.exists(), ~_holders.limit(1).offset(LARGEST_BLOCK).exists()
+    select(_wanted.c.value, _ids.correlate(_wanted).scalar_subquery()).where(
+        _holders.exists(), ~_holders.limit(1).offset(bindparam("largest", type_=Integer)).exists()
     )
 )
 _SHARED_KEYS = Statement(
@@ -68,7 +74,7 @@ _SHARED_KEYS = Statement(
     .limit(bindparam("page_size"))
 )
 _ROWS = 20_000
-_KEYS_AT_ONCE = 100
+_IDS_AT_ONCE = 1000
 _EARLIER = 50
 
 
@@ -143,21 +149,26 @@ async def find_certain(
     base is.
     """
     keys_of = [_keys_of(contact) for contact in wanted]
-    every = sorted({key for keys in keys_of for key in keys})
-    held = await reader.texts(_HELD, {"keys": every}) if every else []
-    found: dict[str, list[tuple[str, Compared]]] = defaultdict(list)
-    strong = [key for (key,) in held if key.startswith(IDENTIFYING_KEYS)]
-    weak = [key for (key,) in held if not key.startswith(IDENTIFYING_KEYS)]
-    streets = sorted({row["street"] for row in wanted if row["street"]})
-    for keys, statement in ((strong, _SHARING), (weak if streets else [], _SHARING_IN_STREET)):
-        for at in range(0, len(keys), _KEYS_AT_ONCE):
-            some = {"keys": keys[at : at + _KEYS_AT_ONCE], "streets": streets, "most": _ROWS}
+    strong = {key for keys in keys_of for key in keys if key.startswith(IDENTIFYING_KEYS)}
+    streets = sorted({row["street"] for row in wanted if row.get("street")})
+    weak = {key for keys in keys_of for key in keys} - strong if streets else set()
+    found: dict[str, list[str]] = {}
+    read_of: dict[str, Compared] = {}
+    for keys, largest, statement in (
+        (strong, LARGEST_BLOCK, _BY_ID),
+        (weak, LARGEST_WEAK_BLOCK, _IN_STREETS),
+    ):
+        if not keys:
+            continue
+        held = await reader.texts(_HELD, {"keys": sorted(keys), "largest": largest})
+        found |= {key: ids.split(",") for key, ids in held}
+        ids = sorted({each for _, ids in held for each in ids.split(",")} - read_of.keys())
+        for at in range(0, len(ids), _IDS_AT_ONCE):
+            some = {"ids": ids[at : at + _IDS_AT_ONCE], "streets": streets}
             for row in await reader.all(statement, some):
-                found[row["key"]].append((row["id"], read(row)))
-    if not found:
-        return [[] for _ in wanted]
+                read_of[row["id"]] = read(row)
     return [
-        _certain(contact, [each for key in keys for each in found.get(key, ())])
+        _certain(contact, {each for key in keys for each in found.get(key, ())}, read_of)
         for contact, keys in zip(wanted, keys_of, strict=True)
     ]
 
@@ -168,16 +179,16 @@ def _keys_of(contact: Mapping[str, Any]) -> list[str]:
 
 
 def _certain(
-    contact: Mapping[str, Any], others: Iterable[tuple[str, Compared]]
+    contact: Mapping[str, Any], ids: AbstractSet[str], read_of: Mapping[str, Compared]
 ) -> list[Candidate]:
-    different = dict(others)
-    if not different:
+    others = ids & read_of.keys()
+    if not others:
         return []
     who = read(contact)
     found = [
-        _candidate(who, other_id, other)
-        for other_id, other in different.items()
-        if may_be_certain(who, other)
+        _candidate(who, other_id, read_of[other_id])
+        for other_id in others
+        if may_be_certain(who, read_of[other_id])
     ]
     return _likeliest(each for each in found if each and each.match.is_certain)
 

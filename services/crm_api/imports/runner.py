@@ -59,7 +59,7 @@ class ImportRunner:
         folder: Path,
         clock: Callable[[], datetime],
         time_zone: str,
-        chunk_rows: int = 500,
+        chunk_rows: int = 1000,
     ) -> None:
         self.folder, self.time_zone = folder, time_zone
         self._database, self._clock, self._chunk_rows = database, clock, chunk_rows
