@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, literal_column, select
+from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
 from services.crm_api.contacts.table import contacts
 from services.crm_api.duplicates.matching import (
@@ -55,7 +55,9 @@ _IN_STREETS = Statement(
     )
 )
 _wanted = each_text(bindparam("keys", type_=Document)).table_valued("value", name="wanted")
-_holders = select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
+_holders: Select[Any] = (
+    select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
+)
 _ids = select(joined(_keys.contact_id)).where(_keys.key == _wanted.c.value)
 # Key by key, because a planner that does not know the table yet would read all of it; keys that some
 # contact has, and not more than can be compared: none is counted further than that.
@@ -215,9 +217,7 @@ class Newcomers:
     def twin(self, contact: Mapping[str, Any], row_number: int) -> int | None:
         """Return the row of an earlier one that is all but surely the same; if there is none, add it."""
         keys = _keys_of(contact)
-        earlier = {
-            number: other for key in keys for number, other in self._by_key[key][:_EARLIER]
-        }
+        earlier = {number: other for key in keys for number, other in self._by_key[key][:_EARLIER]}
         who = read(contact) if earlier else None
         for number, other in earlier.items():
             if who is not None and _is_certain(who, read(other)):

@@ -13,16 +13,18 @@ from services.crm_api.imports import plan
 from services.crm_api.imports.documents import shown_questions
 from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
-from services.crm_api.imports.table import imports, rejected_rows
+from services.crm_api.imports.table import imports, kept_records, rejected_rows
+from services.crm_api.resources import RESOURCES
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.problems import Conflict, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
 
 UNSTARTED = ("needs_answers", "ready")
-RUNNING = ("queued", "running")
+RUNNING = ("queued", "running", "reverting")
 COUNTS = (
     "processed_count",
     "created_count",
@@ -57,12 +59,26 @@ _REJECTED = Statement(
 )
 
 
+_FORGET_KEPT = Statement(
+    delete(kept_records).where(kept_records.c.import_id == bindparam("at_import"))
+)
+_KEPT = Statement(
+    select(kept_records)
+    .where(
+        kept_records.c.import_id == bindparam("import_id"),
+        kept_records.c.record_id > bindparam("after", type_=Identifier),
+    )
+    .order_by(kept_records.c.record_id)
+    .limit(_PAGE_OF_REJECTED)
+)
+
+
 class QuestionsOpen(Conflict):
     code, title = "questions_open", "The import has open questions: answer them first."
 
 
 class AlreadyStarted(Conflict):
-    code, title = "already_started", "The import is queued or running."
+    code, title = "already_started", "The import is queued or running, or it is being reverted."
 
 
 class AlreadyFinished(Conflict):
@@ -222,7 +238,9 @@ async def start(
         told = shown_questions(questions, language=language, personal=personal)
         raise QuestionsOpen(extra={"questions": told})
     values = await forget_run(transaction, import_id)
-    return await change(transaction, current, values | queued(current, stamp, is_dry_run=is_dry_run))
+    return await change(
+        transaction, current, values | queued(current, stamp, is_dry_run=is_dry_run)
+    )
 
 
 def queued(current: Record, stamp: Stamp, *, is_dry_run: bool) -> Record:
@@ -247,14 +265,73 @@ async def cancel(transaction: Transaction, import_id: str, *, now: datetime) -> 
         There is none.
     AlreadyFinished
         It has succeeded or failed.
+    AlreadyStarted
+        It is being reverted, which is done to its end.
     """
     current = await lock(transaction, import_id)
     if current["status"] == "cancelled":
         return current
+    if current["status"] == "reverting":
+        raise AlreadyStarted()
     if current["status"] not in UNSTARTED + RUNNING:
         raise AlreadyFinished()
     values = {"status": "cancelled", "finished_at": now, "lease_holder": None, "lease_until": None}
     return await change(transaction, current, values)
+
+
+class AlreadyReverted(Conflict):
+    code, title = "already_reverted", "The import is reverted already."
+
+
+class NothingToRevert(Conflict):
+    code, title = "nothing_to_revert", "The import has written nothing that could be taken back."
+
+
+async def revert(
+    transaction: Transaction, import_id: str, *, is_dry_run: bool, keep_touched: bool, stamp: Stamp
+) -> Record:
+    """Queue the taking back of all that the runs of an import wrote.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    AlreadyStarted
+        It is on its way.
+    AlreadyReverted, NothingToRevert
+        There is nothing to do.
+    """
+    current = await lock(transaction, import_id)
+    if current["status"] in RUNNING:
+        raise AlreadyStarted()
+    if current["status"] == "reverted":
+        raise AlreadyReverted()
+    if not current["run_requests"]:
+        raise NothingToRevert()
+    await transaction.run(_FORGET_KEPT, {"at_import": import_id})
+    state = {
+        "status": "queued",
+        "is_dry_run": is_dry_run,
+        "keep_touched": keep_touched,
+        "reverted_count": 0,
+        "kept_count": 0,
+        "seen_count": 0,
+        "total": None,
+        "after": None,
+        "phase": "checking",
+        "former": current["status"],
+        "key_id": stamp.key_id,
+        "request_id": stamp.request_id,
+        "queued_at": kept(stamp.now),
+        "finished_at": None,
+    }
+    free = {"lease_holder": None, "lease_until": None}
+    return await change(transaction, current, {"status": "reverting", "revert": state, **free})
+
+
+def kept(instant: datetime) -> str:
+    """Return an instant as a document keeps it."""
+    return wire_instant(instant)
 
 
 @lru_cache(maxsize=2)
@@ -309,6 +386,54 @@ async def rejected_file(
         if len(found) < _PAGE_OF_REJECTED:
             return
         after = found[-1]["record_number"]
+
+
+_WHY_KEPT = {
+    "changed": ("It was changed later.", "Er wurde später geändert."),
+    "deleted": (
+        "It was changed by the import and thrown away later.",
+        "Er wurde vom Import geändert und später gelöscht.",
+    ),
+    "merged": (
+        "It was merged into another contact later.",
+        "Er wurde später mit einem anderen Kontakt zusammengeführt.",
+    ),
+    "in_use": (
+        "Something that stays belongs to it.",
+        "Etwas, das bleibt, gehört zu ihm.",
+    ),
+    "forgotten": (
+        "What was there before is no longer known.",
+        "Was vorher da war, ist nicht mehr bekannt.",
+    ),
+}
+_OTHERWISE = (
+    "Another record has by now what it would have again.",
+    "Ein anderer Datensatz hat inzwischen, was er wieder hätte.",
+)
+
+
+async def kept_file(database: Database, import_id: str, *, language: str) -> AsyncIterator[bytes]:
+    """Yield the records that a revert leaves alone, or would, as CSV."""
+    yield _csv([["resource", "id", "code", "message", "later_version", "later_request_id"]])
+    after = "00000000-0000-0000-0000-000000000000"
+    while True:
+        found = await database.all(_KEPT, {"import_id": import_id, "after": after})
+        if found:
+            yield _csv(
+                [
+                    RESOURCES[each["resource"]].plural,
+                    each["record_id"],
+                    each["code"],
+                    _WHY_KEPT.get(each["code"], _OTHERWISE)[language == "de"],
+                    each["version"],
+                    each["request_id"],
+                ]
+                for each in found
+            )
+        if len(found) < _PAGE_OF_REJECTED:
+            return
+        after = found[-1]["record_id"]
 
 
 def _csv(rows: Any) -> bytes:

@@ -14,7 +14,9 @@ from sqlalchemy import bindparam, select, update
 from uuid_utils import uuid7
 
 from services.crm_api.imports import operations
-from services.crm_api.imports.runs import Run, Superseded
+from services.crm_api.imports.reverting import Revert
+from services.crm_api.imports.runs import Run
+from services.crm_api.imports.settling import Superseded
 from services.crm_api.imports.table import imports
 from services.crm_api.imports.uploads import upload_path
 from services.foundation.columns import Instant, Texts
@@ -124,7 +126,7 @@ class ImportRunner:
 
     async def _claim(self) -> Record | None:
         for seen in await self._database.all(_CANDIDATES, {"statuses": operations.RUNNING}):
-            if not self._is_free(seen) or not upload_path(self.folder, seen["id"]).exists():
+            if not self._is_free(seen) or not self._is_at_hand(seen):
                 continue
             taken = await self._database.write(partial(self._take, seen=seen))
             if taken is not None:
@@ -136,6 +138,10 @@ class ImportRunner:
         if seen["lease_holder"] is None or seen["lease_until"] is None:
             return True
         return seen["lease_until"] <= self._clock() or self._is_gone(seen["lease_holder"])
+
+    def _is_at_hand(self, seen: Record) -> bool:
+        """Say whether what is needed is here: the file of an import; to revert it takes none."""
+        return seen["status"] == "reverting" or upload_path(self.folder, seen["id"]).exists()
 
     def _is_gone(self, holder: str) -> bool:
         if holder == self._holder:
@@ -160,28 +166,20 @@ class ImportRunner:
         if current["lease_until"] != seen["lease_until"]:
             return None
         now = self._clock()
+        lease: Record = {"lease_holder": self._holder, "lease_until": now + _LEASE}
+        if current["status"] == "reverting":
+            state = current["revert"] | {"status": "running"}
+            return await operations.change(transaction, current, lease | {"revert": state})
         values: Record = {}
         if current["is_dry_run"] and current["status"] == "running":
             # What a dry run had in mind died with its process; nothing of it was written.
             values = await operations.forget_run(transaction, current["id"])
             values["queued_at"] = current["queued_at"]
-        values |= {
-            "status": "running",
-            "lease_holder": self._holder,
-            "lease_until": now + _LEASE,
-            "started_at": current["started_at"] or now,
-        }
-        return await operations.change(transaction, current, values)
+        values |= {"status": "running", "started_at": current["started_at"] or now}
+        return await operations.change(transaction, current, values | lease)
 
     async def _run(self, claimed: Record) -> None:
-        run = Run(
-            self._database,
-            claimed,
-            path=upload_path(self.folder, claimed["id"]),
-            clock=self._clock,
-            chunk_rows=self._chunk_rows,
-            lease=_LEASE,
-        )
+        run = self._of(claimed)
         fields = {"import_id": claimed["id"], "request_id": claimed["request_id"]}
         heartbeat = asyncio.create_task(self._keep(claimed["id"]))
         try:
@@ -196,6 +194,24 @@ class ImportRunner:
         finally:
             heartbeat.cancel()
             self._forget_gone_holders()
+
+    def _of(self, claimed: Record) -> Run | Revert:
+        if claimed["status"] == "reverting":
+            return Revert(
+                self._database,
+                claimed,
+                clock=self._clock,
+                chunk_rows=self._chunk_rows,
+                lease=_LEASE,
+            )
+        return Run(
+            self._database,
+            claimed,
+            path=upload_path(self.folder, claimed["id"]),
+            clock=self._clock,
+            chunk_rows=self._chunk_rows,
+            lease=_LEASE,
+        )
 
     async def _keep(self, import_id: str) -> None:
         """Renew the lease while a run reads or waits."""

@@ -92,7 +92,7 @@ async def undo(
     for change in found:
         resource = RESOURCES[change["resource"]]
         at = (change["resource"], change["record_id"])
-        written = await _take_back(transaction, resource, current[at], change, stamp)
+        written = await take_back(transaction, resource, current[at], change, stamp=stamp)
         rows = await records.lock_many(transaction, resource, [change["record_id"]])
         current[at] = rows[change["record_id"]]
         done.append((resource, written))
@@ -131,9 +131,16 @@ async def _untouched(
     return current
 
 
-async def _take_back(
-    transaction: Transaction, resource: Resource, current: Record, change: Record, stamp: Stamp
+async def take_back(
+    transaction: Transaction, resource: Resource, current: Record, change: Record, *, stamp: Stamp
 ) -> Written:
+    """Take one change of a locked record back.
+
+    Raises
+    ------
+    ExternalRefTaken, TermsConflict
+        Meanwhile another record has what this one had.
+    """
     is_offer = resource is INTERACTION and current["kind"] == "offer"
     if is_offer:
         await interactions.release_terms(transaction, current, stamp=stamp)
