@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Float,
+    Integer,
     Select,
     Text,
     or_,
@@ -277,6 +278,23 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
             f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
         )
     return f"json_extract({document}, '$.{element.key}')"
+
+
+class json_length(FunctionElement[int]):  # noqa: N801
+    """How many entries a JSON list has."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(json_length, "postgresql")
+def _json_length_on_postgresql(element: json_length, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_length({compiler.process(next(iter(element.clauses)), **kw)})"
+
+
+@compiles(json_length, "sqlite")
+def _json_length_on_sqlite(element: json_length, compiler: Any, **kw: Any) -> str:
+    return f"json_array_length({compiler.process(next(iter(element.clauses)), **kw)})"
 
 
 class json_list(FunctionElement[str]):  # noqa: N801

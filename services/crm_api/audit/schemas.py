@@ -21,10 +21,10 @@ class AuditEntry(Shape):
     at: Instant = Field(description="When.")
     action: text(32, example="updated") = Field(
         description="What: created, updated, deleted, restored, merged, unmerged, erased, "
-        "personal_data_read."
+        "personal_data_read, personal_data_exported."
     )
     resource: text(32, example="contact") = Field(description="The kind of the record.")
-    record_id: RecordId = Field(description="The record.")
+    record_id: RecordId = Field(description="The record; all zeros for an export of many.")
     changed: Annotated[list[text(64, example="email")], Field(max_length=100)] | None = Field(
         default=None, description="Names of the fields that changed."
     )
