@@ -15,6 +15,7 @@ FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "tab
 MORE_FILES = {
     "contacts": {"search.py"},
     "duplicates": {"matching.py"},
+    "exports": {"columns.py", "labels.py", "sheets.py"},
     "meta": {"labels.py"},
     "privacy": {"suppression.py"},
     "segments": {"saved.py"},

@@ -24,10 +24,10 @@ from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 _BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
-_CHANGE_COLUMNS = tuple(
+CHANGE_COLUMNS = tuple(
     column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
 )
-_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
+_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in CHANGE_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,6 @@ class _Statements:
             .where(any_of(self.table.c.id, bindparam("ids", type_=Texts)))
             .order_by(self.table.c.id)
             .with_for_update()
-        )
-        self.trash_many = Statement(
-            update(self.table)
-            .where(any_of(self.table.c.id, bindparam("at_ids", type_=Texts)))
-            .values(
-                deleted_at=bindparam("set_at", type_=Instant),
-                updated_at=bindparam("set_at", type_=Instant),
-                version=self.table.c.version + 1,
-            )
         )
         self.insert = {
             personal: Statement(
@@ -201,39 +192,9 @@ async def create(
     refs = external_refs.pairs(row["external_refs"])
     await external_refs.claim(transaction, resource.name, row["id"], refs)
     names = [name for name, value in values.items() if value not in (None, [])]
-    told = _change(resource, row, "created", names, stamp)
+    told = telling(resource, row, "created", names, stamp)
     body = await transaction.text(_of(resource).insert[personal], row | told)
     return Written(row["id"], 1, str(body), "created")
-
-
-async def create_many(
-    transaction: Transaction, resource: Resource, rows: Sequence[Mapping[str, Any]], *, stamp: Stamp
-) -> list[str]:
-    """Insert many records whose references are known to be free; returns their ids."""
-    full = [complete_row(resource, row, stamp=stamp) for row in rows]
-    refs = [
-        ref
-        for row in full
-        for ref in external_refs.rows_of(
-            resource.name, row["id"], external_refs.pairs(row["external_refs"])
-        )
-    ]
-    await transaction.insert_many(resource.table, full)
-    await external_refs.claim_many(transaction, refs)
-    told = [
-        _change(
-            resource, row, "created", [n for n, v in given.items() if v not in (None, [])], stamp
-        )
-        for row, given in zip(full, rows, strict=True)
-    ]
-    await tell_many(transaction, told)
-    return [row["id"] for row in full]
-
-
-async def tell_many(transaction: Transaction, told: Sequence[Record]) -> None:
-    """Write many change records at once."""
-    rows = [{name: each[f"new_{name}"] for name in _CHANGE_COLUMNS} for each in told]
-    await transaction.insert_many(changes, rows)
 
 
 async def change(
@@ -277,23 +238,6 @@ async def trash(
     return await _write(transaction, resource, current, gone, action, stamp, False)
 
 
-async def trash_many(
-    transaction: Transaction, resource: Resource, rows: Sequence[Record], *, stamp: Stamp
-) -> None:
-    """Put many locked records into the trash with a few statements."""
-    if not rows:
-        return
-    ids = [row["id"] for row in rows]
-    await external_refs.release_many(transaction, ids)
-    await transaction.run(_of(resource).trash_many, {"at_ids": ids, "set_at": stamp.now})
-    told = []
-    for row in rows:
-        after = {"id": row["id"], "version": row["version"] + 1}
-        change = _change(resource, after, "deleted", ["deleted_at"], stamp)
-        told.append(change | {"new_before": {"deleted_at": None}})
-    await tell_many(transaction, told)
-
-
 async def restore(
     transaction: Transaction,
     resource: Resource,
@@ -330,15 +274,16 @@ async def _write(
     statement = _of(resource).update(frozenset(row), personal)
     parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
     after = {"id": current["id"], "version": row["version"]}
-    told = _change(resource, after, action, list(values), stamp)
+    told = telling(resource, after, action, list(values), stamp)
     told["new_before"] = portable({name: current[name] for name in values})
     body = await transaction.text(statement, parameters | told)
     return Written(current["id"], row["version"], str(body), action)
 
 
-def _change(
+def telling(
     resource: Resource, row: Mapping[str, Any], action: str, names: Sequence[str], stamp: Stamp
 ) -> Record:
+    """Return what a change record of this write holds, as the parameters of its statement."""
     return {
         "new_resource": resource.name,
         "new_record_id": row["id"],

@@ -192,7 +192,7 @@ def test_more_records_than_a_sheet_holds_are_refused(
     for _ in range(3):
         service.create("contacts", kind="person", name="Anna", city=city)
     monkeypatch.setattr("services.crm_api.exports.operations.MOST_SHEET_ROWS", 2)
-    query = {"city": [city], "sort": "-updated_at", "format": "xlsx"}
+    query: dict[str, Any] = {"city": [city], "sort": "-updated_at", "format": "xlsx"}
     found = problem(export(service, "contacts", **query), 422, "too_many_rows")
     assert "excel_csv" in found["detail"]
 

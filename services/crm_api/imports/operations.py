@@ -13,15 +13,13 @@ from services.crm_api.imports import plan
 from services.crm_api.imports.documents import shown_questions
 from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
-from services.crm_api.imports.table import imports, kept_records, rejected_rows
-from services.crm_api.resources import RESOURCES
+from services.crm_api.imports.table import imports, rejected_rows
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.problems import Conflict, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
-from shared.values import wire_instant
 
 UNSTARTED = ("needs_answers", "ready")
 RUNNING = ("queued", "running", "reverting")
@@ -41,7 +39,7 @@ _OF_A_RUN = (
     "lease_holder",
     "lease_until",
 )
-_PAGE_OF_REJECTED = 1000
+PAGE_OF_ROWS = 1000
 _READ = Statement(select(imports).where(imports.c.id == bindparam("id")))
 _LOCK = Statement(select(imports).where(imports.c.id == bindparam("id")).with_for_update())
 _INSERT = Statement(insert(imports))
@@ -55,21 +53,7 @@ _REJECTED = Statement(
         rejected_rows.c.record_number > bindparam("after"),
     )
     .order_by(rejected_rows.c.record_number)
-    .limit(_PAGE_OF_REJECTED)
-)
-
-
-_FORGET_KEPT = Statement(
-    delete(kept_records).where(kept_records.c.import_id == bindparam("at_import"))
-)
-_KEPT = Statement(
-    select(kept_records)
-    .where(
-        kept_records.c.import_id == bindparam("import_id"),
-        kept_records.c.record_id > bindparam("after", type_=Identifier),
-    )
-    .order_by(kept_records.c.record_id)
-    .limit(_PAGE_OF_REJECTED)
+    .limit(PAGE_OF_ROWS)
 )
 
 
@@ -279,61 +263,6 @@ async def cancel(transaction: Transaction, import_id: str, *, now: datetime) -> 
     return await change(transaction, current, values)
 
 
-class AlreadyReverted(Conflict):
-    code, title = "already_reverted", "The import is reverted already."
-
-
-class NothingToRevert(Conflict):
-    code, title = "nothing_to_revert", "The import has written nothing that could be taken back."
-
-
-async def revert(
-    transaction: Transaction, import_id: str, *, is_dry_run: bool, keep_touched: bool, stamp: Stamp
-) -> Record:
-    """Queue the taking back of all that the runs of an import wrote.
-
-    Raises
-    ------
-    NotFound
-        There is none.
-    AlreadyStarted
-        It is on its way.
-    AlreadyReverted, NothingToRevert
-        There is nothing to do.
-    """
-    current = await lock(transaction, import_id)
-    if current["status"] in RUNNING:
-        raise AlreadyStarted()
-    if current["status"] == "reverted":
-        raise AlreadyReverted()
-    if not current["run_requests"]:
-        raise NothingToRevert()
-    await transaction.run(_FORGET_KEPT, {"at_import": import_id})
-    state = {
-        "status": "queued",
-        "is_dry_run": is_dry_run,
-        "keep_touched": keep_touched,
-        "reverted_count": 0,
-        "kept_count": 0,
-        "seen_count": 0,
-        "total": None,
-        "after": None,
-        "phase": "checking",
-        "former": current["status"],
-        "key_id": stamp.key_id,
-        "request_id": stamp.request_id,
-        "queued_at": kept(stamp.now),
-        "finished_at": None,
-    }
-    free = {"lease_holder": None, "lease_until": None}
-    return await change(transaction, current, {"status": "reverting", "revert": state, **free})
-
-
-def kept(instant: datetime) -> str:
-    """Return an instant as a document keeps it."""
-    return wire_instant(instant)
-
-
 @lru_cache(maxsize=2)
 def _list(continued: bool) -> Statement:
     columns = imports.c
@@ -368,12 +297,12 @@ async def rejected_file(
 ) -> AsyncIterator[bytes]:
     """Yield the rejected rows as CSV; their cells are blank without the pii scope."""
     names = [column["name"] for column in row["detected"]["columns"] if not column["path"]]
-    yield _csv([["row_number", "column", "code", "message", *names]])
+    yield csv_lines([["row_number", "column", "code", "message", *names]])
     after = -1
     while True:
         found = await database.all(_REJECTED, {"import_id": row["id"], "after": after})
         if found:
-            yield _csv(
+            yield csv_lines(
                 [
                     each["row_number"],
                     each["column_name"],
@@ -383,60 +312,13 @@ async def rejected_file(
                 ]
                 for each in found
             )
-        if len(found) < _PAGE_OF_REJECTED:
+        if len(found) < PAGE_OF_ROWS:
             return
         after = found[-1]["record_number"]
 
 
-_WHY_KEPT = {
-    "changed": ("It was changed later.", "Er wurde später geändert."),
-    "deleted": (
-        "It was changed by the import and thrown away later.",
-        "Er wurde vom Import geändert und später gelöscht.",
-    ),
-    "merged": (
-        "It was merged into another contact later.",
-        "Er wurde später mit einem anderen Kontakt zusammengeführt.",
-    ),
-    "in_use": (
-        "Something that stays belongs to it.",
-        "Etwas, das bleibt, gehört zu ihm.",
-    ),
-    "forgotten": (
-        "What was there before is no longer known.",
-        "Was vorher da war, ist nicht mehr bekannt.",
-    ),
-}
-_OTHERWISE = (
-    "Another record has by now what it would have again.",
-    "Ein anderer Datensatz hat inzwischen, was er wieder hätte.",
-)
-
-
-async def kept_file(database: Database, import_id: str, *, language: str) -> AsyncIterator[bytes]:
-    """Yield the records that a revert leaves alone, or would, as CSV."""
-    yield _csv([["resource", "id", "code", "message", "later_version", "later_request_id"]])
-    after = "00000000-0000-0000-0000-000000000000"
-    while True:
-        found = await database.all(_KEPT, {"import_id": import_id, "after": after})
-        if found:
-            yield _csv(
-                [
-                    RESOURCES[each["resource"]].plural,
-                    each["record_id"],
-                    each["code"],
-                    _WHY_KEPT.get(each["code"], _OTHERWISE)[language == "de"],
-                    each["version"],
-                    each["request_id"],
-                ]
-                for each in found
-            )
-        if len(found) < _PAGE_OF_REJECTED:
-            return
-        after = found[-1]["record_id"]
-
-
-def _csv(rows: Any) -> bytes:
+def csv_lines(rows: Any) -> bytes:
+    """Return rows as CSV."""
     out = io.StringIO()
     csv.writer(out).writerows(rows)  # it quotes the characters of its line ending only
     return out.getvalue().encode()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Body
 
-from services.crm_api.imports import operations
+from services.crm_api.imports import operations, reverts
 from services.crm_api.imports.routes import (
     SCOPE,
     ImportId,
@@ -53,7 +53,7 @@ async def revert_import(
     allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
 
     async def work(transaction: Transaction) -> Answer:
-        reverted = await operations.revert(
+        reverted = await reverts.revert(
             transaction,
             id,
             is_dry_run=body.dry_run,
@@ -81,7 +81,7 @@ async def read_kept_records(call: Call, id: ImportId) -> StreamAnswer:
     """A CSV file: each record that the last revert, or its dry run, leaves alone, why, and which later
     version and request touched it."""
     await allowed(call, id)
-    chunks = operations.kept_file(call.database, id, language=call.language)
+    chunks = reverts.kept_file(call.database, id, language=call.language)
     headers = {
         "Content-Disposition": 'attachment; filename="kept-records.csv"',
         "Content-Language": call.language,

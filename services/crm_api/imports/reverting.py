@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Table, bindparam, exists, func, insert, select
 
-from services.crm_api import records
+from services.crm_api import bulk, records
 from services.crm_api.campaign_members.table import campaign_members
 from services.crm_api.changes.table import changes
 from services.crm_api.contacts.table import contacts
 from services.crm_api.deals.table import deals
 from services.crm_api.features import FEATURES
 from services.crm_api.imports import operations
+from services.crm_api.imports.reverts import FORGET_KEPT
 from services.crm_api.imports.settling import Superseded, settled
 from services.crm_api.imports.table import kept_records
 from services.crm_api.interactions.table import interactions
@@ -25,6 +26,7 @@ from services.foundation.constructs import any_of
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import Problem
 from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
 
 _ORDER = ("interaction", "deal", "contact")
 """What points to others goes before what it points to."""
@@ -59,7 +61,6 @@ _LATER = Statement(
     .order_by(_told.version)
 )
 _KEEP = kept_records.c
-_FORGET_KEPT = Statement(delete(kept_records).where(_KEEP.import_id == bindparam("at_import")))
 _FIRST = 2**62
 
 
@@ -176,7 +177,7 @@ class Revert:
             if state["kept_count"] and not state["keep_touched"]:
                 await self._end(transaction, current, state, "refused")
                 return True
-            await transaction.run(_FORGET_KEPT, {"at_import": self._id})
+            await transaction.run(FORGET_KEPT, {"at_import": self._id})
             state |= {"phase": "reverting", "after": None, "reverted_count": 0, "kept_count": 0}
             await operations.change(transaction, current, {"revert": state})
             return False
@@ -189,7 +190,7 @@ class Revert:
         is_done = status == "succeeded" and not state["is_dry_run"]
         values = {
             "status": "reverted" if is_done else state["former"],
-            "revert": state | {"status": status, "finished_at": operations.kept(self._clock())},
+            "revert": state | {"status": status, "finished_at": wire_instant(self._clock())},
             "lease_holder": None,
             "lease_until": None,
         }
@@ -273,7 +274,7 @@ class _Chunk:
         for row in created:
             if feature.on_trash is not None:
                 await feature.on_trash(self._transaction, row, stamp=self._stamp)
-        await records.trash_many(self._transaction, resource, created, stamp=self._stamp)
+        await bulk.trash_many(self._transaction, resource, created, stamp=self._stamp)
         faults: dict[str, str] = {}
         for record_id, part in parts.items():
             if part.is_created or part.row is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
-from services.crm_api import features, records
+from services.crm_api import bulk, features, records
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
@@ -208,7 +208,7 @@ async def _create(
     if not good:
         return {}
     await _create_contacts(transaction, good, placed, stamp, outcome)
-    ids = await records.create_many(
+    ids = await bulk.create_many(
         transaction, rules.feature.resource, [item.row for item in good], stamp=stamp
     )
     outcome.created += len(good)
@@ -278,7 +278,7 @@ async def _create_contacts(
     wanted = [ref for ref in refs if ref not in placed.by_ref]
     if wanted:
         bodies = [_person(ref) for ref in wanted]
-        ids = await records.create_many(transaction, CONTACT, bodies, stamp=stamp)
+        ids = await bulk.create_many(transaction, CONTACT, bodies, stamp=stamp)
         placed.by_ref.update(zip(wanted, ids, strict=True))
         outcome.created_contacts += [external_id for _, external_id in wanted]
     for item in unplaced:
