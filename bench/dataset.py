@@ -122,7 +122,7 @@ def contact_lines(count: int) -> Iterator[str]:
             mail = f"{given}.{number}@firma-{choice.randrange(5000)}.de".lower()
             if number % 100 == BROKEN:
                 mail = mail.replace("@", " at ")
-            phone = f"0{choice.randrange(30, 990)} {choice.randrange(100_000, 9_999_999)}"
+            phone = f"0{choice.randrange(30, 990)} {2_000_000 + number}"  # nobody has it twice
             street = f"{choice.choice(_BEGINNINGS)}straße {choice.randrange(1, 200)}"
             city = choice.choice(_BEGINNINGS) + choice.choice(_ENDINGS)
             place = f"{street},{choice.randrange(1000, 99999):05},{city},DE"

@@ -65,7 +65,7 @@ def add_export(feature: Feature) -> None:
 
 async def answer_export(call: Call, resource: Resource, query: ExportForm) -> StreamAnswer:
     """Answer an export in one of its forms."""
-    form = query.format
+    form, language = query.format, call.language
     is_table = form in ("excel_csv", "xlsx")
     if not is_table and not call.may("changes:read"):
         raise Forbidden("This format needs a key with the scope changes:read.")
@@ -82,7 +82,10 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
     shown = resource.wire_names if fields is None else frozenset(fields)
     if personal and not resource.personal.isdisjoint(shown):
         await _note(call, resource)
-    headers = {"Content-Disposition": _attachment(call, resource, form)}
+    headers = {
+        "Content-Disposition": _attachment(call, resource, form),
+        "Content-Language": language,
+    }
     if call.may("changes:read"):
         headers["X-Change-Cursor"] = write_position(await last_position(call.database))
     statement = operations.export_statement(
@@ -94,7 +97,6 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
     )
     chunks = call.database.stream(statement, question.values, csv=form == "csv")
     if is_table:
-        headers["Content-Language"] = call.language
         columns = await _columns(call, resource, question, fields)
         chunks = (
             _csv(call, query, columns, chunks)
