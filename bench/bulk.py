@@ -182,10 +182,7 @@ def _measure_contacts(stores: Stores, kind: str, *, rows: int) -> Iterator[Figur
                 os.kill(server.pid, signal.SIGKILL)
         seconds += took
         pace.append(took)
-    wanted = (rows, rows - 2 * (rows // 100), 2 * (rows // 100))
-    counts = tuple(state[f"{name}_count"] for name in ("processed", "created", "rejected"))
-    if state["status"] != "succeeded" or counts != wanted:
-        raise RuntimeError(f"the import did not end as it should: {state['status']} {counts}")
+    _check(state, rows)
     compared = min(rows, COMPARED)
     bare = _bare_import(url, bare_url, contacts, limit=compared) * rows / compared
     more = {
@@ -200,6 +197,17 @@ def _measure_contacts(stores: Stores, kind: str, *, rows: int) -> Iterator[Figur
         f"{MOST_MEMORY_MIB} MiB",
         at_most=1.0,
     )
+
+
+def _check(state: Mapping[str, Any], rows: int) -> None:
+    """Make sure that no row was lost or doubled; among a million a few strangers look alike."""
+    done, created, refused = (
+        state[f"{name}_count"] for name in ("processed", "created", "rejected")
+    )
+    wanted = 2 * (rows // 100)
+    is_right = done == created + refused == rows and wanted <= refused <= wanted + rows // 10_000
+    if state["status"] != "succeeded" or not is_right:
+        raise RuntimeError(f"the import did not end as it should: {state}")
 
 
 def _bare_import(url: str, bare_url: str, table: Table = deals, *, limit: int = 2**31) -> float:
