@@ -94,6 +94,42 @@ def deal_lines(count: int, *, contacts: int) -> Iterator[str]:
         yield f"D-{number},C-{owner},{wire_instant(at)},{amounts},Order {number}\n"
 
 
+_GIVEN_NAMES = (
+    "Anna Ben Clara David Emma Finn Greta Hannes Ida Jonas Karla Lukas Mia Noah Olga Paul Rosa Samuel "
+    "Tina Ulrich Vera Wilhelm Yara Zoe Jürgen Käthe Björn Sören Marlene Friedrich"
+).split()
+_BEGINNINGS = (
+    "Alt Berg Birk Brand Dorn Eich Feld Fisch Gold Grün Hart Heid Holz Kalt Klein Korn Lang Lind Löw "
+    "Mühl Neu Ober Rein Rosen Sand Schön Stein Stern Tal Unter Wald Weid Wein Wild Winter"
+).split()
+_ENDINGS = (
+    "acker bach baum berg blum brecht dorf er feld gärtner haus heim hofer huber inger kamp lein ler "
+    "mann meier müller ner reuter schmidt stein thal vogel wald weber wirth"
+).split()
+TWICE, BROKEN = 50, 99
+"""Of a hundred rows of contacts, this one is the person of the row before, and this one is broken."""
+
+
+def contact_lines(count: int) -> Iterator[str]:
+    """Yield the lines of a CSV file of persons as a shop exports them, its header first."""
+    choice = random.Random(9)
+    yield "customer_no,given_name,family_name,email,phone,street,zip,city,country\n"
+    person = ""
+    for number in range(count):
+        if number % 100 != TWICE:
+            given = choice.choice(_GIVEN_NAMES)
+            family = choice.choice(_BEGINNINGS) + choice.choice(_ENDINGS)
+            mail = f"{given}.{number}@firma-{choice.randrange(5000)}.de".lower()
+            if number % 100 == BROKEN:
+                mail = mail.replace("@", " at ")
+            phone = f"0{choice.randrange(30, 990)} {2_000_000 + number}"  # nobody has it twice
+            street = f"{choice.choice(_BEGINNINGS)}straße {choice.randrange(1, 200)}"
+            city = choice.choice(_BEGINNINGS) + choice.choice(_ENDINGS)
+            place = f"{street},{choice.randrange(1000, 99999):05},{city},DE"
+            person = f"{given},{family},{mail},{phone},{place}"
+        yield f"K-{number},{person}\n"
+
+
 def reference_rows(count: int) -> Iterator[Row]:
     """Yield the external references of the contacts."""
     for number in range(count):

@@ -16,6 +16,7 @@ MORE_FILES = {
     "contacts": {"further.py", "search.py"},
     "duplicates": {"matching.py"},
     "interactions": {"cases.py", "kinds.py"},
+    "exports": {"columns.py", "labels.py", "sheets.py"},
     "meta": {"labels.py"},
     "privacy": {
         *("erasing.py", "kept.py", "personal_data.py", "runner.py", "suppression.py", "traces.py"),

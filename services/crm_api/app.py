@@ -22,6 +22,7 @@ from services.crm_api.customer_card.routes import routes as customer_card
 from services.crm_api.deals.routes import routes as deals
 from services.crm_api.duplicates.routes import routes as duplicates
 from services.crm_api.exports.routes import routes as exports
+from services.crm_api.imports.revert_routes import routes as reverts
 from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.interactions.routes import routes as interactions
@@ -112,6 +113,7 @@ FEATURES = (
     undo,
     exports,
     imports,
+    reverts,
     privacy,
     retention,
     audit,

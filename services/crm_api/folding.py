@@ -7,6 +7,7 @@ _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe"}
 )
 _SEPARATORS = re.compile(r"[\W_]+")
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
 
 
@@ -27,4 +28,4 @@ def fold(text: str) -> str:
 
 def digits(text: str) -> str:
     """Return only the digits of a text, a telephone number for instance."""
-    return "".join(letter for letter in text if letter.isdecimal() and letter.isascii())
+    return _NO_DIGIT.sub("", text)

@@ -96,16 +96,8 @@ async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
     Forbidden
         The key may not read what is to be embedded.
     """
-    only = None
-    chosen: str | None = getattr(query, "fields", None)
-    if chosen:
-        only = frozenset(chosen.split(","))
-        unknown = only - resource.wire_names
-        if unknown:
-            known = ", ".join(sorted(resource.wire_names))
-            message = f"There is no field {sorted(unknown)[0][:64]}; there are: {known}."
-            raise invalid("/query/fields", "unknown", message)
-        only |= ALWAYS_SHOWN
+    chosen = check_fields(resource, getattr(query, "fields", None))
+    only = None if chosen is None else ALWAYS_SHOWN.union(chosen)
     embed: set[tuple[str, bool]] = set()
     for name in getattr(query, "embed", ()):
         reached = RELATIONS[resource.name][name].resource
@@ -113,6 +105,25 @@ async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
             raise Forbidden(f"To embed this needs a key with the scope {reached.scopes}:read.")
         embed.add((name, call.may(f"{reached.scopes}:pii")))
     return ItemShape(call.may(f"{resource.scopes}:pii"), only, frozenset(embed))
+
+
+def check_fields(resource: Resource, fields: str | None) -> list[str] | None:
+    """Return the fields that are asked for, in their order; None: all.
+
+    Raises
+    ------
+    Invalid
+        A field is unknown.
+    """
+    if not fields:
+        return None
+    chosen = list(dict.fromkeys(fields.split(",")))
+    for name in chosen:
+        if name not in resource.wire_names:
+            known = ", ".join(sorted(resource.wire_names))
+            message = f"There is no field {name[:64]}; there are: {known}."
+            raise invalid("/query/fields", "unknown", message)
+    return chosen
 
 
 def page(

@@ -11,6 +11,7 @@ from services.crm_api import features, listing, records
 from services.crm_api.aggregates import Aggregate, answer_aggregate, grouped_query
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_of
+from services.crm_api.exports.routes import add_export
 from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
@@ -78,6 +79,7 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     name, plural = resource.name, resource.plural
     many = plural.replace("-", " ")
     routes = Routes(plural)
+    add_export(feature)
     reads, writes, sees = (f"{resource.scopes}:{right}" for right in ("read", "write", "pii"))
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
     New: Any = _shown(feature.new, feature.example)

@@ -24,11 +24,10 @@ from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 _BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
-_CHANGE_COLUMNS = tuple(
+CHANGE_COLUMNS = tuple(
     column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
 )
-_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in _CHANGE_COLUMNS})
-_RECORD_CHANGE = Statement(_CHANGE)
+_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in CHANGE_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ class _Statements:
             .order_by(self.table.c.id)
             .with_for_update()
         )
-        self.insert_silently = Statement(insert(self.table))
         self.insert = {
             personal: Statement(
                 insert(self.table).returning(resource.json(personal=personal)), along=_CHANGE
@@ -194,34 +192,9 @@ async def create(
     refs = external_refs.pairs(row["external_refs"])
     await external_refs.claim(transaction, resource.name, row["id"], refs)
     names = [name for name, value in values.items() if value not in (None, [])]
-    told = _change(resource, row, "created", names, stamp)
+    told = telling(resource, row, "created", names, stamp)
     body = await transaction.text(_of(resource).insert[personal], row | told)
     return Written(row["id"], 1, str(body), "created")
-
-
-async def create_many(
-    transaction: Transaction, resource: Resource, rows: Sequence[Mapping[str, Any]], *, stamp: Stamp
-) -> list[str]:
-    """Insert many records whose references are known to be free; returns their ids."""
-    full = [complete_row(resource, row, stamp=stamp) for row in rows]
-    refs = [
-        ref
-        for row in full
-        for ref in external_refs.rows_of(
-            resource.name, row["id"], external_refs.pairs(row["external_refs"])
-        )
-    ]
-    await transaction.run_many(_of(resource).insert_silently, full)
-    await external_refs.claim_many(transaction, refs)
-    told = [
-        _change(
-            resource, row, "created", [n for n, v in given.items() if v not in (None, [])], stamp
-        )
-        for row, given in zip(full, rows, strict=True)
-    ]
-    if told:
-        await transaction.run_many(_RECORD_CHANGE, told)
-    return [row["id"] for row in full]
 
 
 async def change(
@@ -301,15 +274,16 @@ async def _write(
     statement = _of(resource).update(frozenset(row), personal)
     parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
     after = {"id": current["id"], "version": row["version"]}
-    told = _change(resource, after, action, list(values), stamp)
+    told = telling(resource, after, action, list(values), stamp)
     told["new_before"] = portable({name: current[name] for name in values})
     body = await transaction.text(statement, parameters | told)
     return Written(current["id"], row["version"], str(body), action)
 
 
-def _change(
+def telling(
     resource: Resource, row: Mapping[str, Any], action: str, names: Sequence[str], stamp: Stamp
 ) -> Record:
+    """Return what a change record of this write holds, as the parameters of its statement."""
     return {
         "new_resource": resource.name,
         "new_record_id": row["id"],

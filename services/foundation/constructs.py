@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Float,
+    Integer,
     Select,
     Text,
     or_,
@@ -173,6 +174,44 @@ def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({values}))"
 
 
+class each_text(FunctionElement[str]):  # noqa: N801
+    """The texts of a JSON list as rows: `each_text(…).table_valued("value", name="wanted")`."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(each_text, "postgresql")
+def _each_text_on_postgresql(element: each_text, compiler: Any, **kw: Any) -> str:
+    (texts,) = element.clauses
+    return f"jsonb_array_elements_text({compiler.process(texts, **kw)})"
+
+
+@compiles(each_text, "sqlite")
+def _each_text_on_sqlite(element: each_text, compiler: Any, **kw: Any) -> str:
+    (texts,) = element.clauses
+    return f"json_each({compiler.process(texts, **kw)})"
+
+
+class joined(FunctionElement[str]):  # noqa: N801
+    """The texts of a column over all rows, with commas between."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(joined, "postgresql")
+def _joined_on_postgresql(element: joined, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"string_agg({compiler.process(column, **kw)}::text, ',')"
+
+
+@compiles(joined, "sqlite")
+def _joined_on_sqlite(element: joined, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"group_concat({compiler.process(column, **kw)}, ',')"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))
@@ -239,6 +278,23 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
             f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
         )
     return f"json_extract({document}, '$.{element.key}')"
+
+
+class json_length(FunctionElement[int]):  # noqa: N801
+    """How many entries a JSON list has."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(json_length, "postgresql")
+def _json_length_on_postgresql(element: json_length, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_length({compiler.process(next(iter(element.clauses)), **kw)})"
+
+
+@compiles(json_length, "sqlite")
+def _json_length_on_sqlite(element: json_length, compiler: Any, **kw: Any) -> str:
+    return f"json_array_length({compiler.process(next(iter(element.clauses)), **kw)})"
 
 
 class json_list(FunctionElement[str]):  # noqa: N801

@@ -51,6 +51,10 @@ class Transaction(Reader, Protocol):
         """Insert many rows the fastest way there is; values in the order of the table's columns."""
         ...
 
+    async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert many rows the fastest way there is; all name the same columns."""
+        ...
+
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work`; if it raises, take back what it wrote and let the exception through."""
         ...

@@ -169,6 +169,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "Follow the change feed from here: nothing is missed, some may come twice.",
         "schema": _text(200, "MC4w"),
     },
+    "Content-Disposition": {
+        "description": "A name for the file.",
+        "schema": _text(200, 'attachment; filename="contacts-2026-11-26.xlsx"'),
+    },
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": _text(200, "Bearer")},
     "Content-Language": {"description": "The language of the texts.", "schema": _text(8, "en")},
 }
@@ -324,7 +328,11 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
             response["links"] = {link.operation: link.document() for link in rules.links}
     if rules.media_types != ("application/json",):
         text = {"type": "string", "maxLength": 2**31 - 1, "pattern": r"^[\s\S]*$"}
-        success["content"] = {media: {"schema": text} for media in rules.media_types}
+        file = {"type": "string", "format": "binary", "maxLength": 2**31 - 1}
+        success["content"] = {
+            media: {"schema": file if media.startswith("application/vnd.") else text}
+            for media in rules.media_types
+        }
     if status == 204:
         success.pop("content", None)
     if rules.conditional:

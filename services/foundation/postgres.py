@@ -11,7 +11,7 @@ from sqlalchemy import Table
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Unavailable
-from services.foundation.statements import POSTGRESQL, Record, Statement
+from services.foundation.statements import POSTGRESQL, Record, Statement, driver_rows
 
 _ATTEMPTS = 4
 _UNREACHABLE = (
@@ -77,6 +77,12 @@ class _Transaction(_Reader):
             table.name, records=rows, columns=names, timeout=_STREAM_SECONDS
         )
 
+    async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        names, records = driver_rows(table, rows, POSTGRESQL)
+        await self.connection.copy_records_to_table(table.name, records=records, columns=names)
+
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         try:
             async with self.connection.transaction():
@@ -125,6 +131,10 @@ class _EndingTransaction(_Transaction):
     async def copy(self, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         await self._begin()
         await super().copy(table, rows)
+
+    async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        await self._begin()
+        await super().insert_many(table, rows)
 
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         await self._begin()

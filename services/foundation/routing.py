@@ -187,7 +187,7 @@ class LeanRoute(APIRoute):
                 answer = await self.lean_endpoint(**arguments)
         except Problem as problem:
             answer = problem_answer(problem, call)
-        if self.rules.localized and isinstance(answer, Answer):
+        if self.rules.localized:
             answer = replace(answer, headers={**answer.headers, "Vary": "Accept-Language"})
         if isinstance(answer, StreamAnswer):
             await _send_stream(answer, send)

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 from sqlalchemy import Table
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Unavailable
-from services.foundation.statements import SQLITE, Record, Statement
+from services.foundation.statements import SQLITE, Record, Statement, driver_rows
 
 _GROUP = 64
 _MERGE_PAGES = 500
@@ -136,6 +137,24 @@ class _Transaction(_Reader):
         text = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'
         try:
             self.connection.executemany(text, rows)
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        names, records = driver_rows(table, rows, SQLITE)
+        marks, columns = ", ".join("?" for _ in names), ", ".join(f'"{name}"' for name in names)
+        text = f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks})'
+        # Triggers see one row at a time here; a table of this name lets them see all of them.
+        together = table.info.get("in_bulk")
+        try:
+            if together is not None:
+                ids = orjson.dumps([row["id"] for row in rows]).decode()
+                self.connection.execute(f"INSERT INTO {together} (ids) VALUES (?)", (ids,))
+            self.connection.executemany(text, records)
+            if together is not None:
+                self.connection.execute(f"DELETE FROM {together}")
         except sqlite3.Error as error:
             raise _translate(error) from error
 

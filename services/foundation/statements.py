@@ -1,10 +1,11 @@
 """SQLAlchemy Core statements, compiled once per dialect and then run by the bare driver."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Executable, Float
+from sqlalchemy import Executable, Float, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.engine.interfaces import Dialect
@@ -69,6 +70,28 @@ class Statement:
         if dialect.name == "postgresql":
             return _compile(clause.add_cte(along.cte("along")), dialect)
         return replace(_compile(clause, dialect), then=_compile(along, dialect))
+
+
+@lru_cache(maxsize=200)
+def writers(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[Converter | None, ...]:
+    """Return what turns the values of these columns into what the driver takes."""
+    return tuple(table.c[name].type._cached_bind_processor(dialect) for name in names)
+
+
+def driver_rows(
+    table: Table, rows: Sequence[Mapping[str, Any]], dialect: Dialect
+) -> tuple[tuple[str, ...], Iterator[list[Any]]]:
+    """Return the columns that rows name, all the same ones, and the rows as the driver takes them."""
+    names = tuple(rows[0])
+    pairs = tuple(zip(names, writers(table, names, dialect), strict=True))
+    return names, (
+        [
+            value if convert is None or value is None else convert(value)
+            for name, convert in pairs
+            for value in (row[name],)
+        ]
+        for row in rows
+    )
 
 
 def _access(clause: Any) -> Access:

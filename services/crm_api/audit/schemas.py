@@ -22,7 +22,7 @@ class AuditEntry(Shape):
     action: text(32, example="updated") = Field(
         description="What: created, updated, deleted, restored, merged, unmerged, erased, purged; "
         "personal_data_read, exported, suppression_lifted, key_created, key_changed, key_rotated, "
-        "key_revoked, import_started, retention_ran."
+        "key_revoked, import_started, import_reverted, retention_ran."
     )
     resource: text(32, example="contact") = Field(description="The kind of the record.")
     record_id: RecordId | None = Field(description="The record; null if it is about none.")

@@ -24,7 +24,7 @@ changes = Table(
     Column("before", Document),
     Index("ix_changes_order", "transaction_id", "seq"),
     Index("ix_changes_record", "record_id"),
-    Index("ix_changes_request", "request_id"),
+    Index("ix_changes_request", "request_id", "seq"),
     Index("ix_changes_occurred", "occurred_at", "seq"),
     sqlite_autoincrement=True,
 )

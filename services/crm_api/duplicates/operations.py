@@ -2,22 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
 from services.crm_api.contacts.table import contacts
 from services.crm_api.duplicates.matching import (
+    IDENTIFYING_KEYS,
     LARGEST_BLOCK,
+    LARGEST_WEAK_BLOCK,
     THRESHOLD,
+    Compared,
     Match,
     blocking_keys,
     compare,
+    compare_read,
+    may_be_certain,
+    read,
 )
 from services.crm_api.duplicates.table import contact_match_keys
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.columns import Document, Texts
+from services.foundation.constructs import any_of, each_text, joined
 from services.foundation.database import Reader
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
@@ -35,6 +42,30 @@ _SHARING = Statement(
     .where(any_of(_keys.key, bindparam("keys", type_=Texts)), contacts.c.deleted_at.is_(None))
     .limit(bindparam("most"))
 )
+_BY_ID = Statement(
+    select(*_columns).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
+    )
+)
+_IN_STREETS = Statement(
+    select(*_columns).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts)),
+        any_of(contacts.c.street, bindparam("streets", type_=Texts)),
+        contacts.c.deleted_at.is_(None),
+    )
+)
+_wanted = each_text(bindparam("keys", type_=Document)).table_valued("value", name="wanted")
+_holders: Select[Any] = (
+    select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
+)
+_ids = select(joined(_keys.contact_id)).where(_keys.key == _wanted.c.value)
+# Key by key, because a planner that does not know the table yet would read all of it; keys that some
+# contact has, and not more than can be compared: none is counted further than that.
+_HELD = Statement(
+    select(_wanted.c.value, _ids.correlate(_wanted).scalar_subquery()).where(
+        _holders.exists(), ~_holders.limit(1).offset(bindparam("largest", type_=Integer)).exists()
+    )
+)
 _SHARED_KEYS = Statement(
     select(_keys.key)
     .join(contacts, contacts.c.id == _keys.contact_id)
@@ -45,6 +76,8 @@ _SHARED_KEYS = Statement(
     .limit(bindparam("page_size"))
 )
 _ROWS = 20_000
+_IDS_AT_ONCE = 1000
+_EARLIER = 50
 
 
 @dataclass(frozen=True)
@@ -82,58 +115,84 @@ class RepeatedRow(Conflict):
         super().__init__(f"The row is all but surely the same contact as row {row_number}.")
 
 
-def is_certain(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two contacts are all but surely one."""
-    match = compare(one, other)
-    return match is not None and match.is_certain
-
-
-async def find(
-    reader: Reader, contact: Mapping[str, Any], *, threshold: float = THRESHOLD
-) -> list[Candidate]:
+async def find(reader: Reader, contact: Mapping[str, Any]) -> list[Candidate]:
     """Return the contacts that are likely the same, the likeliest first; itself is none of them."""
-    (found,) = await find_many(reader, [contact], threshold=threshold)
-    return found
+    keys = blocking_keys(contact)
+    if not keys:
+        return []
+    blocks: dict[str, list[Record]] = defaultdict(list)
+    for row in await reader.all(_SHARING, {"keys": keys, "most": _ROWS}):
+        blocks[row["key"]].append(row)
+    others = {
+        row["id"]: row for block in blocks.values() if len(block) <= LARGEST_BLOCK for row in block
+    }
+    others.pop(contact.get("id"), None)
+    who = read(contact)
+    found = [_candidate(who, row["id"], read(row)) for row in others.values()]
+    return _likeliest(each for each in found if each and each.match.score >= THRESHOLD)
 
 
-async def find_many(
-    reader: Reader, wanted: Sequence[Mapping[str, Any]], *, threshold: float = THRESHOLD
-) -> list[list[Candidate]]:
-    """Return for each contact those that are likely the same, in one query for all of them."""
-    keys = [blocking_keys(contact) for contact in wanted]
-    every = sorted({key for some in keys for key in some})
-    if not every:
-        return [[] for _ in wanted]
-    rows = await reader.all(_SHARING, {"keys": every, "most": _ROWS})
-    by_key: dict[str, dict[str, Record]] = defaultdict(dict)
-    for row in rows:
-        by_key[row["key"]][row["id"]] = row
-    return [
-        _candidates(
-            contact,
-            {
-                other_id: row
-                for key in some
-                if len(by_key.get(key, ())) <= LARGEST_BLOCK
-                for other_id, row in by_key.get(key, {}).items()
-            },
-            threshold,
-        )
-        for contact, some in zip(wanted, keys, strict=True)
-    ]
+def _candidate(who: Compared, other_id: str, other: Compared) -> Candidate | None:
+    match = compare_read(who, other)
+    return None if match is None else Candidate(other_id, match)
 
 
-def _candidates(
-    contact: Mapping[str, Any], others: Mapping[str, Record], threshold: float
-) -> list[Candidate]:
-    found = [
-        Candidate(other_id, match)
-        for other_id, other in others.items()
-        if other_id != contact.get("id")
-        and (match := compare(contact, other)) is not None
-        and match.score >= threshold
-    ]
+def _likeliest(found: Iterable[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda each: (-each.match.score, each.id))[:MOST_CANDIDATES]
+
+
+async def find_certain(
+    reader: Reader, wanted: Sequence[Mapping[str, Any]]
+) -> list[list[Candidate]]:
+    """Return for each new contact the stored ones that are all but surely the same.
+
+    What identifies two contacts makes them share an identifying key; the other keys only matter for
+    the same street beside another postal code, and so few rows are read for them however large the
+    base is.
+    """
+    keys_of = [_keys_of(contact) for contact in wanted]
+    strong = {key for keys in keys_of for key in keys if key.startswith(IDENTIFYING_KEYS)}
+    streets = sorted({row["street"] for row in wanted if row.get("street")})
+    weak = {key for keys in keys_of for key in keys} - strong if streets else set()
+    found: dict[str, list[str]] = {}
+    read_of: dict[str, Compared] = {}
+    for keys, largest, statement in (
+        (strong, LARGEST_BLOCK, _BY_ID),
+        (weak, LARGEST_WEAK_BLOCK, _IN_STREETS),
+    ):
+        if not keys:
+            continue
+        held = await reader.texts(_HELD, {"keys": sorted(keys), "largest": largest})
+        found |= {key: ids.split(",") for key, ids in held}
+        ids = sorted({each for _, ids in held for each in ids.split(",")} - read_of.keys())
+        for at in range(0, len(ids), _IDS_AT_ONCE):
+            some = {"ids": ids[at : at + _IDS_AT_ONCE], "streets": streets}
+            for row in await reader.all(statement, some):
+                read_of[row["id"]] = read(row)
+    return [
+        _certain(contact, {each for key in keys for each in found.get(key, ())}, read_of)
+        for contact, keys in zip(wanted, keys_of, strict=True)
+    ]
+
+
+def _keys_of(contact: Mapping[str, Any]) -> list[str]:
+    keys: list[str] | None = contact.get("match_keys")
+    return blocking_keys(contact) if keys is None else keys
+
+
+def _certain(
+    contact: Mapping[str, Any], ids: AbstractSet[str], read_of: Mapping[str, Compared]
+) -> list[Candidate]:
+    others = ids & read_of.keys()
+    if not others:
+        return []
+    who = read(contact)
+    found = [
+        _candidate(who, other_id, read_of[other_id])
+        for other_id in others
+        if may_be_certain(who, read_of[other_id])
+    ]
+    return _likeliest(each for each in found if each and each.match.is_certain)
 
 
 async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
@@ -144,9 +203,33 @@ async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
     PossibleDuplicate
         Somebody is; the problem has the candidates.
     """
-    found = [each for each in await find(reader, contact) if each.match.is_certain]
+    (found,) = await find_certain(reader, [contact])
     if found:
         raise PossibleDuplicate(found)
+
+
+class Newcomers:
+    """The contacts that are about to be created together, none of which is in the database yet."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+
+    def twin(self, contact: Mapping[str, Any], row_number: int) -> int | None:
+        """Return the row of an earlier one that is all but surely the same; if there is none, add it."""
+        keys = _keys_of(contact)
+        earlier = {number: other for key in keys for number, other in self._by_key[key][:_EARLIER]}
+        who = read(contact) if earlier else None
+        for number, other in earlier.items():
+            if who is not None and _is_certain(who, read(other)):
+                return number
+        for key in keys:
+            self._by_key[key].append((row_number, contact))
+        return None
+
+
+def _is_certain(one: Compared, other: Compared) -> bool:
+    match = compare_read(one, other) if may_be_certain(one, other) else None
+    return match is not None and match.is_certain
 
 
 async def pairs_behind(

@@ -29,6 +29,12 @@ _MARK = Statement(
     .values(is_live=bindparam("set_live"))
 )
 
+_MARK_MANY = Statement(
+    update(external_refs)
+    .where(any_of(_table.record_id, bindparam("at_records", type_=Texts)))
+    .values(is_live=bindparam("set_live"))
+)
+
 Pair = tuple[str, str]
 
 
@@ -73,8 +79,7 @@ async def claim(
 
 async def claim_many(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert references that the caller knows to be free; the unique index has the last word."""
-    if rows:
-        await transaction.run_many(_ADD, rows)
+    await transaction.insert_many(external_refs, rows)
 
 
 def rows_of(resource: str, record_id: str, wanted: Sequence[Pair]) -> list[dict[str, Any]]:
@@ -101,3 +106,9 @@ async def replace(
 async def release(transaction: Transaction, record_id: str) -> None:
     """Free the references of a record that goes to the trash; they come back when it does."""
     await transaction.run(_MARK, {"at_record": record_id, "set_live": False})
+
+
+async def release_many(transaction: Transaction, record_ids: Sequence[str]) -> None:
+    """Free the references of many records at once."""
+    values = {"at_records": list(record_ids), "set_live": False}
+    await transaction.run(_MARK_MANY, values)

@@ -62,6 +62,7 @@ def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
         "settings": settings.model_dump() | {"id_column": id_column},
         "progress": _progress(row),
         "failure": _failure(row["failure"], language),
+        "revert": _revert(row["revert"]),
     }
 
 
@@ -143,10 +144,26 @@ def _told(pair: Any) -> dict[str, Any]:
 
 
 def _progress(row: Mapping[str, Any]) -> float:
-    if row["status"] == "succeeded":
+    if row["status"] in ("succeeded", "reverted"):
         return 1.0
     done: float = row["processed_count"] / max(1, row["detected"]["row_count"])
     return round(min(1.0, done), 4)
+
+
+_TOLD_OF_REVERTS = (
+    *("status", "is_dry_run", "keep_touched", "reverted_count", "kept_count"),
+    *("queued_at", "finished_at"),
+)
+
+
+def _revert(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    passes = 1 if state["is_dry_run"] else 2
+    done = state["seen_count"] / max(1, passes * (state["total"] or 0))
+    is_over = state["finished_at"] is not None
+    shown = {name: state[name] for name in _TOLD_OF_REVERTS}
+    return shown | {"progress": 1.0 if is_over else round(min(1.0, done), 4)}
 
 
 def _failure(code: str | None, language: str) -> dict[str, str] | None:

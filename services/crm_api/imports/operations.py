@@ -24,7 +24,7 @@ from services.foundation.problems import Conflict, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
 
 UNSTARTED = ("needs_answers", "ready")
-RUNNING = ("queued", "running")
+RUNNING = ("queued", "running", "reverting")
 COUNTS = (
     "processed_count",
     "created_count",
@@ -41,7 +41,7 @@ _OF_A_RUN = (
     "lease_holder",
     "lease_until",
 )
-_PAGE_OF_REJECTED = 1000
+PAGE_OF_ROWS = 1000
 _OF_CUSTOM = ("type", "options", "label_en", "label_de")
 _CUSTOM = Statement(
     select(custom_fields).where(
@@ -67,7 +67,7 @@ _REJECTED = Statement(
         rejected_rows.c.record_number > bindparam("after"),
     )
     .order_by(rejected_rows.c.record_number)
-    .limit(_PAGE_OF_REJECTED)
+    .limit(PAGE_OF_ROWS)
 )
 
 
@@ -76,7 +76,7 @@ class QuestionsOpen(Conflict):
 
 
 class AlreadyStarted(Conflict):
-    code, title = "already_started", "The import is queued or running."
+    code, title = "already_started", "The import is queued or running, or it is being reverted."
 
 
 class AlreadyFinished(Conflict):
@@ -110,6 +110,7 @@ def new_import(
         "detected": detected,
         "is_dry_run": False,
         "checkpoint": {},
+        "run_requests": [],
         "key_id": stamp.key_id,
         "request_id": stamp.request_id,
         "version": 1,
@@ -245,12 +246,16 @@ async def start(
         told = shown_questions(questions, language=language, personal=personal)
         raise QuestionsOpen(extra={"questions": told})
     values = await forget_run(transaction, import_id)
-    return await change(transaction, current, values | queued(stamp, is_dry_run=is_dry_run))
+    return await change(
+        transaction, current, values | queued(current, stamp, is_dry_run=is_dry_run)
+    )
 
 
-def queued(stamp: Stamp, *, is_dry_run: bool) -> Record:
+def queued(current: Record, stamp: Stamp, *, is_dry_run: bool) -> Record:
     """Return the columns of an import that waits for a runner; its changes bear this stamp."""
+    earlier = [] if current["status"] == "reverted" else current["run_requests"]
     return {
+        "run_requests": earlier if is_dry_run else [*earlier, stamp.request_id],
         "status": "queued",
         "is_dry_run": is_dry_run,
         "queued_at": stamp.now,
@@ -268,10 +273,14 @@ async def cancel(transaction: Transaction, import_id: str, *, now: datetime) -> 
         There is none.
     AlreadyFinished
         It has succeeded or failed.
+    AlreadyStarted
+        It is being reverted, which is done to its end.
     """
     current = await lock(transaction, import_id)
     if current["status"] == "cancelled":
         return current
+    if current["status"] == "reverting":
+        raise AlreadyStarted()
     if current["status"] not in UNSTARTED + RUNNING:
         raise AlreadyFinished()
     values = {"status": "cancelled", "finished_at": now, "lease_holder": None, "lease_until": None}
@@ -312,12 +321,12 @@ async def rejected_file(
 ) -> AsyncIterator[bytes]:
     """Yield the rejected rows as CSV; their cells are blank without the pii scope."""
     names = [column["name"] for column in row["detected"]["columns"] if not column["path"]]
-    yield _csv([["row_number", "column", "code", "message", *names]])
+    yield csv_lines([["row_number", "column", "code", "message", *names]])
     after = -1
     while True:
         found = await database.all(_REJECTED, {"import_id": row["id"], "after": after})
         if found:
-            yield _csv(
+            yield csv_lines(
                 [
                     each["row_number"],
                     each["column_name"],
@@ -327,12 +336,13 @@ async def rejected_file(
                 ]
                 for each in found
             )
-        if len(found) < _PAGE_OF_REJECTED:
+        if len(found) < PAGE_OF_ROWS:
             return
         after = found[-1]["record_number"]
 
 
-def _csv(rows: Any) -> bytes:
+def csv_lines(rows: Any) -> bytes:
+    """Return rows as CSV."""
     out = io.StringIO()
     csv.writer(out).writerows(rows)  # it quotes the characters of its line ending only
     return out.getvalue().encode()

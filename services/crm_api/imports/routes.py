@@ -78,21 +78,21 @@ _PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}
 _START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
 
 
-def _runner(call: Call) -> ImportRunner:
+def runner_of(call: Call) -> ImportRunner:
     runner: ImportRunner = call.scope["app"].state.imports
     return runner
 
 
-def _allow(call: Call, resource: str, *, creates_contacts: bool = False) -> None:
+def allow(call: Call, resource: str, *, creates_contacts: bool = False) -> None:
     """Refuse keys that may not write what the import writes."""
     for scope in [f"{resource}:write", *(["contacts:write"] if creates_contacts else [])]:
         if not call.may(scope):
             raise Forbidden(f"This needs a key with the scope {scope}.")
 
 
-async def _allowed(call: Call, import_id: str) -> Record:
+async def allowed(call: Call, import_id: str) -> Record:
     row = await operations.read(call.database, import_id)
-    _allow(call, row["resource"])
+    allow(call, row["resource"])
     return row
 
 
@@ -104,17 +104,15 @@ def _answer(
     return Answer(orjson.dumps(body), status, headers=told)
 
 
-def _accepted(call: Call, row: Record, status: int) -> Answer:
+def accepted(call: Call, row: Record, status: int) -> Answer:
     """Answer with the import's place, and when to look again if it is on its way."""
     headers = {"Location": f"/v1/imports/{row['id']}"}
-    if row["status"] == "queued":
+    if row["status"] in ("queued", "reverting"):
         headers["Retry-After"] = "1"
     return _answer(call, row, status, headers)
 
 
-async def _once(
-    call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[Answer]]
-) -> Answer:
+async def once(call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[Answer]]) -> Answer:
     """Write, or answer as the same request with this Idempotency-Key did."""
     record = idempotency.Request.of(call, sent)
 
@@ -162,11 +160,11 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     no column has one. Also needs the scope `<resource>:write`, and `contacts:write` to create
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
-    _allow(call, query.resource, creates_contacts=query.create_missing_contacts)
-    settings = uploaded_settings(call, query, time_zone=_runner(call).time_zone)
+    allow(call, query.resource, creates_contacts=query.create_missing_contacts)
+    settings = uploaded_settings(call, query, time_zone=runner_of(call).time_zone)
     known = await operations.known(call.database, query.resource)
     check_settings(query.resource, settings, None, known)
-    import_id, runner = new_id(), _runner(call)
+    import_id, runner = new_id(), runner_of(call)
     path = uploads.upload_path(runner.folder, import_id)
     upload = await uploads.receive(call, path)
     try:
@@ -186,15 +184,15 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
             stamp=call.stamp,
         )
         if query.start and row["status"] == "ready":
-            row |= operations.queued(call.stamp, is_dry_run=query.dry_run)
+            row |= operations.queued(row, call.stamp, is_dry_run=query.dry_run)
 
         async def work(transaction: Transaction) -> Answer:
             await operations.add(transaction, row)
             if row["status"] == "queued":
                 await note(transaction, "import_started", "import", import_id, stamp=call.stamp)
-            return _accepted(call, row, 202 if row["status"] == "queued" else 201)
+            return accepted(call, row, 202 if row["status"] == "queued" else 201)
 
-        answer = await _once(call, upload.content_hash.encode(), work)
+        answer = await once(call, upload.content_hash.encode(), work)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -265,7 +263,7 @@ def _after(query: ListImports, question: Mapping[str, Any]) -> tuple[datetime, s
 )
 async def get_import(call: Call, id: ImportId) -> Answer:
     """How the file is read, what is to be answered, how far it is, and what became of its rows."""
-    row = await _allowed(call, id)
+    row = await allowed(call, id)
     if call.holds(row["version"]):
         return Answer(status=304, headers=etag(row["version"]))
     return _answer(call, row)
@@ -291,18 +289,18 @@ async def patch_import(call: Call, id: ImportId, body: Annotated[ImportPatch, _P
     detected anew. The counts of an earlier run are forgotten.
     """
     version = call.expected_version()
-    current = await _allowed(call, id)
+    current = await allowed(call, id)
     if current["status"] in operations.RUNNING:
         raise operations.AlreadyStarted()
     sent = body.model_dump(exclude_unset=True)
     resource, before = current["resource"], ImportSettings.model_validate(current["settings"])
     given = merged(current["settings"], sent.get("settings", {}))
     settings = _with_answers(given, body.answers)
-    _allow(call, resource, creates_contacts=settings.create_missing_contacts)
+    allow(call, resource, creates_contacts=settings.create_missing_contacts)
     known = await operations.known(call.database, resource)
     detected = {**current["detected"], "known": known._asdict()}
     if any(getattr(settings, name) != getattr(before, name) for name in plan.STRUCTURE):
-        path = uploads.upload_path(_runner(call).folder, id)
+        path = uploads.upload_path(runner_of(call).folder, id)
         if not path.exists():
             raise operations.UploadMissing()
         check_settings(resource, settings, None, known)
@@ -322,7 +320,7 @@ async def patch_import(call: Call, id: ImportId, body: Annotated[ImportPatch, _P
         seen = current["version"] if version is None else version
         return _answer(call, await operations.amend(transaction, id, version=seen, values=values))
 
-    return await _once(call, body.model_dump_json(exclude_unset=True).encode(), work)
+    return await once(call, body.model_dump_json(exclude_unset=True).encode(), work)
 
 
 def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> ImportSettings:
@@ -360,9 +358,9 @@ async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _S
     know what others write until the real run, and which rule the second of two different rows
     with one external id would break.
     """
-    row = await _allowed(call, id)
-    _allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
-    runner = _runner(call)
+    row = await allowed(call, id)
+    allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
+    runner = runner_of(call)
     if not uploads.upload_path(runner.folder, id).exists():
         raise operations.UploadMissing()
 
@@ -376,9 +374,9 @@ async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _S
             personal=call.may(f"{row['resource']}:pii"),
         )
         await note(transaction, "import_started", "import", id, stamp=call.stamp)
-        return _accepted(call, started, 202)
+        return accepted(call, started, 202)
 
-    answer = await _once(call, body.model_dump_json().encode(), work)
+    answer = await once(call, body.model_dump_json().encode(), work)
     runner.wake()
     return answer
 
@@ -397,7 +395,7 @@ async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _S
 async def cancel_import(call: Call, id: ImportId) -> Answer:
     """Stops it between two chunks; the records that it has written stay."""
     row = await operations.read(call.transaction, id)
-    _allow(call, row["resource"])
+    allow(call, row["resource"])
     return _answer(call, await operations.cancel(call.transaction, id, now=call.now))
 
 
@@ -417,7 +415,7 @@ async def get_rejected_rows(call: Call, id: ImportId) -> StreamAnswer:
     The cells are blank without the scope `<resource>:pii`. Correct them, drop the first four
     columns, and upload the file as a new import.
     """
-    row = await _allowed(call, id)
+    row = await allowed(call, id)
     chunks = operations.rejected_file(
         call.database, row, language=call.language, personal=call.may(f"{row['resource']}:pii")
     )

@@ -11,7 +11,9 @@ from pathlib import Path
 from sqlalchemy import bindparam, select
 
 from services.crm_api.imports import operations
-from services.crm_api.imports.runs import Run, Superseded
+from services.crm_api.imports.reverting import Revert
+from services.crm_api.imports.runs import Run
+from services.crm_api.imports.settling import Superseded
 from services.crm_api.imports.table import imports
 from services.crm_api.imports.uploads import upload_path
 from services.foundation.columns import Texts
@@ -43,7 +45,7 @@ class ImportRunner:
         folder: Path,
         clock: Callable[[], datetime],
         time_zone: str,
-        chunk_rows: int = 500,
+        chunk_rows: int = 1000,
     ) -> None:
         self.folder, self.time_zone = folder, time_zone
         self._database, self._clock, self._chunk_rows = database, clock, chunk_rows
@@ -96,12 +98,16 @@ class ImportRunner:
 
     async def _claim(self) -> Record | None:
         for seen in await self._database.all(_CANDIDATES, {"statuses": operations.RUNNING}):
-            if not self._leases.is_free(seen) or not upload_path(self.folder, seen["id"]).exists():
+            if not self._leases.is_free(seen) or not self._is_at_hand(seen):
                 continue
             taken = await self._database.write(partial(self._take, seen=seen))
             if taken is not None:
                 return taken
         return None
+
+    def _is_at_hand(self, seen: Record) -> bool:
+        """Say whether what is needed is here: the file of an import; to revert it takes none."""
+        return seen["status"] == "reverting" or upload_path(self.folder, seen["id"]).exists()
 
     async def _take(self, transaction: Transaction, *, seen: Record) -> Record | None:
         current = await operations.lock(transaction, seen["id"])
@@ -110,27 +116,20 @@ class ImportRunner:
         if current["lease_until"] != seen["lease_until"]:
             return None
         now = self._clock()
+        lease = self._leases.values()
+        if current["status"] == "reverting":
+            state = current["revert"] | {"status": "running"}
+            return await operations.change(transaction, current, lease | {"revert": state})
         values: Record = {}
         if current["is_dry_run"] and current["status"] == "running":
             # What a dry run had in mind died with its process; nothing of it was written.
             values = await operations.forget_run(transaction, current["id"])
             values["queued_at"] = current["queued_at"]
-        values |= {
-            "status": "running",
-            **self._leases.values(),
-            "started_at": current["started_at"] or now,
-        }
-        return await operations.change(transaction, current, values)
+        values |= {"status": "running", "started_at": current["started_at"] or now}
+        return await operations.change(transaction, current, values | lease)
 
     async def _run(self, claimed: Record) -> None:
-        run = Run(
-            self._database,
-            claimed,
-            path=upload_path(self.folder, claimed["id"]),
-            clock=self._clock,
-            chunk_rows=self._chunk_rows,
-            lease=LENGTH,
-        )
+        run = self._of(claimed)
         fields = {"import_id": claimed["id"], "request_id": claimed["request_id"]}
         heartbeat = asyncio.create_task(self._leases.keep(claimed["id"]))
         try:
@@ -145,3 +144,21 @@ class ImportRunner:
         finally:
             heartbeat.cancel()
             self._leases.forget_gone_holders()
+
+    def _of(self, claimed: Record) -> Run | Revert:
+        if claimed["status"] == "reverting":
+            return Revert(
+                self._database,
+                claimed,
+                clock=self._clock,
+                chunk_rows=self._chunk_rows,
+                lease=LENGTH,
+            )
+        return Run(
+            self._database,
+            claimed,
+            path=upload_path(self.folder, claimed["id"]),
+            clock=self._clock,
+            chunk_rows=self._chunk_rows,
+            lease=LENGTH,
+        )

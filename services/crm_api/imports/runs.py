@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from services.crm_api.feature import Feature
 from services.crm_api.features import FEATURES, FixedAtCreation
@@ -15,26 +15,17 @@ from services.crm_api.imports.reading.identities import row_identity
 from services.crm_api.imports.reading.records import Position
 from services.crm_api.imports.rows import Pair, Prepared, RowConverter
 from services.crm_api.imports.schemas import ImportSettings
+from services.crm_api.imports.settling import Superseded, settled
 from services.crm_api.imports.writing import (
     ChunkRules,
-    LookAgain,
     Outcome,
     changeable,
     reject,
     write_rows,
 )
 from services.foundation.calls import Stamp
-from services.foundation.database import Database, Transaction, UniqueViolation, Work
-from services.foundation.problems import Unavailable
+from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record
-
-T = TypeVar("T")
-_ATTEMPTS = 10
-_LONGEST_WAIT_SECONDS = 10.0
-
-
-class Superseded(Exception):
-    """The import was cancelled, or another process runs it now."""
 
 
 class _Undone(Exception):
@@ -174,7 +165,7 @@ class Run:
                 outcome = await write_rows(transaction, chunk.items, self._rules, stamp)
                 await self._keep(transaction, current, chunk, outcome)
 
-            await self._settled(work)
+            await settled(self._database, work)
             return
 
         async def trial(transaction: Transaction) -> None:
@@ -182,7 +173,7 @@ class Run:
             raise _Undone(await write_rows(transaction, chunk.items, self._rules, stamp))
 
         try:
-            await self._settled(trial)
+            await settled(self._database, trial)
         except _Undone as undone:
             outcome = undone.outcome
         self._memory.correct(outcome, self._rules.converter)
@@ -191,22 +182,7 @@ class Run:
             current = await self._still_ours(transaction)
             await self._keep(transaction, current, chunk, outcome)
 
-        await self._settled(keep)
-
-    async def _settled(self, work: Work[T]) -> T:
-        """Run a unit of work again where another writer was faster or the database is away."""
-        attempt, wait_seconds = 0, 0.5
-        while True:
-            try:
-                return await self._database.write(work)
-            except (LookAgain, UniqueViolation):
-                attempt += 1
-                if attempt == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(0.02 * attempt)
-            except Unavailable:
-                await asyncio.sleep(wait_seconds)
-                wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
+        await settled(self._database, keep)
 
     async def _still_ours(self, transaction: Transaction) -> Record:
         current = await operations.lock(transaction, self._id)
@@ -242,7 +218,7 @@ class Run:
             values = _ended("failed", self._clock()) | {"failure": code}
             await operations.change(transaction, current, values)
 
-        await self._settled(work)
+        await settled(self._database, work)
 
 
 def _ended(status: str, now: datetime) -> Record:

@@ -21,7 +21,17 @@ from shared.values import (
 )
 
 ResourceName = Literal["contacts", "interactions", "deals"]
-Status = Literal["needs_answers", "ready", "queued", "running", "succeeded", "failed", "cancelled"]
+Status = Literal[
+    "needs_answers",
+    "ready",
+    "queued",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "reverting",
+    "reverted",
+]
 FileFormat = Literal["csv", "tsv", "ndjson", "xlsx", "vcard"]
 DecimalMark = Literal[".", ","]
 Origin = Literal["given", "detected", "default"]
@@ -339,6 +349,39 @@ class Failure(Shape):
     message: text(2000, example="The uploaded file is gone.") = Field(description="For people.")
 
 
+class RevertImport(Shape):
+    """How to take it back."""
+
+    dry_run: Flag = Field(
+        default=False, description="Only look, write nothing, and tell what would stay."
+    )
+    keep_touched: Flag = Field(
+        default=False,
+        description="Leave alone what was touched later and take back the rest. Without it nothing is "
+        "taken back if anything was touched later.",
+    )
+
+
+class ImportRevert(Shape):
+    """The last taking back of an import."""
+
+    status: Literal["queued", "running", "succeeded", "refused", "failed"] = Field(
+        description="`refused`: records were touched later and nothing was taken back; "
+        "`GET /v1/imports/{id}/kept-records` names them."
+    )
+    is_dry_run: Flag = Field(description="Whether it only looks.")
+    keep_touched: Flag = Field(description="Whether it leaves alone what was touched later.")
+    progress: number(0, 1, example=0.4) = Field(description="The share that is done.")
+    reverted_count: Count = Field(
+        description="Records that are as they were before; of a dry run: that would be."
+    )
+    kept_count: Count = Field(
+        description="Records that were touched later, or that are in use; see kept-records."
+    )
+    queued_at: Instant = Field(description="When it was asked for.")
+    finished_at: Instant | None = Field(description="When it ended.")
+
+
 class Import(Shape):
     """A file on its way into records."""
 
@@ -346,7 +389,8 @@ class Import(Shape):
     resource: ResourceName = Field(description="What the rows become.")
     status: Status = Field(
         description="`needs_answers` until no question is open, `ready` to start, then `queued`, "
-        "`running`, and at last `succeeded`, `failed` or `cancelled`."
+        "`running`, and at last `succeeded`, `failed` or `cancelled`; `reverting` and `reverted` if it "
+        "is taken back."
     )
     file_name: text(200, example="orders.csv") | None = Field(description="A label.")
     size_bytes: Count = Field(description="Of the file.")
@@ -370,6 +414,9 @@ class Import(Shape):
     rejected_count: Count = Field(description="Rows that break a rule; see rejected-rows.")
     created_contact_count: Count = Field(description="Contacts made by create_missing_contacts.")
     failure: Failure | None = Field(description="Why it failed.")
+    revert: ImportRevert | None = Field(
+        description="How taking it back went, or goes; null: nobody asked."
+    )
     version: Version = Field(description="Grows with every change; the ETag holds it.")
     created_at: Instant = Field(description="When the file came.")
     queued_at: Instant | None = Field(description="When it was last asked to start.")
@@ -391,6 +438,6 @@ class ListImports(Page):
     resource: Annotated[list[ResourceName], Field(max_length=3)] = Field(
         default=[], description="Of these resources."
     )
-    status: Annotated[list[Status], Field(max_length=7)] = Field(
+    status: Annotated[list[Status], Field(max_length=9)] = Field(
         default=[], description="In these states."
     )

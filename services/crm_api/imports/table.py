@@ -1,6 +1,6 @@
-"""The imports and the rows that they refused."""
+"""The imports, the rows that they refused, and the records that a revert leaves alone."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text, text
 
 from services.crm_api.resources import identifier, metadata
 from services.foundation.columns import Document, Identifier, Instant, Whole
@@ -26,6 +26,9 @@ imports = Table(
     Column("failure", Text),
     Column("key_id", String(8), nullable=False),
     Column("request_id", String(64), nullable=False),
+    # The requests whose changes are this import's: those of its runs since it was last reverted.
+    Column("run_requests", Document, nullable=False, server_default=text("'[]'")),
+    Column("revert", Document),
     Column("version", Whole, nullable=False),
     Column("lease_holder", String(36)),
     Column("lease_until", Instant),
@@ -50,4 +53,16 @@ rejected_rows = Table(
     Column("message_en", String(2000), nullable=False),
     Column("message_de", String(2000), nullable=False),
     Column("cells", Document, nullable=False),
+)
+
+kept_records = Table(
+    "import_kept_records",
+    metadata,
+    Column("import_id", Identifier, ForeignKey("imports.id"), primary_key=True),
+    Column("record_id", Identifier, primary_key=True),
+    Column("resource", String(32), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("version", Whole),
+    Column("request_id", String(64)),
+    Column("kept_at", Instant, nullable=False),
 )

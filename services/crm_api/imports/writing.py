@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
-from services.crm_api import features, records
+from services.crm_api import bulk, features, records
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
@@ -234,7 +234,7 @@ async def _create(
     if not good:
         return {}
     await _create_contacts(transaction, good, placed, stamp, outcome)
-    ids = await records.create_many(
+    ids = await bulk.create_many(
         transaction, rules.feature.resource, [item.row for item in good], stamp=stamp
     )
     outcome.created += len(good)
@@ -272,28 +272,19 @@ async def _distinct(
     transaction: Transaction, rules: ChunkRules, items: Sequence[Prepared], outcome: Outcome
 ) -> list[Prepared]:
     """Leave out rows that are all but surely somebody who is there, or who stands further up."""
-    stored = await duplicates.find_many(transaction, [item.row for item in items])
-    by_key: dict[str, list[Prepared]] = {}
+    stored = await duplicates.find_certain(transaction, [item.row for item in items])
+    newcomers = duplicates.Newcomers()
     distinct = []
-    for item, candidates in zip(items, stored, strict=True):
-        certain = [each for each in candidates if each.match.is_certain]
-        keys: list[str] = item.row["match_keys"]
+    for item, certain in zip(items, stored, strict=True):
+        problem: Problem | None = None
         if certain:
-            problem: Problem = duplicates.PossibleDuplicate(certain)
+            problem = duplicates.PossibleDuplicate(certain)
+        elif (twin := newcomers.twin(item.row, item.row_number)) is not None:
+            problem = duplicates.RepeatedRow(twin)
+        if problem is None:
+            distinct.append(item)
+        else:
             outcome.refused.append(rules.converter.refused(item, problem))
-            continue
-        earlier = {id(other): other for key in keys for other in by_key.get(key, ())[:50]}
-        twin = next(
-            (other for other in earlier.values() if duplicates.is_certain(item.row, other.row)),
-            None,
-        )
-        if twin is not None:
-            problem = duplicates.RepeatedRow(twin.row_number)
-            outcome.refused.append(rules.converter.refused(item, problem))
-            continue
-        for key in keys:
-            by_key.setdefault(key, []).append(item)
-        distinct.append(item)
     return distinct
 
 
@@ -312,7 +303,7 @@ async def _create_contacts(
     wanted = [ref for ref in refs if ref not in placed.by_ref]
     if wanted:
         bodies = [_person(ref) for ref in wanted]
-        ids = await records.create_many(transaction, CONTACT, bodies, stamp=stamp)
+        ids = await bulk.create_many(transaction, CONTACT, bodies, stamp=stamp)
         placed.by_ref.update(zip(wanted, ids, strict=True))
         outcome.created_contacts += [external_id for _, external_id in wanted]
     for item in unplaced:

@@ -106,7 +106,7 @@ async def undo(
     for change in found:
         resource = RESOURCES[change["resource"]]
         at = (change["resource"], change["record_id"])
-        written = await _take_back(transaction, resource, current[at], change, stamp)
+        written = await take_back(transaction, resource, current[at], change, stamp=stamp)
         rows = await records.lock_many(transaction, resource, [change["record_id"]])
         current[at] = rows[change["record_id"]]
         done.append((resource, written))
@@ -159,10 +159,16 @@ async def _as_they_are(
     return done
 
 
-async def _take_back(
-    transaction: Transaction, resource: Resource, current: Record, change: Record, stamp: Stamp
+async def take_back(
+    transaction: Transaction, resource: Resource, current: Record, change: Record, *, stamp: Stamp
 ) -> Written:
-    """Take one change back by the rules that deleting, restoring and changing have."""
+    """Take one change of a locked record back, by the rules of deleting, restoring and changing.
+
+    Raises
+    ------
+    Conflict
+        Meanwhile another record has what this one had, rests on it, or it is of an erased person.
+    """
     feature = BY_RESOURCE[resource.name]
     action = _REVERSE.get(change["action"])
     if action == "deleted":

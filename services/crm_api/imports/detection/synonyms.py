@@ -1,5 +1,6 @@
 """What files call the fields of each resource, in English and German."""
 
+from services.crm_api.exports.labels import german_headers
 from services.crm_api.imports.values.fields import RESOURCES
 from services.crm_api.imports.values.texts import folded
 
@@ -132,6 +133,9 @@ for _resource, _named in (("contacts", _PEOPLE), ("interactions", _TALK), ("deal
         for target, synonyms in _named.items()
         for rank, synonym in enumerate(synonyms.split(), 1)
     } | {header_key(target): (target, 0) for target in RESOURCES[_resource]}
+    HEADERS[_resource] |= {
+        header_key(header): (target, 0) for header, target in german_headers(RESOURCES[_resource])
+    }
 
 
 KNOWN_HEADERS = frozenset().union(*HEADERS.values())

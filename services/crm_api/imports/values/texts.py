@@ -12,6 +12,7 @@ _ABSENT = {"", "null", "nil", "none", "n/a", "#n/a", "na", "nan", "nat", "k.a.",
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _EXCEL_TEXT = re.compile(r'="(?P<text>(?:[^"]|"")*)"', re.DOTALL)
+_FORMULA = frozenset("=+-@")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _BETWEEN_ITEMS = re.compile(":::|[;|]")
 _FORMULA_ERRORS = frozenset(
@@ -26,6 +27,8 @@ def clean(cell: str) -> str:
     stripped = cell.strip()
     if stripped.startswith('="') and (excel := _EXCEL_TEXT.fullmatch(stripped)):
         return excel["text"].replace('""', '"').strip()
+    if stripped[:1] == "'" and stripped[1:2] in _FORMULA:
+        return stripped[1:]  # so that no spreadsheet takes it for a formula, as our exports do
     return stripped
 
 

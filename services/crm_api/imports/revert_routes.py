@@ -1,0 +1,89 @@
+"""Taking imports back over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Body
+
+from services.crm_api.imports import operations, reverts
+from services.crm_api.imports.routes import (
+    SCOPE,
+    ImportId,
+    accepted,
+    allow,
+    allowed,
+    once,
+    runner_of,
+)
+from services.crm_api.imports.schemas import Import, RevertImport
+from services.foundation.calls import Call
+from services.foundation.database import Transaction
+from services.foundation.problems import Answer
+from services.foundation.routing import Routes, StreamAnswer
+
+routes = Routes("imports")
+EXAMPLE = {"dry_run": False, "keep_touched": False}
+
+
+@routes.add(
+    "POST",
+    "/imports/{id}/revert",
+    answer=Import,
+    status=202,
+    scope=SCOPE,
+    localized=True,
+    retryable=True,
+    headers=(("Location", ""), ("Retry-After", "")),
+    problems=(404, 409),
+    summary="Take an import back",
+)
+async def revert_import(
+    call: Call,
+    id: ImportId,
+    body: Annotated[RevertImport, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+) -> Answer:
+    """Puts back what the import wrote: what it created goes to the trash, the contacts included that it
+    made for its rows; what it changed has its values from before. It is queued like the import itself;
+    `revert` of the import tells how it goes.
+
+    First everything is looked at. If a record was touched later, or something that others entered
+    belongs to it, nothing is taken back and `revert.status` is `refused`; with `keep_touched` the rest
+    is. `GET /v1/imports/{id}/kept-records` names these records. A reverted import can be started again.
+    """
+    row = await operations.read(call.database, id)
+    allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
+
+    async def work(transaction: Transaction) -> Answer:
+        reverted = await reverts.revert(
+            transaction,
+            id,
+            is_dry_run=body.dry_run,
+            keep_touched=body.keep_touched,
+            stamp=call.stamp,
+        )
+        return accepted(call, reverted, 202)
+
+    answer = await once(call, body.model_dump_json().encode(), work)
+    runner_of(call).wake()
+    return answer
+
+
+@routes.add(
+    "GET",
+    "/imports/{id}/kept-records",
+    answer=None,
+    scope=SCOPE,
+    localized=True,
+    media_types=("text/csv",),
+    problems=(404,),
+    summary="Read the records that a revert leaves alone",
+)
+async def read_kept_records(call: Call, id: ImportId) -> StreamAnswer:
+    """A CSV file: each record that the last revert, or its dry run, leaves alone, why, and which later
+    version and request touched it."""
+    await allowed(call, id)
+    chunks = reverts.kept_file(call.database, id, language=call.language)
+    headers = {
+        "Content-Disposition": 'attachment; filename="kept-records.csv"',
+        "Content-Language": call.language,
+    }
+    return StreamAnswer(chunks, "text/csv; charset=utf-8", headers=headers)
