@@ -20,14 +20,20 @@ _NAMES = ", ".join(f"'{name}'" for name in (*(t.name for t in _TABLES), "contact
 # What the triggers would have done, in the order of the index.
 _DERIVED_ON_SQLITE = (
     "INSERT INTO contact_search_rows (contact_id) SELECT id FROM contacts ORDER BY id",
-    "INSERT INTO contact_search (rowid, text) SELECT row_number, search_text FROM contacts "
-    "JOIN contact_search_rows ON contact_id = contacts.id ORDER BY row_number",
+    "INSERT INTO contact_search (rowid, text) SELECT row_number, ' ' || search_text || ' ' "
+    "FROM contacts JOIN contact_search_rows ON contact_id = contacts.id ORDER BY row_number",
+    "INSERT INTO search_words (word) SELECT DISTINCT value FROM contacts, "
+    "json_each('[\"' || replace(search_text, ' ', '\",\"') || '\"]') "
+    "WHERE length(value) BETWEEN 4 AND 40 AND value NOT GLOB '*[0-9]*'",
     "INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, contacts.id "
     "FROM contacts, json_each(contacts.match_keys) ORDER BY 1, 2",
 )
 _DERIVED_ON_POSTGRESQL = (
     "INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, id FROM contacts, "
-    "jsonb_array_elements_text(match_keys) AS each(value) ORDER BY 1, 2"
+    "jsonb_array_elements_text(match_keys) AS each(value) ORDER BY 1, 2",
+    "INSERT INTO search_words (word) SELECT DISTINCT word FROM contacts, "
+    "unnest(string_to_array(search_text, ' ')) AS each(word) "
+    "WHERE length(word) BETWEEN 4 AND 40 AND word !~ '[0-9]'",
 )
 
 
@@ -91,5 +97,5 @@ def _without_indexes(url: str) -> Iterator[None]:
     database = url.rsplit("/", 1)[1]
     asyncio.run(run(f"ALTER DATABASE {database} SET session_replication_role = replica", "SELECT 1"))
     yield
-    asyncio.run(run(_DERIVED_ON_POSTGRESQL, *kept, "SELECT 1"))
+    asyncio.run(run(*_DERIVED_ON_POSTGRESQL, *kept, "SELECT 1"))
     asyncio.run(run(f"ALTER DATABASE {database} RESET session_replication_role", "SELECT 1"))

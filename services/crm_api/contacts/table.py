@@ -68,6 +68,19 @@ contacts = Table(
     Index("ix_contacts_merged_into_id", "merged_into_id"),
 )
 
+search_words = Table(
+    "search_words",
+    metadata,
+    # In the order of bytes, so that a beginning is a range.
+    Column(
+        "word",
+        String(40).with_variant(String(40, collation="C"), "postgresql"),
+        nullable=False,
+        index=True,
+    ),
+)
+"""The words of all search texts that are only letters; triggers keep them, some perhaps twice."""
+
 CONTACT = Resource(
     name="contact",
     plural="contacts",

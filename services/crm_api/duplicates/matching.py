@@ -15,7 +15,7 @@ from typing import Any
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from services.crm_api.folding import digits, fold
+from services.crm_api.folding import LEGAL_FORMS, digits, fold
 
 Contact = Mapping[str, Any]
 
@@ -86,10 +86,6 @@ _IDENTIFYING = frozenset(
 LARGEST_BLOCK = 200
 """A key that more contacts share says too little to compare them all."""
 _SIMILAR_NAME = 0.88
-_LEGAL_FORMS = frozenset(
-    "gmbh ag kg ohg gbr ug se eg ev mbh co cokg inc ltd llc plc corp limited company und and "
-    "incorporated corporation sarl sa bv nv haftungsbeschraenkt".split()
-)
 _SAME_MAIL = {"googlemail.com": "gmail.com"}
 # At these, addresses that are alike belong to people who are not.
 _PUBLIC_MAIL = frozenset(
@@ -146,7 +142,7 @@ def _read(contact: Contact) -> _Person:
         *first, family = name.split()
         given = " ".join(first)
     if not is_person:
-        words = [word for word in name.split() if word not in _LEGAL_FORMS]
+        words = [word for word in name.split() if word not in LEGAL_FORMS]
         name = " ".join(words) or name
     born = contact.get("birth_date") or ""
     return _Person(
