@@ -16,24 +16,26 @@ from services.crm_api.external_refs.table import external_refs
 from services.crm_api.interactions.table import interactions
 
 _TABLES = (contacts, interactions, deals, consent_events, changes, external_refs)
-_NAMES = ", ".join(f"'{name}'" for name in (*(t.name for t in _TABLES), "contact_match_keys"))
+_NAMES = ", ".join(
+    f"'{name}'" for name in (*(t.name for t in _TABLES), "contact_match_keys", "search_words")
+)
 # What the triggers would have done, in the order of the index.
 _DERIVED_ON_SQLITE = (
     "INSERT INTO contact_search_rows (contact_id) SELECT id FROM contacts ORDER BY id",
-    "INSERT INTO contact_search (rowid, text) SELECT row_number, ' ' || search_text || ' ' "
-    "FROM contacts JOIN contact_search_rows ON contact_id = contacts.id ORDER BY row_number",
-    "INSERT INTO search_words (word) SELECT DISTINCT value FROM contacts, "
-    "json_each('[\"' || replace(search_text, ' ', '\",\"') || '\"]') "
-    "WHERE length(value) BETWEEN 4 AND 40 AND value NOT GLOB '*[0-9]*'",
-    "INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, contacts.id "
-    "FROM contacts, json_each(contacts.match_keys) ORDER BY 1, 2",
+    """INSERT INTO contact_search (rowid, text) SELECT row_number, ' ' || search_text || ' '
+    FROM contacts JOIN contact_search_rows ON contact_id = contacts.id ORDER BY row_number""",
+    """INSERT INTO search_words (word) SELECT DISTINCT value FROM contacts,
+    json_each('["' || replace(search_text, ' ', '","') || '"]')
+    WHERE length(value) BETWEEN 4 AND 40 AND value NOT GLOB '*[0-9]*'""",
+    """INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, contacts.id
+    FROM contacts, json_each(contacts.match_keys) ORDER BY 1, 2""",
 )
 _DERIVED_ON_POSTGRESQL = (
-    "INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, id FROM contacts, "
-    "jsonb_array_elements_text(match_keys) AS each(value) ORDER BY 1, 2",
-    "INSERT INTO search_words (word) SELECT DISTINCT word FROM contacts, "
-    "unnest(string_to_array(search_text, ' ')) AS each(word) "
-    "WHERE length(word) BETWEEN 4 AND 40 AND word !~ '[0-9]'",
+    """INSERT INTO contact_match_keys (key, contact_id) SELECT DISTINCT value, id FROM contacts,
+    jsonb_array_elements_text(match_keys) AS each(value) ORDER BY 1, 2""",
+    """INSERT INTO search_words (word) SELECT DISTINCT word FROM contacts,
+    unnest(string_to_array(search_text, ' ')) AS each(word)
+    WHERE length(word) BETWEEN 4 AND 40 AND word !~ '[0-9]'""",
 )
 
 
@@ -95,7 +97,9 @@ def _without_indexes(url: str) -> Iterator[None]:
     names = [text.partition(" INDEX ")[2].split(" ")[0] for text in kept]
     asyncio.run(run(*(f"DROP INDEX {name}" for name in names), "SELECT 1"))
     database = url.rsplit("/", 1)[1]
-    asyncio.run(run(f"ALTER DATABASE {database} SET session_replication_role = replica", "SELECT 1"))
+    asyncio.run(
+        run(f"ALTER DATABASE {database} SET session_replication_role = replica", "SELECT 1")
+    )
     yield
     asyncio.run(run(*_DERIVED_ON_POSTGRESQL, *kept, "SELECT 1"))
     asyncio.run(run(f"ALTER DATABASE {database} RESET session_replication_role", "SELECT 1"))

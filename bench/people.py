@@ -68,9 +68,7 @@ _TRADES = (
 ).split()
 _LEGAL = ("GmbH", "GmbH & Co. KG", "AG", "KG", "e.K.", "UG", "Ltd", "OHG")
 _MAIL = ("gmx.de", "web.de", "gmail.com", "t-online.de", "outlook.com", "example.org", "posteo.de")
-_LATIN = str.maketrans(
-    {**dict(zip("äöüÄÖÜ", "ae oe ue Ae Oe Ue".split(), strict=True)), "ß": "ss"}
-)
+_LATIN = str.maketrans({**dict(zip("äöüÄÖÜ", "ae oe ue Ae Oe Ue".split(), strict=True)), "ß": "ss"})
 
 
 class _Spread:

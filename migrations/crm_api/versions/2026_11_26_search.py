@@ -67,7 +67,8 @@ BEGIN
       CONTINUE WHEN TG_OP = 'UPDATE'
         AND ' ' || NEW.search_text || ' ' LIKE '% ' || gone || ' %';
       EXECUTE format('SELECT EXISTS (SELECT 1 FROM contacts WHERE '
-        '('' '' || search_text || '' '') LIKE %L)', '% ' || gone || ' %') INTO is_used;
+        'array_to_tsvector(string_to_array(search_text, '' '')) @@ %L::tsquery)',
+        quote_literal(gone)) INTO is_used;
       IF NOT is_used THEN
         DELETE FROM search_words WHERE search_words.word = gone;
       END IF;
@@ -112,6 +113,10 @@ def upgrade() -> None:
             "CREATE INDEX ix_contacts_search ON contacts "
             "USING gin ((' ' || search_text || ' ') gin_trgm_ops)"
         )
+        op.execute(
+            "CREATE INDEX ix_contacts_search_words ON contacts "
+            "USING gin (array_to_tsvector(string_to_array(search_text, ' ')))"
+        )
         _run(FUNCTION_ON_POSTGRESQL)
         for text in TRIGGERS_ON_POSTGRESQL:
             _run(text)
@@ -129,6 +134,7 @@ def downgrade() -> None:
         for name in ("insert", "update"):
             op.execute(f"DROP TRIGGER search_words_{name} ON contacts")
         op.execute("DROP FUNCTION keep_search_words()")
+        op.execute("DROP INDEX ix_contacts_search_words")
         op.execute("DROP INDEX ix_contacts_search")
         op.execute(
             "CREATE INDEX ix_contacts_search ON contacts USING gin (search_text gin_trgm_ops)"

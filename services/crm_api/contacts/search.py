@@ -1,9 +1,10 @@
 """Finds contacts by a few words: candidates from an index of the database, ranked here.
 
-Both databases look into the words of `contacts.search_text` by trigrams: PostgreSQL with pg_trgm, SQLite
-with FTS5. All words have to be found: whole, else within others; if that finds nothing, a word is taken
-for those of `search_words` that it may have been meant to be. The candidates are then ranked by how
-well each word of the question meets a word of the contact, and only the best are read in full.
+Both databases have indexes of `contacts.search_text`: PostgreSQL one of its words and one of trigrams
+(pg_trgm), SQLite one of trigrams (FTS5), which streams. All words have to be found: whole, else at the
+beginning of others, else within them; if that finds nothing, a word is taken for those of `search_words`
+that it may have been meant to be. The candidates are then ranked by how well each word of the question
+meets a word of the contact, and only the best are read in full.
 """
 
 import re
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rapidfuzz import fuzz
-from sqlalchemy import Join, bindparam, column, select, table
+from rapidfuzz.distance import OSA
+from sqlalchemy import Join, Text, bindparam, column, select, table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
@@ -64,22 +65,30 @@ def _found_contacts_on_sqlite(*_: Any, **__: Any) -> str:
 
 
 class has_words(FunctionElement[bool]):  # noqa: N801 - reads as an SQL function
-    """The search text contains one of the parts of each word, which stand between spaces in it."""
+    """The search text has what `Condition.values` tells; its shape is how that is asked."""
 
     type = NullType()  # type: ignore[assignment]
     inherit_cache = False
 
-    def __init__(self, count: int) -> None:
-        parts = (bindparam(f"parts_{at}", type_=Texts) for at in range(count))
-        super().__init__(contacts.c.search_text, bindparam("match"), *parts)
+    def __init__(self, asked: "Asked") -> None:
+        self.has_lexemes = asked.has_lexemes
+        parts = (bindparam(f"parts_{at}", type_=Texts) for at in range(asked.parts))
+        super().__init__(
+            contacts.c.search_text, bindparam("match"), bindparam("lexemes", type_=Text), *parts
+        )
 
 
 @compiles(has_words, "postgresql")
 def _has_words_on_postgresql(element: has_words, compiler: Any, **kw: Any) -> str:
-    text, _, *parts = element.clauses
-    spaced = f"(' ' || {compiler.process(text, **kw)} || ' ')"
+    column, _, lexemes, *parts = element.clauses
+    text = compiler.process(column, **kw)
     arrays = (compiler.process(part, **kw).split("::")[0] for part in parts)
-    return "(" + " AND ".join(f"{spaced} LIKE ANY ({array}::text[])" for array in arrays) + ")"
+    conditions = [f"(' ' || {text} || ' ') LIKE ANY ({array}::text[])" for array in arrays]
+    if element.has_lexemes:
+        query = compiler.process(lexemes, **kw).split("::")[0]
+        vector = f"array_to_tsvector(string_to_array({text}, ' '))"
+        conditions.insert(0, f"{vector} @@ ({query}::text)::tsquery")
+    return f"({' AND '.join(conditions)})"
 
 
 @compiles(has_words, "sqlite")
@@ -88,8 +97,42 @@ def _has_words_on_sqlite(element: has_words, compiler: Any, **kw: Any) -> str:
     return f"contact_search MATCH {compiler.process(match, **kw)}"
 
 
-Parts = Sequence[Sequence[str]]
-"""For each word the parts of which one has to be in the text."""
+@dataclass(frozen=True)
+class Asked:
+    """The shape of a condition: PostgreSQL has one index for words and another for parts of words."""
+
+    has_lexemes: bool
+    parts: int
+
+
+@dataclass(frozen=True)
+class Condition:
+    """For each word what of it has to be in the text: one of these, between the spaces of the text."""
+
+    words: tuple[tuple[str, ...], ...]
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(any(map(_begins, self.words)), sum(not _begins(some) for some in self.words))
+
+    def values(self) -> dict[str, Any]:
+        lexemes = [
+            " | ".join(f"'{part.strip()}'{'' if part.endswith(' ') else ':*'}" for part in some)
+            for some in self.words
+            if _begins(some)
+        ]
+        parts = [some for some in self.words if not _begins(some)]
+        phrases = (" OR ".join(f'"{part}"' for part in some) for some in self.words)
+        return {
+            "match": " AND ".join(f"({some})" for some in phrases),
+            "lexemes": " & ".join(f"({some})" for some in lexemes),
+            **{f"parts_{at}": [f"%{part}%" for part in some] for at, some in enumerate(parts)},
+        }
+
+
+def _begins(parts: Sequence[str]) -> bool:
+    """Tell whether all of these are beginnings of words, or whole ones."""
+    return all(part.startswith(" ") for part in parts)
 
 
 @dataclass(frozen=True)
@@ -99,11 +142,13 @@ class Words:
     folded: tuple[str, ...]
     typed: tuple[str, ...]
 
-    def parts(self, how: str) -> Parts:
-        """Spell each word: `whole`, at the `start` of a word, or anywhere `within`."""
+    def condition(self, how: str) -> Condition:
+        """Ask for all of them: `whole`, at the `start` of a word, or anywhere `within`."""
         form = {"whole": " {} ", "start": " {}", "within": "{}"}
         # Two letters are no trigram, two behind a space are.
-        return [[form[how if len(w) > _SHORTEST else "start"].format(w)] for w in self.folded]
+        hows = (how if len(word) > _SHORTEST else "start" for word in self.folded)
+        spelled = (form[each].format(word) for word, each in zip(self.folded, hows, strict=True))
+        return Condition(tuple((part,) for part in spelled))
 
 
 async def answer_search(call: Call, query: ListContacts) -> Answer:
@@ -169,43 +214,34 @@ def _number(word: str) -> str:
     return word.lstrip("0") or word
 
 
-async def _find(
-    reader: Reader, question: Question, words: Words, *, enough: int
-) -> dict[str, str]:
+async def _find(reader: Reader, question: Question, words: Words, *, enough: int) -> dict[str, str]:
     """Return the search texts of the candidates by their ids, all of them or as many as are enough."""
-    found = await _candidates(reader, question, words.parts("whole"))
-    if len(found) >= enough:
-        return found
-    within = await _candidates(reader, question, words.parts("within"))
-    if len(within) == MOST_CANDIDATES:
-        # Not all of them: those that begin so are rather meant.
-        within |= await _candidates(reader, question, words.parts("start"))
-    found |= within
+    found: dict[str, str] = {}
+    for how in ("whole", "start", "within"):
+        found |= await _candidates(reader, question, words.condition(how))
+        if len(found) >= enough:
+            return found
     if not found and (meant := await _meant(reader, words)):
         found = await _candidates(reader, question, meant)
     return found
 
 
-async def _candidates(reader: Reader, question: Question, parts: Parts) -> dict[str, str]:
-    values: dict[str, Any] = {
-        f"parts_{at}": [f"%{part}%" for part in some] for at, some in enumerate(parts)
-    }
-    alternatives = (" OR ".join(f'"{part}"' for part in some) for some in parts)
-    values["match"] = " AND ".join(f"({some})" for some in alternatives)
-    statement = _statement(question, len(parts))
-    return dict(await reader.texts(statement, {**question.values, **values}))
+async def _candidates(reader: Reader, question: Question, condition: Condition) -> dict[str, str]:
+    values = {**question.values, **condition.values()}
+    return dict(await reader.texts(_statement(question, condition.asked), values))
 
 
-async def _meant(reader: Reader, words: Words) -> Parts | None:
-    """Return the parts of words that may have been meant; None if no word can have been another."""
-    parts: list[list[str]] = []
-    for word, typed, part in zip(words.folded, words.typed, words.parts("within"), strict=True):
-        meant = []
-        if word.isalpha():
-            spellings = {word, *one_mistake_away(typed)}
-            meant = await _known(reader, spellings) or await _further(reader, word)
-        parts.append([*part, *(f" {each} " for each in meant if each != word)])
-    return parts if any(len(some) > 1 for some in parts) else None
+async def _meant(reader: Reader, words: Words) -> Condition | None:
+    """Return what may have been meant; None if no word can have been another."""
+    parts: list[tuple[str, ...]] = []
+    for word, typed in zip(words.folded, words.typed, strict=True):
+        if not word.isalpha():
+            parts.append((word,))
+            continue
+        spellings = {word, *one_mistake_away(typed)}
+        meant = await _known(reader, spellings) or await _further(reader, word)
+        parts.append((f" {word}", *(f" {each} " for each in meant if each != word)))
+    return Condition(tuple(parts)) if any(len(some) > 1 for some in parts) else None
 
 
 _KNOWN = Statement(
@@ -235,11 +271,11 @@ async def _further(reader: Reader, word: str) -> list[str]:
 
 
 @lru_cache(maxsize=500)
-def _statement(question: Question, count: int) -> Statement:
+def _statement(question: Question, asked: Asked) -> Statement:
     return Statement(
         select(contacts.c.id, contacts.c.search_text)
         .select_from(found_contacts())
-        .where(has_words(count), *question.clauses())
+        .where(has_words(asked), *question.clauses())
         .limit(MOST_CANDIDATES)
     )
 
@@ -268,4 +304,4 @@ def _meet(word: str, other: str) -> float:
         return 95.0 + 4.0 * len(word) / len(other)
     if word in other:
         return 85.0 + 5.0 * len(word) / len(other)
-    return fuzz.ratio(word, other) * 0.9
+    return OSA.normalized_similarity(word, other) * 90.0
