@@ -1,8 +1,14 @@
 """The contacts: people and organisations in one table, a person pointing to its organisation."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text, text
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 
 contacts = Table(
@@ -62,7 +68,23 @@ contacts = Table(
     Index("ix_contacts_updated", "updated_at", "id"),
     Index("ix_contacts_display_name", "display_name", "id"),
     Index("ix_contacts_email", "email"),
-    Index("ix_contacts_owner", "owner_id", "id"),
+    # A filter of one value, in the order of the list.
+    *(
+        Index(f"ix_contacts_{name}", name, "created_at", "id")
+        for name in ("owner_id", "country_code", "status", "city", "zip")
+    ),
+    *(
+        known_index("contacts", name, "created_at")
+        for name in ("source_campaign_id", "preferred_channel", "purchase_motive", "language")
+    ),
+    Index(
+        "ix_contacts_credit_hold",
+        "created_at",
+        "id",
+        postgresql_where=text("credit_hold"),
+        sqlite_where=text("credit_hold"),
+    ),
+    Index("ix_contacts_next_contact_at", "next_contact_at", "id"),
     Index("ix_contacts_phone", "phone_e164"),
     Index("ix_contacts_referred_by_id", "referred_by_id"),
     Index("ix_contacts_merged_into_id", "merged_into_id"),

@@ -2,7 +2,13 @@
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 
 AMOUNTS = (
@@ -60,6 +66,14 @@ deals = Table(
     Index("ix_deals_contact", "contact_id", "opened_at", "id"),
     Index("ix_deals_stage", "stage", "opened_at", "id"),
     Index("ix_deals_board", "pipeline_id", "stage", "opened_at", "id"),
+    Index("ix_deals_payment_status", "payment_status", "opened_at", "id"),
+    *(
+        known_index("deals", name, "opened_at")
+        for name in ("campaign_id", "competitor_id", "promo_code", "lost_reason")
+    ),
+    *(known_index("deals", name) for name in ("due_at", "contract_end_at")),
+    Index("ix_deals_closed_at", "closed_at", "id"),
+    Index("ix_deals_expected_close_date", "expected_close_date", "id"),
     Index("ix_deals_owner", "owner_id", "opened_at", "id"),
     Index("ix_deals_opened", "opened_at", "id"),
     Index("ix_deals_created", "created_at", "id"),
