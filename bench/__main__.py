@@ -1,4 +1,4 @@
-"""`python -m bench [crm|bulk|analytics] [--quick] [--contacts N]`: measures, prints, keeps, and ends by itself."""
+"""`python -m bench [crm|bulk|analytics] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
 
 import argparse
 import importlib

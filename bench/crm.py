@@ -203,10 +203,10 @@ def _items(page: Any) -> Any:
 
 
 def _without_made(record: Any) -> Any:
+    """Leave out what differs from one request to the next."""
+    made = ("id", "created_at", "updated_at", "display_name", "family_name", "email", "zip")
     return {
-        name: value
-        for name, value in record.items()
-        if name not in ("id", "created_at", "updated_at")
+        name: value for name, value in record.items() if name not in (*made, "phone", "phone_e164")
     }
 
 

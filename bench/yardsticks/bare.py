@@ -29,9 +29,9 @@ class Shown:
 
     def __init__(self, resource: Resource) -> None:
         columns = [c for c in resource.table.columns if c.name not in resource.hidden]
-        self.names = [column.name for column in columns]
-        self._documents = [c.name for c in columns if isinstance(c.type, Document)]
-        self._flags = [c.name for c in columns if c.type.__class__.__name__ == "Boolean"]
+        self.names = [str(column.name) for column in columns]
+        self._documents = [str(c.name) for c in columns if isinstance(c.type, Document)]
+        self._flags = [str(c.name) for c in columns if c.type.__class__.__name__ == "Boolean"]
         self._money = resource.money
 
     def finish(self, row: Row) -> Row:
@@ -221,7 +221,12 @@ def _new_contact(given: Row) -> tuple[Row, list[Any]]:
         if name != "custom":
             record[name] = orjson.dumps(given.get(name) or []).decode()
     number = record["phone_e164"].lstrip("+")
-    words = (record["display_name"], given["city"], given["email"].replace("@", " "), number)
+    words = (
+        record["display_name"],
+        given.get("city") or "",
+        given["email"].replace("@", " "),
+        number,
+    )
     record["search_text"] = " ".join(words).lower().replace(".", " ")
     changed = orjson.dumps(sorted(given)).decode()
     change = ["contact", record["id"], "created", 1, changed, "bench", "bench", now]

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import JSON, Column, Date, String, Table, Text, select
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -16,7 +17,8 @@ from services.crm_api.contacts.table import contacts
 from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import interactions
 from services.foundation.application import utc_now
-
+from services.foundation.columns import Day, Document, Identifier, Instant
+from shared.values import wire_instant
 
 _LISTS = (
     *("roles", "protections", "other_emails", "other_phones", "other_addresses", "consents"),
@@ -38,10 +40,28 @@ def _money(minor: int | None, currency: str | None) -> dict[str, Any] | None:
     return {"amount": f"{minor // 100}.{minor % 100:02d}", "currency": currency}
 
 
+_TYPES = {
+    Identifier: String(36).with_variant(UUID(as_uuid=False), "postgresql"),
+    Instant: Text().with_variant(TIMESTAMP(timezone=True), "postgresql"),
+    Day: Text().with_variant(Date(), "postgresql"),
+    Document: JSON().with_variant(JSONB(), "postgresql"),
+}
+
+
+def _plain(table: Table) -> Table:
+    """Copy a table with the types that come with SQLAlchemy, without what the database fills in."""
+    columns = (
+        Column(c.name, _TYPES.get(type(c.type), c.type), primary_key=c.primary_key)
+        for c in table.columns
+        if c.server_default is None
+    )
+    return Table(table.name, Base.metadata, *columns)
+
+
 class Contact(Base):
     """A row of contacts."""
 
-    __table__ = contacts.to_metadata(Base.metadata)
+    __table__ = _plain(contacts)
     is_redacted = False
 
     @property
@@ -52,7 +72,7 @@ class Contact(Base):
 class Interaction(Base):
     """A row of interactions."""
 
-    __table__ = interactions.to_metadata(Base.metadata)
+    __table__ = _plain(interactions)
     is_redacted = False
 
     @property
@@ -67,7 +87,7 @@ class Interaction(Base):
 class Change(Base):
     """A row of the change feed."""
 
-    __table__ = changes.to_metadata(Base.metadata)
+    __table__ = _plain(changes)
 
 
 class ContactIn(BaseModel):
@@ -115,6 +135,7 @@ class InteractionPage(BaseModel):
 
 def create_app(url: str) -> FastAPI:
     """Build the four endpoints over one database."""
+    is_sqlite = url.startswith("sqlite:")
     engine = create_async_engine(
         url.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+asyncpg:")
     )
@@ -155,7 +176,7 @@ def create_app(url: str) -> FastAPI:
         )
         if (await session.scalars(twins)).first():
             raise HTTPException(409)
-        now = utc_now()
+        now: Any = wire_instant(utc_now()) if is_sqlite else utc_now()
         contact = Contact(
             **body.model_dump(),
             id=str(uuid4()),
