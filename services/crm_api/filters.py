@@ -150,6 +150,8 @@ def _is_single(resource: Resource, name: str, value: Any) -> bool:
     relation, is_related, field_name = name.partition("__")
     if is_related:
         resource, name = RELATIONS[resource.name][relation].resource, field_name
+    if value is True:
+        return True  # asked without a parameter, so that an index of just these serves
     column = resource.table.c.get(name)
     is_text = column is not None and not isinstance(column.type, Integer | SmallInteger)
     return is_text and isinstance(value, list) and len(value) == 1
@@ -276,6 +278,8 @@ def clause(
     if name not in columns:  # a single word of a list: tag of tags, flag of flags
         return contains_any(columns[f"{name}s"], bindparam(bind, type_=Texts))
     column = columns[name]
+    if isinstance(column.type, Boolean) and is_single:
+        return column
     if is_single:
         return column == bindparam(bind, type_=column.type)
     if isinstance(column.type, Boolean):

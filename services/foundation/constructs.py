@@ -173,6 +173,55 @@ def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({values}))"
 
 
+class each_text(FunctionElement[Any]):  # noqa: N801 - reads as a table
+    """A table `each` of one column `value`: the texts of one list parameter."""
+
+    inherit_cache = True
+    name = "each_text"
+
+    def __init__(self, values: ColumnElement[Any]) -> None:
+        super().__init__(values)
+
+
+@compiles(each_text, "postgresql")
+def _each_text_on_postgresql(element: each_text, compiler: Any, **kw: Any) -> str:
+    (values,) = element.clauses
+    kw.pop("asfrom", None)
+    return f"unnest({compiler.process(values, **kw).split('::')[0]}::text[]) AS each(value)"
+
+
+@compiles(each_text, "sqlite")
+def _each_text_on_sqlite(element: each_text, compiler: Any, **kw: Any) -> str:
+    (values,) = element.clauses
+    kw.pop("asfrom", None)
+    return f"json_each({compiler.process(values, **kw)}) AS each"
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column by which SQLite shall not search: another one of the condition says more.
+
+    PostgreSQL knows how frequent values are and needs no hint.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.type = column.type
+        super().__init__(column)
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_on_postgresql(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return str(compiler.process(column, **kw))
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_on_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"+{compiler.process(column, **kw)}"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))

@@ -28,6 +28,12 @@ INDEXES = (
         for name in ("product_id", "campaign_id", "status", "outcome")
     ),
     ("ix_interactions_due_at", "interactions", ["due_at", "id"], None),
+    (
+        "ix_deals_sums",
+        "deals",
+        ["pipeline_id", "stage", "currency", "amount_minor"],
+        "deleted_at IS NULL",
+    ),
     ("ix_deals_payment_status", "deals", ["payment_status", "opened_at", "id"], None),
     *(
         (f"ix_deals_{name}", "deals", [name, "opened_at", "id"], f"{name} IS NOT NULL")

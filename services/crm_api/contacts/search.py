@@ -33,7 +33,7 @@ from services.foundation.database import Reader
 from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.statements import Statement
 
-MOST_CANDIDATES = 200
+MOST_CANDIDATES = 100
 MOST_WORDS = 8
 _MOST_MEANT = 20
 _SHORTEST = 2
@@ -218,16 +218,20 @@ async def _find(reader: Reader, question: Question, words: Words, *, enough: int
     """Return the search texts of the candidates by their ids, all of them or as many as are enough."""
     found: dict[str, str] = {}
     for how in ("whole", "start", "within"):
-        found |= await _candidates(reader, question, words.condition(how))
+        # Contacts that have all words whole are equally good, so as many as are shown will do.
+        most = enough if how == "whole" else max(enough, MOST_CANDIDATES)
+        found |= await _candidates(reader, question, words.condition(how), most=most)
         if len(found) >= enough:
             return found
     if not found and (meant := await _meant(reader, words)):
-        found = await _candidates(reader, question, meant)
+        found = await _candidates(reader, question, meant, most=MOST_CANDIDATES)
     return found
 
 
-async def _candidates(reader: Reader, question: Question, condition: Condition) -> dict[str, str]:
-    values = {**question.values, **condition.values()}
+async def _candidates(
+    reader: Reader, question: Question, condition: Condition, *, most: int
+) -> dict[str, str]:
+    values = {**question.values, **condition.values(), "most": most}
     return dict(await reader.texts(_statement(question, condition.asked), values))
 
 
@@ -276,7 +280,7 @@ def _statement(question: Question, asked: Asked) -> Statement:
         select(contacts.c.id, contacts.c.search_text)
         .select_from(found_contacts())
         .where(has_words(asked), *question.clauses())
-        .limit(MOST_CANDIDATES)
+        .limit(bindparam("most"))
     )
 
 
@@ -292,16 +296,16 @@ def _shown(shape: ItemShape) -> Statement:
 def _score(words: Sequence[str], text: str) -> float:
     """Return how well the words meet those of the text, 0 to 100: the mean of each one's best."""
     known = text.split()
-    return sum(max((_meet(word, other) for other in known), default=0.0) for word in words) / len(
-        words
-    )
+    return sum(_best(word, known) for word in words) / len(words)
 
 
-def _meet(word: str, other: str) -> float:
-    if word == other:
+def _best(word: str, known: Sequence[str]) -> float:
+    if word in known:
         return 100.0
-    if other.startswith(word):
-        return 95.0 + 4.0 * len(word) / len(other)
-    if word in other:
-        return 85.0 + 5.0 * len(word) / len(other)
-    return OSA.normalized_similarity(word, other) * 90.0
+    begun = [other for other in known if other.startswith(word)]
+    if begun:
+        return 95.0 + 4.0 * len(word) / min(map(len, begun))
+    within = [other for other in known if word in other]
+    if within:
+        return 85.0 + 5.0 * len(word) / min(map(len, within))
+    return 90.0 * max((OSA.normalized_similarity(word, other) for other in known), default=0.0)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, func, literal, literal_column, select
 
 from services.crm_api.contacts.table import contacts
 from services.crm_api.duplicates.matching import (
@@ -17,7 +17,7 @@ from services.crm_api.duplicates.matching import (
 )
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import each_text
 from services.foundation.database import Reader
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
@@ -29,11 +29,18 @@ _COMPARED = (
 )
 _keys = contact_match_keys.c
 _columns = [contacts.c[name] for name in _COMPARED]
+_key = literal_column("each.value", String())
+_holders = select(literal(1)).where(_keys.key == _key).limit(LARGEST_BLOCK + 1).subquery("holders")
+# A key that too many share is not read beyond that: everybody may have the same name.
+_telling = (
+    select(_key)
+    .select_from(each_text(bindparam("keys", type_=Texts)))
+    .where(select(func.count()).select_from(_holders).scalar_subquery() <= LARGEST_BLOCK)
+)
 _SHARING = Statement(
     select(*_columns, _keys.key)
     .join(contact_match_keys, _keys.contact_id == contacts.c.id)
-    .where(any_of(_keys.key, bindparam("keys", type_=Texts)), contacts.c.deleted_at.is_(None))
-    .limit(bindparam("most"))
+    .where(_keys.key.in_(_telling), contacts.c.deleted_at.is_(None))
 )
 _SHARED_KEYS = Statement(
     select(_keys.key)
@@ -44,7 +51,6 @@ _SHARED_KEYS = Statement(
     .order_by(_keys.key)
     .limit(bindparam("page_size"))
 )
-_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -104,19 +110,14 @@ async def find_many(
     every = sorted({key for some in keys for key in some})
     if not every:
         return [[] for _ in wanted]
-    rows = await reader.all(_SHARING, {"keys": every, "most": _ROWS})
+    rows = await reader.all(_SHARING, {"keys": every})
     by_key: dict[str, dict[str, Record]] = defaultdict(dict)
     for row in rows:
         by_key[row["key"]][row["id"]] = row
     return [
         _candidates(
             contact,
-            {
-                other_id: row
-                for key in some
-                if len(by_key.get(key, ())) <= LARGEST_BLOCK
-                for other_id, row in by_key.get(key, {}).items()
-            },
+            {other_id: row for key in some for other_id, row in by_key.get(key, {}).items()},
             threshold,
         )
         for contact, some in zip(wanted, keys, strict=True)
@@ -160,7 +161,7 @@ async def pairs_behind(
     keys = [row["key"] for row in rows]
     if not keys:
         return [], None
-    sharing = await reader.all(_SHARING, {"keys": keys, "most": _ROWS})
+    sharing = await reader.all(_SHARING, {"keys": keys})
     blocks: dict[str, list[Record]] = defaultdict(list)
     for row in sharing:
         blocks[row["key"]].append(row)
