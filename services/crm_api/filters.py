@@ -135,7 +135,10 @@ async def _question(
             within = await _question(call, resource, saved, prefix="segment_")
             names -= {"segment_id"}
     single = frozenset(name for name, value in filters.items() if _is_single(resource, name, value))
-    asked_values = {name: value[0] if name in single else value for name, value in filters.items()}
+    asked_values = {
+        name: value[0] if name in single and isinstance(value, list) else value
+        for name, value in filters.items()
+    }
     held = {prefix + name: value for name, value in {**asked_values, **values}.items()}
     if within is not None:
         held |= within.values

@@ -31,8 +31,8 @@ INDEXES = (
     (
         "ix_deals_sums",
         "deals",
-        ["pipeline_id", "stage", "currency", "amount_minor"],
-        "deleted_at IS NULL",
+        ["pipeline_id", "currency", "stage", "amount_minor", "deleted_at"],
+        None,
     ),
     ("ix_deals_payment_status", "deals", ["payment_status", "opened_at", "id"], None),
     *(
@@ -52,7 +52,9 @@ def upgrade() -> None:
     op.drop_index("ix_contacts_owner", "contacts")
     for index, table, columns, where in INDEXES:
         text = None if where is None else sa.text(where)
-        op.create_index(index, table, columns, postgresql_where=text, sqlite_where=text)
+        # A boolean is compared with 1 there, and an index serves only what is spelled like it.
+        sqlite = sa.text("credit_hold = 1") if where == "credit_hold" else text
+        op.create_index(index, table, columns, postgresql_where=text, sqlite_where=sqlite)
 
 
 def downgrade() -> None:

@@ -82,7 +82,7 @@ contacts = Table(
         "created_at",
         "id",
         postgresql_where=text("credit_hold"),
-        sqlite_where=text("credit_hold"),
+        sqlite_where=text("credit_hold = 1"),
     ),
     Index("ix_contacts_next_contact_at", "next_contact_at", "id"),
     Index("ix_contacts_phone", "phone_e164"),
