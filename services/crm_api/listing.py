@@ -171,7 +171,7 @@ def _statement(question: Question, sort: str, continued: str, shape: ItemShape) 
     if column.nullable:  # unknown comes last, and first in the reverse
         order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
     chosen = select(shape.json(resource), column, table.c.id)
-    most = bindparam("page_size")
+    most: ColumnElement[int] = bindparam("page_size")
     if not question.is_filtered:
         return Statement(chosen.where(*clauses).order_by(*order).limit(most))
     # Where no index gives the order, SQLite would write the JSON of all rows before it sorts them.

@@ -83,6 +83,12 @@ CERTAIN = 0.98
 _IDENTIFYING = frozenset(
     {"same_email", "same_phone", "same_birth_date", "same_address", "same_name"}
 )
+_BESIDE_A_NAME = frozenset(
+    {
+        *("same_email", "similar_email", "same_phone", "same_birth_date", "similar_birth_date"),
+        *("same_address", "similar_address"),
+    }
+)
 LARGEST_BLOCK = 200
 """A key that more contacts share says too little to compare them all."""
 _SIMILAR_NAME = 0.88
@@ -246,9 +252,24 @@ def compare(one: Contact, other: Contact, *, evidence: Evidence = EVIDENCE) -> M
     if a.is_person and {"different_given_name"} & set(found) and "same_birth_date" not in found:
         # A family shares a home, a telephone and a mailbox; its members are not one.
         bits = min(bits, -2.0)
+    if _is_coincidence(a.is_person, set(found)):
+        bits = min(bits, 1.0)
     score = 1.0 / (1.0 + 2.0 ** -max(min(bits, 60.0), -60.0))
     ordered = sorted(reasons, key=lambda reason: (-reason.weight, reason.code))
     return Match(round(score, 4), tuple(ordered))
+
+
+def _is_coincidence(is_person: bool, found: set[str]) -> bool:
+    """Tell whether two contacts have no more than a name in common.
+
+    Of a million people hundreds have the same one: that alone is no reason to ask anybody. A town beside
+    it is one if the name is the very same and nothing else differs; so is the whole name of a firm.
+    """
+    if found & _BESIDE_A_NAME:
+        return False
+    names = {"same_family_name", "same_given_name"} if is_person else {"same_name"}
+    is_telling = names <= found and ("same_place" in found or not is_person)
+    return not is_telling or any(code.startswith("different") for code in found)
 
 
 def _alike(one: str, other: str) -> bool:
