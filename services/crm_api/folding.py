@@ -10,6 +10,12 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
 
+LEGAL_FORMS = frozenset(
+    "gmbh ag kg ohg gbr ug se eg ev mbh co cokg inc ltd llc plc corp limited company und and "
+    "incorporated corporation sarl sa bv nv haftungsbeschraenkt".split()
+)
+"""Words of a firm's name that tell nothing of which firm it is."""
+
 
 def fold(text: str) -> str:
     """Return the text in small letters, without accents and punctuation, German umlauts written out.

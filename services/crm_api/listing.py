@@ -182,12 +182,13 @@ def _statement(question: Question, sort: str, continued: str, shape: ItemShape) 
     order = [column.desc(), table.c.id.desc()] if descending else [column.asc(), table.c.id.asc()]
     if column.nullable:  # unknown comes last, and first in the reverse
         order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
-    return Statement(
-        select(shape.json(resource), column, table.c.id)
-        .where(*clauses)
-        .order_by(*order)
-        .limit(bindparam("page_size"))
-    )
+    chosen = select(shape.json(resource), column, table.c.id)
+    most: ColumnElement[int] = bindparam("page_size")
+    if not question.is_filtered:
+        return Statement(chosen.where(*clauses).order_by(*order).limit(most))
+    # Where no index gives the order, SQLite would write the JSON of all rows before it sorts them.
+    page = select(table.c.id).where(*clauses).order_by(*order).limit(most).subquery("page")
+    return Statement(chosen.select_from(table.join(page, page.c.id == table.c.id)).order_by(*order))
 
 
 def _behind(

@@ -57,6 +57,13 @@ def key_index(table: str) -> Index:
     return Index(f"uq_{table}_key", "key", unique=True, postgresql_where=live, sqlite_where=live)
 
 
+def known_index(table: str, name: str, *order: str) -> Index:
+    """Build the index of a column that is mostly unknown: rows without it cost nothing."""
+    known = text(f"{name} IS NOT NULL")
+    columns = (name, *order, "id")
+    return Index(f"ix_{table}_{name}", *columns, postgresql_where=known, sqlite_where=known)
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
     """A table and what of it goes over the wire.

@@ -212,6 +212,31 @@ def _joined_on_sqlite(element: joined, compiler: Any, **kw: Any) -> str:
     return f"group_concat({compiler.process(column, **kw)}, ',')"
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column by which SQLite shall not search: another one of the condition says more.
+
+    PostgreSQL knows how frequent values are and needs no hint.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.type = column.type
+        super().__init__(column)
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_on_postgresql(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return str(compiler.process(column, **kw))
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_on_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"+{compiler.process(column, **kw)}"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))

@@ -23,6 +23,8 @@ class UniqueViolation(Exception):
 class Reader(Protocol):
     """Runs statements and gives back records, or the text that the database made."""
 
+    dialect: Dialect
+
     async def all(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING
     ) -> list[Record]: ...
@@ -65,8 +67,6 @@ Work = Callable[[Transaction], Awaitable[Result]]
 
 class Database(Reader, Protocol):
     """A pool of connections; reads outside a transaction see the newest committed state."""
-
-    dialect: Dialect
 
     async def open(self) -> None: ...
 

@@ -35,6 +35,8 @@ _STREAM_SECONDS = 6 * 3600
 class _Reader:
     """The reading half, over one connection."""
 
+    dialect = POSTGRESQL
+
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 

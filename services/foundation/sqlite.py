@@ -87,6 +87,8 @@ def _translate(error: sqlite3.Error) -> Exception:
 class _Reader:
     """The reading half, over one connection."""
 
+    dialect = SQLITE
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
@@ -208,8 +210,6 @@ class _Job:
 
 class SqliteDatabase(_Reader):
     """One file, one reading connection on the event loop, one writing thread."""
-
-    dialect = SQLITE
 
     def __init__(self, path: Path) -> None:
         self.path = path

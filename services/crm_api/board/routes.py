@@ -49,6 +49,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
     columns = []
     for stage in pipeline["stages"]:
         mine = [row for row in counted if row[0] == stage["key"]]
+        mine.sort(key=lambda row: row[1] or "")
         count = sum(row[2] for row in mine)
         sums = [
             {"total": Money.of_minor(total, currency).model_dump(), "known_count": known}

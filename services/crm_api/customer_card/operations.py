@@ -15,7 +15,7 @@ from services.crm_api.interactions.cases import OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.terms.operations import ANSWERED
 from services.foundation.columns import Instant
-from services.foundation.constructs import json_list, json_record, one_of
+from services.foundation.constructs import json_list, json_record, one_of, unindexed
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Statement
@@ -42,16 +42,18 @@ def _card(sees: Sees) -> Statement:
         .scalar_subquery()
     )
     i, d = interactions.c, deals.c
+    kind, status, outcome = (unindexed(column) for column in (i.kind, i.status, i.outcome))
+    stage_kind, payment_status = unindexed(d.stage_kind), unindexed(d.payment_status)
     of_unit = and_(i.contact_id.in_(unit_members()), i.deleted_at.is_(None))
     deals_of_unit = and_(d.contact_id.in_(unit_members()), d.deleted_at.is_(None))
     happened = and_(of_unit, i.is_planned.is_(False))
     now = bindparam("now", type_=Instant)
     is_live = and_(
-        i.kind == "offer",
-        or_(i.outcome.is_(None), not_(one_of(i.outcome, ANSWERED))),
+        kind == "offer",
+        or_(outcome.is_(None), not_(one_of(outcome, ANSWERED))),
         or_(i.valid_until.is_(None), i.valid_until > now),
     )
-    is_open = and_(i.kind == "complaint", one_of(i.status, OPEN_STATUSES))
+    is_open = and_(kind == "complaint", one_of(status, OPEN_STATUSES))
 
     def some(where: Any, *order: Any, most: int = MOST) -> json_list:
         shown = INTERACTION.json(personal=sees[1])
@@ -64,7 +66,7 @@ def _card(sees: Sees) -> Statement:
         )
 
     bought = select(json_record(("at", d.closed_at), ("lines", d.lines))).where(
-        deals_of_unit, d.stage_kind == "won"
+        deals_of_unit, stage_kind == "won"
     )
     return Statement(
         select(
@@ -74,8 +76,8 @@ def _card(sees: Sees) -> Statement:
             some(and_(happened, is_open), i.occurred_at),
             some(and_(happened, is_live), i.occurred_at.desc()),
             some(and_(of_unit, i.is_planned.is_(True)), i.due_at),
-            some_deals(d.stage_kind == "open", d.opened_at.desc()),
-            some_deals(one_of(d.payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
+            some_deals(stage_kind == "open", d.opened_at.desc()),
+            some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
         ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
     )

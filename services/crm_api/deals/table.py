@@ -2,7 +2,13 @@
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table, text
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 
 AMOUNTS = (
@@ -59,7 +65,17 @@ deals = Table(
     *record_columns(),
     Index("ix_deals_contact", "contact_id", "opened_at", "id"),
     Index("ix_deals_stage", "stage", "opened_at", "id"),
+    # Holds all that the figures of a board are made of; the currency first, so that no list takes it.
+    Index("ix_deals_sums", "pipeline_id", "currency", "stage", "amount_minor", "deleted_at"),
     Index("ix_deals_board", "pipeline_id", "stage", "opened_at", "id"),
+    Index("ix_deals_payment_status", "payment_status", "opened_at", "id"),
+    *(
+        known_index("deals", name, "opened_at")
+        for name in ("campaign_id", "competitor_id", "promo_code", "lost_reason")
+    ),
+    *(known_index("deals", name) for name in ("due_at", "contract_end_at")),
+    Index("ix_deals_closed_at", "closed_at", "id"),
+    Index("ix_deals_expected_close_date", "expected_close_date", "id"),
     Index("ix_deals_owner", "owner_id", "opened_at", "id"),
     Index("ix_deals_due", "due_at", "id"),
     Index("ix_deals_contract_end", "contract_end_at", "id"),

@@ -36,12 +36,6 @@ _COMPARED = (
 )
 _keys = contact_match_keys.c
 _columns = [contacts.c[name] for name in _COMPARED]
-_SHARING = Statement(
-    select(*_columns, _keys.key)
-    .join(contact_match_keys, _keys.contact_id == contacts.c.id)
-    .where(any_of(_keys.key, bindparam("keys", type_=Texts)), contacts.c.deleted_at.is_(None))
-    .limit(bindparam("most"))
-)
 _BY_ID = Statement(
     select(*_columns).where(
         any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
@@ -57,6 +51,15 @@ _IN_STREETS = Statement(
 _wanted = each_text(bindparam("keys", type_=Document)).table_valued("value", name="wanted")
 _holders: Select[Any] = (
     select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
+)
+# A key that too many share is not read beyond that: everybody may have the same name.
+_telling = select(_wanted.c.value).where(
+    ~_holders.limit(1).offset(literal_column(str(LARGEST_BLOCK))).exists()
+)
+_SHARING = Statement(
+    select(*_columns, _keys.key)
+    .join(contact_match_keys, _keys.contact_id == contacts.c.id)
+    .where(_keys.key.in_(_telling), contacts.c.deleted_at.is_(None))
 )
 _ids = select(joined(_keys.contact_id)).where(_keys.key == _wanted.c.value)
 # Key by key, because a planner that does not know the table yet would read all of it; keys that some
@@ -75,7 +78,6 @@ _SHARED_KEYS = Statement(
     .order_by(_keys.key)
     .limit(bindparam("page_size"))
 )
-_ROWS = 20_000
 _IDS_AT_ONCE = 1000
 _EARLIER = 50
 
@@ -120,12 +122,7 @@ async def find(reader: Reader, contact: Mapping[str, Any]) -> list[Candidate]:
     keys = blocking_keys(contact)
     if not keys:
         return []
-    blocks: dict[str, list[Record]] = defaultdict(list)
-    for row in await reader.all(_SHARING, {"keys": keys, "most": _ROWS}):
-        blocks[row["key"]].append(row)
-    others = {
-        row["id"]: row for block in blocks.values() if len(block) <= LARGEST_BLOCK for row in block
-    }
+    others = {row["id"]: row for row in await reader.all(_SHARING, {"keys": keys})}
     others.pop(contact.get("id"), None)
     who = read(contact)
     found = [_candidate(who, row["id"], read(row)) for row in others.values()]
@@ -243,7 +240,7 @@ async def pairs_behind(
     keys = [row["key"] for row in rows]
     if not keys:
         return [], None
-    sharing = await reader.all(_SHARING, {"keys": keys, "most": _ROWS})
+    sharing = await reader.all(_SHARING, {"keys": keys})
     blocks: dict[str, list[Record]] = defaultdict(list)
     for row in sharing:
         blocks[row["key"]].append(row)
