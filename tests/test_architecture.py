@@ -13,12 +13,17 @@ SOURCES = sorted(
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
 MORE_FILES = {
-    "contacts": {"search.py"},
+    "contacts": {"further.py", "search.py"},
     "duplicates": {"matching.py"},
     "exports": {"columns.py", "labels.py", "sheets.py"},
+    "interactions": {"cases.py", "kinds.py"},
     "meta": {"labels.py"},
-    "privacy": {"suppression.py"},
+    "privacy": {
+        *("erasing.py", "kept.py", "personal_data.py", "runner.py", "suppression.py", "traces.py"),
+    },
+    "retention": {"rules.py", "runner.py"},
     "segments": {"saved.py"},
+    "webhooks": {"deliveries.py", "runner.py", "schedule.py", "sending.py", "targets.py"},
 }
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}
 

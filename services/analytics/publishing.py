@@ -21,6 +21,8 @@ from services.analytics.tables import (
     customers,
     versions,
 )
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Statement
 
@@ -31,6 +33,9 @@ _SCORES = [
 ]
 _ADD_VERSION = Statement(insert(versions))
 _OLD = Statement(delete(versions).where(versions.c.number <= bindparam("up_to")))
+_ERASED = Statement(
+    delete(customers).where(any_of(customers.c.unit_id, bindparam("ids", type_=Texts)))
+)
 _OLD_CUSTOMERS = Statement(delete(customers).where(customers.c.version <= bindparam("up_to")))
 
 
@@ -49,20 +54,30 @@ class NewVersion:
 
 
 async def publish(
-    database: Database, new: NewVersion, frame: pd.DataFrame, *, now: datetime, kept: int
+    database: Database,
+    new: NewVersion,
+    frame: pd.DataFrame,
+    *,
+    erased: frozenset[str] = frozenset(),
+    now: datetime,
+    kept: int,
 ) -> int:
     """Store a version with its customers and remove old ones; readers see all of it or nothing.
 
     `frame` has the columns of `tables`; its rows are stored by unit id. Of customers who object to
-    profiling nothing is stored but that they do.
+    profiling nothing is stored but that they do; those who were `erased` are in the totals of `new`,
+    and in no version any more.
     """
+    shown = frame[~frame["unit_id"].isin(erased)] if erased else frame
 
     async def work(transaction: Transaction) -> int:
         last = await transaction.first(NEWEST)
         number = 1 if last is None else last["number"] + 1
-        row = {**new.__dict__, "number": number, "published_at": now, "customer_count": len(frame)}
+        row = {**new.__dict__, "number": number, "published_at": now, "customer_count": len(shown)}
         await transaction.run(_ADD_VERSION, row)
-        await transaction.copy(customers, customer_rows(frame, number))
+        await transaction.copy(customers, customer_rows(shown, number))
+        if erased:
+            await transaction.run(_ERASED, {"ids": sorted(erased)})
         await transaction.run(_OLD_CUSTOMERS, {"up_to": number - kept})
         await transaction.run(_OLD, {"up_to": number - kept})
         return number

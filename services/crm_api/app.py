@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.crm_api.audit.routes import routes as audit
+from services.crm_api.background import Background
 from services.crm_api.board.routes import routes as board
 from services.crm_api.campaign_members.routes import routes as campaign_members
 from services.crm_api.campaigns.routes import routes as campaigns
@@ -30,13 +31,19 @@ from services.crm_api.merges.routes import routes as merges
 from services.crm_api.meta.routes import routes as meta
 from services.crm_api.pipelines.routes import routes as pipelines
 from services.crm_api.privacy.routes import routes as privacy
+from services.crm_api.privacy.runner import ErasureRunner
 from services.crm_api.products.routes import routes as products
+from services.crm_api.retention.routes import routes as retention
+from services.crm_api.retention.runner import RetentionRunner
 from services.crm_api.scopes import SCOPES
 from services.crm_api.segments.routes import routes as segments
 from services.crm_api.settings import Settings
 from services.crm_api.swot_items.routes import routes as swot_items
 from services.crm_api.timeline.routes import routes as timeline
 from services.crm_api.undo.routes import routes as undo
+from services.crm_api.webhooks.routes import routes as webhooks
+from services.crm_api.webhooks.runner import WebhookRunner
+from services.crm_api.webhooks.sending import Sender
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -76,6 +83,7 @@ ABOUT = {
         {"name": "meta", "description": "Closed lists with labels."},
         {"name": "privacy", "description": "All about a person, erasure, and who did what when."},
         {"name": "changes", "description": "The change feed."},
+        {"name": "webhooks", "description": "Events sent to other systems."},
         {"name": "exports", "description": "Bulk reading."},
         {"name": "imports", "description": "Files into records."},
         {"name": "keys", "description": "Who may do what, and how often."},
@@ -101,11 +109,13 @@ FEATURES = (
     pipelines,
     custom_fields,
     changes,
+    webhooks,
     undo,
     exports,
     imports,
     reverts,
     privacy,
+    retention,
     audit,
     keys,
     meta,
@@ -117,19 +127,37 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     database = connect(settings.database_url, connections=settings.crm_database_connections)
 
     @asynccontextmanager
-    async def imports_run(app: FastAPI) -> AsyncIterator[None]:
-        runner = ImportRunner(
+    async def runners_run(app: FastAPI) -> AsyncIterator[None]:
+        app.state.imports = imports_runner = ImportRunner(
             database,
             folder=settings.data_dir / "imports",
             clock=clock,
             time_zone=settings.business_time_zone,
         )
-        app.state.imports = runner
-        await runner.start()
+        folder = imports_runner.folder
+        app.state.webhooks = webhook_runner = WebhookRunner(
+            database,
+            folder=settings.data_dir / "webhooks",
+            clock=clock,
+            sender=Sender(allowed=settings.crm_webhook_networks),
+            poll_seconds=settings.crm_webhook_poll_seconds,
+        )
+        erasing = ErasureRunner(database, folder=folder, clock=clock)
+        app.state.erasures = Background("erasures", erasing.work, poll_seconds=30.0)
+        keeping = RetentionRunner(database, settings, folder=folder, clock=clock)
+        app.state.retention_rules = keeping.rules
+        app.state.retention = Background("retention", keeping.work, poll_seconds=30.0)
+        await imports_runner.start()
+        await webhook_runner.start()
+        app.state.erasures.start()
+        app.state.retention.start()
         try:
             yield
         finally:
-            await runner.stop()
+            await app.state.retention.stop()
+            await app.state.erasures.stop()
+            await webhook_runner.stop()
+            await imports_runner.stop()
 
     serving = Serving(
         hosts=settings.crm_allowed_hosts,
@@ -144,6 +172,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         features=FEATURES,
         database=database,
         serving=serving,
-        lifespan=imports_run,
+        lifespan=runners_run,
         clock=clock,
     )

@@ -42,17 +42,33 @@ class OnTrash(Protocol):
     ) -> Awaitable[None]: ...
 
 
+class OnReturn(Protocol):
+    """What else has to happen, or to be checked, when an undo gives a record former values back.
+
+    It sees the row as it is and as it will be.
+    """
+
+    def __call__(
+        self, transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+    ) -> Awaitable[None]: ...
+
+
 class Search(Protocol):
     """Answers a list that is asked with `q`."""
 
     def __call__(self, call: Call, query: Any, /) -> Awaitable[Answer]: ...
 
 
+BY_RESOURCE: dict[str, "Feature"] = {}
+"""All features by the names of their resources; a feature enters itself."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change.
 
-    `instead` finds the record that answers for one that is not there any more.
+    `instead` finds the record that answers for one that is not there any more; `on_deletion` tells
+    in a sentence what becomes of what points to a record that is thrown away.
     """
 
     resource: Resource
@@ -66,11 +82,15 @@ class Feature:
     change: Change
     example: Mapping[str, Any]
     example_patch: Mapping[str, Any]
-    example_upsert: Mapping[str, Any] | None = None
     fixed: tuple[str, ...] = ()
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None
+    on_return: OnReturn | None = None
+    on_deletion: str = ""
     search: Search | None = None
     instead: Callable[[Reader, str], Awaitable[str | None]] | None = None
     aggregate: type[AggregateQuery] | None = None
     groupable: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        BY_RESOURCE[self.resource.name] = self

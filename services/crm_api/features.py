@@ -36,10 +36,13 @@ CONTACTS = Feature(
     change=contacts.change_contact,
     example=contact_schemas.EXAMPLE,
     example_patch=contact_schemas.EXAMPLE_PATCH,
-    example_upsert=contact_schemas.EXAMPLE_UPSERT,
     fixed=("kind",),
     search=answer_search,
     instead=contacts.survivor_of,
+    on_restore=contacts.refuse_erased,
+    on_return=contacts.check_return,
+    on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
+    "come back into sight with it; nothing new can be recorded for it meanwhile.",
     aggregate=contact_schemas.AggregateContacts,
     groupable=(
         *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),
@@ -61,6 +64,8 @@ INTERACTIONS = Feature(
     fixed=("kind", "contact_id", "contact_ref"),
     on_trash=interactions.release_terms,
     on_restore=interactions.take_back_terms,
+    on_return=interactions.change_terms,
+    on_deletion="The terms of an offer are free then.",
     aggregate=interaction_schemas.AggregateInteractions,
     groupable=(
         *("kind", "channel", "touchpoint", "direction", "user_id", "campaign_id", "product_id"),
@@ -80,6 +85,8 @@ DEALS = Feature(
     example=deal_schemas.EXAMPLE,
     example_patch=deal_schemas.EXAMPLE_PATCH,
     fixed=("contact_id", "contact_ref", "opened_at"),
+    on_restore=deals.check_restored,
+    on_return=deals.check_stage,
     aggregate=deal_schemas.AggregateDeals,
     groupable=(
         *("pipeline_id", "stage", "stage_kind", "payment_status", "currency", "owner_id"),

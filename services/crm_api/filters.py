@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
     SmallInteger,
+    and_,
     bindparam,
     cast,
+    or_,
     select,
     type_coerce,
 )
@@ -23,10 +25,10 @@ from services.crm_api.resources import Resource
 from services.crm_api.schemas import Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
-from services.foundation.calls import Call
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of, contains_any, json_member
-from services.foundation.problems import Forbidden, invalid
+from services.foundation.database import Reader
+from services.foundation.problems import FieldError, Forbidden
 
 NOT_FILTERS = {
     *("limit", "cursor", "sort", "fields", "embed", "count", "q"),
@@ -60,7 +62,11 @@ class Question:
     asked: Mapping[str, Any] = field(hash=False, compare=False)
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        """Return the conditions, the live ones' included."""
+        """Return the conditions, and that the record is live."""
+        return [self.resource.table.c.deleted_at.is_(None), *self.conditions()]
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions of the filters alone."""
         own = [name for name in self.names if "__" not in name]
         clauses = [clause(self.resource, name, bind=self.prefix + name) for name in sorted(own)]
         clauses += [
@@ -73,12 +79,21 @@ class Question:
         for relation, names in by_relation.items():
             clauses.append(_related(self.resource, relation, names, self.prefix))
         if self.within is not None:
-            clauses += self.within.clauses()
-        return [self.resource.table.c.deleted_at.is_(None), *clauses]
+            clauses += self.within.conditions()
+        return clauses
+
+
+class Asker(Protocol):
+    """Who asks: a call, or somebody who was allowed to before."""
+
+    @property
+    def database(self) -> Reader: ...
+
+    def may(self, scope: str) -> bool: ...
 
 
 async def ask(
-    call: Call, resource: Resource, query: Filters, *, without: AbstractSet[str] = frozenset()
+    call: Asker, resource: Resource, query: Filters, *, without: AbstractSet[str] = frozenset()
 ) -> Question:
     """Read the filters of a list; `without` names parameters that are none.
 
@@ -93,7 +108,7 @@ async def ask(
 
 
 async def _question(
-    call: Call,
+    call: Asker,
     resource: Resource,
     query: Filters,
     *,
@@ -103,7 +118,9 @@ async def _question(
     asked = query.model_dump(exclude_none=True, exclude={*NOT_FILTERS, *without})
     filters = {name: value for name, value in asked.items() if value not in ([], None)}
     more = query.more_filters
-    custom, values = await custom_filters(call, resource, more) if more else (frozenset(), {})
+    custom, values = frozenset[Custom](), dict[str, Any]()
+    if more:
+        custom, values = await custom_filters(call.database, resource, more, at="/query")
     seen = set(filters) | ({"custom"} if custom else set())
     if not call.may(f"{resource.scopes}:pii") and not resource.personal.isdisjoint(seen):
         # A list that is empty or not would tell what is blanked out.
@@ -116,9 +133,8 @@ async def _question(
                 raise Forbidden(f"This filter needs a key with the scope {reached.scopes}:read.")
     within, names = None, frozenset(filters)
     if "segment_id" in filters:
-        saved = await segments.saved_filter(call.database, filters["segment_id"])
-        if saved is not None:
-            within = await _question(call, resource, saved, prefix="segment_")
+        within = await _question_of_segment(call, resource, filters["segment_id"])
+        if within is not None:
             names -= {"segment_id"}
     held = {prefix + name: value for name, value in {**filters, **values}.items()}
     if within is not None:
@@ -127,17 +143,38 @@ async def _question(
     return Question(resource, names, custom, within, prefix, held, asked_for)
 
 
-async def custom_filters(
-    call: Call, resource: Resource, more: Mapping[str, Sequence[str]]
-) -> tuple[frozenset[Custom], dict[str, Any]]:
-    """Read the filters `custom.<key>`, `custom.<key>_gte` and `custom.<key>_lt`.
+async def _question_of_segment(call: Asker, resource: Resource, segment_id: str) -> Question | None:
+    """Return what the filter of a segment asks for; None for a static segment.
 
     Raises
     ------
-    Invalid
+    SegmentInvalid
+        The filter does not hold any more, for instance because a custom field is gone.
+    """
+    try:
+        saved = await segments.saved_filter(call.database, segment_id)
+        if saved is None:
+            return None
+        return await _question(call, resource, saved, prefix="segment_")
+    except (
+        segments.FilterInvalid,
+        custom_fields.CustomFieldUnknown,
+        custom_fields.CustomValueInvalid,
+    ) as fault:
+        raise segments.SegmentInvalid(segment_id, fault) from None
+
+
+async def custom_filters(
+    reader: Reader, resource: Resource, more: Mapping[str, Sequence[str]], *, at: str
+) -> tuple[frozenset[Custom], dict[str, Any]]:
+    """Read the filters `custom.<key>`, `custom.<key>_gte` and `custom.<key>_lt`; they stand at `at`.
+
+    Raises
+    ------
+    CustomFieldUnknown, CustomValueInvalid
         There is no such custom field, or the value is not of its type.
     """
-    known = await custom_fields.definitions(call.database, resource.plural)
+    known = await custom_fields.definitions(reader, resource.plural)
     found: set[Custom] = set()
     values: dict[str, Any] = {}
     for name, sent in more.items():
@@ -147,12 +184,16 @@ async def custom_filters(
             key = key.removesuffix(suffix) if suffix else key
         if key not in known:
             names = ", ".join(sorted(known)[:20]) or "none"
-            raise invalid(f"/query/{name}", "unknown", f"No such custom field; there are: {names}.")
+            message = f"There is no custom field {key} of {resource.plural}; there are: {names}."
+            fault = FieldError(f"{at}/{name}", "unknown", message)
+            raise custom_fields.CustomFieldUnknown(message, errors=[fault])
         item = Custom(key, known[key]["type"], suffix)
         if suffix and (len(sent) > 1 or item.type in ("boolean", "choice", "choices", "text")):
-            raise invalid(f"/query/{name}", "no_range", f"{key} takes no range, or one bound.")
+            message = f"{key} takes no range, or one bound."
+            fault = FieldError(f"{at}/{name}", "no_range", message)
+            raise custom_fields.CustomValueInvalid(message, errors=[fault])
         found.add(item)
-        read = custom_fields.read_filter(known[key], list(sent), pointer=f"/query/{name}")
+        read = custom_fields.read_filter(known[key], list(sent), pointer=f"{at}/{name}")
         values[_custom_bind(item)] = read[0] if suffix else read
     return frozenset(found), values
 
@@ -192,8 +233,18 @@ def _related(
 
 
 def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bool]:
-    """Build the condition of one filter from its name: `x`, `x_gte`, `x_lt`; a list means any of it."""
+    """Build the condition of one filter from its name.
+
+    It is `x` (a list means any of it), `x_gte`, `x_lt`, `x_known`, or the name of a span, which holds
+    the given day or instant; a span without a start or an end is open there.
+    """
     columns, bind = resource.table.c, bind or name
+    if name in resource.spans:
+        start, end = (columns[each] for each in resource.spans[name])
+        at = bindparam(bind, type_=start.type)
+        return and_(or_(start.is_(None), start <= at), or_(end.is_(None), end >= at))
+    if name.endswith("_known") and (base := name.removesuffix("_known")) in columns:
+        return columns[base].is_not(None) == bindparam(bind, type_=Boolean)
     if name == "segment_id":
         return columns.id.in_(
             select(segment_members.c.contact_id).where(

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from services.crm_api.filters import NOT_FILTERS, Question, ask
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ListQuery
+from services.crm_api.schemas import ALWAYS_SHOWN, Filters, ListQuery
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Document, Instant, Texts
 from services.foundation.constructs import any_of, json_record
@@ -86,7 +86,7 @@ class ItemShape:
         return resource.json(personal=self.personal, only=self.only, more=more)
 
 
-async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShape:
+async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
     """Read `fields` and `embed`.
 
     Raises
@@ -97,7 +97,7 @@ async def shape_of(call: Call, resource: Resource, query: ListQuery) -> ItemShap
         The key may not read what is to be embedded.
     """
     chosen = check_fields(resource, getattr(query, "fields", None))
-    only = None if chosen is None else frozenset(chosen)
+    only = None if chosen is None else frozenset(chosen) | ALWAYS_SHOWN
     embed: set[tuple[str, bool]] = set()
     for name in getattr(query, "embed", ()):
         reached = RELATIONS[resource.name][name].resource
@@ -121,7 +121,7 @@ def check_fields(resource: Resource, fields: str | None) -> list[str] | None:
     for name in chosen:
         if name not in resource.wire_names:
             known = ", ".join(sorted(resource.wire_names))
-            message = f"There is no field {name}; there are: {known}."
+            message = f"There is no field {name[:64]}; there are: {known}."
             raise invalid("/query/fields", "unknown", message)
     return chosen
 
@@ -226,7 +226,7 @@ async def answer_events(
     """Answer a page of the rows that belong to one record, newest first.
 
     `of` is the column and the id of that record (absent: all rows), `at` the instant that orders
-    them; what else the query names are filters of the same names.
+    them; what else the query names are filters of the same names, or bounds of instants.
     """
     asked = query.model_dump(exclude_none=True, exclude=NOT_FILTERS)
     filters = {name: value for name, value in asked.items() if value not in ([], None)}
@@ -243,6 +243,15 @@ async def answer_events(
     return page(call, rows, signed, limit=query.limit)
 
 
+def _event_clause(table: Table, name: str) -> ColumnElement[bool]:
+    """Build the condition of one filter of events: `x`, or `x_gte` and `x_lt` of instants."""
+    if name in table.c:
+        return any_of(table.c[name], bindparam(name, type_=Texts))
+    base, _, bound = name.rpartition("_")
+    limit: ColumnElement[Any] = bindparam(name, type_=Instant)
+    return table.c[base] >= limit if bound == "gte" else table.c[base] < limit
+
+
 @lru_cache(maxsize=200)
 def _events(
     table: Table,
@@ -256,7 +265,7 @@ def _events(
     clauses: list[ColumnElement[bool]] = []
     if of:
         clauses.append(columns[of] == bindparam("owner"))
-    clauses += [any_of(columns[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
+    clauses += [_event_clause(table, name) for name in sorted(filters)]
     if is_continued:
         clauses.append(_behind(columns[at], columns.id, descending=True, continued="value"))
     shown = [(column.name, column) for column in columns if column.name not in hidden]

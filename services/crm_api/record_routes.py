@@ -16,27 +16,18 @@ from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
 from services.foundation.calls import Call, etag
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, NotFound, StaleVersion
 from services.foundation.queries import Query as QueryModel
 from services.foundation.queries import QueryFlag
 from services.foundation.routing import MERGE_PATCH, Routes
 from shared.values import RecordId, Shape
 
-ExternalSource = Annotated[
-    str,
-    Path(
-        max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        examples=["shop"],
-        description="The other system.",
-    ),
-]
-ExternalId = Annotated[
-    str,
-    Field(
-        max_length=200, pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$", examples=["C-1001"]
-    ),
-]
+
+def _external(*, longest: int, pattern: str, example: str, what: str) -> Any:
+    """Declare a path part that is one half of an external reference."""
+    info = Path(max_length=longest, pattern=pattern, examples=[example], description=what)
+    return Annotated[str, info]
 
 
 class UpsertQuery(QueryModel):
@@ -68,8 +59,22 @@ def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
     return Annotated[body, Body(openapi_examples={"typical": {"value": example}})]
 
 
-def record_routes(feature: Feature, *, singular: str) -> Routes:
-    """Declare the operations of one resource; `singular` is its name in sentences, with article."""
+def _links(name: str, singular: str) -> tuple[Link, ...]:
+    """Return where an answer that shows a record leads: to what can be done with it."""
+    place = {"id": of_answer("id")}
+    versioned = {**place, "If-Match": ANSWERED_VERSION}
+    return (
+        Link(f"get_{name}", f"Read {singular} again.", place),
+        Link(f"patch_{name}", "Change this version.", versioned),
+        Link(f"delete_{name}", "Move this version to the trash.", versioned),
+    )
+
+
+def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = ()) -> Routes:
+    """Declare the operations of one resource; `singular` is its name in sentences, with article.
+
+    `links` lead on from a record to others.
+    """
     resource = feature.resource
     name, plural = resource.name, resource.plural
     many = plural.replace("-", " ")
@@ -80,9 +85,22 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)
     named = {key: value for key, value in feature.example.items() if key != "external_refs"}
-    Upsert: Any = _shown(feature.upsert, feature.example_upsert or named)
+    Upsert: Any = _shown(feature.upsert, named)
     Listed: Any = Annotated[feature.query, Query()]
-    item = {"action": "upsert", "ref": feature.example["external_refs"][0], "data": named}
+    ref = feature.example["external_refs"][0]
+    Source: Any = _external(
+        longest=64,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        example=ref["source"],
+        what="The other system.",
+    )
+    ExternalId: Any = _external(
+        longest=200,
+        pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,199}$",
+        example=ref["id"],
+        what="The id of the record there.",
+    )
+    item = {"action": "upsert", "ref": ref, "data": named}
     batches = batch_of(feature)
     Batch: Any = _shown(batches.request, {"items": [item]})
 
@@ -136,8 +154,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
 
     async def upsert(
         call: Call,
-        source: ExternalSource,
-        external_id: Annotated[ExternalId, Path(description="The id of the record there.")],
+        source: Source,
+        external_id: ExternalId,
         query: Annotated[UpsertQuery, Query()],
         body: Upsert,
     ) -> Answer:
@@ -179,6 +197,10 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
     shown = feature.shown
     made = (("Location", ""), ("ETag", ""))
     versioned = (("ETag", ""),)
+    further = (*_links(name, singular), *links)
+    same = {"source": "$request.path.source", "external_id": "$request.path.external_id"}
+    again = Link(f"upsert_{name}", "Change it by the same reference.", same)
+    trashed = (Link(f"restore_{name}", "Take it out of the trash.", {"id": "$request.path.id"}),)
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
@@ -188,7 +210,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("POST", "", create, {
             "answer": shown, "status": 201, "scope": writes, "writes": True, "writes_last": True,
-            "headers": made, "problems": (409,), "name": f"create_{name}", "summary": f"Create {singular}",
+            "headers": made, "links": further, "problems": (409,), "name": f"create_{name}",
+            "summary": f"Create {singular}",
             "description": f"Creates {singular}. Send an Idempotency-Key to retry safely.",
         }),
         ("POST", "/batch", batch, {
@@ -200,7 +223,8 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",
-            "headers": versioned, "problems": (404, 409), "name": f"upsert_{name}",
+            "headers": versioned, "links": (*further, again), "problems": (404, 409),
+            "name": f"upsert_{name}",
             "summary": f"Create or change {singular} by external id",
             "description": f"Finds {singular} by the reference that another system gave it. Sent fields "
             "are set, absent ones keep their value; what equals the stored record changes nothing. "
@@ -222,9 +246,10 @@ def record_routes(feature: Feature, *, singular: str) -> Routes:
         }),
         ("DELETE", "/{id:record}", delete, {
             "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
-            "problems": (404,), "name": f"delete_{name}", "summary": f"Move {singular} to the trash",
+            "links": trashed, "problems": (404,), "name": f"delete_{name}",
+            "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
-            "references are free.",
+            f"references are free. {feature.on_deletion}".strip(),
         }),
         ("POST", "/{id:record}/restore", restore, {
             "answer": shown, "scope": writes, "writes": True, "headers": versioned,

@@ -234,7 +234,7 @@ async def trash(
 ) -> Written:
     """Put a locked record into the trash and free its external references."""
     await external_refs.release(transaction, current["id"])
-    gone = {**values, "deleted_at": stamp.now}
+    gone = {"deleted_at": stamp.now, **values}
     return await _write(transaction, resource, current, gone, action, stamp, False)
 
 

@@ -63,7 +63,8 @@ class Resource:
 
     `money` maps a wire field to the columns of its minor units and its currency; `personal` names the
     fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave. `plural` is
-    the path; `scope` is what the scopes are called, where several resources share them.
+    the path; `scope` is what the scopes are called, where several resources share them; `spans` maps a
+    filter to the columns of a start and an end that it lies between.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Resource:
     personal: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     scope: str = ""
+    spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         RESOURCES[self.name] = self

@@ -22,8 +22,8 @@ from services.crm_api.schemas import (
     ListQuery,
     Partial,
     absent,
+    listed,
     row_values,
-    selection_of,
 )
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
@@ -89,7 +89,7 @@ def shapes_of(
         about,
         id=(RecordId, Field(description="Made by this service.")),
     )
-    item = shown | selection_of(shown)
+    item = listed(shown)
     return Shapes(
         new=model(f"New{title}", fields, f"{about} To create.", external_refs=refs),
         patch=model(
@@ -111,7 +111,10 @@ def shapes_of(
             f"{title}Page",
             ListPage,
             "A page.",
-            items=(Annotated[list[item], Field(max_length=200)], ...),
+            items=(
+                Annotated[list[item], Field(max_length=200)],
+                Field(description="What is on this page."),
+            ),
         ),
     )
 
@@ -146,6 +149,8 @@ def satellite(
     check: Check = no_rules,
     is_keyed: bool = False,
     on_trash: OnTrash | None = None,
+    on_restore: OnTrash | None = None,
+    on_deletion: str = "",
 ) -> Feature:
     """Put a satellite together; `is_keyed` ones have a `key` of their own, by default their id."""
 
@@ -184,6 +189,18 @@ def satellite(
             transaction, resource, current, values, stamp=stamp, personal=personal
         )
 
+    async def restore(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+        if is_keyed:
+            await _claim_key(transaction, resource, current["id"], current["key"])
+        if on_restore is not None:
+            await on_restore(transaction, current, stamp=stamp)
+
+    async def put_back(
+        transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+    ) -> None:
+        values = {name: value for name, value in after.items() if value != current[name]}
+        await finish(transaction, after, values, stamp=stamp)
+
     return Feature(
         resource=resource,
         new=shapes.new,
@@ -198,4 +215,7 @@ def satellite(
         example_patch=example_patch,
         fixed=fixed,
         on_trash=on_trash,
+        on_restore=restore,
+        on_return=put_back,
+        on_deletion=on_deletion,
     )

@@ -46,9 +46,6 @@ StageKind = Literal["open", "won", "lost"]
 StageKey = Annotated[
     str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["proposal"])
 ]
-Channel = Annotated[
-    str, Field(max_length=32, pattern=r"^[a-z][a-z0-9_]{0,31}$", examples=["phone"])
-]
 MAXIMUM_IDS = 200
 RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
 Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]  # type: ignore[misc]
@@ -111,20 +108,27 @@ def absent(info: FieldInfo) -> FieldInfo:
     return optional
 
 
-def selection_of(shown: type[Shape], **embedded: tuple[Any, str]) -> Any:
-    """Build the shape of a list's items when `fields` chooses some, or `embed` adds others."""
+ALWAYS_SHOWN = frozenset({"id", "version"})
+"""What an item of a list always has: enough to name it and to change it."""
+
+
+def listed(shown: type[Shape], **embedded: tuple[Any, str]) -> Any:
+    """Build the shape of a list's items: `fields` chooses some of them, `embed` adds others.
+
+    One shape for all, not one of two: typed clients would have to tell them apart.
+    """
     fields: dict[str, Any] = {}
     for name, info in shown.model_fields.items():
-        fields[name] = (info.annotation, absent(info))
+        fields[name] = (info.annotation, info if name in ALWAYS_SHOWN else absent(info))
     for name, (shape, description) in embedded.items():
         fields[name] = (shape | None, Field(default=None, description=description))
-    selection: Any = create_model(
-        f"{shown.__name__}Selection",
+    item: Any = create_model(
+        f"Listed{shown.__name__}",
         __base__=Partial,
-        __doc__=f"{shown.__doc__} With `fields`: those that were asked for. With `embed`: more.",
+        __doc__=f"{shown.__doc__} All fields are there unless `fields` chose some.",
         **fields,
     )
-    return selection
+    return item
 
 
 class ListPage(Shape):
@@ -164,7 +168,9 @@ class ListQuery(Filters, Page):
     """What a list takes beside its filters."""
 
     fields: FieldNames | None = Field(
-        default=None, description="Only these fields of each item, separated by commas."
+        default=None,
+        description="Only these fields of each item, separated by commas; `id` and `version` always "
+        "come with them.",
     )
     count: QueryFlag = Field(
         default=False, description="Also tell in `total` how many there are on all pages."
@@ -219,7 +225,6 @@ def row_values(given: dict[str, Any], money: dict[str, tuple[str, str]] | Any) -
 
 __all__ = [
     "CampaignId",
-    "Channel",
     "CompetitorId",
     "Custom",
     "ExternalRefs",

@@ -1,5 +1,6 @@
 """The settings of the CRM service, read once at the edge."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -7,6 +8,8 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.foundation.settings import LOOPBACK, TimeZoneName, TokenSettings
+
+FIVE_YEARS = 1827
 
 
 class Settings(TokenSettings):
@@ -24,6 +27,19 @@ class Settings(TokenSettings):
     crm_allowed_origins: list[str] = []
     crm_requests_per_minute: int = Field(default=6000, ge=1)
     crm_database_connections: int = Field(default=4, ge=1, le=100)
+    # Networks that webhooks may reach although they are not public, also by http and at any port.
+    crm_webhook_networks: list[IPv4Network | IPv6Network] = []
+    crm_webhook_poll_seconds: float = Field(default=1.0, ge=0.01, le=60)
+    retention_trash_days: int = Field(default=30, ge=1, le=3650)
+    retention_import_days: int = Field(default=30, ge=1, le=3650)
+    retention_undo_days: int = Field(default=90, ge=1, le=3650)
+    # Not below five years: § 7a UWG wants the proof of consents for so long, and the log is part of it.
+    retention_audit_days: int = Field(default=1830, ge=FIVE_YEARS, le=36_500)
+    retention_proof_days: int = Field(default=1830, ge=FIVE_YEARS, le=36_500)
+    retention_inactive_months: int | None = Field(default=None, ge=6, le=1200)
+    retention_inactive_contacts: Literal["propose", "trash"] = "propose"
+    # The run of the day waits so long after the start, which has enough to do.
+    retention_delay_seconds: float = Field(default=60.0, ge=0, le=86_400)
     business_time_zone: TimeZoneName = "Europe/Berlin"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_requests: bool = True

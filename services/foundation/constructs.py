@@ -373,3 +373,29 @@ def _settled_on_postgresql(element: settled, compiler: Any, **kw: Any) -> str:
 @compiles(settled, "sqlite")
 def _settled_on_sqlite(*_: Any, **__: Any) -> str:
     return "1"
+
+
+class like_any(FunctionElement[bool]):  # noqa: N801
+    """A text, read without regard to case, is like one of the patterns; a backslash escapes."""
+
+    type = NullType()  # type: ignore[assignment]
+    inherit_cache = True
+
+    def __init__(self, text: ColumnElement[Any], patterns: ColumnElement[Any]) -> None:
+        super().__init__(text, patterns)
+
+
+@compiles(like_any, "postgresql")
+def _like_any_on_postgresql(element: like_any, compiler: Any, **kw: Any) -> str:
+    text, patterns = element.clauses
+    value = compiler.process(patterns, **kw).split("::")[0]
+    return f"{compiler.process(text, **kw)} ILIKE ANY({value}::text[])"
+
+
+@compiles(like_any, "sqlite")
+def _like_any_on_sqlite(element: like_any, compiler: Any, **kw: Any) -> str:
+    text, patterns = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"EXISTS (SELECT 1 FROM json_each({patterns}) AS pattern "
+        f"WHERE {text} LIKE pattern.value ESCAPE '\\')"
+    )

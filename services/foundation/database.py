@@ -82,6 +82,14 @@ class Database(Reader, Protocol):
         """
         ...
 
+    async def scrub(self) -> bool:
+        """Overwrite what deleted values left behind in the files; tells whether nothing is left.
+
+        SQLite: in search indexes and the write-ahead log. PostgreSQL does it by itself (VACUUM), so
+        there is nothing to do.
+        """
+        ...
+
     def stream(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING, *, csv: bool = False
     ) -> AsyncIterator[bytes]:

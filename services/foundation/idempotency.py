@@ -66,6 +66,10 @@ class Request:
             raise Unreadable("Idempotency-Key takes 1 to 255 visible ASCII characters.")
         key = header.strip('"')
         sent = hashlib.sha256(call.scope["query_string"] + b"\n" + body)
+        # A caller that has lost a right to see personal data is not shown an answer from before.
+        sent.update(
+            " ".join(sorted(s for s in call.principal.scopes if s.endswith(":pii"))).encode()
+        )
         for name in (b"if-match", b"if-none-match"):
             sent.update(f"{call.header(name)}\n".encode())
         method, path = call.scope["method"], call.scope["path"][:600]
@@ -114,6 +118,18 @@ async def once(
     }
     await transaction.run(_STORE, stored)
     return answer
+
+
+async def write_once(
+    call: Call, body: bytes, work: Callable[[Transaction], Awaitable[Answer]]
+) -> Answer:
+    """Run a unit of work for an endpoint that opens its own transactions (`RouteRules.retryable`)."""
+    request = Request.of(call, body)
+
+    async def unit(transaction: Transaction) -> Answer:
+        return await once(transaction, request, lambda: work(transaction), now=call.now)
+
+    return await settle(call.database, unit)
 
 
 async def settle(database: Database, unit: Work[Answer], *, ends_itself: bool = False) -> Answer:

@@ -8,6 +8,7 @@ import string
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 
@@ -20,6 +21,9 @@ from services.foundation.tables import keys
 _LETTERS = string.ascii_letters + string.digits
 _SECRET_LENGTH = 43  # 43 letters of 62 are 256 bits: no slow hash is needed
 _ID = re.compile(r"[A-Za-z0-9]{1,8}")
+
+BEYOND_GRACE = frozenset({"keys:manage"})
+"""What a secret from before a rotation cannot do any more, although its grace still runs."""
 
 _ADD = Statement(insert(keys))
 _FIND = Statement(
@@ -114,11 +118,14 @@ async def has_key(database: Database, key: str) -> bool:
     return await database.first(_FIND, {"id": _parts(key)[0]}) is not None
 
 
-def _is_right(given: str, row: Mapping[str, object], now: datetime) -> bool:
-    """Tell whether a secret is the key's, or was until a rotation whose grace still runs."""
-    if hmac.compare_digest(given, str(row["secret_hash"])):
-        return True
-    previous: list[dict[str, str]] = row["previous_secrets"]  # type: ignore[assignment]
+def has_expired(row: Mapping[str, Any], now: datetime) -> bool:
+    """Tell whether a key has ended: it is good up to the instant of its end, not at it."""
+    return row["expires_at"] is not None and row["expires_at"] <= now
+
+
+def _was_right(given: str, row: Mapping[str, Any], now: datetime) -> bool:
+    """Tell whether a secret was the key's until a rotation whose grace still runs."""
+    previous: list[dict[str, str]] = row["previous_secrets"]
     return any(
         hmac.compare_digest(given, each["hash"]) and now < datetime.fromisoformat(each["until"])
         for each in previous
@@ -136,9 +143,16 @@ async def look_up(reader: Reader, key: str, *, now: datetime) -> Principal:
     if not key.isascii():
         raise Unauthenticated()
     identifier, secret = _parts(key)
+    given = _hash(secret)
     row = await reader.first(_FIND, {"id": identifier})
-    if row is None or not _is_right(_hash(secret), row, now):
+    if row is None:
         raise Unauthenticated("This key is unknown.")
-    if row["revoked_at"] is not None or (row["expires_at"] or now) < now:
+    scopes = frozenset(row["scopes"])
+    if not hmac.compare_digest(given, str(row["secret_hash"])):
+        if not _was_right(given, row, now):
+            raise Unauthenticated("This key is unknown.")
+        # Who found an old secret shall not rotate the key once more and have the only good one.
+        scopes -= BEYOND_GRACE
+    if row["revoked_at"] is not None or has_expired(row, now):
         raise Unauthenticated("This key was revoked or has expired.")
-    return Principal(identifier, row["name"], frozenset(row["scopes"]), row["requests_per_minute"])
+    return Principal(identifier, row["name"], scopes, row["requests_per_minute"])

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES
+from services.foundation.generators import tell_defaults_in_words
 from services.foundation.idempotency import FORM
 from services.foundation.problems import MEDIA_TYPE
 from services.foundation.routing import LeanRoute, RouteRules
@@ -46,8 +47,11 @@ _CODES = {
 }
 
 
-def _text(longest: int, example: str, pattern: str = r"^[^\x00]*$") -> dict[str, Any]:
-    return {"type": "string", "maxLength": longest, "pattern": pattern, "examples": [example]}
+def _text(
+    longest: int, example: str, pattern: str = r"^[^\x00]*$", *, about: str = ""
+) -> dict[str, Any]:
+    text = {"type": "string", "maxLength": longest, "pattern": pattern, "examples": [example]}
+    return {"description": about, **text} if about else text
 
 
 PROBLEM = {
@@ -56,18 +60,36 @@ PROBLEM = {
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": {
+            "description": "Names the kind of problem; `code` is its last part.",
             "type": "string",
             "format": "uri",
             "maxLength": 200,
             "examples": ["urn:phasewise:problem:invalid_request"],
         },
-        "title": _text(200, "The request breaks a rule."),
-        "status": {"type": "integer", "format": "int32", "minimum": 400, "maximum": 599},
-        "detail": _text(2000, "/body/email: Value is not a valid e-mail address."),
-        "instance": _text(2000, "/v1/contacts"),
-        "code": _text(64, "invalid_request", "^[a-z_]+$"),
-        "request_id": _text(64, "019abf10-7a5c-7000-8000-000000000000"),
-        "existing_id": {"type": "string", "format": "uuid", "maxLength": 36},
+        "title": _text(200, "The request breaks a rule.", about="The same for every such problem."),
+        "status": {
+            "description": "The status of the answer.",
+            "type": "integer",
+            "format": "int32",
+            "minimum": 400,
+            "maximum": 599,
+        },
+        "detail": _text(
+            2000,
+            "/body/email: Value is not a valid e-mail address.",
+            about="What is wrong this time, for people.",
+        ),
+        "instance": _text(2000, "/v1/contacts", about="The path that was asked for."),
+        "code": _text(64, "invalid_request", "^[a-z_]+$", about="What is wrong, for programs."),
+        "request_id": _text(
+            64, "019abf10-7a5c-7000-8000-000000000000", about="Names the request in our log."
+        ),
+        "existing_id": {
+            "description": "The record that is in the way, if there is one.",
+            "type": "string",
+            "format": "uuid",
+            "maxLength": 36,
+        },
         "possible_stages": {
             "description": "Of `stage_impossible`: where the deal may go.",
             "type": "array",
@@ -93,6 +115,7 @@ PROBLEM = {
             },
         },
         "errors": {
+            "description": "Faults of single fields, each with its place in the request.",
             "type": "array",
             "maxItems": 100,
             "items": {
@@ -234,6 +257,7 @@ def build_openapi(app: FastAPI, about: Mapping[str, Any]) -> dict[str, Any]:
     document["components"]["responses"] = {str(code): _problem_response(code) for code in _TITLES}
     document["components"]["responses"]["default"] = _problem_response(500)
     tidied: dict[str, Any] = _tidy(document)
+    tell_defaults_in_words(tidied)
     used = orjson.dumps(tidied).decode()
     for name in [name for name in _HEADERS if f'#/components/headers/{name}"' not in used]:
         del tidied["components"]["headers"][name]
@@ -300,6 +324,8 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
         names.append("Content-Language")
     for response in others:
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        if rules.links:
+            response["links"] = {link.operation: link.document() for link in rules.links}
     if rules.media_types != ("application/json",):
         text = {"type": "string", "maxLength": 2**31 - 1, "pattern": r"^[\s\S]*$"}
         file = {"type": "string", "format": "binary", "maxLength": 2**31 - 1}
@@ -326,8 +352,9 @@ def _complete(operation: dict[str, Any], rules: RouteRules, *, status: int) -> N
     responses["default"] = {"$ref": "#/components/responses/default"}
     body = operation.get("requestBody")
     if body is not None:
-        (schema,) = body["content"].values()
-        body["content"] = dict.fromkeys(rules.body_media_types, schema)
+        given = body["content"]
+        common = next(iter(given.values()))
+        body["content"] = {media: given.get(media, common) for media in rules.body_media_types}
 
 
 def _strip_null(parameter: dict[str, Any]) -> None:

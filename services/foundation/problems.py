@@ -9,6 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST_TEXT = 2000
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class FieldError:
     message: str
 
     def document(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "code": self.code, "message": self.message}
+        message = self.message[:LONGEST_TEXT]
+        return {"pointer": self.pointer, "code": self.code, "message": message}
 
 
 class Problem(Exception):
@@ -39,7 +41,8 @@ class Problem(Exception):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        # As long as the document says, whatever name of the caller's they quote.
+        self.detail = (detail or self.title)[:LONGEST_TEXT]
         self.errors = tuple(errors)[:100]
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})

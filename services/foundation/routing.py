@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from services.foundation import idempotency
 from services.foundation.calls import Call, wire_headers
 from services.foundation.database import Transaction
+from services.foundation.links import Link
 from services.foundation.problems import (
     MEDIA_TYPE,
     Answer,
@@ -36,6 +37,13 @@ from services.foundation.problems import (
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 BODY_LIMIT = 1024 * 1024
+_SUCCESSES = {
+    200: "Done.",
+    201: "Created; `Location` names its place where it has one.",
+    202: "Accepted: it runs, or will soon.",
+    204: "Done; there is nothing to tell.",
+    207: "Each item has its own status.",
+}
 MOST_PARAMETERS = 2000
 Endpoint = Callable[..., Awaitable[Any]]
 
@@ -58,7 +66,8 @@ class RouteRules:
 
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
-    writes nothing after the statement that gives it its answer (see `Database.write`).
+    writes nothing after the statement that gives it its answer (see `Database.write`). `links` lead on
+    from its answers.
     """
 
     scope: str
@@ -74,6 +83,7 @@ class RouteRules:
     headers: tuple[tuple[str, str], ...] = ()
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
+    links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scope.strip():
@@ -111,6 +121,7 @@ class Routes:
 
         def declare(endpoint: Endpoint) -> Endpoint:
             options.update(methods=[method], response_model=answer, status_code=status)
+            options.setdefault("response_description", _SUCCESSES[status])
             self._entries.append((self.prefix + path, endpoint, RouteRules(**rules), options))
             return endpoint
 

@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,8 @@ from services.foundation.problems import Unavailable
 from services.foundation.statements import SQLITE, Record, Statement, driver_rows
 
 _GROUP = 64
+_MERGE_PAGES = 500
+_INDEXES = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%USING fts5%'"
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -277,6 +279,18 @@ class SqliteDatabase(_Reader):
 
         group[0].loop.call_soon_threadsafe(settle)
 
+    async def scrub(self) -> bool:
+        """Merge search indexes, in steps that writes pass between, and empty the write-ahead log.
+
+        An index keeps the words of a deleted text until the parts that hold them are merged, and the
+        log keeps old pages until it is begun anew; `secure_delete` sees to everything else.
+        """
+        for (name,) in self.connection.execute(_INDEXES).fetchall():
+            pages = -_MERGE_PAGES  # negative: even parts that would not be merged yet
+            while await self.write(partial(_merge, index=name, pages=pages)):
+                pages = _MERGE_PAGES
+        return await asyncio.to_thread(_empty_log, self.path)
+
     async def stream(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING, *, csv: bool = False
     ) -> AsyncIterator[bytes]:
@@ -292,6 +306,25 @@ class SqliteDatabase(_Reader):
                 yield _csv(rows) if csv else ("\n".join([row[0] for row in rows]) + "\n").encode()
         finally:
             connection.close()
+
+
+async def _merge(transaction: Any, *, index: str, pages: int) -> bool:
+    """Merge so many pages of an index; tells whether there was anything to merge."""
+    connection = transaction.connection
+    before = connection.total_changes
+    connection.execute(f'INSERT INTO "{index}" ("{index}", rank) VALUES (\'merge\', ?)', (pages,))
+    # The command itself counts for one, as its documentation says.
+    return bool(connection.total_changes - before >= 2)
+
+
+def _empty_log(path: Path) -> bool:
+    """Write the log into the file and cut it off; tells whether no reader stood in the way."""
+    connection = connect(path)
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    finally:
+        connection.close()
 
 
 def _csv(rows: Sequence[Any]) -> bytes:

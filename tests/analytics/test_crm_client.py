@@ -91,6 +91,45 @@ def test_exports_and_feed_tell_what_the_crm_holds(
     assert client.follow_changes(changes.cursor).ids["contacts"] == frozenset()
 
 
+def test_what_is_only_planned_is_not_read_until_it_is_done(
+    crm: Crm, client: CrmClient, tmp_path: Path
+) -> None:
+    person = crm.create("contacts", kind="person", name="Anna")["id"]
+    due = "2035-01-01T10:00:00Z"
+    task = crm.create("interactions", contact_id=person, kind="visit", due_at=due)
+    table, cursor = _table(client, "interactions", tmp_path)
+    assert table.num_rows == 0
+    assert client.fetch_records("interactions", frozenset({task["id"]})).num_rows == 0
+    done = {"done_at": "2026-01-01T10:00:00Z"}
+    crm.patch(f"/v1/interactions/{task['id']}", done, version=1)
+    ids = client.follow_changes(cursor).ids["interactions"]
+    assert ids == {task["id"]}
+    (row,) = client.fetch_records("interactions", ids).to_pylist()
+    assert (row["kind"], row["occurred_at"].isoformat()) == ("visit", "2026-01-01T10:00:00+00:00")
+    # Put off again, it has not happened: it has to leave the mirror.
+    crm.patch(f"/v1/interactions/{task['id']}", {"done_at": None}, version=2)
+    assert client.fetch_records("interactions", ids).num_rows == 0
+
+
+def test_stages_of_an_own_pipeline_are_read_by_their_kind(
+    crm: Crm, client: CrmClient, tmp_path: Path
+) -> None:
+    stages = [
+        {"key": "idea", "name": "Idea", "kind": "open"},
+        {"key": "order", "name": "Order", "kind": "won"},
+        {"key": "refused", "name": "Refused", "kind": "lost"},
+    ]
+    crm.create("pipelines", key="projects", name="Projects", stages=stages)
+    person = crm.create("contacts", kind="person", name="Anna")["id"]
+    deal = crm.create("deals", contact_id=person, pipeline_id="projects")
+    path = f"/v1/deals/{deal['id']}"
+    crm.patch(path, {"stage": "order", "closed_at": "2026-01-02T00:00:00Z"}, version=1)
+    (row,) = _table(client, "deals", tmp_path)[0].to_pylist()
+    assert (row["stage_kind"], row["closed_at"].isoformat()) == ("won", "2026-01-02T00:00:00+00:00")
+    history = [(entry["stage"], entry["kind"]) for entry in orjson.loads(row["stage_history"])]
+    assert history == [("idea", "open"), ("order", "won")]
+
+
 def test_more_records_than_fit_one_request_are_fetched(crm: Crm, client: CrmClient) -> None:
     ids = [crm.create("contacts", kind="person", name=f"n{n}")["id"] for n in range(205)]
     found = client.fetch_records("contacts", ids)

@@ -21,7 +21,7 @@ from services.analytics.crm_client import (
     Resource,
 )
 from services.analytics.mirror.files import RecordChanges
-from services.analytics.mirror.snapshot import MirrorCorrupt, Snapshot
+from services.analytics.mirror.snapshot import FORMAT_VERSION, MirrorCorrupt, Snapshot
 from services.analytics.mirror.writer import Mirror, MirrorLocked
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -254,7 +254,7 @@ def _replace(old: str, new: str) -> Any:
         ("deals.parquet", lambda path: shutil.copy(path.with_name("contacts.parquet"), path)),
         ("mirror.json", Path.unlink),
         ("mirror.json", _truncate),
-        ("mirror.json", _replace('"format_version": 1', '"format_version": 2')),
+        ("mirror.json", _replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 99')),
         ("mirror.json", _replace('"deals": 2', '"deals": 3')),
         ("mirror.json", _replace('"deals": 2', '"leads": 2')),
         ("../current", lambda path: path.write_text("../../etc\n")),

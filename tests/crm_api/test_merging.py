@@ -251,9 +251,88 @@ def test_a_batch_is_undone_as_a_whole_or_not_at_all(service: Crm) -> None:
     problem(undo(service, answer), 409, "touched_later")
 
 
-def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -> None:
+def test_a_merge_is_undone_like_any_request_if_nothing_touched_it(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    before = [state(service, contact) for contact in pair]
     merged = merge(service, *pair)
-    assert "unmerge" in problem(undo(service, merged), 422, "not_undoable")["detail"]
+    later = service.patch(f"/v1/contacts/{pair[0]}", {"job_title": "x"}, version="*")
+    found = problem(undo(service, merged), 409, "touched_later")
+    assert later.headers["x-request-id"] in found["errors"][0]["message"]
+    assert undo(service, later).status_code == 200
+    problem(undo(service, merged), 409, "touched_later")
+    split = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
+    assert split.status_code == 200
+    again = merge(service, *pair)
+    undone = undo(service, again)
+    assert {"resource": "contacts", "id": pair[1], "action": "unmerged"}.items() <= next(
+        item for item in undone.json()["items"] if item["id"] == pair[1]
+    ).items()
+    assert [state(service, contact) for contact in pair] == before
+
+
+@pytest.mark.parametrize(
+    ("plural", "body", "patch"),
+    [
+        ("products", {"name": "Oak table"}, {"successor_id": "SKU-2"}),
+        ("campaigns", {"name": "Spring"}, {"phase": "winback"}),
+        ("competitors", {"name": "Nordwind"}, {"note": "x"}),
+        ("segments", {"name": "x", "filter": {"language": ["de"]}}, {"name": "y"}),
+        (
+            "swot-items",
+            {"subject": "self", "quadrant": "threat", "statement": "x"},
+            {"valid_from": "2025-01-01"},
+        ),
+    ],
+)
+def test_what_was_written_of_a_satellite_is_undone(
+    service: Crm, plural: str, body: dict[str, Any], patch: dict[str, Any]
+) -> None:
+    created = service.client.post(f"/v1/{plural}", json=body)
+    path = created.headers["location"]
+    changed = service.patch(path, patch, version=1)
+    assert undo(service, changed).status_code == 200
+    assert content(read(service, path)) == content(created.json())
+    thrown = service.client.delete(path, headers={"If-Match": "*"})
+    assert undo(service, thrown).status_code == 200
+    assert content(read(service, path)) == content(created.json())
+    twice = service.client.post(f"/v1/{plural}", json=body)
+    assert undo(service, twice).status_code == 200
+    problem(service.client.get(twice.headers["location"]), 404)
+
+
+def test_an_undo_keeps_the_rules_of_what_it_takes_back(service: Crm) -> None:
+    stages = [
+        {"key": "idea", "name": "Idea", "kind": "open"},
+        {"key": "order", "name": "Order", "kind": "won"},
+        {"key": "refused", "name": "Refused", "kind": "lost"},
+    ]
+    key = fresh("pipe")
+    created = service.client.post("/v1/pipelines", json={"key": key, "name": "x", "stages": stages})
+    path = created.headers["location"]
+    more = [{"key": "offer", "name": "Offer", "kind": "open"}, *stages]
+    changed = service.patch(path, {"stages": more}, version=1)
+    deal = make(service, "deals", pipeline_id=key, stage="offer")
+    found = problem(undo(service, changed), 409, "stage_held")
+    assert found["existing_id"] == deal["id"]
+    moved = service.patch(f"/v1/deals/{deal['id']}", {"stage": "idea"}, version=1)
+    assert undo(service, changed).status_code == 200
+    problem(undo(service, moved), 409, "stage_gone")
+    problem(undo(service, created), 409, "touched_later")
+    thrown = service.client.delete(f"/v1/deals/{deal['id']}", headers={"If-Match": "*"})
+    gone = service.client.delete(path, headers={"If-Match": "*"})
+    problem(undo(service, thrown), 409, "stage_gone")
+    problem(service.client.post(f"/v1/deals/{deal['id']}/restore"), 409, "stage_gone")
+    twin = service.create("pipelines", key=key, name="y", stages=stages)
+    found = problem(undo(service, gone), 409, "key_taken")
+    assert found["existing_id"] == twin["id"]
+    problem(service.client.post(f"{path}/restore"), 409, "key_taken")
+
+
+def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -> None:
+    merge(service, *pair)
+    split = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
+    assert "again" in problem(undo(service, split), 422, "not_undoable")["detail"]
     consent = service.client.post(
         f"/v1/contacts/{pair[0]}/consents", json={"channel": "post", "action": "withdrawn"}
     )
@@ -266,53 +345,7 @@ def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -
         problem(client.post("/v1/changes/undo", json=body), 403)
 
 
-# One set of terms
-
-
-def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> httpx.Response:
-    body = {
-        "contact_id": contact,
-        "kind": "offer",
-        "product_id": product,
-        "discount_pct": discount,
-        "occurred_at": "2025-01-01T00:00:00Z",
-        **more,
-    }
-    return crm.client.post("/v1/interactions", json=body)
-
-
-def test_one_unit_has_one_set_of_terms_for_a_product(service: Crm) -> None:
-    firm = make(service, "contacts", kind="organisation", name="x")["id"]
-    one, two = (make(service, "contacts", parent_id=firm)["id"] for _ in range(2))
-    first = offer(service, one, "P1", "10")
-    assert first.status_code == 201, first.text
-    found = problem(offer(service, two, "P1", "15"), 409, "terms_conflict")
-    assert found["existing_id"] == first.json()["id"]
-    assert offer(service, two, "P1", "10.00").status_code == 201
-    assert offer(service, two, "P2", "15").status_code == 201
-    old = "2025-02-01T00:00:00Z"
-    assert offer(service, two, "P3", "15", valid_until=old).status_code == 201
-    assert offer(service, two, "P3", "20").status_code == 201
-    other = make(service, "contacts")["id"]
-    assert offer(service, other, "P1", "15").status_code == 201
-
-
-def test_terms_are_free_once_the_offer_is_answered_or_thrown_away(service: Crm) -> None:
-    contact = make(service, "contacts")["id"]
-    first = offer(service, contact, "P1", "10").json()
-    path = f"/v1/interactions/{first['id']}"
-    service.patch(path, {"outcome": "declined"}, version=1)
-    second = offer(service, contact, "P1", "15").json()
-    problem(service.patch(path, {"outcome": None}, version=2), 409, "terms_conflict")
-    other = f"/v1/interactions/{second['id']}"
-    service.client.delete(other, headers={"If-Match": "*"})
-    assert service.patch(path, {"outcome": None}, version=2).status_code == 200
-    problem(service.client.post(f"{other}/restore"), 409, "terms_conflict")
-    changed = service.patch(path, {"discount_pct": "20"}, version=3)
-    assert changed.status_code == 200
-    problem(offer(service, contact, "P1", "10"), 409, "terms_conflict")
-    assert undo(service, changed).status_code == 200
-    assert offer(service, contact, "P1", "10").status_code == 201
+# The life of a complaint, and of a task
 
 
 def test_a_reminder_despite_an_open_complaint_is_confirmed(service: Crm) -> None:
@@ -327,9 +360,6 @@ def test_a_reminder_despite_an_open_complaint_is_confirmed(service: Crm) -> None
     path = f"/v1/interactions/{complaint['id']}"
     assert service.patch(path, {"status": "rejected"}, version=1).status_code == 200
     assert service.client.post("/v1/interactions", json=body).status_code == 201
-
-
-# The life of a complaint, and of a task
 
 
 def test_a_complaint_lives_from_open_to_settled_and_back(service: Crm) -> None:
@@ -365,7 +395,20 @@ def test_a_task_is_planned_until_it_is_done(service: Crm) -> None:
     assert moved["occurred_at"] == "2036-01-01T10:00:00.000000Z"
     done = service.patch(path, {"done_at": "2025-05-01T10:00:00Z"}, version=2).json()
     assert (done["is_planned"], done["occurred_at"]) == (False, "2025-05-01T10:00:00.000000Z")
+    again = service.patch(path, {"done_at": None}, version=3).json()
+    assert (again["is_planned"], again["occurred_at"]) == (True, "2036-01-01T10:00:00.000000Z")
+    problem(service.patch(path, {"due_at": None}, version=4), 422, "instant_missing")
     answer = service.client.post("/v1/interactions", json={"contact_id": contact, "kind": "call"})
     problem(answer, 422, "instant_missing")
     both = {**body, "occurred_at": "2025-01-01T00:00:00Z"}
     problem(service.client.post("/v1/interactions", json=both), 422, "planned_and_past")
+
+
+def test_a_merge_with_who_was_recommended_is_taken_back(service: Crm) -> None:
+    """The survivor was recommended by the duplicate: that is told again after the un-merge."""
+    duplicate = make(service, "contacts")
+    survivor = make(service, "contacts", referred_by_id=duplicate["id"])
+    merged = merge(service, survivor["id"], duplicate["id"]).json()
+    assert merged["survivor"]["referred_by_id"] is None
+    service.client.post(f"/v1/contacts/{duplicate['id']}/unmerge").raise_for_status()
+    assert content(read(service, f"/v1/contacts/{survivor['id']}")) == content(survivor)

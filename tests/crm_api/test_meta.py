@@ -8,7 +8,7 @@ from tests.conftest import Crm
 NO_LABELS_NEEDED = (
     # Technical words: of formats, orders, protocols and steps of machines.
     *("currency", "sort", "specversion", "source", "format", "encoding", "decimal_mark"),
-    *("mode", "action", "atomic", "embed", "applies_to", "resource", "sentiment_source"),
+    *("mode", "action", "atomic", "embed", "applies_to", "resource"),
     *("scopes", "decimal_marks"),
 )
 

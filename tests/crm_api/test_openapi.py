@@ -10,8 +10,6 @@ from openapi_spec_validator import validate
 
 from services.crm_api.app import create_app
 from services.crm_api.settings import Settings
-from tests.conftest import BOTH, MakeCrm
-from tests.crm_api.bodies import RESOURCES
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi" / "crm_api.json"
 
@@ -89,42 +87,38 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert {"401", "403", "422", "429", "500", "503"} <= operation["responses"].keys()
 
 
-def test_every_field_is_described_and_has_an_example(document: dict[str, Any]) -> None:
-    for name, schema in document["components"]["schemas"].items():
-        for field, part in schema.get("properties", {}).items():
-            if name != "Problem":
-                described = part.get("description") or "$ref" in part or field == "items"
-                assert described, f"{name}.{field}"
-
-
 def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     for operation in operations(document):
-        if operation["tags"] != ["imports"] and "requestBody" in operation:
-            for content in operation["requestBody"]["content"].values():
-                assert content["examples"], operation["operationId"]
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert content["examples"], operation["operationId"]
 
 
-@pytest.mark.parametrize("kind", BOTH)
-def test_every_documented_body_is_accepted_when_it_is_sent(
-    document: dict[str, Any], make_crm: MakeCrm, kind: str
-) -> None:
-    crm = make_crm(kind)
+def test_no_field_of_a_body_is_told_to_be_always_there(document: dict[str, Any]) -> None:
+    """Generators of TypeScript take a field with a default for one that must be sent."""
+    body = document["components"]["schemas"]["NewContact"]
+    assert body["required"] == ["kind"]
+    assert [name for name, field in body["properties"].items() if "default" in field] == []
+    assert body["properties"]["status"]["description"].endswith('Absent: `"active"`.')
 
-    def example(path: str, method: str) -> Any:
-        (content,) = document["paths"][path][method]["requestBody"]["content"].values()
-        return content["examples"]["typical"]["value"]
 
-    for plural in RESOURCES:
-        new = example(f"/v1/{plural}", "post")
-        made = crm.client.post(f"/v1/{plural}", json=new)
-        assert made.status_code == 201, made.text
-        path = f"/v1/{plural}/{made.json()['id']}"
-        patched = crm.patch(path, example(f"/v1/{plural}/{{id}}", "patch"), version=1)
-        assert (patched.status_code, patched.json()["version"]) == (200, 2), patched.text
-        upserted = crm.client.put(
-            f"/v1/{plural}/by-external-id/example/1",
-            json=example(f"/v1/{plural}/by-external-id/{{source}}/{{external_id}}", "put"),
-        )
-        assert upserted.status_code == 201, upserted.text
-        batch = crm.client.post(f"/v1/{plural}/batch", json=example(f"/v1/{plural}/batch", "post"))
-        assert {item["status"] for item in batch.json()["items"]} <= {200, 201}, batch.text
+def test_what_is_created_links_to_what_can_be_done_with_it(document: dict[str, Any]) -> None:
+    by_name = {operation["operationId"]: operation for operation in operations(document)}
+    linked = set()
+    for operation in operations(document):
+        for status in {"201", "202"} & operation["responses"].keys():
+            assert operation["responses"][status]["links"], operation["operationId"]
+        for response in operation["responses"].values():
+            for link in response.get("links", {}).values():
+                target = by_name[link["operationId"]]
+                names = {each["name"] for each in target.get("parameters", ())}
+                assert link.get("parameters", {}).keys() <= names, link
+                linked.add(link["operationId"])
+    assert {"patch_contact", "upsert_deal", "restore_contact", "create_interaction"} <= linked
+
+
+def test_an_item_of_a_list_has_one_shape_with_id_and_version(document: dict[str, Any]) -> None:
+    schemas_ = document["components"]["schemas"]
+    for name in ("Contact", "Deal", "Interaction", "Product"):
+        items = schemas_[f"{name}Page"]["properties"]["items"]["items"]
+        assert items == {"$ref": f"#/components/schemas/Listed{name}"}
+        assert set(schemas_[f"Listed{name}"]["required"]) == {"id", "version"}

@@ -29,6 +29,7 @@ PERSONAL: dict[str, dict[str, str]] = {
     "deals": {"title": f"{CANARY} title"},
 }
 DERIVED = {"contacts": ("display_name", "phone_e164"), "interactions": (), "deals": ()}
+LISTS = {"contacts": ("external_refs",), "interactions": (), "deals": ("document_refs",)}
 each_resource = pytest.mark.parametrize("plural", RESOURCES)
 
 
@@ -80,8 +81,11 @@ def test_without_pii_no_answer_shows_personal_fields(
     assert shown["is_redacted"] is True
     assert {shown[name] for name in (*PERSONAL[plural], *DERIVED[plural])} == {None}
     kept = {
-        name for name in made if name not in (*PERSONAL[plural], *DERIVED[plural], "is_redacted")
+        name
+        for name in made
+        if name not in (*PERSONAL[plural], *DERIVED[plural], *LISTS[plural], "is_redacted")
     }
+    assert [shown[name] for name in LISTS[plural]] == [[] for _ in LISTS[plural]]
     assert {name: shown[name] for name in kept} == {name: made[name] for name in kept}
     whole = service.client.get(path).json()
     assert {name: whole[name] for name in PERSONAL[plural]} == PERSONAL[plural] | (

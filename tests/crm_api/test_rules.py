@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import EVERYTHING, make, place, problem, short
+from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short
 
 UNKNOWN = "01977b3a-5c00-7000-8000-00000000ffff"
 
@@ -335,25 +335,6 @@ def test_an_address_keeps_its_spelling(service: Crm, sent: str, kept: str) -> No
     assert make(service, "contacts", email=sent)["email"] == kept
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"kind": "call", "severity": 1},
-        {"kind": "call", "nps": 9},
-        {"kind": "note", "ratings": [{"dimension": "product", "perception": 5}]},
-        {"kind": "complaint", "severity": 1, "outcome": "sent"},
-        {"kind": "call", "effective_at": "2025-01-01T00:00:00Z"},
-        {"kind": "call", "event_type": "move"},
-        {"kind": "call", "justified": False},
-    ],
-)
-def test_an_interaction_has_only_the_fields_of_its_kind(
-    service: Crm, fields: dict[str, Any]
-) -> None:
-    body = short(service, "interactions", **fields)
-    problem(service.client.post("/v1/interactions", json=body), 422, "field_of_other_kind")
-
-
 def test_a_complaint_never_lacks_its_severity(service: Crm) -> None:
     body = short(service, "interactions", kind="complaint")
     problem(service.client.post("/v1/interactions", json=body), 422, "severity_missing")
@@ -372,14 +353,13 @@ def test_an_interaction_points_only_to_live_records(service: Crm, field: str) ->
     problem(service.client.post("/v1/interactions", json=body), 422, "reference_missing")
 
 
-@pytest.mark.parametrize("field", ["channel", "decline_reason", "touchpoint", "event_type"])
-def test_words_are_stored_up_to_their_longest(service: Crm, field: str) -> None:
-    kind = {"decline_reason": "offer", "event_type": "life_event"}.get(field, "call")
+def test_words_are_stored_up_to_their_longest(service: Crm) -> None:
     schemas = service.client.get("/openapi.json").json()["components"]["schemas"]
-    (choice, _) = schemas["NewInteraction"]["properties"][field]["anyOf"]
+    (choice, _) = schemas["NewInteraction"]["properties"]["event_type"]["anyOf"]
     word = "a" * choice["maxLength"]
-    assert make(service, "interactions", kind=kind, **{field: word})[field] == word
-    body = short(service, "interactions", kind=kind, **{field: word + "a"})
+    made = make(service, "interactions", kind="life_event", event_type=word)
+    assert made["event_type"] == word
+    body = short(service, "interactions", kind="life_event", event_type=word + "a")
     problem(service.client.post("/v1/interactions", json=body), 422)
 
 
@@ -446,3 +426,200 @@ def test_the_machine_export_has_the_columns_that_are_promised(service: Crm, plur
             assert float(row[name]) == value
         else:
             assert row[name] == (value or "")
+
+
+def test_an_end_belongs_to_a_relationship_that_ended(service: Crm) -> None:
+    body = short(service, "contacts", terminated_at="2025-01-01T00:00:00Z")
+    problem(service.client.post("/v1/contacts", json=body), 422, "not_terminated")
+    made = make(service, "contacts", status="terminated")
+    assert (made["status"], made["terminated_at"]) == ("terminated", None)  # nobody told when
+    made = make(service, "contacts")
+    path = f"/v1/contacts/{made['id']}"
+    problem(service.patch(path, {"terminated_by": "customer"}, version=1), 422, "not_terminated")
+    ended = {"status": "terminated", "terminated_by": "mutual"}
+    ended = service.patch(path, ended, version=1).json()
+    assert ended["terminated_at"] == ended["updated_at"]
+    back = service.patch(path, {"status": "active"}, version=2).json()
+    assert (back["terminated_at"], back["terminated_by"]) == (None, None)
+    dated = {"status": "terminated", "terminated_at": "2025-01-01T00:00:00Z"}
+    dated = service.patch(path, dated, version=3).json()
+    assert dated["terminated_at"] == "2025-01-01T00:00:00.000000Z"
+    later = service.patch(path, {"terminated_at": ahead(days=1)}, version=4)
+    problem(later, 422, "in_the_future")
+    objects = short(service, "contacts", profiling_objection_at=ahead(days=1))
+    problem(service.client.post("/v1/contacts", json=objects), 422, "in_the_future")
+
+
+def test_nobody_recommended_itself(service: Crm) -> None:
+    made = make(service, "contacts")["id"]
+    refused = service.patch(f"/v1/contacts/{made}", {"referred_by_id": made}, version=1)
+    problem(refused, 422, "referred_by_itself")
+
+
+def test_fraud_is_confirmed_by_a_person(service: Crm) -> None:
+    body = short(service, "deals", fraud_confirmed_at="2025-01-01T00:00:00Z")
+    problem(service.client.post("/v1/deals", json=body), 422, "fraud_unconfirmed")
+    made = make(service, "deals")
+    path = f"/v1/deals/{made['id']}"
+    confirmed = service.patch(path, {"fraud_confirmed_by": "max"}, version=1).json()
+    assert confirmed["fraud_confirmed_at"] == confirmed["updated_at"]
+    asked = f"/v1/deals?id={made['id']}&fraud_confirmed_at_known="
+    assert all_pages(service.client, f"{asked}true") == [confirmed]
+    assert all_pages(service.client, f"{asked}false") == []
+    refused = service.patch(path, {"fraud_confirmed_by": None}, version=2)
+    problem(refused, 422, "fraud_unconfirmed")
+    cleared = {"fraud_confirmed_by": None, "fraud_confirmed_at": None}
+    assert service.patch(path, cleared, version=2).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, "none"),
+        ({"due_at": "2030-01-01T00:00:00Z"}, "none"),
+        ({"invoiced_at": "DAY"}, "issued"),
+        ({"invoiced_at": "DAY", "written_off": euros("3.00"), "written_off_at": "DAY"}, "issued"),
+        (
+            {"invoiced_at": "DAY", "written_off": euros("10.00"), "written_off_at": "DAY"},
+            "written_off",
+        ),
+        ({"invoiced_at": "DAY", "written_off_at": "DAY"}, "written_off"),
+        ({"invoiced_at": "DAY", "paid_at": "DAY"}, "paid"),
+        ({"paid_at": "DAY", "refund": euros("9.99"), "refunded_at": "DAY"}, "paid"),
+        ({"paid_at": "DAY", "refund": euros("10.00"), "refunded_at": "DAY"}, "refunded"),
+        ({"paid_at": "DAY", "refunded_at": "DAY"}, "refunded"),
+        ({"invoiced_at": "DAY", "disputed_at": "DAY"}, "disputed"),
+        ({"paid_at": "DAY", "chargeback_at": "DAY"}, "charged_back"),
+        (
+            {"paid_at": "DAY", "chargeback_at": "DAY", "chargeback_lost": euros("10.00")},
+            "charged_back",
+        ),
+        ({"paid_at": "DAY", "chargeback_at": "DAY", "chargeback_lost": euros("0.00")}, "paid"),
+    ],
+)
+def test_the_state_of_a_payment_follows_from_its_dates_and_parts(
+    service: Crm, fields: dict[str, Any], status: str
+) -> None:
+    dated = json.loads(json.dumps(fields).replace("DAY", "2025-01-01T00:00:00Z"))
+    made = make(service, "deals", stage="won", amount=euros("10.00"))
+    assert made["payment_status"] == "none"
+    path = f"/v1/deals/{made['id']}"
+    assert service.patch(path, dated, version=1).json()["payment_status"] == status
+    created = make(service, "deals", stage="won", amount=euros("10.00"), **dated)
+    assert created["payment_status"] == status
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"refund": euros("10.01")},
+        {"written_off": euros("10.01")},
+        {"refund": euros("-1.00")},
+        {"written_off": euros("-1.00")},
+        {"cost_recovered": euros("-1.00")},
+        {"chargeback_lost": euros("-1.00")},
+    ],
+)
+def test_a_part_of_an_amount_is_a_part_of_it(service: Crm, part: dict[str, Any]) -> None:
+    body = short(service, "deals", amount=euros("10.00"), **part)
+    found = problem(service.client.post("/v1/deals", json=body), 422, "part_impossible")
+    (name,) = part
+    assert found["errors"][0]["pointer"] == f"/body/{name}"
+    made = make(service, "deals", amount=euros("10.00"), refund=euros("10.00"))
+    path = f"/v1/deals/{made['id']}"
+    problem(service.patch(path, part, version=1), 422, "part_impossible")
+    problem(service.patch(path, {"amount": euros("9.99")}, version=1), 422, "part_impossible")
+
+
+# What belongs to a contact that is thrown away
+
+
+def test_what_belongs_to_a_contact_stays_and_is_there_when_it_comes_back(service: Crm) -> None:
+    firm = service.create("contacts", kind="organisation", name="Weber GmbH")["id"]
+    person = make(service, "contacts", parent_id=firm)
+    deal = make(service, "deals", contact_id=firm)
+    talk = make(service, "interactions", contact_id=firm)
+    path = f"/v1/contacts/{firm}"
+    assert service.client.delete(path, headers={"If-Match": "*"}).status_code == 204
+    for plural, record in (("contacts", person), ("deals", deal), ("interactions", talk)):
+        assert service.client.get(f"/v1/{plural}/{record['id']}").json() == record
+    (shown,) = all_pages(service.client, f"/v1/deals?id={deal['id']}&embed=contact")
+    assert shown["contact"] is None
+    assert service.client.get(f"/v1/contacts/{person['id']}/card").json()["organisation"] is None
+    for plural in ("deals", "interactions"):
+        body = short(service, plural, contact_id=firm)
+        problem(service.client.post(f"/v1/{plural}", json=body), 422, "contact_missing")
+    body = short(service, "contacts", parent_id=firm)
+    problem(service.client.post("/v1/contacts", json=body), 422, "contact_missing")
+    assert service.client.post(f"{path}/restore").status_code == 200
+    card = service.client.get(f"{path}/card").json()
+    assert [each["id"] for each in card["last_interactions"]] == [talk["id"]]
+    assert [each["id"] for each in card["open_deals"]] == [deal["id"]]
+
+
+# The lists of a working day
+
+
+def test_an_accountant_finds_what_is_overdue_the_longest_first(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    won = {"contact_id": contact, "stage": "won", "invoiced_at": "2025-01-01T00:00:00Z"}
+    days = {
+        "late": "2025-03-01",
+        "latest": "2025-02-01",
+        "disputed": "2025-01-15",
+        "paid": "2025-01-15",
+    }
+    more = {
+        "disputed": {"disputed_at": "2025-01-20T00:00:00Z"},
+        "paid": {"paid_at": "2025-01-20T00:00:00Z"},
+    }
+    made = {
+        name: make(service, "deals", **won, due_at=f"{day}T00:00:00Z", **more.get(name, {}))["id"]
+        for name, day in days.items()
+    }
+    make(service, "deals", **won, due_at=ahead(days=9))
+    asked = {
+        "contact_id": contact,
+        "payment_status": "issued",
+        "due_at_lt": datetime.now(UTC).isoformat(),
+        "sort": "due_at",
+    }
+    listed = service.client.get("/v1/deals", params=asked).json()["items"]
+    assert [each["id"] for each in listed] == [made["latest"], made["late"]]
+
+
+def test_a_sales_lead_finds_contracts_that_end_soon_and_customers_without_a_next_date(
+    service: Crm,
+) -> None:
+    owner = fresh("owner")
+    planned = make(service, "contacts", owner_id=owner, next_contact_at=ahead(days=9))["id"]
+    forgotten = make(service, "contacts", owner_id=owner)["id"]
+    make(service, "contacts", owner_id=owner)  # bought nothing yet
+    deals = [
+        make(service, "deals", contact_id=contact, stage="won", owner_id=owner, **fields)["id"]
+        for contact, fields in (
+            (planned, {"contract_end_at": ahead(days=50)}),
+            (forgotten, {"contract_end_at": ahead(days=20)}),
+            (planned, {"contract_end_at": ahead(days=90)}),
+            (
+                planned,
+                {
+                    "contract_end_at": ahead(days=10),
+                    "contract_cancelled_at": "2025-01-01T00:00:00Z",
+                },
+            ),
+        )
+    ]
+    asked = {
+        "owner_id": owner,
+        "contract_end_at_gte": ahead(),
+        "contract_end_at_lt": ahead(days=60),
+        "contract_cancelled_at_known": "false",
+        "sort": "contract_end_at",
+    }
+    listed = service.client.get("/v1/deals", params=asked).json()["items"]
+    assert [each["id"] for each in listed] == [deals[1], deals[0]]
+    bought = f"/v1/contacts?owner_id={owner}&deals.stage_kind=won&next_contact_at_known="
+    listed = all_pages(service.client, f"{bought}false")
+    assert [each["id"] for each in listed] == [forgotten]
+    assert [each["id"] for each in all_pages(service.client, f"{bought}true")] == [planned]

@@ -74,6 +74,110 @@ def test_a_key_is_the_id_unless_it_is_given_and_belongs_to_one(service: Crm, plu
     assert service.create(plural, **EXAMPLES[plural], key=key)["key"] == key
 
 
+@pytest.mark.parametrize("plural", ["products", "campaigns", "competitors", "pipelines"])
+def test_a_key_that_records_name_never_changes(service: Crm, plural: str) -> None:
+    ref = {"source": "erp", "id": fresh()}
+    body = {**EXAMPLES[plural], "key": fresh("key")}
+    made = service.create(plural, **body, external_refs=[ref])
+    problem(service.patch(f"/v1/{plural}/{made['id']}", {"key": fresh()}, version=1), 422)
+    path = f"/v1/{plural}/by-external-id/erp/{ref['id']}"
+    assert service.client.put(path, json=body).status_code == 200
+    other = service.client.put(path, json={**body, "key": fresh()})
+    problem(other, 422, "fixed_at_creation")
+
+
+def test_a_product_neither_follows_itself_nor_goes_with_itself(service: Crm) -> None:
+    key = fresh("key")
+    for name, value in (("successor_id", key), ("complements", ["other", key])):
+        body = {"name": "Oak table", "key": key, name: value}
+        found = problem(service.client.post("/v1/products", json=body), 422, "points_to_itself")
+        assert found["errors"][0]["pointer"] == f"/body/{name}"
+    made = service.create("products", name="Oak table", key=key, complements=["other"])
+    path = f"/v1/products/{made['id']}"
+    problem(service.patch(path, {"successor_id": key}, version=1), 422, "points_to_itself")
+    assert all_pages(service.client, f"/v1/products?complement=other&key={key}") == [made]
+
+
+@pytest.mark.parametrize("plural", KEYED)
+def test_a_key_that_is_taken_meanwhile_keeps_the_former_one_in_the_trash(
+    service: Crm, plural: str
+) -> None:
+    body = {**EXAMPLES[plural], "key": fresh("key")}
+    former = service.create(plural, **body)
+    path = f"/v1/{plural}/{former['id']}"
+    service.client.delete(path, headers={"If-Match": "*"})
+    present = service.create(plural, **body)
+    found = problem(service.client.post(f"{path}/restore"), 409, "key_taken")
+    assert found["existing_id"] == present["id"]
+
+
+def test_spans_that_hold_a_day_are_found_open_ends_included(service: Crm) -> None:
+    subject = fresh("rival")
+    spans = (("2025-01-01", "2025-06-30"), ("2025-07-01", None), (None, "2025-01-31"), (None, None))
+    facts = [
+        service.create(
+            "swot-items",
+            **{**EXAMPLES["swot-items"], "subject": subject},
+            valid_from=start,
+            valid_to=end,
+        )["id"]
+        for start, end in spans
+    ]
+    for day, fitting in (
+        ("2025-01-31", {0, 2, 3}),
+        ("2025-02-01", {0, 3}),
+        ("2025-07-01", {1, 3}),
+        ("2024-12-31", {2, 3}),
+    ):
+        asked = f"/v1/swot-items?subject={subject}&valid_on={day}"
+        listed = {item["id"] for item in all_pages(service.client, asked)}
+        assert listed == {facts[at] for at in fitting}, day
+    flag = fresh("flag").replace("-", "_")
+    running = service.create("campaigns", name="x", flags=[flag], starts_at="2025-01-01T00:00:00Z")
+    asked = f"/v1/campaigns?flag={flag}&running_at="
+    assert all_pages(service.client, f"{asked}2025-01-01T00:00:00Z") == [running]
+    assert all_pages(service.client, f"{asked}2024-12-31T23:59:59Z") == []
+
+
+def test_what_names_a_product_or_a_campaign_stays_when_that_is_thrown_away(service: Crm) -> None:
+    key = fresh("key")
+    product = service.create("products", name="Oak table", key=key)
+    lines = [{"product_id": key}]
+    deal = make(service, "deals", lines=lines, campaign_id=key)
+    campaign = service.create("campaigns", name="Spring", key=key)
+    member = service.create(
+        "campaign-members", campaign_id=campaign["id"], contact_id=deal["contact_id"]
+    )
+    for path in (f"/v1/products/{product['id']}", f"/v1/campaigns/{campaign['id']}"):
+        assert service.client.delete(path, headers={"If-Match": "*"}).status_code == 204
+    assert service.client.get(f"/v1/deals/{deal['id']}").json() == deal
+    asked = f"/v1/campaign-members?campaign_id={campaign['id']}"
+    assert all_pages(service.client, asked) == [member]
+    body = {"campaign_id": campaign["id"], "contact_id": make(service, "contacts")["id"]}
+    problem(service.client.post("/v1/campaign-members", json=body), 422, "campaign_missing")
+    restored = service.client.post(f"/v1/campaigns/{campaign['id']}/restore")
+    assert restored.status_code == 200
+    assert service.client.post("/v1/campaign-members", json=body).status_code == 201
+
+
+def test_a_member_who_joined_again_is_not_restored_beside(service: Crm) -> None:
+    campaign = service.create("campaigns", name="Spring")["id"]
+    contact = make(service, "contacts")["id"]
+    body = {"campaign_id": campaign, "contact_id": contact}
+    former = service.create("campaign-members", **body)
+    path = f"/v1/campaign-members/{former['id']}"
+    service.client.delete(path, headers={"If-Match": "*"})
+    again = service.create("campaign-members", **body)
+    found = problem(service.client.post(f"{path}/restore"), 409, "member_already")
+    assert found["existing_id"] == again["id"]
+    again_path = f"/v1/campaign-members/{again['id']}"
+    service.client.delete(again_path, headers={"If-Match": "*"})
+    service.client.delete(f"/v1/campaigns/{campaign}", headers={"If-Match": "*"})
+    problem(service.client.post(f"{path}/restore"), 422, "campaign_missing")
+    service.client.post(f"/v1/campaigns/{campaign}/restore")
+    assert service.client.post(f"{path}/restore").status_code == 200
+
+
 def test_a_campaign_does_not_end_before_it_starts(service: Crm) -> None:
     body = {"name": "x", "starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}
     found = problem(service.client.post("/v1/campaigns", json=body), 422, "ends_before_start")
@@ -196,6 +300,12 @@ def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
     since = service.client.get(f"{path}&closed_since=2095-01-01T00:00:00Z").json()["columns"]
     assert [column["count"] for column in since] == [3, 0, 0, 0]
     problem(service.client.get("/v1/deals/board?pipeline_id=nowhere"), 422)
+    slim = service.client.get(f"{path}&fields=title&embed=contact").json()["columns"][0]
+    shown = {"id", "title", "version", "contact"}
+    assert [card.keys() for card in slim["deals"]] == [shown, shown]
+    assert slim["deals"][0]["contact"]["id"] == contact
+    assert all_pages(service.client, slim["more"])[0].keys() == shown
+    problem(service.client.get(f"{path}&fields=colour"), 422)
 
 
 # Custom fields
@@ -269,7 +379,78 @@ def test_a_custom_field_has_one_key_and_fitting_options(service: Crm) -> None:
         problem(answer, 422, "options_mismatch")
 
 
+def definition(crm: Crm, key: str) -> dict[str, Any]:
+    (found,) = all_pages(crm.client, f"/v1/custom-fields?applies_to=contacts&key={key}")
+    return found
+
+
+@pytest.mark.parametrize(("kind", "value"), [("choice", "oak"), ("choices", ["beech", "oak"])])
+def test_an_option_that_records_have_stays(service: Crm, kind: str, value: Any) -> None:
+    key = define(service, kind, options=OAK)
+    holder = make(service, "contacts", custom={key: value})
+    field = definition(service, key)
+    path = f"/v1/custom-fields/{field['id']}"
+    changed = service.patch(path, {"options": OAK[1:]}, version=1)
+    assert problem(changed, 409, "option_held")["existing_id"] == holder["id"]
+    pine = {"key": "pine", "label_en": "Pine", "label_de": "Kiefer"}
+    assert service.patch(path, {"options": [*OAK, pine]}, version=1).status_code == 200
+    service.patch(f"/v1/contacts/{holder['id']}", {"custom": {key: None}}, version=1)
+    assert service.patch(path, {"options": [pine]}, version=2).status_code == 200
+    make(service, "contacts", custom={key: "pine" if kind == "choice" else ["pine"]})
+
+
+def test_a_custom_field_that_is_thrown_away_leaves_values_that_come_back_with_it(
+    service: Crm,
+) -> None:
+    key = define(service, "integer")
+    holder = make(service, "contacts", custom={key: 7})
+    field = definition(service, key)
+    path, contact = f"/v1/custom-fields/{field['id']}", f"/v1/contacts/{holder['id']}"
+    assert service.client.delete(path, headers={"If-Match": "*"}).status_code == 204
+    assert service.client.get(contact).json()["custom"] == {key: 7}
+    assert service.patch(contact, {"city": "Kiel"}, version=1).json()["custom"] == {key: 7}
+    problem(service.patch(contact, {"custom": {key: 8}}, version=2), 422, "custom_field_unknown")
+    problem(service.client.get("/v1/contacts", params={f"custom.{key}": "7"}), 422)
+    body = {"applies_to": "contacts", "key": key, "type": "text", "label_en": "x", "label_de": "x"}
+    found = problem(service.client.post("/v1/custom-fields", json=body), 409, "values_left")
+    assert found["existing_id"] == holder["id"]
+    assert service.client.post(f"{path}/restore").status_code == 200
+    listed = service.client.get("/v1/contacts", params={f"custom.{key}": "7"}).json()["items"]
+    assert [item["id"] for item in listed] == [holder["id"]]
+    service.client.delete(path, headers={"If-Match": "*"})
+    assert service.patch(contact, {"custom": {key: None}}, version=2).json()["custom"] == {}
+    present = service.create("custom-fields", **body)
+    found = problem(service.client.post(f"{path}/restore"), 409, "key_taken")
+    assert found["existing_id"] == present["id"]
+
+
 # Segments
+
+
+def test_a_segment_whose_filter_does_not_hold_any_more_says_so(service: Crm) -> None:
+    key = define(service, "integer")
+    wrong = {"name": "x", "filter": {f"custom.{key}": ["many"]}}
+    found = problem(service.client.post("/v1/segments", json=wrong), 422, "custom_value_invalid")
+    assert found["errors"][0]["pointer"] == f"/body/filter/custom.{key}"
+    wrong = {"name": "x", "filter": {"custom.nothing": ["1"]}}
+    problem(service.client.post("/v1/segments", json=wrong), 422, "custom_field_unknown")
+    segment = service.create("segments", name="x", filter={f"custom.{key}": ["7"]})["id"]
+    contact = make(service, "contacts", custom={key: 7})
+    asked = f"/v1/contacts?segment_id={segment}"
+    assert all_pages(service.client, asked) == [contact]
+    field = f"/v1/custom-fields/{definition(service, key)['id']}"
+    service.client.delete(field, headers={"If-Match": "*"})
+    found = problem(service.client.get(asked), 422, "segment_invalid")
+    assert found["errors"][0]["pointer"] == "/query/segment_id"
+    assert key in found["detail"]
+    assert f"/v1/segments/{segment}" in found["detail"]
+    grouped = f"/v1/contacts/aggregate?segment_id={segment}&group_by=language"
+    problem(service.client.get(grouped), 422, "segment_invalid")
+    renamed = service.patch(f"/v1/segments/{segment}", {"name": "y"}, version=1)
+    assert renamed.status_code == 200
+    mended = service.patch(f"/v1/segments/{segment}", {"filter": {"tag": ["none"]}}, version=2)
+    assert mended.status_code == 200
+    assert all_pages(service.client, asked) == []
 
 
 def test_a_segment_is_a_filter_that_holds_beside_others(service: Crm) -> None:
@@ -381,7 +562,7 @@ def test_fields_embed_and_count_shape_a_list(service: Crm) -> None:
     person = service.create("contacts", kind="person", name="Anna", parent_id=firm["id"])
     deal = make(service, "deals", contact_id=person["id"], title="x")
     (item,) = all_pages(service.client, f"/v1/deals?id={deal['id']}&fields=id,title")
-    assert item == {"id": deal["id"], "title": "x"}
+    assert item == {"id": deal["id"], "version": 1, "title": "x"}
     path = f"/v1/deals?contact_id={person['id']}&embed=contact&count=true"
     answer = service.client.get(path).json()
     assert answer["total"] == 1
@@ -417,3 +598,33 @@ def test_filters_reach_one_level_further(service: Crm) -> None:
         listed = all_pages(service.client, f"/v1/contacts?tag={tag}&{filters}")
         assert [item["id"] for item in listed] == [person["id"]] * count, filters
     assert all_pages(service.client, f"/v1/deals?contact.tag={tag}") == [deal]
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_what_may_be_there_once_comes_out_of_the_trash_only_if_it_is_not_there(
+    service: Crm, is_undone: bool
+) -> None:
+    """Restoring, and undoing a deletion, name the record that has the key or the place meanwhile."""
+    contact = make(service, "contacts")
+    campaign = service.create("campaigns", name="Spring", key=fresh("spring"))
+    member = {"campaign_id": campaign["id"], "contact_id": contact["id"]}
+    for plural, body, code in (
+        ("campaign-members", member, "member_already"),
+        ("products", {"key": fresh("SKU"), "name": "Table"}, "key_taken"),
+        (
+            "custom-fields",
+            {"applies_to": "deals", "key": fresh("wood").replace("-", "_"), "type": "text",
+             "label_en": "Wood", "label_de": "Holz"},
+            "key_taken",
+        ),
+    ):  # fmt: skip
+        first = service.create(plural, **body)
+        path = f"/v1/{plural}/{first['id']}"
+        gone = service.client.delete(path, headers={"If-Match": "*"})
+        second = service.create(plural, **body)
+        if is_undone:
+            asked = {"request_id": gone.headers["x-request-id"]}
+            answer = service.client.post("/v1/changes/undo", json=asked)
+        else:
+            answer = service.client.post(f"{path}/restore")
+        assert problem(answer, 409, code)["existing_id"] == second["id"]

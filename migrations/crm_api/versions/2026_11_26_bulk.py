@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_26_bulk"
-down_revision = "2026_11_24_keys"
+down_revision = "2026_11_26_privacy"
 branch_labels = None
 depends_on = None
 

@@ -12,9 +12,10 @@ from sqlalchemy import bindparam, select, tuple_
 from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.logic import LOGIC
 from services.analytics.customers.schemas import ListCustomers
 from services.analytics.publication import Publication
-from services.analytics.tables import customers
+from services.analytics.tables import customers, versions
 from services.analytics.texts import gap_text, reason_text
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -22,6 +23,7 @@ from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
+from services.foundation.tables import keys
 from shared.money import currency_exponent
 from shared.values import RecordId
 
@@ -32,6 +34,17 @@ _ONE = Statement(
         customers.c.version == bindparam("version"), customers.c.unit_id == bindparam("unit_id")
     )
 )
+
+
+_VERSIONS = Statement(
+    select(customers, versions)
+    .join_from(customers, versions, customers.c.version == versions.c.number)
+    .where(customers.c.unit_id == bindparam("unit_id"))
+    .order_by(versions.c.number.desc())
+)
+
+
+_KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
 
 
 class CustomerMissing(NotFound):
@@ -222,6 +235,40 @@ def describe(
             {"code": gap, "text": gap_text(gap, catalogue=catalogue, language=language)}
             for gap in gaps
         ],
+    }
+
+
+async def personal_data(
+    reader: Reader, unit_id: str, *, catalogue: Catalogue, language: Language
+) -> dict[str, Any]:
+    """Return all that is stored about a customer: every version that is kept, the newest first.
+
+    Raises
+    ------
+    CustomerMissing
+        No version has it.
+    """
+    rows = await reader.all(_VERSIONS, {"unit_id": unit_id})
+    if not rows:
+        raise CustomerMissing(f"Nothing is computed about {unit_id}.")
+    found = [
+        describe(row, Publication(row, None), catalogue=catalogue, language=language)
+        | {
+            "model": row["model"],
+            "stored": {str(column.name): row[column.name] for column in customers.c},
+        }
+        for row in rows
+    ]
+    recipients = [
+        {name: key[name] for name in ("id", "name")}
+        for key in await reader.all(_KEYS)
+        if not {"analytics:read", "privacy:export"}.isdisjoint(key["scopes"])
+    ]
+    return {
+        "unit_id": unit_id,
+        "logic": LOGIC[language],
+        "recipients": recipients,
+        "versions": found,
     }
 
 

@@ -1,5 +1,6 @@
 """Customers over HTTP."""
 
+import logging
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -7,12 +8,18 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations
-from services.analytics.customers.schemas import Customer, CustomerPage, ListCustomers
+from services.analytics.customers.schemas import (
+    Customer,
+    CustomerPage,
+    ListCustomers,
+    PersonalData,
+)
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
+log = logging.getLogger("phasewise")
 routes = Routes("customers")
 UnitId = Annotated[RecordId, Path(description="The id of the contact in the CRM.")]
 
@@ -67,4 +74,26 @@ async def get_customer(call: Call, unit_id: UnitId) -> Answer:
     body = operations.describe(
         row, publication, catalogue=call.app.state.catalogue, language=call.language
     )
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
+
+
+@routes.add(
+    "GET",
+    "/customers/{unit_id}/personal-data",
+    answer=PersonalData,
+    scope="privacy:export",
+    localized=True,
+    problems=(404,),
+    summary="Read all that is computed about a person",
+)
+async def read_personal_data(call: Call, unit_id: UnitId) -> Answer:
+    """For Art. 15 GDPR, beside `GET /v1/contacts/{id}/personal-data` of the CRM, whose first line names
+    this path: every version that is kept, with reasons and evidence, every stored number, and the logic
+    behind them. Of a person of an organisation nothing is computed, only of the organisation; of an
+    erased person nothing is kept: 404. The reading is noted in the log with key and request id."""
+    body = await operations.personal_data(
+        call.database, unit_id, catalogue=call.app.state.catalogue, language=call.language
+    )
+    fields = {"unit_id": unit_id, "key_id": call.principal.key_id, "request_id": call.request_id}
+    log.info("personal data read", extra={"fields": fields})
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})

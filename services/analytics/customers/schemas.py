@@ -14,6 +14,7 @@ from services.analytics.schemas import (
     Shown,
     State,
 )
+from services.analytics.summary.schemas import ModelSummary
 from services.foundation.queries import Page
 from shared.values import Count, Day, Money, Probability, RecordId, number, word
 from shared.values import text as bounded_text
@@ -114,10 +115,14 @@ class Reason(Shown):
 class Reasons(Shown):
     """Why, score by score."""
 
-    state: Annotated[list[Reason], Field(max_length=20)]
-    churn_probability: Annotated[list[Reason], Field(max_length=20)]
-    value: Annotated[list[Reason], Field(max_length=20)]
-    recommendation: Annotated[list[Reason], Field(max_length=20)]
+    state: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of state and phase.")
+    churn_probability: Annotated[list[Reason], Field(max_length=20)] = Field(
+        description="Of the probability to stay away."
+    )
+    value: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of the value.")
+    recommendation: Annotated[list[Reason], Field(max_length=20)] = Field(
+        description="Of the recommendation."
+    )
 
 
 class Evidence(Shown):
@@ -172,10 +177,41 @@ class Customer(Published, CustomerSummary):
     )
 
 
+class StoredCustomer(Customer):
+    """What one version holds about a customer."""
+
+    model: ModelSummary = Field(description="The model that it was computed with.")
+    stored: dict[str, Any] = Field(description="Every stored column, as it is.")
+
+
+class Recipient(Shown):
+    """A key that can read it."""
+
+    id: bounded_text(8, example="q7Rk2mZx") = Field(description="The key's id.")
+    name: bounded_text(100, example="Frontend") = Field(description="What it was named for.")
+
+
+class PersonalData(Shown):
+    """All that is computed about a customer, and how."""
+
+    unit_id: RecordId = Field(description="The contact in the CRM.")
+    logic: bounded_text(5000, example="From the days and amounts of purchases …") = Field(
+        description="How the numbers come about, in the language asked for (Art. 15(1)(h) GDPR)."
+    )
+    recipients: Annotated[list[Recipient], Field(max_length=10_000)] = Field(
+        description="Keys that can, or could, read it."
+    )
+    versions: Annotated[list[StoredCustomer], Field(max_length=100)] = Field(
+        description="All versions that are kept, the newest first."
+    )
+
+
 class CustomerPage(Published):
     """A page of customers of one version."""
 
-    items: Annotated[list[CustomerSummary], Field(max_length=200)]
+    items: Annotated[list[CustomerSummary], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
     next: (
         Annotated[
             str,

@@ -26,12 +26,14 @@ class Frames:
     """What the calculations are given; `evidence` and `gaps` go past them to the store.
 
     `unconverted` are the won deals whose amounts the calculations cannot use, for the summary.
+    `erased` are the units that are published in totals only.
     """
 
     units: pd.DataFrame
     deals: pd.DataFrame
     evidence: pd.DataFrame
     unconverted: pd.DataFrame
+    erased: frozenset[str]
     gaps: DataGaps
     as_of_day: int
 
@@ -86,5 +88,11 @@ def build_frames(
     check_frame(evidence, EVIDENCE, index="unit")
     check_frame(deals.unconverted, UNCONVERTED, index=None)
     return Frames(
-        frame, deals.frame, evidence, deals.unconverted, DataGaps(**gaps), day_number(as_of)
+        frame,
+        deals.frame,
+        evidence,
+        deals.unconverted,
+        contacts.erased_units(snapshot),
+        DataGaps(**gaps),
+        day_number(as_of),
     )

@@ -157,6 +157,12 @@ class Contacts:
             "termination_case": strings_of(pa.nulls(count, pa.string())),
         }
 
+    def erased_units(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return the units whose person was erased: they count in totals, and nowhere else."""
+        table = snapshot.read("contacts", ["erased_at"])
+        rows = self.unit_rows[instants_of(table, "erased_at")[self.unit_rows] != NEVER]
+        return frozenset(self.ids.take(pa.array(rows)).to_pylist())
+
     def _acquisition_cost(
         self, snapshot: Snapshot, table: pa.Table, base_currency: str, gaps: dict[str, Gap]
     ) -> Floats:

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Resource
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class MirrorCorrupt(Exception):

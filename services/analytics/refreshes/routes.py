@@ -4,13 +4,20 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Path, Query
+from fastapi import Body, Path, Query
 from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.refreshes import operations
-from services.analytics.refreshes.schemas import ListRefreshes, NewRefresh, Refresh, RefreshPage
+from services.analytics.refreshes.schemas import (
+    EXAMPLE,
+    ListRefreshes,
+    NewRefresh,
+    Refresh,
+    RefreshPage,
+)
 from services.foundation.calls import Call
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -27,9 +34,13 @@ RefreshId = Annotated[RecordId, Path(description="The id of the refresh.")]
     scope="analytics:refresh",
     writes=True,
     headers=(("Location", ""), ("Retry-After", "")),
+    links=(Link("get_refresh", "Follow it.", {"refresh_id": of_answer("id")}),),
     summary="Ask for a refresh",
 )
-async def create_refresh(call: Call, body: NewRefresh) -> Answer:
+async def create_refresh(
+    call: Call,
+    body: Annotated[NewRefresh, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+) -> Answer:
     """Queues a refresh; follow it at `Location`. Refreshes run one after the other."""
     operations.check_as_of(body.as_of, now=call.now)
     refresh_id = str(uuid7())

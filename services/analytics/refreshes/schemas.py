@@ -50,7 +50,9 @@ class Refresh(Shown):
 class RefreshPage(Shown):
     """A page of refreshes, newest first."""
 
-    items: Annotated[list[Refresh], Field(max_length=200)]
+    items: Annotated[list[Refresh], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
     next: (
         Annotated[
             str,
@@ -62,3 +64,6 @@ class RefreshPage(Shown):
 
 class ListRefreshes(Page):
     """Refreshes, newest first."""
+
+
+EXAMPLE = {"as_of": "2026-06-30", "is_full": False}

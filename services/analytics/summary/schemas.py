@@ -70,7 +70,9 @@ class Summary(Published):
     """All customers at a glance."""
 
     total: Sums
-    phases: Annotated[list[PhaseSums], Field(max_length=5)]
-    states: Annotated[list[StateSums], Field(max_length=9)]
+    phases: Annotated[list[PhaseSums], Field(max_length=5)] = Field(description="By phase.")
+    states: Annotated[list[StateSums], Field(max_length=9)] = Field(description="By state.")
     model: ModelSummary
-    data_gaps: Annotated[list[DataGap], Field(max_length=50)]
+    data_gaps: Annotated[list[DataGap], Field(max_length=50)] = Field(
+        description="What was not known."
+    )

@@ -29,14 +29,23 @@ _NOTE = Statement(
     insert(audit_events).values(
         {
             name: bindparam(f"new_{name}")
-            for name in ("action", "resource", "record_id", "key_id", "request_id", "occurred_at")
+            for name in (
+                *("action", "resource", "record_id", "key_id", "request_id", "occurred_at"),
+                "about_key_id",
+            )
         }
     )
 )
 
 
 async def note(
-    transaction: Transaction, action: str, resource: str, record_id: str, *, stamp: Stamp
+    transaction: Transaction,
+    action: str,
+    resource: str,
+    record_id: str | None,
+    *,
+    stamp: Stamp,
+    about_key_id: str | None = None,
 ) -> None:
     """Add an entry to the audit log."""
     await transaction.run(
@@ -48,6 +57,7 @@ async def note(
             "new_key_id": stamp.key_id,
             "new_request_id": stamp.request_id,
             "new_occurred_at": stamp.now,
+            "new_about_key_id": about_key_id,
         },
     )
 
@@ -57,6 +67,7 @@ def _part(table: Any, mark: str, filters: frozenset[str], *, is_continued: bool)
     # One order over both tables: the same instant, then the table's letter and its number.
     id: ColumnElement[str] = literal(mark) + cast(c.seq, String)
     changed = c.changed if "changed" in c else literal_column("NULL", Document())
+    about = c.about_key_id if "about_key_id" in c else literal_column("NULL", String())
     item = json_record(
         ("id", id),
         ("at", c.occurred_at),
@@ -64,11 +75,12 @@ def _part(table: Any, mark: str, filters: frozenset[str], *, is_continued: bool)
         ("resource", c.resource),
         ("record_id", c.record_id),
         ("changed", changed),
+        ("about_key_id", about),
         ("key_id", c.key_id),
         ("request_id", c.request_id),
     )
     clauses: list[ColumnElement[bool]] = [
-        any_of(c[name], bindparam(name, type_=Texts))
+        any_of(about if name == "about_key_id" else c[name], bindparam(name, type_=Texts))
         for name in sorted(filters - {"at_gte", "at_lt"})
     ]
     if "at_gte" in filters:

@@ -49,7 +49,9 @@ class BatchResult(Shape):
 class BatchAnswer(Shape):
     """One result for each item, in order."""
 
-    items: Annotated[list[BatchResult], Field(max_length=LONGEST)]
+    items: Annotated[list[BatchResult], Field(max_length=LONGEST)] = Field(
+        description="One result for each item."
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, or_, se
 
 from services.crm_api.deals.table import DEAL, deals
 from services.crm_api.filters import Question
+from services.crm_api.listing import ItemShape
 from services.foundation.columns import Instant
 from services.foundation.statements import Statement
 
@@ -38,13 +39,13 @@ def figures(question: Question, *, is_recent: bool) -> Statement:
 
 
 @lru_cache(maxsize=200)
-def cards(question: Question, *, is_recent: bool, personal: bool, columns: int) -> Statement:
+def cards(question: Question, shape: ItemShape, *, is_recent: bool, columns: int) -> Statement:
     """Return the statement of the newest deals of each stage; the stages are `stage_0` and so on."""
     d = deals.c
     parts: list[Any] = []
     for at in range(columns):
         newest = (
-            select(d.stage, DEAL.json(personal=personal).label("item"), d.opened_at, d.id)
+            select(d.stage, shape.json(DEAL).label("item"), d.opened_at, d.id)
             .where(*_clauses(question, is_recent=is_recent), d.stage == bindparam(f"stage_{at}"))
             .order_by(d.opened_at.desc(), d.id.desc())
             .limit(bindparam("cards"))

@@ -10,6 +10,7 @@ from services.crm_api import filters
 from services.crm_api.board import operations
 from services.crm_api.board.schemas import Board, BoardQuery
 from services.crm_api.deals.table import DEAL
+from services.crm_api.listing import shape_of
 from services.crm_api.pipelines.operations import read_pipeline
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
@@ -32,6 +33,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
     move that is not possible answers 422 with `possible_stages`."""
     pipeline = await read_pipeline(call.database, query.pipeline_id)
     question = await filters.ask(call, DEAL, query, without={"pipeline_id"})
+    shape = await shape_of(call, DEAL, query)
     is_recent = query.closed_since is not None
     values: dict[str, Any] = {**question.values, "board": query.pipeline_id}
     if is_recent:
@@ -40,9 +42,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
     counted = await call.database.texts(operations.figures(question, is_recent=is_recent), values)
     shown: dict[str, list[str]] = {stage: [] for stage in stages}
     if query.limit:
-        statement = operations.cards(
-            question, is_recent=is_recent, personal=call.may("deals:pii"), columns=len(stages)
-        )
+        statement = operations.cards(question, shape, is_recent=is_recent, columns=len(stages))
         places = {f"stage_{at}": stage for at, stage in enumerate(stages)} | {"cards": query.limit}
         for stage, item in await call.database.texts(statement, values | places):
             shown[stage].append(item)

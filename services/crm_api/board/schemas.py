@@ -1,14 +1,14 @@
 """The shapes of the board."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from services.crm_api.aggregates import Sum
-from services.crm_api.deals.schemas import Deal, DealFilters
+from services.crm_api.deals.schemas import DealFilters, ListedDeal
 from services.crm_api.pipelines.schemas import Stage
 from services.crm_api.pipelines.table import DEFAULT
-from services.crm_api.schemas import PipelineKey, Texts  # noqa: F401 - mypy reads inherited fields here
+from services.crm_api.schemas import FieldNames, PipelineKey, Texts  # noqa: F401 - mypy reads inherited fields here
 from services.foundation.queries import query_integer
 from shared.values import Count, Instant, Shape, text
 
@@ -22,7 +22,7 @@ class Column(Stage):
     sums: Annotated[list[Sum], Field(max_length=200)] = Field(
         description="Sums of their amounts by currency."
     )
-    deals: Annotated[list[Deal], Field(max_length=MOST_CARDS)] = Field(
+    deals: Annotated[list[ListedDeal], Field(max_length=MOST_CARDS)] = Field(
         description="The newest of them."
     )
     more: (
@@ -50,6 +50,12 @@ class BoardQuery(DealFilters):
     pipeline_id: PipelineKey = Field(default=DEFAULT, description="The pipeline, by key.")
     limit: query_integer(0, MOST_CARDS, example=20) = Field(
         default=20, description="How many deals a column shows."
+    )
+    fields: FieldNames | None = Field(
+        default=None, description="Only these fields of each deal, separated by commas."
+    )
+    embed: Annotated[list[Literal["contact"]], Field(max_length=1)] = Field(
+        default=[], description="Put the contact of each deal into the card, as `contact`."
     )
     closed_since: Instant | None = Field(
         default=None, description="Of deals that are closed only those closed at or after."

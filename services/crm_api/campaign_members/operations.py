@@ -54,5 +54,16 @@ async def check_member(
         message = f"There is no campaign {after['campaign_id']}."
         raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])
     member = await transaction.first(_MEMBER, after)
-    if member is not None:
+    if member is not None and member["id"] != after["id"]:
         raise MemberAlready(extra={"existing_id": member["id"]})
+
+
+async def check_restored(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Refuse to restore a member whose campaign or contact is gone, or who joined again meanwhile.
+
+    Raises
+    ------
+    ContactMissing, CampaignMissing, MemberAlready
+        A rule is broken.
+    """
+    await check_member(transaction, current, current, stamp=stamp)

@@ -1,6 +1,6 @@
 """The operations on campaign members over HTTP."""
 
-from services.crm_api.campaign_members.operations import check_member
+from services.crm_api.campaign_members.operations import check_member, check_restored
 from services.crm_api.campaign_members.schemas import (
     EXAMPLE,
     EXAMPLE_PATCH,
@@ -21,6 +21,7 @@ routes = record_routes(
         example_patch=EXAMPLE_PATCH,
         fixed=FIXED,
         check=check_member,
+        on_restore=check_restored,
     ),
     singular="a campaign member",
 )

@@ -5,28 +5,28 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.satellites import shapes_of
-from services.crm_api.schemas import Channel, Key, ListQuery, ProductId, Texts, UserId, word
+from services.crm_api.schemas import Key, ListQuery, ProductId, Texts, UserId, word
+from services.crm_api.words import Channel, Phase
 from shared.values import Instant, Money, Shape, text
-
-Phase = Literal["acquisition", "development", "retention", "win_back", "termination"]
 
 
 class CampaignFields(Shape):
     """The fields that people enter."""
 
     key: Key | None = Field(
-        default=None, description="The name that records use for it; absent: the id."
+        default=None,
+        description="The name that records use for it; absent: the id. It never changes.",
     )
     name: text(200, shortest=1, example="Spring 2026") = Field(description="What it is called.")
     phase: Phase | None = Field(default=None, description="The phase of the customers it is for.")
-    strategy_id: word(example="win_back_offer") | None = Field(
+    strategy_id: word(example="winback_factual") | None = Field(
         default=None, description="An id of the catalogue's strategies."
     )
     instrument_id: word(example="promotion_discount") | None = Field(
         default=None, description="An id of the catalogue's instruments."
     )
     product_id: ProductId | None = Field(default=None, description="The product, by key.")
-    channel: Channel | None = Field(default=None, description="An id of the catalogue's channels.")
+    channel: Channel | None = Field(default=None, description="Over which channel.")
     reason: text(2000, lines=True, example="Many have not bought since autumn.") | None = Field(
         default=None, description="Why it is done: what those who are written to may be told."
     )
@@ -44,7 +44,10 @@ class CampaignFields(Shape):
     owner_id: UserId | None = Field(default=None, description="Who runs it.")
 
 
-SHAPES = shapes_of("Campaign", CampaignFields, about="Something done for many customers at once.")
+FIXED = ("key",)
+SHAPES = shapes_of(
+    "Campaign", CampaignFields, fixed=FIXED, about="Something done for many customers at once."
+)
 
 
 class ListCampaigns(ListQuery):
@@ -55,9 +58,16 @@ class ListCampaigns(ListQuery):
         default=[], description="For customers in this phase."
     )
     strategy_id: Texts = Field(default=[], description="Of this strategy.")
-    channel: Texts = Field(default=[], description="Over this channel.")
+    channel: Annotated[list[Channel], Field(max_length=17)] = Field(
+        default=[], description="Over this channel."
+    )
+    instrument_id: Texts = Field(default=[], description="Of this instrument.")
+    experiment_id: Texts = Field(default=[], description="Measured by this experiment.")
     product_id: Texts = Field(default=[], description="For this product.")
     owner_id: Texts = Field(default=[], description="Run by this user.")
+    running_at: Instant | None = Field(
+        default=None, description="Running at this instant; without start or end it is open there."
+    )
     flag: Texts = Field(default=[], description="Carrying this flag.")
     sort: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = (
         Field(default="-created_at", description="Order; a minus means descending.")
@@ -67,7 +77,7 @@ class ListCampaigns(ListQuery):
 EXAMPLE = {
     "key": "spring-2026",
     "name": "Spring 2026",
-    "phase": "win_back",
+    "phase": "winback",
     "channel": "email",
     "reason": "Many have not bought since autumn.",
     "budget": {"amount": "5000.00", "currency": "EUR"},

@@ -41,4 +41,5 @@ CAMPAIGN = Resource(
     plural="campaigns",
     table=campaigns,
     money={name: (f"{name}_minor", f"{name}_currency") for name in AMOUNTS},
+    spans={"running_at": ("starts_at", "ends_at")},
 )

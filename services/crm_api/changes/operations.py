@@ -14,7 +14,7 @@ from services.foundation.columns import TransactionId
 from services.foundation.constructs import settled
 from services.foundation.database import Database, Reader
 from services.foundation.problems import invalid
-from services.foundation.statements import Statement
+from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 _POLL_SECONDS = 0.5
@@ -32,6 +32,7 @@ _NEXT = Statement(
         _table.action,
         _table.version,
         _table.changed,
+        _table.key_id,
         _table.request_id,
         _table.occurred_at,
     )
@@ -84,29 +85,43 @@ async def last_position(reader: Reader) -> Position:
     return START if row is None else (row["transaction"], row["seq"])
 
 
+async def read_on(
+    reader: Reader, position: Position, *, limit: int
+) -> tuple[list[Record], Position]:
+    """Return the rows of the changes behind `position`, and the position behind them."""
+    values = {"transaction": position[0], "seq": position[1], "page_size": limit}
+    rows = await reader.all(_NEXT, values)
+    return rows, (rows[-1]["transaction"], rows[-1]["seq"]) if rows else position
+
+
 async def follow(
     database: Database, position: Position, *, limit: int, wait_seconds: int
 ) -> tuple[list[dict[str, Any]], Position, bool]:
     """Return the changes behind `position`, the position behind them, and whether there are more."""
-    values = {"transaction": position[0], "seq": position[1], "page_size": limit + 1}
-    rows = await database.all(_NEXT, values)
+    rows, _ = await read_on(database, position, limit=limit + 1)
     waited = 0.0
     while not rows and waited < wait_seconds:
         await asyncio.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
-        rows = await database.all(_NEXT, values)
+        rows, _ = await read_on(database, position, limit=limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
     if rows:
         position = (rows[-1]["transaction"], rows[-1]["seq"])
-    return [_event(row) for row in rows], position, more
+    return [event(row) for row in rows], position, more
 
 
-def _event(row: dict[str, Any]) -> dict[str, Any]:
+def event_type(row: Record) -> str:
+    """Return what happened to what, as an event names it."""
+    return f"crm.{row['resource']}.{row['action']}.v1"
+
+
+def event(row: Record) -> dict[str, Any]:
+    """Return a row of the changes as the CloudEvent that tells of it."""
     return {
         "specversion": "1.0",
         "id": f"{row['transaction']}.{row['seq']}",
         "source": "/crm",
-        "type": f"crm.{row['resource']}.{row['action']}.v1",
+        "type": event_type(row),
         "subject": f"{RESOURCES[row['resource']].plural}/{row['record_id']}",
         "time": wire_instant(row["occurred_at"]),
         "data": {

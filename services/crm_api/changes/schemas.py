@@ -8,6 +8,14 @@ from services.foundation.queries import CursorText, Query, query_integer
 from shared.values import Flag, Instant, Shape, Version, text
 
 LONGEST = 1000
+EventSubject = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^[a-z-]{1,32}/[0-9a-f-]{36}$",
+        examples=["contacts/01977b3a-5c00-7000-8000-000000000001"],
+    ),
+]
 
 
 class ChangeData(Shape):
@@ -35,18 +43,11 @@ class Change(Shape):
         str,
         Field(
             max_length=64,
-            pattern=r"^crm\.[a-z_]{1,32}\.(created|updated|deleted|restored|merged|unmerged|erased)\.v1$",
+            pattern=r"^crm\.[a-z_]{1,32}\.(created|updated|deleted|restored|merged|unmerged|erased|purged)\.v1$",
             examples=["crm.contact.updated.v1"],
         ),
     ] = Field(description="What happened to what.")
-    subject: Annotated[
-        str,
-        Field(
-            max_length=64,
-            pattern=r"^[a-z-]{1,32}/[0-9a-f-]{36}$",
-            examples=["contacts/01977b3a-5c00-7000-8000-000000000001"],
-        ),
-    ] = Field(description="The record: its path under /v1.")
+    subject: EventSubject = Field(description="The record: its path under /v1.")
     time: Instant = Field(description="When.")
     data: ChangeData = Field(description="More about it.")
 
@@ -54,7 +55,9 @@ class Change(Shape):
 class ChangePage(Shape):
     """A stretch of the feed."""
 
-    items: Annotated[list[Change], Field(max_length=LONGEST)]
+    items: Annotated[list[Change], Field(max_length=LONGEST)] = Field(
+        description="What is on this page."
+    )
     cursor: CursorText = Field(description="Where to go on; keep it, it stays good.")
     has_more: Flag = Field(description="Whether more is there already.")
 

@@ -13,7 +13,8 @@ class CompetitorFields(Shape):
     """The fields that people enter."""
 
     key: Key | None = Field(
-        default=None, description="The name that records use for it; absent: the id."
+        default=None,
+        description="The name that records use for it; absent: the id. It never changes.",
     )
     name: text(200, shortest=1, example="Nordwind AG") = Field(description="What it is called.")
     website: text(500, example="https://nordwind.example.org") | None = Field(
@@ -24,7 +25,10 @@ class CompetitorFields(Shape):
     )
 
 
-SHAPES = shapes_of("Competitor", CompetitorFields, about="Who else our customers could buy from.")
+FIXED = ("key",)
+SHAPES = shapes_of(
+    "Competitor", CompetitorFields, fixed=FIXED, about="Who else our customers could buy from."
+)
 
 
 class ListCompetitors(ListQuery):

@@ -1,6 +1,7 @@
 """Records events of consents and derives from all of them what a contact allows."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
@@ -15,6 +16,7 @@ from services.foundation.problems import FieldError, Invalid
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
+REFUSALS = ("withdrawn", "objected")
 _events = consent_events.c
 _ADD = Statement(insert(consent_events))
 OF_CONTACT = Statement(
@@ -33,19 +35,19 @@ class ConsentNeeded(Invalid):
 
 
 def current_consents(
-    events: Iterable[Mapping[str, Any]], *, is_strict: bool = True
+    events: Iterable[Mapping[str, Any]], *, new_id: str | None = None
 ) -> list[dict[str, str]]:
     """Derive what is allowed now from all events in their order.
 
-    Events of two contacts that were merged may not fit: without `is_strict` what does not fit
-    allows nothing.
+    Events may not fit, of two contacts that were merged or because an earlier one was told of late:
+    such ones allow nothing. Only the event `new_id` has to fit; a refusal always does.
 
     Raises
     ------
     NothingToConfirm
-        A confirmation has no consent before it.
+        The new event is a confirmation and has no consent before it.
     ConsentNeeded
-        A permission without consent follows a refusal.
+        The new event is a permission without consent and follows a refusal.
     """
     states: dict[tuple[str, str], dict[str, str]] = {}
     for event in events:
@@ -54,7 +56,7 @@ def current_consents(
         try:
             state = _next_state(event, before)
         except (NothingToConfirm, ConsentNeeded):
-            if is_strict:
+            if event["id"] == new_id:
                 raise
             continue
         if state != before:
@@ -86,6 +88,27 @@ def _next_state(event: Mapping[str, Any], before: str | None) -> str:
     )
 
 
+async def keep_refusals(
+    transaction: Transaction, from_id: str, to_id: str, *, since: datetime
+) -> list[dict[str, str]]:
+    """Let what a contact refused since an instant be refused by another one as well.
+
+    Who said no while two contacts were one said it for both: nobody knows which of them it was.
+    Returns what the other one allows now.
+    """
+    told = await transaction.all(OF_CONTACT, {"contact_id": from_id})
+    known = await transaction.all(OF_CONTACT, {"contact_id": to_id})
+    refusals = [
+        {**event, "id": records.new_id(), "contact_id": to_id}
+        for event in told
+        if event["created_at"] >= since and event["action"] in REFUSALS
+    ]
+    if refusals:
+        await transaction.run_many(_ADD, refusals)
+    events = sorted([*known, *refusals], key=lambda each: (each["occurred_at"], each["id"]))
+    return current_consents(events)
+
+
 async def record_consent(
     transaction: Transaction, contact_id: str, *, given: Mapping[str, Any], stamp: Stamp
 ) -> tuple[Record, list[dict[str, str]]]:
@@ -108,7 +131,7 @@ async def record_consent(
     check_past(event, ["occurred_at"], now=stamp.now)
     before = await transaction.all(OF_CONTACT, {"contact_id": contact_id})
     events = sorted([*before, event], key=lambda each: (each["occurred_at"], each["id"]))
-    consents = current_consents(events)
+    consents = current_consents(events, new_id=event["id"])
     await transaction.run(_ADD, event)
     await records.change(
         transaction, CONTACT, contact, {"consents": consents}, stamp=stamp, personal=False

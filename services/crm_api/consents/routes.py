@@ -14,9 +14,10 @@ from services.crm_api.consents.schemas import (
     NewConsentEvent,
     RecordedConsent,
 )
-from services.crm_api.consents.table import consent_events
+from services.crm_api.consents.table import PERSONAL, consent_events
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.calls import Call
+from services.foundation.links import Link
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId, wire_instant
@@ -35,6 +36,7 @@ _INSTANTS = ("occurred_at", "created_at")
     scope="contacts:write",
     writes=True,
     problems=(404, 409),
+    links=(Link("list_consents", "All it said.", {"id": "$request.path.id"}),),
     summary="Record what a contact said about being contacted",
 )
 async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
@@ -44,6 +46,8 @@ async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
         call.transaction, id, given=body.model_dump(), stamp=call.stamp
     )
     shown = {name: value for name, value in event.items() if name != "key_id"}
+    if not call.may("contacts:pii"):
+        shown |= dict.fromkeys(PERSONAL)
     shown |= {name: wire_instant(event[name]) for name in _INSTANTS}
     return Answer(orjson.dumps({"event": shown, "consents": consents}), 201)
 
@@ -60,8 +64,10 @@ async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
 async def list_consents(
     call: Call, id: ContactId, query: Annotated[ListConsentEvents, Query()]
 ) -> Answer:
-    """The events, newest first; what follows from them stands in the contact as `consents`."""
+    """The events, newest first; what follows from them stands in the contact as `consents`. Where it was
+    said and where the proof is kept are null without the scope `contacts:pii`."""
+    hidden = {"key_id"} | (set() if call.may("contacts:pii") else PERSONAL)
     await records.read(call.database, CONTACT, id, personal=False)
     return await listing.answer_events(
-        call, consent_events, query, of=("contact_id", id), at="occurred_at", hidden={"key_id"}
+        call, consent_events, query, of=("contact_id", id), at="occurred_at", hidden=hidden
     )

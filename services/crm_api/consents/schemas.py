@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.crm_api.contacts.schemas import ConsentChannel, ConsentPurpose, CurrentConsent
+from services.crm_api.contacts.schemas import ConsentPurpose, CurrentConsent
 from services.crm_api.schemas import ListPage
+from services.crm_api.words import ConsentChannel
 from services.foundation.queries import Page
 from shared.values import Instant, RecordId, Shape, text
 
@@ -57,13 +58,15 @@ class RecordedConsent(Shape):
 class ConsentEventPage(ListPage):
     """A page of consent events, newest first."""
 
-    items: Annotated[list[ConsentEvent], Field(max_length=200)]
+    items: Annotated[list[ConsentEvent], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListConsentEvents(Page):
     """Which of the events."""
 
-    channel: Annotated[list[ConsentChannel], Field(max_length=7)] = Field(
+    channel: Annotated[list[ConsentChannel], Field(max_length=10)] = Field(
         default=[], description="Of this channel."
     )
     purpose: Annotated[list[ConsentPurpose], Field(max_length=4)] = Field(

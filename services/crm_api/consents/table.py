@@ -22,3 +22,6 @@ consent_events = Table(
     Column("created_at", Instant, nullable=False),
     Index("ix_consent_events_contact", "contact_id", "occurred_at", "id"),
 )
+
+PERSONAL = frozenset({"source", "evidence_ref"})
+"""Free texts, which only keys with the scope `contacts:pii` see."""

@@ -1,6 +1,7 @@
 """The rules of contacts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -13,9 +14,11 @@ from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.duplicates.matching import blocking_keys
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.folding import digits, fold
-from services.crm_api.privacy.suppression import refuse_suppressed
+from services.crm_api.privacy.suppression import admit_again, refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
+from services.crm_api.terms import operations as terms
+from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -35,7 +38,9 @@ _ROW = Statement(
 _MERGED = Statement(
     select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
 )
-_PARENT = Statement(select(contacts.c.parent_id).where(contacts.c.id == bindparam("id")))
+_SELECT_PARENT = select(contacts.c.parent_id).where(contacts.c.id == bindparam("id"))
+_PARENT = Statement(_SELECT_PARENT)
+_LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
 
 
 class ContactMissing(Invalid):
@@ -44,6 +49,14 @@ class ContactMissing(Invalid):
 
 class ParentNotOrganisation(Invalid):
     code, title = "parent_not_organisation", "Only a person can belong to an organisation."
+
+
+class ReferredByItself(Invalid):
+    code, title = "referred_by_itself", "Nobody was recommended by itself."
+
+
+class NotTerminated(Invalid):
+    code, title = "not_terminated", "Only a relationship that ended has an end."
 
 
 class ContactUnnamed(Invalid):
@@ -72,9 +85,20 @@ async def read_row(reader: Reader, contact_id: str) -> Record:
     return row
 
 
+def unit(contact: Mapping[str, Any]) -> str:
+    """Return the customer unit of a contact whose row is known: its organisation, else itself."""
+    return str(contact["parent_id"] or contact["id"])
+
+
 async def unit_of(reader: Reader, contact_id: str) -> str:
     """Return the customer unit of a contact: its organisation, else itself."""
     row = await reader.first(_PARENT, {"id": contact_id})
+    return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
+
+
+async def lock_unit_of(transaction: Transaction, contact_id: str) -> str:
+    """Return the customer unit of a contact and keep others from moving it to another one."""
+    row = await transaction.first(_LOCKED_PARENT, {"id": contact_id})
     return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
 
 
@@ -118,7 +142,10 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
+SAYS_WHO = ("name", "given_name", "family_name", "email", "phone")
 _ADMITTED = ("allow_duplicate", "allow_suppressed")
+_PAST = ("terminated_at", "profiling_objection_at")
+_REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
 _NAMES = ("name", "given_name", "family_name", "city")
 
 
@@ -157,11 +184,35 @@ def _search_text(row: Mapping[str, Any]) -> str:
 
 def _require_name(row: Mapping[str, Any]) -> None:
     if not row["display_name"]:
-        message = "Give a name, an e-mail address, a telephone number or an external reference."
-        raise ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
+        raise unnamed()
 
 
-async def _check(transaction: Transaction, row: Mapping[str, Any], kind: str) -> None:
+def unnamed() -> ContactUnnamed:
+    """Build the refusal of a contact of which nothing tells who it is."""
+    message = "Give a name, an e-mail address, a telephone number or an external reference."
+    return ContactUnnamed(message, errors=[FieldError("/body/name", "missing", message)])
+
+
+def _check_end(row: Mapping[str, Any]) -> None:
+    for name in ("terminated_at", "terminated_by"):
+        if row[name] is not None and row["status"] != "terminated":
+            message = f"A contact with the status {row['status']} has no {name}."
+            raise NotTerminated(
+                message, errors=[FieldError(f"/body/{name}", "not_terminated", message)]
+            )
+
+
+async def check_row(
+    transaction: Transaction, row: Mapping[str, Any], kind: str, *, now: datetime
+) -> None:
+    """Apply the rules that need the database or the clock; `row` may hold just what is new.
+
+    Raises
+    ------
+    InTheFuture, ContactMissing, ParentNotOrganisation
+        A rule is broken.
+    """
+    check_past(row, _PAST, now=now)
     if row.get("referred_by_id"):
         await require(transaction, "referred_by_id", row["referred_by_id"])
     if not row.get("parent_id"):
@@ -179,12 +230,13 @@ def new_row(given: Mapping[str, Any]) -> Record:
 
     Raises
     ------
-    ContactUnnamed
-        Nothing tells who it is.
+    ContactUnnamed, NotTerminated
+        Nothing tells who it is, or it ended and goes on.
     """
     values = {name: value for name, value in given.items() if name not in _ADMITTED}
     row = complete(row_values(values, CONTACT.money)) | {"consents": []}
     _require_name(row)
+    _check_end(row)
     return row
 
 
@@ -195,21 +247,46 @@ async def create_contact(
 
     Raises
     ------
-    ContactUnnamed, ContactMissing, ParentNotOrganisation, PossibleDuplicate, Suppressed,
-    ExternalRefTaken,
-    CustomFieldUnknown, CustomValueInvalid
+    ContactUnnamed, NotTerminated, InTheFuture, ContactMissing, ParentNotOrganisation,
+    PossibleDuplicate, Suppressed, ExternalRefTaken, CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
     row = new_row(given)
-    await _check(transaction, row, row["kind"])
-    if not given["allow_suppressed"]:
-        await refuse_suppressed(transaction, row)
+    row["id"] = records.new_id()
+    await check_row(transaction, row, row["kind"], now=stamp.now)
+    await _admit(transaction, row, is_allowed=given["allow_suppressed"], stamp=stamp)
     if not given["allow_duplicate"]:
         await duplicates.refuse_duplicate(transaction, row)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )
     return await records.create(transaction, CONTACT, row, stamp=stamp, personal=personal)
+
+
+async def _admit(
+    transaction: Transaction,
+    row: Mapping[str, Any],
+    *,
+    before: Mapping[str, Any] | None = None,
+    is_allowed: bool,
+    stamp: Stamp,
+) -> None:
+    """Refuse what brings an erased person back, unless that is asked for: then it may come for good."""
+    if is_allowed:
+        await admit_again(transaction, row, stamp=stamp)
+    else:
+        await refuse_suppressed(transaction, row, before=before)
+
+
+async def refuse_erased(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Keep what comes out of the trash from bringing an erased person back.
+
+    Raises
+    ------
+    Suppressed
+        It has an address, a number or a reference of one.
+    """
+    await refuse_suppressed(transaction, current)
 
 
 async def change_contact(
@@ -225,24 +302,67 @@ async def change_contact(
 
     Raises
     ------
-    NotFound, StaleVersion, ContactUnnamed, ContactMissing, ParentNotOrganisation, ExternalRefTaken
+    NotFound, StaleVersion, ContactUnnamed, NotTerminated, InTheFuture, ContactMissing,
+    ReferredByItself, ParentNotOrganisation, TermsConflict, ExternalRefTaken, CustomFieldUnknown,
+    CustomValueInvalid, Suppressed
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
     values = row_values(dict(given), CONTACT.money)
+    is_allowed = bool(values.get("allow_suppressed"))
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)
-    await _check(transaction, values, current["kind"])
+    await check_row(transaction, values, current["kind"], now=stamp.now)
+    if values.get("referred_by_id") == contact_id:
+        message = "The contact would be recommended by itself."
+        fault = FieldError("/body/referred_by_id", "referred_by_itself", message)
+        raise ReferredByItself(message, errors=[fault])
+    _change_end(current, values, now=stamp.now)
     after = complete({**current, **values})
     _require_name(after)
+    if not _REACHED_BY.isdisjoint(values):
+        await _admit(transaction, after, before=current, is_allowed=is_allowed, stamp=stamp)
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, CONTACT.plural, current["custom"], values["custom"]
         )
     derived = {name: after[name] for name in DERIVED}
+    units = {"from_unit": unit(current), "to_unit": unit(after)}
+    await terms.move_contact(transaction, contact_id, **units, now=stamp.now)
     return await records.change(
         transaction, CONTACT, current, values | derived, stamp=stamp, personal=personal
     )
+
+
+def _change_end(current: Record, values: Record, *, now: datetime) -> None:
+    """Date the end of a relationship that ends now; one that goes on again has none."""
+    wanted = values.get("status", current["status"])
+    if wanted == current["status"]:
+        pass
+    elif wanted == "terminated":
+        values.setdefault("terminated_at", now)
+    else:
+        values.setdefault("terminated_at", None)
+        values.setdefault("terminated_by", None)
+    if values.keys() & {"status", "terminated_at", "terminated_by"}:
+        _check_end({**current, **values})
+
+
+async def check_return(
+    transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+) -> None:
+    """Let the live terms of a person's offers follow it, and bring no erased person back.
+
+    Raises
+    ------
+    TermsConflict
+        In the other organisation other terms are live for the same product.
+    Suppressed
+        It would have an address, a number or a reference of an erased person again.
+    """
+    await refuse_suppressed(transaction, after, before=current)
+    units = {"from_unit": unit(current), "to_unit": unit(after)}
+    await terms.move_contact(transaction, current["id"], **units, now=stamp.now)
 
 
 async def resolve_contact(

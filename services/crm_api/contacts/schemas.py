@@ -2,13 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from services.crm_api.addresses import email_address
+from services.crm_api.contacts.further import (
+    Email,
+    OtherAddress,
+    OtherEmail,
+    OtherPhone,
+    StoredEmail,
+)
 from services.crm_api.schemas import (
     AggregateQuery,
     CampaignId,
-    Channel,
     CompetitorId,
     Custom,
     ExternalRefs,
@@ -23,9 +28,10 @@ from services.crm_api.schemas import (
     Tags,
     Texts,
     UserId,
-    selection_of,
+    listed,
     word,
 )
+from services.crm_api.words import Channel, CommunicationStyle, ConsentChannel, PurchaseMotive
 from services.foundation.queries import QueryFlag
 from shared.values import (
     CountryCode,
@@ -45,57 +51,12 @@ Terminator = Literal["company", "customer", "mutual"]
 ContactFlag = Literal["innovation_partner", "reference_customer", "minor"]
 Role = Literal["initiator", "decision_maker", "influencer", "buyer", "user", "gatekeeper"]
 Protection = Literal["open_dispute", "legal_hold", "hardship", "statutory_supply"]
-CommunicationStyle = Literal["brief", "normal", "extensive"]
 SupplierLoyalty = Literal["low", "high"]
-ConsentChannel = Literal["email", "phone", "sms", "post", "chat", "app", "social"]
 ConsentPurpose = Literal["marketing", "survey", "profiling", "recording"]
 ConsentState = Literal["granted", "pending", "withdrawn", "objected"]
 
 
-Email = Annotated[
-    str,
-    Field(
-        max_length=254, json_schema_extra={"format": "email"}, examples=["anna.weber@example.org"]
-    ),
-    AfterValidator(email_address),
-]
-StoredEmail = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"})]
-
-
 SearchText = text(200, shortest=2, example="Mueller")
-Label = text(50, shortest=1, example="work")
-
-
-class OtherEmail(Shape):
-    """A further e-mail address."""
-
-    label: Label | None = Field(default=None, description="What it is for.")
-    email: Email = Field(description="E-mail address.")
-
-
-class OtherPhone(Shape):
-    """A further telephone number."""
-
-    label: Label | None = Field(default=None, description="What it is for.")
-    phone: text(64, shortest=1, example="0171 2345678") = Field(description="As it was told.")
-    e164: text(16, example="+491712345678") | None = Field(
-        default=None, description="In international form; made by this service."
-    )
-
-
-class OtherAddress(Shape):
-    """A further postal address."""
-
-    label: Label | None = Field(default=None, description="What it is for.")
-    street: text(200, example="Hafenstraße 1") | None = Field(
-        default=None, description="Street and number."
-    )
-    additional: text(200, example="Hinterhaus") | None = Field(
-        default=None, description="What else the address needs."
-    )
-    zip: text(20, example="20457") | None = Field(default=None, description="Postal code.")
-    city: text(200, example="Hamburg") | None = Field(default=None, description="Town.")
-    country_code: CountryCode | None = Field(default=None, description="ISO 3166-1, two letters.")
 
 
 class CurrentConsent(Shape):
@@ -144,8 +105,14 @@ class ContactFields(Shape):
         default=None, description="Language for texts to the contact."
     )
     status: Status = Field(default="active", description="Whether business is possible.")
-    terminated_at: Instant | None = Field(default=None, description="When the relationship ended.")
-    terminated_by: Terminator | None = Field(default=None, description="Who ended it.")
+    terminated_at: Instant | None = Field(
+        default=None,
+        description="When the relationship ended: only with the status terminated; a change to "
+        "that status sets it. Not in the future.",
+    )
+    terminated_by: Terminator | None = Field(
+        default=None, description="Who ended it; only with the status terminated."
+    )
     owner_id: UserId | None = Field(default=None, description="Who looks after the contact.")
     source_campaign_id: CampaignId | None = Field(
         default=None, description="The campaign that brought the contact."
@@ -156,15 +123,13 @@ class ContactFields(Shape):
     referred_by_id: RecordId | None = Field(
         default=None, description="The contact that recommended us."
     )
-    purchase_motive: word(example="price") | None = Field(
-        default=None, description="Declared motive, an id of the catalogue's purchase_motives."
+    purchase_motive: PurchaseMotive | None = Field(
+        default=None, description="Why it buys from us, as it told; null: not told."
     )
     communication_style: CommunicationStyle | None = Field(
         default=None, description="How much the contact likes to hear and to read."
     )
-    preferred_channel: Channel | None = Field(
-        default=None, description="The channel it prefers, an id of the catalogue's channels."
-    )
+    preferred_channel: Channel | None = Field(default=None, description="The channel it prefers.")
     previous_supplier_id: CompetitorId | None = Field(
         default=None, description="The competitor that it bought from before, by key."
     )
@@ -192,9 +157,15 @@ class ContactFields(Shape):
         default={}, description="Values of custom fields, by key; in a change null takes one away."
     )
     profiling_objection_at: Instant | None = Field(
-        default=None, description="Since when the contact objects to profiling: no scores are made."
+        default=None,
+        description="Since when the contact objects to profiling: no scores are made. Not in the "
+        "future.",
     )
-    next_contact_at: Instant | None = Field(default=None, description="When to get in touch next.")
+    next_contact_at: Instant | None = Field(
+        default=None,
+        description="When to get in touch next. Customers without one are listed by "
+        "`GET /v1/contacts?next_contact_at_known=false&deals.stage_kind=won`.",
+    )
     flags: Annotated[list[ContactFlag], Field(max_length=10)] = Field(
         default=[], description="Known traits."
     )
@@ -212,8 +183,8 @@ class _Admitted(Shape):
     )
     allow_suppressed: Flag = Field(
         default=False,
-        description="Create it although a person with this address or number was erased: only if the "
-        "person asked for it.",
+        description="Create it although a person with this address, number or reference was erased: "
+        "only if the person asked for it. It is noted in the audit log, and the person may stay.",
     )
 
 
@@ -225,6 +196,12 @@ class NewContact(ContactFields, _Admitted):
 
 class ContactPatch(Partial, ContactFields):
     """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
+
+    allow_suppressed: Flag = Field(
+        default=False,
+        description="Set an address, number or reference although its person was erased: only if the "
+        "person asked for it.",
+    )
 
 
 class UpsertContact(Partial, ContactFields, _Admitted):
@@ -256,15 +233,15 @@ class Contact(KeptOfPeople, ContactFields):
     erased_at: Instant | None = Field(description="When its personal data was erased.")
 
 
-ContactSelection = selection_of(
-    Contact, parent=(Contact, "Its organisation; only with `embed=parent`.")
-)
+ListedContact = listed(Contact, parent=(Contact, "Its organisation; only with `embed=parent`."))
 
 
 class ContactPage(ListPage):
     """A page of contacts."""
 
-    items: Annotated[list[Contact | ContactSelection], Field(max_length=200)]
+    items: Annotated[list[ListedContact], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ContactFilters(Filters):
@@ -297,8 +274,6 @@ class ContactFilters(Filters):
     phone_e164: Texts = Field(
         default=[], description="With this telephone number in international form."
     )
-    purchase_motive: Texts = Field(default=[], description="With this declared motive.")
-    preferred_channel: Texts = Field(default=[], description="Preferring this channel.")
     role: Annotated[list[Role], Field(max_length=6)] = Field(
         default=[], description="With this part in decisions."
     )
@@ -310,6 +285,28 @@ class ContactFilters(Filters):
         default=None, description="To be contacted at or after."
     )
     next_contact_at_lt: Instant | None = Field(default=None, description="To be contacted before.")
+    next_contact_at_known: QueryFlag | None = Field(
+        default=None, description="With a date to be contacted next, or without."
+    )
+    owner_id_known: QueryFlag | None = Field(
+        default=None, description="With somebody who looks after it, or without."
+    )
+    individual_price: QueryFlag | None = Field(
+        default=None, description="With agreed prices, or without."
+    )
+    purchase_motive: Annotated[list[PurchaseMotive], Field(max_length=10)] = Field(
+        default=[], description="With this declared motive."
+    )
+    preferred_channel: Annotated[list[Channel], Field(max_length=17)] = Field(
+        default=[], description="Preferring this channel."
+    )
+    communication_style: Annotated[list[CommunicationStyle], Field(max_length=3)] = Field(
+        default=[], description="With this style."
+    )
+    previous_supplier_id: Texts = Field(default=[], description="Won from this competitor.")
+    profiling_objection_at_known: QueryFlag | None = Field(
+        default=None, description="Objecting to profiling, or not."
+    )
     deals__stage: Annotated[list[StageKey], Field(max_length=50)] = Field(
         default=[], alias="deals.stage", description="With a deal in this stage."
     )
@@ -341,7 +338,7 @@ class ContactFilters(Filters):
         alias="interactions.status",
         description="With a complaint or service request in this state.",
     )
-    interactions__channel: Texts = Field(
+    interactions__channel: Annotated[list[Channel], Field(max_length=17)] = Field(
         default=[],
         alias="interactions.channel",
         description="With an interaction over this channel.",
@@ -404,10 +401,3 @@ EXAMPLE = {
     "external_refs": [{"source": "shop", "id": "C-1001"}],
 }
 EXAMPLE_PATCH = {"city": "Hamburg", "phone": None}
-EXAMPLE_UPSERT = {
-    "kind": "person",
-    "given_name": "Bernd",
-    "family_name": "Klein",
-    "email": "bernd.klein@example.org",
-    "city": "Kiel",
-}

@@ -1,6 +1,6 @@
 """The contacts: people and organisations in one table, a person pointing to its organisation."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text, text
 
 from services.crm_api.resources import Resource, identifier, metadata, record_columns
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
@@ -59,6 +59,13 @@ contacts = Table(
     Column("match_keys", Document),
     *record_columns(),
     Index("ix_contacts_created", "created_at", "id"),
+    Index(
+        "ix_contacts_trash",
+        "deleted_at",
+        "id",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+        sqlite_where=text("deleted_at IS NOT NULL"),
+    ),
     Index("ix_contacts_updated", "updated_at", "id"),
     Index("ix_contacts_display_name", "display_name", "id"),
     Index("ix_contacts_email", "email"),
@@ -94,6 +101,8 @@ CONTACT = Resource(
             "other_phones",
             "other_addresses",
             "custom",
+            # Another system may name people by their e-mail addresses.
+            "external_refs",
         }
     ),
     hidden=frozenset({"search_text", "match_keys"}),

@@ -5,13 +5,16 @@ from datetime import date
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select, type_coerce
 
 from services.crm_api.custom_fields.table import custom_fields
+from services.crm_api.resources import RESOURCES
 from services.crm_api.satellites import KeyTaken
 from services.foundation.calls import Stamp
+from services.foundation.columns import Document, Texts
+from services.foundation.constructs import any_of, contains_any, json_member
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import FieldError, Invalid, field_errors
+from services.foundation.problems import Conflict, FieldError, Invalid, field_errors
 from services.foundation.statements import Record, Statement
 from shared.values import Day, Flag, Instant, number, text, whole, wire_instant
 
@@ -40,6 +43,14 @@ class OptionsMismatch(Invalid):
     code, title = "options_mismatch", "A choice has options, each once, and nothing else has any."
 
 
+class ValuesLeft(Conflict):
+    code, title = "values_left", "Records still have values of a former field with this key."
+
+
+class OptionHeld(Conflict):
+    code, title = "option_held", "An option that records have cannot be left out."
+
+
 class CustomFieldUnknown(Invalid):
     code, title = "custom_field_unknown", "There is no such custom field."
 
@@ -54,13 +65,13 @@ async def check_definition(
     values: Record,
     /,
     *,
-    stamp: Stamp,  # noqa: ARG001
+    stamp: Stamp,
 ) -> None:
-    """Refuse choices without options and keys that are taken.
+    """Refuse choices without options, keys that are taken, and to drop options that records have.
 
     Raises
     ------
-    OptionsMismatch, KeyTaken
+    OptionsMismatch, KeyTaken, ValuesLeft, OptionHeld
         A rule is broken.
     """
     keys = [option["key"] for option in after["options"] or ()]
@@ -69,9 +80,62 @@ async def check_definition(
             errors=[FieldError("/body/options", "options_mismatch", OptionsMismatch.title)]
         )
     if "key" in values:
-        for known in await transaction.all(_DEFINITIONS, {"applies_to": after["applies_to"]}):
-            if known["key"] == after["key"]:
-                raise KeyTaken(extra={"existing_id": known["id"]})
+        await check_key(transaction, after, stamp=stamp)
+        holder = await _holder(transaction, after)
+        if holder is not None:
+            raise ValuesLeft(
+                f"The record {holder} of {after['applies_to']} still has a value of a former field "
+                f"{after['key']}. Restore that field, or set custom.{after['key']} to null first.",
+                extra={"existing_id": holder},
+            )
+    elif "options" in values:
+        await _check_options(transaction, after, keys)
+
+
+async def check_key(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+    """Refuse a key that another live field has.
+
+    Raises
+    ------
+    KeyTaken
+        There is one.
+    """
+    known = (await definitions(transaction, current["applies_to"])).get(current["key"])
+    if known is not None and known["id"] != current["id"]:
+        raise KeyTaken(extra={"existing_id": known["id"]})
+
+
+async def _check_options(transaction: Transaction, after: Record, keys: list[str]) -> None:
+    known = (await definitions(transaction, after["applies_to"]))[after["key"]]
+    for option in known["options"]:
+        if option["key"] in keys:
+            continue
+        holder = await _holder(transaction, after, option["key"])
+        if holder is not None:
+            raise OptionHeld(
+                f"The option {option['key']} is the value of records of {after['applies_to']}, for "
+                f"instance of {holder}.",
+                extra={"existing_id": holder},
+            )
+
+
+async def _holder(
+    transaction: Transaction, definition: Record, option: str | None = None
+) -> str | None:
+    """Return a live record that has a value of the field, or that option of it."""
+    resource = next(each for each in RESOURCES.values() if each.plural == definition["applies_to"])
+    table, key = resource.table, definition["key"]
+    fits: ColumnElement[bool]
+    if option is None:
+        fits = json_member(table.c.custom, key, "text").is_not(None)
+    elif definition["type"] == "choices":
+        chosen = type_coerce(json_member(table.c.custom, key, "json"), Document())
+        fits = contains_any(chosen, bindparam("options", type_=Texts))
+    else:
+        fits = any_of(json_member(table.c.custom, key, "text"), bindparam("options", type_=Texts))
+    found = Statement(select(table.c.id).where(fits, table.c.deleted_at.is_(None)).limit(1))
+    row = await transaction.first(found, {} if option is None else {"options": [option]})
+    return None if row is None else str(row["id"])
 
 
 async def definitions(reader: Reader, applies_to: str) -> dict[str, Record]:
@@ -93,9 +157,25 @@ async def merge_values(
     CustomFieldUnknown, CustomValueInvalid
         A key has no definition, or a value is not of its type; the problem names it.
     """
-    values = dict(stored or {})
     sent = {key: value for key, value in given.items() if value is not None}
     known = await definitions(transaction, applies_to) if sent else {}
+    return checked_values(known, applies_to, stored, given)
+
+
+def checked_values(
+    known: Mapping[str, Record],
+    applies_to: str,
+    stored: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Do what `merge_values` does by definitions that were read before.
+
+    Raises
+    ------
+    CustomFieldUnknown, CustomValueInvalid
+        As there.
+    """
+    values = dict(stored or {})
     for key, value in given.items():
         if value is None:
             values.pop(key, None)

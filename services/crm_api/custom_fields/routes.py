@@ -1,6 +1,6 @@
 """The operations on custom fields over HTTP."""
 
-from services.crm_api.custom_fields.operations import check_definition
+from services.crm_api.custom_fields.operations import check_definition, check_key
 from services.crm_api.custom_fields.schemas import (
     EXAMPLE,
     EXAMPLE_PATCH,
@@ -21,6 +21,9 @@ routes = record_routes(
         example_patch=EXAMPLE_PATCH,
         fixed=FIXED,
         check=check_definition,
+        on_restore=check_key,
+        on_deletion="Values that records have stay and are shown; they can be taken away, but neither "
+        "set nor filtered by until the field is restored.",
     ),
     singular="a custom field",
 )

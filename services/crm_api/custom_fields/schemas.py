@@ -34,7 +34,9 @@ class CustomFieldFields(Shape):
         default=None, description="What to enter."
     )
     options: Annotated[list[Option], Field(max_length=200)] = Field(
-        default=[], description="The values to choose from; only for choice and choices."
+        default=[],
+        description="The values to choose from; only for choice and choices. One that records have "
+        "cannot be left out.",
     )
 
 

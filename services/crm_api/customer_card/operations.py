@@ -11,8 +11,9 @@ from sqlalchemy import Select, and_, bindparam, not_, or_, select
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.customer_card.schemas import MOST
 from services.crm_api.deals.table import DEAL, deals
-from services.crm_api.interactions.operations import ANSWERED, OPEN_STATUSES
+from services.crm_api.interactions.cases import OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
+from services.crm_api.terms.operations import ANSWERED
 from services.foundation.columns import Instant
 from services.foundation.constructs import json_list, json_record, one_of
 from services.foundation.database import Reader

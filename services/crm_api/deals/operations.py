@@ -7,15 +7,15 @@ from typing import Any, get_args
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.custom_fields import operations as custom_fields
-from services.crm_api.deals.schemas import LostReason
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.pipelines import operations as pipelines
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.times import check_past
+from services.crm_api.words import LostReason
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
-from services.foundation.problems import FieldError, Invalid
+from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record
 from shared.values import wire_instant
 
@@ -29,6 +29,7 @@ STANDARD_STAGES = {
     "lost": "lost",
 }
 """The kinds of the stages that the default pipeline always has."""
+_PARTS = ("refund", "cost_recovered", "written_off", "chargeback_lost")
 _PAST = (
     "opened_at",
     "closed_at",
@@ -57,6 +58,18 @@ class LostReasonMissing(Invalid):
 
 class StageImpossible(Invalid):
     code, title = "stage_impossible", "The deal cannot be in this stage."
+
+
+class FraudUnconfirmed(Invalid):
+    code, title = "fraud_unconfirmed", "Fraud is confirmed by a person; a suspicion is nothing."
+
+
+class PartImpossible(Invalid):
+    code, title = "part_impossible", "A part of the amount cannot be negative or exceed it."
+
+
+class StageGone(Conflict):
+    code, title = "stage_gone", "The pipeline does not have the deal's stage any more."
 
 
 class HistoryMismatch(Invalid):
@@ -116,22 +129,59 @@ def _check_closing(row: Mapping[str, Any]) -> None:
         raise LostReasonMissing(message, errors=[FieldError("/body/lost_note", "missing", message)])
 
 
+def _confirm_fraud(row: Record, *, now: datetime) -> None:
+    """Date the confirmation of fraud; one that nobody stands for is none."""
+    if row["fraud_confirmed_by"] is None:
+        if row["fraud_confirmed_at"] is not None:
+            message = "Tell in fraud_confirmed_by who confirmed it."
+            fault = FieldError("/body/fraud_confirmed_by", "missing", message)
+            raise FraudUnconfirmed(message, errors=[fault])
+        return
+    row["fraud_confirmed_at"] = row["fraud_confirmed_at"] or now
+
+
+def _check_parts(row: Mapping[str, Any]) -> None:
+    """Refuse parts of the amount that are negative or more than the whole.
+
+    Raises
+    ------
+    PartImpossible
+        There is one.
+    """
+    amount = row["amount_minor"]
+    for name in _PARTS:
+        part = row[f"{name}_minor"]
+        if part is None:
+            continue
+        message = ""
+        if part < 0:
+            message = f"{name} is what it says, without a minus."
+        elif name in ("refund", "written_off") and amount is not None and part > amount >= 0:
+            message = f"{name} is more than the amount of the deal."
+        if message:
+            fault = FieldError(f"/body/{name}", "part_impossible", message)
+            raise PartImpossible(message, errors=[fault])
+
+
 def _payment_status(row: Mapping[str, Any]) -> str:
-    return next(
-        (
-            status
-            for status, name in (
-                ("written_off", "written_off_at"),
-                ("charged_back", "chargeback_at"),
-                ("refunded", "refunded_at"),
-                ("disputed", "disputed_at"),
-                ("paid", "paid_at"),
-                ("issued", "invoiced_at"),
-            )
-            if row.get(name) is not None
-        ),
-        "none",
-    )
+    """Return what the dates of a payment say: a part that was paid back leaves it paid."""
+    amount = row["amount_minor"]
+
+    def is_all(part: str) -> bool:
+        minor = row[f"{part}_minor"]
+        return minor is None or amount is None or minor >= amount
+
+    for status, name, holds in (
+        ("written_off", "written_off_at", is_all("written_off")),
+        ("charged_back", "chargeback_at", row["chargeback_lost_minor"] != 0),
+        ("refunded", "refunded_at", is_all("refund")),
+        ("disputed", "disputed_at", True),
+        ("paid", "paid_at", True),
+        ("issued", "invoiced_at", True),
+    ):
+        if row[name] is not None and holds:
+            return status
+    return "none"
 
 
 def _check_stage(stage: str, kinds: Mapping[str, str]) -> None:
@@ -179,7 +229,8 @@ def new_row(
 
     Raises
     ------
-    MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible, HistoryMismatch, InTheFuture
+    MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible, FraudUnconfirmed, StageImpossible,
+    HistoryMismatch, InTheFuture
         A rule is broken.
     """
     row = row_values(dict(given), DEAL.money)
@@ -190,6 +241,8 @@ def new_row(
     if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
         row["closed_at"] = now
     _check_closing(row)
+    _check_parts(row)
+    _confirm_fraud(row, now=now)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
     past = given.get("stage_history")
@@ -212,8 +265,9 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, StageImpossible,
-    HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible,
+    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
+    CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     values = dict(given)
@@ -243,8 +297,8 @@ async def change_deal(
     Raises
     ------
     NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
-    StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown, CustomValueInvalid,
-    ExternalRefTaken
+    PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture,
+    CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
@@ -257,6 +311,11 @@ async def change_deal(
     after = {**current, **values}
     if values.keys() & {"stage", "closed_at", "won_reason", "lost_reason", "lost_note"}:
         _check_closing(after)
+    if values.keys() & {"fraud_confirmed_at", "fraud_confirmed_by"}:
+        _confirm_fraud(after, now=stamp.now)
+        values["fraud_confirmed_at"] = after["fraud_confirmed_at"]
+    if values.keys() & {f"{name}_minor" for name in ("amount", *_PARTS)}:
+        _check_parts(after)
     values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
     if "custom" in values:
@@ -264,6 +323,43 @@ async def change_deal(
             transaction, DEAL.plural, current["custom"], values["custom"]
         )
     return await records.change(transaction, DEAL, current, values, stamp=stamp, personal=personal)
+
+
+async def check_stage(
+    transaction: Transaction,
+    _: Record,
+    after: Record,
+    /,
+    *,
+    stamp: Stamp,  # noqa: ARG001
+) -> None:
+    """Refuse to bring a deal back into a stage that its pipeline does not have any more.
+
+    Raises
+    ------
+    StageGone
+        The pipeline is gone, or the stage, or it is of another kind by now.
+    """
+    try:
+        kinds = await _kinds(transaction, after["pipeline_id"])
+    except pipelines.PipelineMissing:
+        kinds = {}
+    if kinds.get(after["stage"]) != after["stage_kind"]:
+        raise StageGone(
+            f"The pipeline {after['pipeline_id']} has no stage {after['stage']} that is "
+            f"{after['stage_kind']}; put it back into the pipeline first."
+        )
+
+
+async def check_restored(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Refuse to restore a deal into a stage that its pipeline does not have any more.
+
+    Raises
+    ------
+    StageGone
+        The pipeline is gone, or the stage, or it is of another kind by now.
+    """
+    await check_stage(transaction, current, current, stamp=stamp)
 
 
 async def _move(

@@ -23,8 +23,10 @@ from services.crm_api.schemas import (
     StageKind,
     Texts,
     UserId,
-    selection_of,
+    listed,
 )
+from services.crm_api.words import LostReason
+from services.foundation.queries import QueryFlag
 from shared.values import (
     Currency,
     Day,
@@ -42,9 +44,8 @@ from shared.values import (
 PaymentStatus = Literal[
     "none", "issued", "disputed", "paid", "written_off", "refunded", "charged_back"
 ]
-WonReason = Literal["price", "product", "service", "timing", "trust", "assortment", "other"]
-LostReason = Literal[
-    "price", "product", "service", "timing", "no_need", "competitor", "trust", "other"
+WonReason = Literal[
+    "price", "product", "service", "proximity", "assortment", "brand", "timing", "trust", "other"
 ]
 Quantity = decimal(r"^-?[0-9]{1,10}(\.[0-9]{1,4})?$", example="2")
 
@@ -146,9 +147,13 @@ class DealFields(Shape):
         default=None, description="When what is not paid was given up."
     )
     fraud_confirmed_at: Instant | None = Field(
-        default=None, description="When fraud was confirmed, by a person."
+        default=None,
+        description="When fraud was confirmed by a person; absent: when `fraud_confirmed_by` was told.",
     )
-    fraud_confirmed_by: UserId | None = Field(default=None, description="Who confirmed it.")
+    fraud_confirmed_by: UserId | None = Field(
+        default=None,
+        description="Who confirmed it; without that it is a suspicion, and not recorded.",
+    )
     due_at: Instant | None = Field(default=None, description="When payment is due.")
     paid_at: Instant | None = Field(default=None, description="When it was paid.")
     refunded_at: Instant | None = Field(default=None, description="When it was paid back.")
@@ -198,23 +203,25 @@ class Deal(KeptOfPeople, DealFields):
     stage: StageKey = Field(description="Where it stands, a stage of its pipeline.")
     stage_kind: StageKind = Field(description="Whether it is open, won or lost.")
     payment_status: PaymentStatus = Field(
-        description="What its payment dates say: written_off, charged_back, refunded, disputed, "
-        "paid, issued or none, the first of these that holds."
+        description="What its payment dates say: written_off, charged_back, refunded, disputed, paid, "
+        "issued or none, the first of these that holds. Written off and refunded is a deal of which "
+        "nothing is left; with a part of it, it stays issued or paid. A chargeback of which nothing was "
+        "lost is over."
     )
     currency: Currency | None = Field(description="Of all amounts; null while there is no amount.")
     stage_history: History = Field(description="When the deal entered which stage, in order.")
     opened_at: Instant = Field(description="When it began.")
 
 
-DealSelection = selection_of(
-    Deal, contact=(Contact, "The contact that buys; only with `embed=contact`.")
-)
+ListedDeal = listed(Deal, contact=(Contact, "The contact that buys; only with `embed=contact`."))
 
 
 class DealPage(ListPage):
     """A page of deals."""
 
-    items: Annotated[list[Deal | DealSelection], Field(max_length=200)]
+    items: Annotated[list[ListedDeal], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class DealFilters(Filters):
@@ -255,6 +262,9 @@ class DealFilters(Filters):
     lost_reason: Annotated[list[LostReason], Field(max_length=8)] = Field(
         default=[], description="Lost for this reason."
     )
+    won_reason: Annotated[list[WonReason], Field(max_length=9)] = Field(
+        default=[], description="Won for this reason."
+    )
     promo_code: Texts = Field(default=[], description="With this promotion code.")
     expected_close_date_gte: Day | None = Field(
         default=None, description="A decision is expected on this day or later."
@@ -263,12 +273,31 @@ class DealFilters(Filters):
         default=None, description="A decision is expected before this day."
     )
     due_at_gte: Instant | None = Field(default=None, description="Payment due at or after.")
-    due_at_lt: Instant | None = Field(default=None, description="Payment due before.")
+    due_at_lt: Instant | None = Field(
+        default=None,
+        description="Payment due before; with `payment_status=issued`: overdue at this instant.",
+    )
     contract_end_at_gte: Instant | None = Field(
         default=None, description="The contract ends at or after."
     )
     contract_end_at_lt: Instant | None = Field(
         default=None, description="The contract ends before."
+    )
+    contract_cancelled_at_known: QueryFlag | None = Field(
+        default=None, description="With a contract that was cancelled, or without."
+    )
+    paid_at_gte: Instant | None = Field(default=None, description="Paid at or after.")
+    paid_at_lt: Instant | None = Field(default=None, description="Paid before.")
+    invoiced_at_gte: Instant | None = Field(default=None, description="Invoiced at or after.")
+    invoiced_at_lt: Instant | None = Field(default=None, description="Invoiced before.")
+    fraud_confirmed_at_known: QueryFlag | None = Field(
+        default=None, description="With confirmed fraud, or without."
+    )
+    expected_close_date_known: QueryFlag | None = Field(
+        default=None, description="With a day on which a decision is expected, or without."
+    )
+    owner_id_known: QueryFlag | None = Field(
+        default=None, description="With somebody who looks after it, or without."
     )
     currency: Annotated[list[Currency], Field(max_length=20)] = Field(
         default=[], description="In this currency."
@@ -297,6 +326,10 @@ class ListDeals(_InPipelines, ListQuery):
         "-closed_at",
         "expected_close_date",
         "-expected_close_date",
+        "due_at",
+        "-due_at",
+        "contract_end_at",
+        "-contract_end_at",
         "created_at",
         "-created_at",
         "updated_at",

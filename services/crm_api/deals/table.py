@@ -1,6 +1,6 @@
 """The deals; all amounts of a deal are in its one currency."""
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table
+from sqlalchemy import Column, ForeignKey, Index, String, Table, text
 
 from services.crm_api.resources import Resource, identifier, metadata, record_columns
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
@@ -61,8 +61,17 @@ deals = Table(
     Index("ix_deals_stage", "stage", "opened_at", "id"),
     Index("ix_deals_board", "pipeline_id", "stage", "opened_at", "id"),
     Index("ix_deals_owner", "owner_id", "opened_at", "id"),
+    Index("ix_deals_due", "due_at", "id"),
+    Index("ix_deals_contract_end", "contract_end_at", "id"),
     Index("ix_deals_opened", "opened_at", "id"),
     Index("ix_deals_created", "created_at", "id"),
+    Index(
+        "ix_deals_trash",
+        "deleted_at",
+        "id",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+        sqlite_where=text("deleted_at IS NOT NULL"),
+    ),
     Index("ix_deals_updated", "updated_at", "id"),
 )
 
@@ -71,5 +80,5 @@ DEAL = Resource(
     plural="deals",
     table=deals,
     money={name: (f"{name}_minor", "currency") for name in AMOUNTS},
-    personal=frozenset({"title", "lost_note", "custom"}),
+    personal=frozenset({"title", "lost_note", "document_refs", "custom"}),
 )

@@ -3,8 +3,9 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, or_, select
 
+from services.crm_api.contacts.table import CONTACT
 from services.crm_api.custom_fields.table import custom_fields
 from services.crm_api.filters import Question
 from services.crm_api.resources import Resource
@@ -15,8 +16,6 @@ from services.foundation.statements import Record, Statement
 
 MOST_SHEET_ROWS = 1_048_575
 """What a sheet of Excel holds below its header."""
-EVERYTHING = "00000000-0000-0000-0000-000000000000"
-"""What the audit log names as the record where many are read at once."""
 _CUSTOM = Statement(
     select(
         custom_fields.c.key,
@@ -41,14 +40,24 @@ def export_statement(
     personal: bool,
     only: frozenset[str] | None,
     sort: str | None,
+    has_erased: bool,
 ) -> Statement:
-    """Return the statement that yields the records of a question, as flat columns or as JSON."""
+    """Return the statement that yields the records of a question, as flat columns or as JSON.
+
+    With `has_erased`, contacts that were live when they were erased are there too, empty, where nothing
+    but ids is asked for: their deals belong to totals.
+    """
     resource = question.resource
     table = resource.table
     columns: Any = [resource.json(personal=personal, only=only)]
     if is_flat:
         columns = resource.flat(personal=personal)
-    clause = select(*columns).where(*question.clauses())
+    is_there: ColumnElement[bool] = table.c.deleted_at.is_(None)
+    is_all = question.names <= {"id"} and not question.custom and question.within is None
+    if has_erased and is_all and resource is CONTACT:
+        is_shell = and_(table.c.erased_at == table.c.deleted_at, table.c.merged_into_id.is_(None))
+        is_there = or_(is_there, is_shell)
+    clause = select(*columns).where(is_there, *question.conditions())
     if sort is not None:
         column = table.c[sort.removeprefix("-")]
         if sort.startswith("-"):

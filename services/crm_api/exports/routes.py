@@ -20,6 +20,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
+from services.crm_api.schemas import ALWAYS_SHOWN
 from services.foundation.calls import Call
 from services.foundation.problems import Forbidden, Unavailable, invalid
 from services.foundation.routing import Routes, StreamAnswer
@@ -59,7 +60,9 @@ def add_export(feature: Feature) -> None:
         "The formats for machines also need the scope `changes:read`; `X-Change-Cursor` is then a "
         "position of the change feed from before the export: export once, follow the feed from there, "
         "and you miss nothing. An XLSX file holds at most 1,048,575 records, and of a text at most "
-        "32,767 characters. Reading personal fields is noted in the audit log.",
+        "32,767 characters, and instants to the second in the time zone of the business. Contacts that "
+        "were erased are in the formats for machines, empty, where nothing is filtered. Reading personal "
+        "fields is noted in the audit log.",
     )(export)
 
 
@@ -92,7 +95,8 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
         question,
         is_flat=form == "csv",
         personal=personal,
-        only=None if fields is None else frozenset(fields),
+        only=None if fields is None else frozenset(fields) | ALWAYS_SHOWN,
+        has_erased=not is_table,
         sort=sort,
     )
     chunks = call.database.stream(statement, question.values, csv=form == "csv")
@@ -107,11 +111,9 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
 
 
 async def _note(call: Call, resource: Resource) -> None:
-    stamp, everything = call.stamp, operations.EVERYTHING
+    stamp = call.stamp
     await call.database.write(
-        lambda transaction: note(
-            transaction, "personal_data_exported", resource.name, everything, stamp=stamp
-        )
+        lambda transaction: note(transaction, "exported", resource.name, None, stamp=stamp)
     )
 
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import create_model
 
 from services.crm_api.feature import Feature
-from services.crm_api.imports.plan import PlannedColumn, base, how
+from services.crm_api.imports.gathering import ADDRESS
+from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.settings import cell_reading, fixed_value
 from services.crm_api.imports.values import fields, texts
@@ -18,6 +19,8 @@ from shared.money import to_minor
 from shared.values import Money, Shape
 
 MEMO_ENTRIES = 20_000
+_MAIN = frozenset(("email", "phone", *ADDRESS))
+_SELDOM_TWICE = frozenset(("text", "lines", "structure", "list", "objects"))
 REFERENCES = ("external_id", "contact_external_id")
 """Targets of columns that are no fields of the wire."""
 
@@ -67,8 +70,8 @@ class FieldReaders:
             if field in ("", "currency"):
                 continue
             by = cell_reading(column, settings, zone, currency)
-            kind = how(plural, field)
-            wire: Callable[[str], Any] = partial(fields.convert, plural, field, by=by)
+            kind = column.how
+            wire: Callable[[str], Any] = partial(fields.converted, column.read_as, by=by)
             if kind == "text":
                 wire = texts.text
             self.cells.append(
@@ -79,7 +82,7 @@ class FieldReaders:
                     field=base(field),
                     read=_checked(feature, base(field), wire),
                     wire=wire,
-                    memo=None if kind in ("text", "lines", "structure", "list") else {},
+                    memo=None if kind in _SELDOM_TWICE or field in ("email", "phone") else {},
                 )
             )
         self.fixed_wire: dict[str, Any] = {}
@@ -104,22 +107,32 @@ def _checked(feature: Feature, name: str, wire: Callable[[str], Any]) -> Callabl
 
     The shapes of the API check every field for itself, so a field may be checked alone.
     """
-    if name in REFERENCES:
-        return wire
+    if name in REFERENCES or "." in name:
+        return wire  # what is put together is checked then
+    check = checked_field(feature, "closed_at" if name == "closing_date" else name)
+
+    def read(cell: str) -> Any:
+        value = wire(cell)
+        if value is None or value == []:
+            return None
+        return value if type(value) is list and name in _MAIN else check(value)
+
+    return read
+
+
+def checked_field(feature: Feature, name: str) -> Callable[[Any], Any]:
+    """Return a function that gives the shape of a field to its value."""
     info = feature.upsert.model_fields[name]
     alone: Any = create_model(f"Only_{name}", __base__=Shape, **{name: (info.annotation, info)})  # type: ignore[call-overload]
     # The validator itself, without the model around it: half of the time of a row goes by here.
     checked = alone.__pydantic_validator__.validate_python
     is_money = name in feature.resource.money
 
-    def read(cell: str) -> Any:
-        value = wire(cell)
-        if value is None or value == []:
-            return None
+    def check(value: Any) -> Any:
         if is_money:
             return KnownAmount.model_validate(value)
         whole = checked({name: value})
         found = getattr(whole, name)
         return found if isinstance(found, _PLAIN) else whole.model_dump()[name]
 
-    return read
+    return check

@@ -66,7 +66,9 @@ class ChunkReader:
 
     def _unreadable(self, record: RejectedRow) -> Refused:
         """Keep the text of a row that has no cells, as far as a database can keep it."""
-        text = raw_bytes(self._path, record)[: 4 * _LONGEST_RAW].decode(self._codec, "replace")
+        text = record.text
+        if text is None:
+            text = raw_bytes(self._path, record)[: 4 * _LONGEST_RAW].decode(self._codec, "replace")
         shown = text[:_LONGEST_RAW].replace("\0", "\ufffd").rstrip("\r\n")
         return Refused(record.row_number, record.ordinal, record.column, record.code,
                        record.message_en, record.message_de, (shown,))  # fmt: skip

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from services.crm_api.imports import plan
+from services.crm_api.imports.detection.notices import notice
 from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.foundation.statements import Record
@@ -49,12 +51,14 @@ def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
     shown |= {name: row[name] and wire_instant(row[name]) for name in _INSTANTS}
     return shown | {
         "detected": {
-            **{name: _told(detected[name]) for name in plan.STRUCTURE},
+            **{name: _told(detected.get(name) or (None, "default")) for name in plan.STRUCTURE},
+            "profile": detected.get("profile"),
             "row_count": detected["row_count"],
             "unreadable_count": detected["unreadable_count"],
         },
         "columns": [_column(column, personal=personal) for column in columns],
         "questions": shown_questions(questions, language=language, personal=personal),
+        "notices": _notices(detected, columns, language),
         "settings": settings.model_dump() | {"id_column": id_column},
         "progress": _progress(row),
         "failure": _failure(row["failure"], language),
@@ -101,6 +105,32 @@ def _column(column: plan.PlannedColumn, *, personal: bool) -> dict[str, Any]:
     }
 
 
+def _notices(
+    detected: plan.Document, columns: list[plan.PlannedColumn], language: str
+) -> list[dict[str, Any]]:
+    """Return what the file tells, and each column with cells that no field takes."""
+    used = {column.name for column in columns if column.field is not None}
+    found = [each for each in detected.get("notices", ()) if each["column"] not in used]
+    told = {each["column"] for each in found}
+    found += [
+        asdict(notice("column_unused", column.name))
+        for column in columns
+        if column.field is None
+        and column.kind != "empty"
+        and not column.path
+        and column.name not in told
+        and column.doubt is None
+    ]
+    return [
+        {
+            "code": each["code"],
+            "column": each["column"],
+            "message": _sentence(_printable(each[f"message_{language}"])),
+        }
+        for each in found
+    ]
+
+
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -116,7 +146,7 @@ def _told(pair: Any) -> dict[str, Any]:
 def _progress(row: Mapping[str, Any]) -> float:
     if row["status"] in ("succeeded", "reverted"):
         return 1.0
-    done: float = row["checkpoint"].get("offset", 0) / max(1, row["size_bytes"])
+    done: float = row["processed_count"] / max(1, row["detected"]["row_count"])
     return round(min(1.0, done), 4)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, insert, select, tuple_, update
 
+from services.crm_api.custom_fields.table import custom_fields
 from services.crm_api.imports import plan
 from services.crm_api.imports.documents import shown_questions
 from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.table import imports, rejected_rows
+from services.crm_api.pipelines.table import DEFAULT, pipelines
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of
@@ -40,6 +42,18 @@ _OF_A_RUN = (
     "lease_until",
 )
 PAGE_OF_ROWS = 1000
+_OF_CUSTOM = ("type", "options", "label_en", "label_de")
+_CUSTOM = Statement(
+    select(custom_fields).where(
+        custom_fields.c.applies_to == bindparam("applies_to"),
+        custom_fields.c.deleted_at.is_(None),
+    )
+)
+_PIPELINES = Statement(
+    select(pipelines.c.key, pipelines.c.stages)
+    .where(pipelines.c.deleted_at.is_(None))
+    .order_by(pipelines.c.key != DEFAULT, pipelines.c.key)
+)
 _READ = Statement(select(imports).where(imports.c.id == bindparam("id")))
 _LOCK = Statement(select(imports).where(imports.c.id == bindparam("id")).with_for_update())
 _INSERT = Statement(insert(imports))
@@ -102,6 +116,16 @@ def new_import(
         "version": 1,
         "created_at": stamp.now,
     }
+
+
+async def known(reader: Reader, resource: str) -> plan.Known:
+    """Return the custom fields and the pipelines that columns of a resource may be."""
+    custom = await reader.all(_CUSTOM, {"applies_to": resource})
+    stages = await reader.all(_PIPELINES, {}) if resource == "deals" else []
+    return plan.Known(
+        {row["key"]: {name: row[name] for name in _OF_CUSTOM} for row in custom},
+        {row["key"]: row["stages"] for row in stages},
+    )
 
 
 def status_of(resource: str, settings: ImportSettings, detected: plan.Document) -> str:

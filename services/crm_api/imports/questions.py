@@ -7,7 +7,7 @@ from typing import Any
 
 from services.crm_api.deals.operations import CLOSED
 from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, header_key
-from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColumn, base, how
+from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColumn, base
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.crm_api.imports.values import dates, numbers, texts
 from services.crm_api.imports.values.labels import CHOICES
@@ -15,9 +15,9 @@ from services.crm_api.imports.values.numbers import DecimalMark
 from services.crm_api.imports.values.readings import Readings, day_readings, number_readings
 
 _REQUIRED = {
-    "contacts": (),
+    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id"),),
     "deals": (("contact_external_id", "contact_id"),),
-    "interactions": (("contact_external_id", "contact_id"), ("occurred_at",)),
+    "interactions": (("contact_external_id", "contact_id"), ("occurred_at", "due_at", "done_at")),
 }
 _USUAL_CURRENCIES = ("EUR", "USD", "CHF", "GBP")
 _DECIMAL_MARKS: tuple[DecimalMark, ...] = (",", ".")
@@ -26,6 +26,10 @@ _TEXTS = {
     "contact_external_id_unmapped": (
         "which column names the contact?",
         "welche Spalte nennt den Kontakt?",
+    ),
+    "name_unmapped": (
+        "which column names the contacts?",
+        "welche Spalte nennt die Namen der Kontakte?",
     ),
     "occurred_at_unmapped": (
         "which column tells when it happened?",
@@ -111,7 +115,7 @@ def open_questions(
         if asked["column"] is not None:
             asked_about.setdefault(asked["column"], []).append(asked)
     for column in columns:
-        found += _about_column(resource, column, asked_about.get(column.name, []))
+        found += _about_column(column, asked_about.get(column.name, []))
     fields = {column.field for column in columns} | set(settings.defaults)
     filled = {base(field) for field in fields if field}
     for column in columns:
@@ -120,7 +124,11 @@ def open_questions(
             answers: list[tuple[str, Readings]] = [(field, _as_they_stand(column)), (IGNORE, ())]
             found.append(question(code, column.name, answers))
     ignored = [column for column in columns if column.field is None]
-    if resource == "deals" and "closed_at" not in fields and _holds_closed_deals(settings, columns):
+    if (
+        resource == "deals"
+        and not fields & {"closed_at", "closing_date"}
+        and _holds_closed_deals(settings, columns)
+    ):
         dated = [(each.name, _as_they_stand(each)) for each in ignored if each.kind == "date"]
         found.append(question("closed_at_unmapped", None, dated))
     if resource == "contacts" and "kind" not in fields and _names_organisations(columns):
@@ -130,9 +138,9 @@ def open_questions(
         if not fields & set(wanted):
             options = [(column.name, _as_they_stand(column)) for column in ignored]
             found.append(question(f"{wanted[0]}_unmapped", None, options))
-    if not any(column.field for column in columns):
+    if not any(column.field for column in columns) and resource != "contacts":
         found.append(question("nothing_mapped", None, []))
-    if _lacks_currency(resource, settings, columns):
+    if _lacks_currency(settings, columns):
         found.append(question("currency_missing", None, [(code, ()) for code in _USUAL_CURRENCIES]))
     return found
 
@@ -141,7 +149,8 @@ def _holds_closed_deals(settings: ImportSettings, columns: list[PlannedColumn]) 
     """Whether every row is a closed deal, or a sample of the stage is one."""
     told = [settings.defaults.get("stage", "")]
     told += [each for column in columns if column.field == "stage" for each in column.samples]
-    words = {**CHOICES["stage"], **settings.words.get("stage", {})}
+    labels = next((column.labels for column in columns if column.field == "stage"), {})
+    words = {**CHOICES["stage"], **labels, **settings.words.get("stage", {})}
     return any(words.get(each, words.get(texts.folded(each))) in CLOSED for each in told)
 
 
@@ -151,30 +160,27 @@ def _names_organisations(columns: list[PlannedColumn]) -> bool:
     )
 
 
-def _about_column(
-    resource: str, column: PlannedColumn, asked: list[Document]
-) -> Iterator[Document]:
+def _about_column(column: PlannedColumn, asked: list[Document]) -> Iterator[Document]:
     if column.field is None:
         return
-    read_as = how(resource, column.field)
     samples = column.samples
-    if read_as in DATED and column.date_format is None:
+    if column.how in DATED and column.date_format is None:
         fitting = [each for each in asked if "date" in each["code"] or "year" in each["code"]]
         formats = [(each, day_readings(samples, each)) for each in _USUAL_FORMATS]
         yield from fitting or [question("date_format_unclear", column.name, formats)]
-    if read_as in NUMERIC and column.decimal_mark is None:
+    if column.how in NUMERIC and column.decimal_mark is None:
         fitting = [each for each in asked if "decimal" in each["code"]]
         marks = [(each, number_readings(samples, each)) for each in _DECIMAL_MARKS]
         yield from fitting or [question("decimal_mark_unclear", column.name, marks)]
 
 
-def _lacks_currency(resource: str, settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
+def _lacks_currency(settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
     if settings.currency or "currency" in settings.defaults:
         return False
     if any(column.field == "currency" for column in columns):
         return False
     for column in columns:
-        if column.field is None or how(resource, column.field) not in ("money", "minor"):
+        if column.field is None or column.how not in ("money", "minor"):
             continue
         parts = [numbers.number_parts(s) for s in column.samples if not s.startswith("{")]
         if any(part is not None and not part.mark for part in parts):
@@ -202,7 +208,7 @@ def answered(settings: Document, code: str, column: str | None, value: str) -> N
         settings["has_header"] = value == "true"
     elif code == "currency_missing":
         settings["currency"] = value
-    elif code in ("ambiguous_encoding", "ambiguous_delimiter"):
+    elif code in ("ambiguous_encoding", "ambiguous_delimiter", "ambiguous_sheet"):
         settings[code.removeprefix("ambiguous_")] = value
     elif column is not None and ("date" in code or "year" in code):
         settings["date_formats"][column] = value

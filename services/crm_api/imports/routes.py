@@ -6,8 +6,9 @@ from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Path, Query
+from fastapi import Body, Path, Query
 
+from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
 from services.crm_api.imports.questions import answered
@@ -30,32 +31,51 @@ from services.crm_api.imports.settings import (
     parsed_settings,
     without_lost_columns,
 )
+from services.crm_api.imports.upload_settings import FORMATS, uploaded_settings
 from services.crm_api.records import new_id
 from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
-from services.foundation.problems import Answer, Forbidden, UnsupportedMediaType, invalid
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
+from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
 
 routes = Routes("imports")
 SCOPE = "imports:write"
+_HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
-_FORMATS = {
-    "text/csv": None,
-    "text/tab-separated-values": "tsv",
-    "application/x-ndjson": "ndjson",
-    "application/octet-stream": None,
+_CSV = "Kundennummer;Vorname;Nachname;E-Mail\nC-2001;Carla;Vogel;carla.vogel@example.org\n"
+_CARD = (
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:C-2001\r\nFN:Carla Vogel\r\nN:Vogel;Carla;;;\r\n"
+    "EMAIL:carla.vogel@example.org\r\nEND:VCARD\r\n"
+)
+_FILES = {
+    "text/csv": _CSV,
+    "text/tab-separated-values": _CSV.replace(";", "\t"),
+    "application/x-ndjson": '{"external_id": "C-2001", "given_name": "Carla", '
+    '"family_name": "Vogel", "email": "carla.vogel@example.org"}\n',
+    "application/octet-stream": _CSV,
+    **dict.fromkeys(("text/vcard", "text/x-vcard", "text/directory"), _CARD),
 }
 _FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The file as it is, at most 200 MiB.",
-        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            media: {
+                "schema": {"type": "string", "format": "binary"},
+                # A workbook is no text that an example could hold.
+                **({"examples": {"typical": {"value": _FILES[media]}}} if media in _FILES else {}),
+            }
+            for media in FORMATS
+        },
     }
 }
+_PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}}})
+_START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
 
 
 def runner_of(call: Call) -> ImportRunner:
@@ -111,7 +131,14 @@ async def once(call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[
     streamed_body=True,
     localized=True,
     headers=(("Location", ""), ("ETag", "")),
-    body_media_types=tuple(_FORMATS),
+    body_media_types=tuple(FORMATS),
+    links=(
+        Link("get_import", "Read it, and how far it is.", _HERE),
+        Link("patch_import", "Answer its questions.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("start_import", "Start it.", _HERE),
+        Link("cancel_import", "Stop it.", _HERE),
+        Link("get_rejected_rows", "Which rows were refused, and why.", _HERE),
+    ),
     summary="Upload a file",
     retryable=True,
     openapi_extra=_FILE,
@@ -120,6 +147,13 @@ async def once(call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[
 async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
     """Takes a file of records and tells how it would be read; nothing is written yet.
 
+    CSV, TSV, NDJSON, XLSX and vCard (2.1, 3.0, 4.0) are known by their content. Of a workbook one
+    sheet is read, a row at a time: cells as they are shown, formulas by the result that the file
+    holds, hidden rows like others. It may unpack to 1 GiB, with 100 MiB of texts and 1,000 columns;
+    XLS, ODS and workbooks with a password are refused. Each card of a vCard file is a row.
+    `detected.profile` names the program whose export it is, if its headers tell; `notices` name
+    what is left out, such as each column that becomes no field.
+
     What the file leaves open (does 03/04 mean March or April?) is asked in `questions`, never
     guessed. With `start=true` a file without questions is queued at once and answered with 202.
     The same file again changes nothing: a row is found by its external id, or by its content if
@@ -127,14 +161,19 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
     allow(call, query.resource, creates_contacts=query.create_missing_contacts)
-    settings = _uploaded_settings(call, query)
-    check_settings(query.resource, settings, None)
+    settings = uploaded_settings(call, query, time_zone=runner_of(call).time_zone)
+    known = await operations.known(call.database, query.resource)
+    check_settings(query.resource, settings, None, known)
     import_id, runner = new_id(), runner_of(call)
     path = uploads.upload_path(runner.folder, import_id)
     upload = await uploads.receive(call, path)
     try:
-        detected = await uploads.inspect(path, query.resource, settings, language=call.language)
-        check_settings(query.resource, settings, detected)
+        detected = await uploads.inspect(
+            path, query.resource, settings, known, language=call.language
+        )
+        is_told = "source" in query.model_fields_set
+        settings = plan.with_profile(settings, detected, is_source_given=is_told)
+        check_settings(query.resource, settings, detected, known)
         row = operations.new_import(
             import_id,
             resource=query.resource,
@@ -149,6 +188,8 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
 
         async def work(transaction: Transaction) -> Answer:
             await operations.add(transaction, row)
+            if row["status"] == "queued":
+                await note(transaction, "import_started", "import", import_id, stamp=call.stamp)
             return accepted(call, row, 202 if row["status"] == "queued" else 201)
 
         answer = await once(call, upload.content_hash.encode(), work)
@@ -159,37 +200,6 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
         path.unlink(missing_ok=True)
     runner.wake()
     return answer
-
-
-def _uploaded_settings(call: Call, query: UploadQuery) -> ImportSettings:
-    media, _, parameters = (call.header(b"content-type") or "").partition(";")
-    media = media.strip().lower()
-    if media not in _FORMATS:
-        raise UnsupportedMediaType(f"Send {' or '.join(_FORMATS)}.")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    given: dict[str, Any] = {
-        name: getattr(query, name)
-        for name in ImportSettings.model_fields
-        if name in UploadQuery.model_fields and name != "mapping"
-    }
-    given["format"] = query.format or _FORMATS[media]
-    given["encoding"] = query.encoding or (charset if charset in ("utf-8", "utf-16") else None)
-    given["has_header"] = query.header
-    given["time_zone"] = query.time_zone or runner_of(call).time_zone
-    given["mapping"] = _pairs(query.mapping, "mapping", last=True)
-    given["defaults"] = _pairs(query.default, "default", last=False)
-    return parsed_settings(given)
-
-
-def _pairs(spelled: list[str], name: str, *, last: bool) -> dict[str, str]:
-    """Read `column:field` (the field stands behind the last colon) or `field:value`."""
-    found: dict[str, str] = {}
-    for each in spelled:
-        left, colon, right = each.rpartition(":") if last else each.partition(":")
-        if not (left and colon and right) or left in found:
-            raise invalid(f"/query/{name}", "invalid_pair", f"{name} takes pairs, each once.")
-        found[left] = right
-    return found
 
 
 @routes.add(
@@ -272,7 +282,7 @@ async def get_import(call: Call, id: ImportId) -> Answer:
     body_media_types=(MERGE_PATCH,),
     summary="Change an import or answer its questions",
 )
-async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
+async def patch_import(call: Call, id: ImportId, body: Annotated[ImportPatch, _PATCH]) -> Answer:
     """JSON merge patch (RFC 7396), not while it is queued or running.
 
     `answers` are put into the settings. A changed format, encoding, delimiter, quote or header is
@@ -287,15 +297,16 @@ async def patch_import(call: Call, id: ImportId, body: ImportPatch) -> Answer:
     given = merged(current["settings"], sent.get("settings", {}))
     settings = _with_answers(given, body.answers)
     allow(call, resource, creates_contacts=settings.create_missing_contacts)
-    detected = current["detected"]
+    known = await operations.known(call.database, resource)
+    detected = {**current["detected"], "known": known._asdict()}
     if any(getattr(settings, name) != getattr(before, name) for name in plan.STRUCTURE):
         path = uploads.upload_path(runner_of(call).folder, id)
         if not path.exists():
             raise operations.UploadMissing()
-        check_settings(resource, settings, None)
-        detected = await uploads.inspect(path, resource, settings, language=call.language)
+        check_settings(resource, settings, None, known)
+        detected = await uploads.inspect(path, resource, settings, known, language=call.language)
         settings = without_lost_columns(settings, detected)
-    check_settings(resource, settings, detected)
+    check_settings(resource, settings, detected, known)
     values = {
         "settings": settings.model_dump(),
         "detected": detected,
@@ -335,10 +346,11 @@ def _with_answers(given: dict[str, Any], answers: list[QuestionAnswer]) -> Impor
     localized=True,
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
+    links=(Link("get_import", "Read how far it is.", _HERE),),
     problems=(404, 409),
     summary="Start an import",
 )
-async def start_import(call: Call, id: ImportId, body: StartImport) -> Answer:
+async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _START]) -> Answer:
     """Queues it; answers 409 with the open `questions` if there are any.
 
     An import that has ended can be started again: after a dry run for real, or once more, which
@@ -361,6 +373,7 @@ async def start_import(call: Call, id: ImportId, body: StartImport) -> Answer:
             language=call.language,
             personal=call.may(f"{row['resource']}:pii"),
         )
+        await note(transaction, "import_started", "import", id, stamp=call.stamp)
         return accepted(call, started, 202)
 
     answer = await once(call, body.model_dump_json().encode(), work)

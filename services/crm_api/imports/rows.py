@@ -1,14 +1,17 @@
 """Rows of a file turned into complete table rows by the rules of the API; it reads no database."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
 from services.crm_api.feature import Feature
-from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders
+from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders, checked_field
+from services.crm_api.imports.gathering import Gathering
 from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.records import Row, Unreadable
@@ -16,9 +19,11 @@ from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.values import amounts
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.interactions import operations as interactions
+from services.crm_api.pipelines.operations import PipelineMissing
+from services.crm_api.pipelines.table import DEFAULT
 from services.foundation.problems import FieldError, Invalid, Problem
 from services.foundation.statements import Record
-from shared.values import ExternalRef, Shape
+from shared.values import ExternalRef, Shape, wire_instant
 
 Pair = tuple[str, str]
 _LONGEST_MESSAGE = 2000
@@ -32,6 +37,14 @@ class ClosedWithoutDay(Invalid):
     def __init__(self, stage: str) -> None:
         message = f"a deal in stage {stage} needs the day on which it closed"
         super().__init__(message, errors=[FieldError("/body/closed_at", self.code, message)])
+
+
+class _InvalidPart(Exception):
+    """What was put together out of several columns has not the shape of its field."""
+
+    def __init__(self, column: str | None, error: ValidationError) -> None:
+        super().__init__(column)
+        self.column, self.error = column, error
 
 
 class Refused(NamedTuple):
@@ -68,8 +81,13 @@ class RowConverter:
     """Turns the cells of a row into what the API would be sent, and checks it the same way."""
 
     def __init__(
-        self, feature: Feature, settings: ImportSettings, columns: list[PlannedColumn]
+        self,
+        feature: Feature,
+        settings: ImportSettings,
+        columns: list[PlannedColumn],
+        stages: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        """Take what the columns are, and of deals the kinds of the stages by pipeline."""
         self.feature, self.settings = feature, settings
         self._mapped = [column for column in columns if column.field]
         self._contact_source = settings.contact_source or settings.source
@@ -84,9 +102,16 @@ class RowConverter:
         contact = by_field.get("contact_external_id") or by_field.get("contact_id")
         if contact:
             by_field |= {"contact_ref": contact, "contact_id": contact}
+        if "closing_date" in by_field:
+            by_field.setdefault("closed_at", by_field["closing_date"])
+            by_field.setdefault("expected_close_date", by_field["closing_date"])
         if "closed_at" in by_field:
             by_field.setdefault("opened_at", by_field["closed_at"])  # what it is if not told
         self._columns = by_field
+        self._stages = stages
+        self._zone = ZoneInfo(settings.time_zone)
+        self._gathering = Gathering(by_field)
+        self._checks = {name: checked_field(feature, name) for name in self._gathering.fields}
         # Fields without a default (`occurred_at`) are in every row that gets this far.
         self._unsent = {
             name: info.get_default(call_default_factory=True)
@@ -121,12 +146,19 @@ class RowConverter:
                             memo[cell] = value
                 if value is not None:
                     given[field] = value
+            if self._gathering.is_needed:
+                column = None
+                self._gather(given)
+            if "closing_date" in given:
+                self._close(given, given.pop("closing_date"))
             column = self._columns.get("external_id")
             ref = self._ref(given.pop("external_id", None) if self.has_ids else identity)
             column = self._columns.get("contact_external_id")
             self._place(given)
         except ValueRejected as fault:
             return _value_refused(row, column, fault)
+        except _InvalidPart as part:
+            return _invalid(row, part.column, part.error)
         except ValidationError as error:
             return _invalid(row, column, error)
         for name in self._required:
@@ -134,6 +166,30 @@ class RowConverter:
                 return Refused(row.row_number, row.ordinal, self._columns.get(name), "missing",
                                f"{name} is missing", f"{name} fehlt", row.cells)  # fmt: skip
         return self._completed(row, given, ref, now)
+
+    def _gather(self, given: dict[str, Any]) -> None:
+        """Put together what several columns are, and check it as the API does."""
+        gathered = self._gathering.gather(given)
+        for name in (*gathered.unchecked, *gathered.slots):
+            try:
+                given[name] = self._checks[name](given[name])
+            except ValidationError as error:
+                at = error.errors(include_url=False, include_context=False, include_input=False)[0]
+                _, *place = at["loc"]
+                column = self._columns.get(name)
+                if len(place) > 1:
+                    column = self._gathering.column(name, gathered.slots[name], *place[:2])
+                raise _InvalidPart(column, error) from None
+
+    def _close(self, given: dict[str, Any], at: datetime, *, is_wire: bool = False) -> None:
+        """Take the day for that of the decision: made, or expected while the deal is open."""
+        pipeline = given.get("pipeline_id", DEFAULT)
+        kinds = (self._stages or {}).get(pipeline, deals.STANDARD_STAGES)
+        if kinds.get(given.get("stage") or "") in deals.CLOSED:
+            given["closed_at"] = wire_instant(at) if is_wire else at
+        else:
+            day = at.astimezone(self._zone).date()
+            given["expected_close_date"] = day.isoformat() if is_wire else day
 
     def wire_body(self, cells: tuple[str, ...]) -> Shape:
         """Return the body that the API would be sent for a row that was prepared before."""
@@ -144,6 +200,10 @@ class RowConverter:
             value = reader.wire(cell) if cell else None
             if value is not None and value != []:
                 body[reader.field] = value
+        if self._gathering.is_needed:
+            self._gathering.gather(body)
+        if "closing_date" in body:
+            self._close(body, datetime.fromisoformat(body.pop("closing_date")), is_wire=True)
         body.pop("external_id", None)
         self._place(body)
         return self.feature.upsert.model_validate(body)
@@ -154,6 +214,7 @@ class RowConverter:
         if problem.errors:
             parts = problem.errors[0].pointer.split("/")
             column = self._columns.get(parts[2]) if len(parts) > 2 else None
+            column = column or self._columns.get(".".join(parts[2:4]))
             text = problem.errors[0].message
         text = text[:_LONGEST_MESSAGE]
         return Refused(row.row_number, row.ordinal, column, problem.code, text, text, row.cells)
@@ -229,8 +290,16 @@ class RowConverter:
                 raise ClosedWithoutDay(full["stage"])
             if full["stage"] == "lost" and full.get("lost_reason") is None:
                 full = {**full, "lost_reason": "other", "lost_note": full["lost_note"] or UNTOLD}
-            return deals.new_row(full, now=now)
+            if self._stages is None:
+                return deals.new_row(full, now=now)
+            if full["pipeline_id"] not in self._stages:
+                message = f"There is no pipeline {full['pipeline_id']}."
+                fault = FieldError("/body/pipeline_id", "unknown", message)
+                raise PipelineMissing(message, errors=[fault])
+            return deals.new_row(full, now=now, kinds=self._stages[full["pipeline_id"]])
         if resource.plural == "contacts":
+            if not self.has_ids and not any(full.get(name) for name in contacts.SAYS_WHO):
+                raise contacts.unnamed()  # the content of a row is an id, but no name
             return contacts.new_row(full)
         return interactions.new_row(full, now=now)
 

@@ -124,7 +124,8 @@ class Run:
         columns = plan.columns_in_force(
             self._claimed["resource"], settings, self._claimed["detected"]
         )
-        converter = RowConverter(self._feature, settings, columns)
+        stages = plan.stages(self._claimed["detected"])
+        converter = RowConverter(self._feature, settings, columns, stages)
         self._rules = ChunkRules(converter, creates_contacts=settings.create_missing_contacts)
         reader = await asyncio.to_thread(self._open, converter, columns)
         following = self._read(reader)

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.crm_api.imports.revert_schemas import ImportRevert
 from services.crm_api.schemas import ListPage, Partial
-from services.foundation.queries import Page, Query, QueryFlag
+from services.foundation.queries import Page, Query, QueryFlag, query_integer
 from shared.values import (
     Count,
     Currency,
@@ -16,6 +17,7 @@ from shared.values import (
     Version,
     number,
     text,
+    whole,
     word,
 )
 
@@ -31,14 +33,23 @@ Status = Literal[
     "reverting",
     "reverted",
 ]
-FileFormat = Literal["csv", "tsv", "ndjson"]
+FileFormat = Literal["csv", "tsv", "ndjson", "xlsx", "vcard"]
 DecimalMark = Literal[".", ","]
 Origin = Literal["given", "detected", "default"]
 IGNORE = "ignore"
 """The field of a column that is to be left out although one was suggested for it."""
 
 ColumnName = text(200, shortest=1, example="Betrag")
-FieldName = word(example="amount")
+FieldName = Annotated[
+    str,
+    Field(
+        max_length=80,
+        pattern=r"^[a-z][a-z0-9_]{0,63}(\.[a-z0-9_]{1,64}){0,2}$",
+        examples=["amount"],
+    ),
+]
+SheetName = text(200, shortest=1, example="Kunden")
+HeaderRow = whole(1, 1_048_576, example=4)
 Delimiter = text(10, shortest=1, lines=True, example=";")
 Encoding = text(20, shortest=1, example="utf-8")
 DateFormat = text(20, shortest=1, example="D.M.YYYY")
@@ -61,9 +72,16 @@ class ImportSettings(Shape):
         default=None, description="Empty: nothing is quoted; null: detected."
     )
     has_header: Flag | None = Field(default=None, description="Null: detected.")
+    sheet: SheetName | None = Field(
+        default=None, description="Of a workbook: the sheet to read; null: the only one with cells."
+    )
+    header_row: HeaderRow | None = Field(
+        default=None, description="The row that names the columns; null: detected."
+    )
     date_format: DateFormat | None = Field(
         default=None,
-        description="Of every column without its own, such as D.M.YYYY; null: detected.",
+        description="Of every column without its own, such as D.M.YYYY, or epoch_ms for milliseconds "
+        "since 1970; null: detected.",
     )
     decimal_mark: DecimalMark | None = Field(
         default=None, description="Of every column without its own; null: detected."
@@ -78,7 +96,10 @@ class ImportSettings(Shape):
         default={},
         description="Field by column; `ignore` leaves a column out, an absent one has the "
         "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
-        "contact.",
+        "contact. `custom.<key>` is a custom field. Of contacts, `other_emails.2.email`, "
+        "`other_phones.1.label`, `other_addresses.1.street` and so on are the parts of further "
+        "addresses and numbers. Of deals, `closing_date` is `closed_at` of a closed deal and "
+        "`expected_close_date` of an open one.",
     )
     allow_duplicates: Flag = Field(
         default=False,
@@ -95,7 +116,9 @@ class ImportSettings(Shape):
         default={}, description="By field of a closed list: its word by the label in the file."
     )
     source: Source = Field(
-        default="import", description="The source of the external references of the records."
+        default="import",
+        description="The source of the external references of the records. If none is given, a "
+        "recognized program is its own source, such as `hubspot`.",
     )
     contact_source: Source | None = Field(
         default=None, description="The source of `contact_external_id`; null: `source`."
@@ -127,7 +150,7 @@ class SettingsPatch(Partial, ImportSettings):
 
     date_formats: _Formats = Field(default={}, description="By column.")
     decimal_marks: _Marks = Field(default={}, description="By column.")  # type: ignore[assignment]
-    mapping: _Mapping = Field(
+    mapping: _Mapping = Field(  # type: ignore[assignment]
         default={}, description="Field by column; `ignore` leaves a column out."
     )
     defaults: _Defaults = Field(default={}, description="By field.")
@@ -180,6 +203,12 @@ class UploadQuery(Query):
     header: QueryFlag | None = Field(
         default=None, description="Whether the first row names the columns; absent: detected."
     )
+    sheet: SheetName | None = Field(
+        default=None, description="Of a workbook: the sheet to read; absent: the one with cells."
+    )
+    header_row: query_integer(1, 1_048_576, example=4) | None = Field(
+        default=None, description="The row that names the columns; absent: detected."
+    )
     date_format: DateFormat | None = Field(
         default=None, description="Such as D.M.YYYY; absent: detected."
     )
@@ -189,11 +218,11 @@ class UploadQuery(Query):
     )
     currency: Currency | None = Field(default=None, description="Of amounts without one.")
     mapping: Annotated[
-        list[text(300, shortest=3, example="Betrag:amount")], Field(max_length=500)
+        list[text(300, shortest=3, example="Kundennummer:external_id")], Field(max_length=500)
     ] = Field(default=[], description="`column:field`, repeatable; else as suggested.")
-    default: Annotated[list[text(300, shortest=3, example="stage:won")], Field(max_length=100)] = (
-        Field(default=[], description="`field:value` that every row has, repeatable.")
-    )
+    default: Annotated[
+        list[text(300, shortest=3, example="kind:person")], Field(max_length=100)
+    ] = Field(default=[], description="`field:value` that every row has, repeatable.")
 
 
 class StartImport(Shape):
@@ -219,14 +248,42 @@ class DetectedFlag(Shape):
     origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
 
 
+class DetectedSheet(Shape):
+    """The sheet of a workbook and who says so."""
+
+    value: SheetName | None = Field(description="Its name; null: the file is no workbook.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class DetectedRow(Shape):
+    """The number of a row and who says so."""
+
+    value: HeaderRow | None = Field(description="The row; null: none, or the first.")
+    origin: Origin = Field(description="Given by a caller, detected from the file, or the default.")
+
+
+class ImportNotice(Shape):
+    """What a person should know of the file, although nothing has to be answered."""
+
+    code: word(example="column_unused") = Field(description="For programs.")
+    column: ColumnName | None = Field(description="Null: the file as a whole.")
+    message: text(2000, example="This column becomes no field.") = Field(description="For people.")
+
+
 class Detected(Shape):
     """How the file is read."""
 
-    format: DetectedText = Field(description="csv, tsv or ndjson.")
+    format: DetectedText = Field(description="csv, tsv, ndjson, xlsx or vcard.")
+    profile: word(example="hubspot_contacts") | None = Field(
+        description="The program whose export it is, by its headers: its columns are mapped by what "
+        "they are there. Null: none that is known."
+    )
     encoding: DetectedText = Field(description="The encoding of its text.")
     delimiter: DetectedText = Field(description="What separates the cells.")
     quote: DetectedText = Field(description="What quotes a cell; null: nothing does.")
     has_header: DetectedFlag = Field(description="Whether the first row names the columns.")
+    sheet: DetectedSheet = Field(description="Of a workbook: the sheet that is read.")
+    header_row: DetectedRow = Field(description="The row that names the columns, if not the first.")
     row_count: Count = Field(description="How many rows it has.")
     unreadable_count: Count = Field(description="How many of them cannot be read.")
 
@@ -293,39 +350,6 @@ class Failure(Shape):
     message: text(2000, example="The uploaded file is gone.") = Field(description="For people.")
 
 
-class RevertImport(Shape):
-    """How to take it back."""
-
-    dry_run: Flag = Field(
-        default=False, description="Only look, write nothing, and tell what would stay."
-    )
-    keep_touched: Flag = Field(
-        default=False,
-        description="Leave alone what was touched later and take back the rest. Without it nothing is "
-        "taken back if anything was touched later.",
-    )
-
-
-class ImportRevert(Shape):
-    """The last taking back of an import."""
-
-    status: Literal["queued", "running", "succeeded", "refused", "failed"] = Field(
-        description="`refused`: records were touched later and nothing was taken back; "
-        "`GET /v1/imports/{id}/kept-records` names them."
-    )
-    is_dry_run: Flag = Field(description="Whether it only looks.")
-    keep_touched: Flag = Field(description="Whether it leaves alone what was touched later.")
-    progress: number(0, 1, example=0.4) = Field(description="The share that is done.")
-    reverted_count: Count = Field(
-        description="Records that are as they were before; of a dry run: that would be."
-    )
-    kept_count: Count = Field(
-        description="Records that were touched later, or that are in use; see kept-records."
-    )
-    queued_at: Instant = Field(description="When it was asked for.")
-    finished_at: Instant | None = Field(description="When it ended.")
-
-
 class Import(Shape):
     """A file on its way into records."""
 
@@ -344,6 +368,9 @@ class Import(Shape):
     )
     questions: Annotated[list[ImportQuestion], Field(max_length=2000)] = Field(
         description="What is to be answered before the start."
+    )
+    notices: Annotated[list[ImportNotice], Field(max_length=4000)] = Field(
+        description="What should be known before the start, such as each column that is not used."
     )
     settings: ShownSettings = Field(description="What was given.")
     is_dry_run: Flag = Field(description="Whether the run writes nothing.")
@@ -368,7 +395,9 @@ class Import(Shape):
 class ImportPage(ListPage):
     """A page of imports, newest first."""
 
-    items: Annotated[list[Import], Field(max_length=200)]
+    items: Annotated[list[Import], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListImports(Page):

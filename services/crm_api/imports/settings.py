@@ -1,12 +1,19 @@
 """The settings of an import: read, merged, and refused where they fit neither file nor resource."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from services.crm_api.imports.plan import NAMED_DELIMITERS, Document, PlannedColumn, base
+from services.crm_api.imports.plan import (
+    NAMED_DELIMITERS,
+    Document,
+    Known,
+    PlannedColumn,
+    base,
+    targets,
+)
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.crm_api.imports.values import dates, fields
 from services.crm_api.imports.values.fields import RESOURCES, CellReading
@@ -50,7 +57,9 @@ def without_lost_columns(settings: ImportSettings, detected: Document) -> Import
     return parsed_settings(kept)
 
 
-def check_settings(resource: str, settings: ImportSettings, detected: Document | None) -> None:
+def check_settings(
+    resource: str, settings: ImportSettings, detected: Document | None, known: Known
+) -> None:
     """Refuse settings that fit neither the file nor the resource.
 
     Raises
@@ -58,27 +67,29 @@ def check_settings(resource: str, settings: ImportSettings, detected: Document |
     Invalid
         A column or a field is unknown, a field is filled twice, or a form is none.
     """
-    faults = list(_faults(resource, settings))
+    faults = list(_faults(resource, settings, targets(resource, known)))
     if detected is not None:
-        known = {column["name"] for column in detected["columns"]}
+        names = {column["name"] for column in detected["columns"]}
         faults += [
             (f"{setting}/{column}", "unknown_column", "There is no such column.")
             for setting in ("mapping", "date_formats", "decimal_marks")
             for column in getattr(settings, setting)
-            if column not in known
+            if column not in names
         ]
     if faults:
         errors = [FieldError(f"/body/settings/{at}", code, text) for at, code, text in faults]
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors)
 
 
-def _faults(resource: str, settings: ImportSettings) -> Iterator[tuple[str, str, str]]:
+def _faults(
+    resource: str, settings: ImportSettings, known: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
     fields = RESOURCES[resource]
     filled: dict[str, str] = {}
     for column, field in settings.mapping.items():
         if field == IGNORE:
             continue
-        if field not in fields:
+        if field not in known:
             yield f"mapping/{column}", "unknown_field", f"{resource} have no field {field}."
         elif filled.setdefault(base(field), column) != column:
             yield f"mapping/{column}", "field_filled_twice", f"Another column is {base(field)} too."
@@ -154,5 +165,5 @@ def cell_reading(
         decimal_mark=cast(Literal[".", ","], mark),
         date_format=column.date_format[0] if column.date_format else "YYYY-MM-DD",
         currency=currency,
-        words=settings.words.get(column.field or "", {}),
+        words={**column.labels, **settings.words.get(column.field or "", {})},
     )

@@ -36,6 +36,8 @@ imports = Table(
     Column("queued_at", Instant),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    # When its file and its rejected rows were removed, because they were kept for long enough.
+    Column("emptied_at", Instant),
     Index("ix_imports_created", "created_at", "id"),
     Index("ix_imports_status", "status"),
 )

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from services.crm_api.imports.detection.detecting import detect_file
 from services.crm_api.imports.detection.findings import Detection, UndetectableFile
-from services.crm_api.imports.plan import Document, NestedColumn, describe, hints
+from services.crm_api.imports.plan import Document, Known, NestedColumn, describe, hints
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.reader import rows
 from services.crm_api.imports.reading.records import COLUMN_NAME, Row, Unreadable
@@ -105,7 +105,7 @@ def _finish(file: BinaryIO, part: Path, path: Path) -> None:
 
 
 async def inspect(
-    path: Path, resource: str, settings: ImportSettings, *, language: str
+    path: Path, resource: str, settings: ImportSettings, known: Known, *, language: str
 ) -> Document:
     """Detect what the file is, from all of it.
 
@@ -115,16 +115,16 @@ async def inspect(
         It is empty, of another kind, or a hint does not fit it.
     """
     try:
-        return await asyncio.to_thread(_inspect, path, resource, settings)
+        return await asyncio.to_thread(_inspect, path, resource, settings, known)
     except UndetectableFile as fault:
         message = fault.message_de if language == "de" else fault.message_en
         raise FileUnusable(message, extra={"reason": fault.code}) from None
 
 
-def _inspect(path: Path, resource: str, settings: ImportSettings) -> Document:
+def _inspect(path: Path, resource: str, settings: ImportSettings, known: Known) -> Document:
     detection = detect_file(path, given=hints(settings), business_zone=settings.time_zone)
     is_json = detection.dialect.format == "ndjson"
-    return describe(detection, resource, _nested(path, detection) if is_json else [])
+    return describe(detection, resource, _nested(path, detection) if is_json else [], known)
 
 
 def _nested(path: Path, detection: Detection) -> list[NestedColumn]:

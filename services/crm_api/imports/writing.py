@@ -12,6 +12,7 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.operations import ContactMissing
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
@@ -123,10 +124,18 @@ def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
 
 
 class _Contacts:
-    """The contacts that the rows of a chunk point to, looked up at once."""
+    """The contacts that the rows of a chunk point to, and the custom fields, looked up at once."""
 
-    def __init__(self, by_ref: dict[Pair, str], ids: frozenset[str], rules: ChunkRules) -> None:
-        self.by_ref, self.ids, self._rules = by_ref, ids, rules
+    def __init__(
+        self,
+        by_ref: dict[Pair, str],
+        ids: frozenset[str],
+        erased: frozenset[Pair],
+        rules: ChunkRules,
+        custom: Mapping[str, Record],
+    ) -> None:
+        self.by_ref, self.ids, self._erased, self._rules = by_ref, ids, erased, rules
+        self.custom = custom
 
     @classmethod
     async def of(
@@ -138,7 +147,16 @@ class _Contacts:
         refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        return cls(by_ref, frozenset(await contacts.existing(transaction, ids)), rules)
+        live = frozenset(await contacts.existing(transaction, ids))
+        new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []
+        found = await suppression.suppressed(
+            transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]
+        )
+        erased = frozenset(ref for ref, is_erased in zip(new, found, strict=True) if is_erased)
+        custom: Mapping[str, Record] = {}
+        if any("custom" in item.given for item in prepared):
+            custom = await custom_fields.definitions(transaction, rules.feature.resource.plural)
+        return cls(by_ref, live, erased, rules, custom)
 
     def check_fixed(self, item: Prepared, current: Record) -> None:
         """Refuse a row that contradicts what its record keeps from its creation.
@@ -160,11 +178,15 @@ class _Contacts:
 
         Raises
         ------
-        ContactMissing
-            There is none, and none is to be created.
+        ContactMissing, Suppressed
+            There is none, and none is to be created; or it was erased and is not to come back.
         """
         if item.contact_ref is not None and item.contact_id is None:
             found = self.by_ref.get(item.contact_ref)
+            if item.contact_ref in self._erased:
+                raise suppression.Suppressed(
+                    "The row's contact was erased and is not created again."
+                )
             if found is None and not self._rules.creates_contacts:
                 source, external_id = item.contact_ref
                 raise _missing(f"No live contact has the reference {external_id} of {source}.")
@@ -196,6 +218,10 @@ async def _create(
         try:
             if rules.feature.resource is not CONTACT:
                 item.row["contact_id"] = placed.place(item)
+            if item.row["custom"]:
+                item.row["custom"] = custom_fields.checked_values(
+                    placed.custom, rules.feature.resource.plural, None, item.row["custom"]
+                )
             await _check(transaction, rules, item.row, stamp)
         except Problem as problem:
             outcome.refused.append(rules.converter.refused(item, problem))
@@ -219,13 +245,12 @@ async def _create(
 async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp: Stamp) -> None:
     """Apply the rules that `RowConverter` could not: those that may need the database."""
     if rules.feature.resource.plural == "interactions":
-        interactions._check_severity(row["kind"], row.get("severity"))
-        await interactions._check(transaction, row, row["kind"], stamp)
+        await interactions.check_row(transaction, row, row, stamp=stamp)
         if row["kind"] == "offer":
             row["id"] = records.new_id()
             await interactions.hold_terms(transaction, row, now=stamp.now)
     elif rules.feature.resource is CONTACT:
-        await contacts._check(transaction, row, row["kind"])
+        await contacts.check_row(transaction, row, row["kind"], now=stamp.now)
 
 
 async def _not_erased(

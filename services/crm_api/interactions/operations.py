@@ -1,8 +1,8 @@
 """The rules of interactions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import bindparam, or_, select
 
@@ -11,46 +11,22 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import contacts as contacts_table
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import deals
+from services.crm_api.interactions import cases, kinds
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
 from services.crm_api.times import check_past
+from services.crm_api.words import ConsentChannel
 from services.foundation.calls import Stamp
 from services.foundation.constructs import one_of
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record, Statement
-from shared.values import wire_instant
 
 _PAST = ("occurred_at", "resolved_at", "done_at")
-CASES = ("complaint", "service_request")
-OPEN_STATUSES = ("open", "acknowledged", "reopened")
-_NEXT_STATUSES = {
-    **dict.fromkeys(OPEN_STATUSES, ("acknowledged", "resolved", "rejected")),
-    **dict.fromkeys(("resolved", "rejected"), ("reopened",)),
-}
-ANSWERED = ("accepted", "declined", "unsubscribed", "bounced")
-_ONLY_FOR = {
-    "status": CASES,
-    "reason": ("survey_response",),
-    "discount_pct": ("offer",),
-    "price_minor": ("offer",),
-    "valid_until": ("offer",),
-    "despite_open_complaint": ("payment_reminder",),
-    "severity": ("complaint",),
-    "justified": ("complaint",),
-    "resolution": CASES,
-    "resolved_at": CASES,
-    "nps": ("survey_response",),
-    "ratings": ("survey_response",),
-    "outcome": ("campaign_touch", "offer", "survey_invitation"),
-    "decline_reason": ("offer", "campaign_touch"),
-    "effective_at": ("cancellation",),
-    "event_type": ("life_event",),
-}
 _DEAL = Statement(
-    select(deals.c.id).where(deals.c.id == bindparam("id"), deals.c.deleted_at.is_(None))
+    select(deals.c.contact_id).where(deals.c.id == bindparam("id"), deals.c.deleted_at.is_(None))
 )
 _PARENT = Statement(
     select(interactions.c.id).where(
@@ -68,16 +44,12 @@ _OPEN_COMPLAINT = Statement(
             contacts_table.c.parent_id == bindparam("unit_id"),
         ),
         interactions.c.kind == "complaint",
-        one_of(interactions.c.status, OPEN_STATUSES),
+        one_of(interactions.c.status, cases.OPEN_STATUSES),
         interactions.c.deleted_at.is_(None),
     )
     .order_by(interactions.c.occurred_at)
     .limit(1)
 )
-
-
-class FieldOfOtherKind(Invalid):
-    code, title = "field_of_other_kind", "This kind of interaction does not have that field."
 
 
 class InstantMissing(Invalid):
@@ -88,37 +60,38 @@ class PlannedAndPast(Invalid):
     code, title = "planned_and_past", "What is still to be done has not happened yet."
 
 
-class StatusImpossible(Invalid):
-    code, title = "status_impossible", "The case cannot come into this state."
-
-
 class OpenComplaint(Conflict):
     code, title = "open_complaint", "The customer has an open complaint."
 
 
-class SeverityMissing(Invalid):
-    code, title = "severity_missing", "A complaint needs its severity, set by whoever handles it."
+class DealOfAnother(Invalid):
+    code, title = "deal_of_another", "A reminder is about a deal of the customer who is reminded."
+
+
+class RecordingWithoutConsent(Invalid):
+    code, title = "recording_without_consent", "A recording needs the consent of who is recorded."
 
 
 class ReferenceMissing(Invalid):
     code, title = "reference_missing", "A record that this one points to does not exist."
 
 
-async def _check(
-    transaction: Transaction, values: Mapping[str, Any], kind: str, stamp: Stamp
+async def check_row(
+    transaction: Transaction, row: Mapping[str, Any], values: Mapping[str, Any], *, stamp: Stamp
 ) -> None:
-    past = [name for name in _PAST if not (name == "occurred_at" and values.get("is_planned"))]
+    """Apply the rules that hold whatever the kind, and those of the kind.
+
+    `row` is the interaction as it will be, `values` what of it is new.
+
+    Raises
+    ------
+    ReferenceMissing, FieldOfOtherKind, SeverityMissing, NotDeclined, RatedTwice, InTheFuture
+        A rule is broken.
+    """
+    past = [name for name in _PAST if not (name == "occurred_at" and row["is_planned"])]
     check_past(values, past, now=stamp.now)
-    for name, kinds in _ONLY_FOR.items():
-        is_sent = values.get(name) not in (None, []) and (
-            values[name] is not False or name != "despite_open_complaint"
-        )
-        if is_sent and kind not in kinds:
-            name = name.removesuffix("_minor")
-            message = f"{name} belongs to {' or '.join(kinds)}, not to {kind}."
-            raise FieldOfOtherKind(
-                message, errors=[FieldError(f"/body/{name}", "field_of_other_kind", message)]
-            )
+    kinds.check_fields(values, row["kind"])
+    kinds.check_sense(row)
     for name, statement in (("deal_id", _DEAL), ("parent_id", _PARENT)):
         wanted = values.get(name)
         if wanted and await transaction.text(statement, {"id": wanted}) is None:
@@ -126,12 +99,6 @@ async def _check(
             raise ReferenceMissing(
                 message, errors=[FieldError(f"/body/{name}", "unknown", message)]
             )
-
-
-def _check_severity(kind: str, severity: int | None) -> None:
-    if kind == "complaint" and severity is None:
-        message = "A complaint needs severity: 1 small, 2 considerable, 3 grave."
-        raise SeverityMissing(message, errors=[FieldError("/body/severity", "missing", message)])
 
 
 def new_row(given: Mapping[str, Any], *, now: datetime) -> Record:
@@ -147,16 +114,8 @@ def new_row(given: Mapping[str, Any], *, now: datetime) -> Record:
     if row["occurred_at"] is None:
         raise _instant_missing()
     row["status_history"] = []
-    if row["kind"] in CASES:
-        at = row["occurred_at"]
-        settled = "rejected" if row["resolution"] == "rejected" else "resolved"
-        wanted = row["status"] or (settled if row["resolved_at"] or row["resolution"] else "open")
-        row["status_history"] = [{"status": "open", "at": wire_instant(at)}]
-        row["status"] = "open"
-        if wanted == "reopened":
-            raise _impossible("A case that is new was not settled before", ("open",))
-        if wanted != "open":
-            _enter(row, row, wanted, now=now)
+    if row["kind"] in kinds.CASES:
+        cases.open_case(row, now=now)
     return row
 
 
@@ -179,57 +138,6 @@ def _instant_missing() -> InstantMissing:
     return InstantMissing(message, errors=[FieldError("/body/occurred_at", "missing", message)])
 
 
-def _impossible(why: str, possible: Sequence[str]) -> StatusImpossible:
-    message = f"{why}; possible: {', '.join(possible)}."
-    return StatusImpossible(
-        message, errors=[FieldError("/body/status", "status_impossible", message)]
-    )
-
-
-def _enter(current: Mapping[str, Any], values: Record, wanted: str, *, now: datetime) -> None:
-    """Bring a case into a state, with the instant and the resolution that belong to it."""
-    present = current["status"]
-    if wanted not in _NEXT_STATUSES[present]:
-        raise _impossible(
-            f"A case that is {present} does not become {wanted}", _NEXT_STATUSES[present]
-        )
-    values["status"] = wanted
-    at = now
-    if wanted in ("resolved", "rejected"):
-        at = values["resolved_at"] = values.get("resolved_at") or now
-        if wanted == "rejected" and values.get("resolution") is None:
-            values["resolution"] = "rejected"
-    elif wanted == "reopened":
-        values["resolved_at"] = values["resolution"] = None
-    history = values.get("status_history") or current["status_history"]
-    values["status_history"] = [*history, {"status": wanted, "at": wire_instant(at)}]
-
-
-def _change_case(current: Record, values: Record, *, now: datetime) -> None:
-    """Complete a change of a case: its state follows from what is sent, or the other way round."""
-    wanted = values.pop("status", None)
-    is_open = current["status"] in OPEN_STATUSES
-    if wanted is None or wanted == current["status"]:
-        if is_open and (values.get("resolved_at") or values.get("resolution")):
-            wanted = "rejected" if values.get("resolution") == "rejected" else "resolved"
-        elif not is_open and "resolved_at" in values and values["resolved_at"] is None:
-            wanted = "reopened"
-        else:
-            return
-    _enter(current, values, wanted, now=now)
-
-
-def is_live_offer(row: Mapping[str, Any], now: datetime) -> bool:
-    """Tell whether an offer for a product is out and neither answered nor over."""
-    return (
-        row["kind"] == "offer"
-        and row["product_id"] is not None
-        and not row["is_planned"]
-        and row["outcome"] not in ANSWERED
-        and (row["valid_until"] is None or row["valid_until"] > now)
-    )
-
-
 async def hold_terms(transaction: Transaction, row: Record, *, now: datetime) -> None:
     """Make the terms of a live offer the only ones of its unit and product.
 
@@ -238,16 +146,34 @@ async def hold_terms(transaction: Transaction, row: Record, *, now: datetime) ->
     TermsConflict
         Another offer is live with other terms.
     """
-    if is_live_offer(row, now):
-        unit = await contacts.unit_of(transaction, row["contact_id"])
+    if terms.is_live(row, now=now):
+        unit = await contacts.lock_unit_of(transaction, row["contact_id"])
         await terms.claim(transaction, unit, row, now=now)
 
 
 async def release_terms(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
     """Let the terms of an offer go that is thrown away."""
     if current["kind"] == "offer" and current["product_id"] is not None:
-        unit = await contacts.unit_of(transaction, current["contact_id"])
+        unit = await contacts.lock_unit_of(transaction, current["contact_id"])
         await terms.release(transaction, unit, current, now=stamp.now)
+
+
+async def change_terms(
+    transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+) -> None:
+    """Let the terms follow a change of an offer.
+
+    Raises
+    ------
+    TermsConflict
+        Another offer is live with the terms that this one is not to have.
+    """
+    if current["kind"] != "offer":
+        return
+    is_same_product = current["product_id"] in (None, after["product_id"])
+    if not is_same_product or not terms.is_live(after, now=stamp.now):
+        await release_terms(transaction, current, stamp=stamp)
+    await hold_terms(transaction, after, now=stamp.now)
 
 
 async def take_back_terms(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
@@ -262,15 +188,49 @@ async def take_back_terms(transaction: Transaction, current: Record, /, *, stamp
 
 
 async def _check_reminder(transaction: Transaction, row: Mapping[str, Any]) -> None:
-    if row["kind"] != "payment_reminder" or row["despite_open_complaint"]:
+    """Let a reminder go out only for a deal of its customer, and not unasked despite a complaint."""
+    if row["kind"] != "payment_reminder":
         return
     unit = await contacts.unit_of(transaction, row["contact_id"])
+    if row["deal_id"] is not None:
+        buyer = await transaction.text(_DEAL, {"id": row["deal_id"]})
+        if buyer is None or await contacts.unit_of(transaction, str(buyer)) != unit:
+            message = "The deal is one of another customer."
+            fault = FieldError("/body/deal_id", "deal_of_another", message)
+            raise DealOfAnother(message, errors=[fault])
+    if row["despite_open_complaint"] or row["is_planned"]:
+        return  # what is only planned is asked again once it is done
     complaint = await transaction.first(_OPEN_COMPLAINT, {"unit_id": unit})
     if complaint is not None:
         raise OpenComplaint(
             "Settle it before you remind, or confirm with despite_open_complaint.",
             extra={"existing_id": complaint["id"]},
         )
+
+
+async def _check_recording(transaction: Transaction, row: Mapping[str, Any]) -> None:
+    """Refuse to keep a recording that the contact did not consent to.
+
+    The consent is one over the channel of the interaction; over any, if that channel is none that
+    consents are given for.
+    """
+    if row["recording_ref"] is None:
+        return
+    contact = await contacts.read_row(transaction, row["contact_id"])
+    allowed = {
+        consent["channel"]
+        for consent in contact["consents"]
+        if consent["purpose"] == "recording" and consent["state"] == "granted"
+    }
+    channel = row["channel"] if row["channel"] in get_args(ConsentChannel) else None
+    if not allowed or (channel is not None and channel not in allowed):
+        where = "" if channel is None else f" over {channel}"
+        message = (
+            f"The contact has not consented to recordings{where}; record that with "
+            "POST /v1/contacts/{id}/consents (purpose recording) first, or leave recording_ref out."
+        )
+        fault = FieldError("/body/recording_ref", "recording_without_consent", message)
+        raise RecordingWithoutConsent(message, errors=[fault])
 
 
 async def create_interaction(
@@ -280,10 +240,10 @@ async def create_interaction(
 
     Raises
     ------
-    ContactMissing, ReferenceMissing, FieldOfOtherKind, SeverityMissing, InstantMissing,
-    PlannedAndPast, StatusImpossible, InTheFuture, OpenComplaint, TermsConflict,
-    CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
-        A rule is broken; nothing is written.
+    ContactMissing, InstantMissing, PlannedAndPast, StatusImpossible, CustomFieldUnknown,
+    CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint, TermsConflict,
+    ExternalRefTaken
+        A rule is broken, or one of those of `check_row`; nothing is written.
     """
     values = dict(given)
     contact_ref = values.pop("contact_ref", None)
@@ -292,11 +252,11 @@ async def create_interaction(
     )
     row = new_row(values, now=stamp.now)
     row["id"] = records.new_id()
-    _check_severity(row["kind"], row.get("severity"))
-    await _check(transaction, row, row["kind"], stamp)
+    await check_row(transaction, row, row, stamp=stamp)
     row["custom"] = await custom_fields.merge_values(
         transaction, INTERACTION.plural, None, given["custom"]
     )
+    await _check_recording(transaction, row)
     await _check_reminder(transaction, row)
     await hold_terms(transaction, row, now=stamp.now)
     return await records.create(transaction, INTERACTION, row, stamp=stamp, personal=personal)
@@ -315,37 +275,43 @@ async def change_interaction(
 
     Raises
     ------
-    NotFound, StaleVersion, ReferenceMissing, FieldOfOtherKind, SeverityMissing, InstantMissing,
-    PlannedAndPast, StatusImpossible, InTheFuture, TermsConflict, CustomFieldUnknown,
-    CustomValueInvalid
-        A rule is broken; nothing is written.
+    NotFound, StaleVersion, InstantMissing, PlannedAndPast, StatusImpossible, CustomFieldUnknown,
+    CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint, TermsConflict,
+    ExternalRefTaken
+        A rule is broken, or one of those of `check_row`; nothing is written.
     """
     current = await records.lock(transaction, INTERACTION, interaction_id, version=version)
     values = row_values(dict(given), INTERACTION.money)
-    kind = current["kind"]
-    if values.keys() & {"occurred_at", "due_at", "done_at"}:
-        after = {**current, **values}
-        if current["is_planned"] and "occurred_at" not in values:
-            after["occurred_at"] = None
-        _plan(after)
-        if after["occurred_at"] is None:
-            raise _instant_missing()
-        values |= {name: after[name] for name in ("occurred_at", "is_planned")}
-    if kind in CASES:
-        _change_case(current, values, now=stamp.now)
-    _check_severity(kind, values.get("severity", current["severity"]))
-    await _check(transaction, {"is_planned": current["is_planned"], **values}, kind, stamp)
+    _replan(current, values)
+    if current["kind"] in kinds.CASES:
+        cases.change_case(current, values, now=stamp.now)
+    if values.get("outcome", "declined") != "declined":
+        values.setdefault("decline_reason", None)
+    after = {**current, **values}
+    await check_row(transaction, after, values, stamp=stamp)
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, INTERACTION.plural, current["custom"], values["custom"]
         )
-    if kind == "offer":
-        after = {**current, **values}
-        if current["product_id"] not in (None, after["product_id"]) or not is_live_offer(
-            after, stamp.now
-        ):
-            await release_terms(transaction, current, stamp=stamp)
-        await hold_terms(transaction, after, now=stamp.now)
+    if values.keys() & {"recording_ref", "channel"}:
+        await _check_recording(transaction, after)
+    if values.keys() & {"is_planned", "deal_id", "despite_open_complaint"}:
+        await _check_reminder(transaction, after)
+    await change_terms(transaction, current, after, stamp=stamp)
     return await records.change(
         transaction, INTERACTION, current, values, stamp=stamp, personal=personal
     )
+
+
+def _replan(current: Record, values: Record) -> None:
+    """Complete a change of instants: whether it is still planned, and when it happened."""
+    if not values.keys() & {"occurred_at", "due_at", "done_at"}:
+        return
+    after = {**current, **values}
+    is_planned_again = "done_at" in values and after["done_at"] is None and after["due_at"]
+    if "occurred_at" not in values and (current["is_planned"] or is_planned_again):
+        after["occurred_at"] = None  # it was the instant of the plan, or of what was not done
+    _plan(after)
+    if after["occurred_at"] is None:
+        raise _instant_missing()
+    values |= {name: after[name] for name in ("occurred_at", "is_planned")}

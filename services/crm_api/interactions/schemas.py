@@ -8,7 +8,7 @@ from services.crm_api.contacts.schemas import Contact
 from services.crm_api.schemas import (
     AggregateQuery,
     CampaignId,
-    Channel,
+    CompetitorId,
     Custom,
     ExternalRefs,
     Filters,
@@ -21,9 +21,10 @@ from services.crm_api.schemas import (
     Tags,
     Texts,
     UserId,
-    selection_of,
+    listed,
     word,
 )
+from services.crm_api.words import Channel, Dimension, LostReason, Touchpoint
 from services.foundation.queries import QueryFlag
 from shared.values import (
     ExternalRef,
@@ -66,9 +67,7 @@ Outcome = Literal[
     "sent", "delivered", "clicked", "replied", "accepted", "declined", "unsubscribed", "bounced"
 ]
 Resolution = Literal["fixed", "compensated", "explained", "rejected", "withdrawn"]
-Dimension = Literal["product", "peripheral", "ambience", "psychic"]
 Score = number(0, 10, example=8)
-ShortWord = Channel
 
 
 class Rating(Shape):
@@ -91,11 +90,9 @@ class InteractionFields(Shape):
 
     deal_id: RecordId | None = Field(default=None, description="The deal it was about.")
     parent_id: RecordId | None = Field(default=None, description="The interaction it answers.")
-    channel: ShortWord | None = Field(
-        default=None, description="An id of the catalogue's channels."
-    )
-    touchpoint: word(example="service_hotline") | None = Field(
-        default=None, description="An id of the catalogue's touchpoints."
+    channel: Channel | None = Field(default=None, description="Over which channel.")
+    touchpoint: Touchpoint | None = Field(
+        default=None, description="Where the customer met us: front office or back office."
     )
     direction: Direction | None = Field(default=None, description="Who turned to whom.")
     user_id: UserId | None = Field(default=None, description="Who of us took part.")
@@ -107,7 +104,8 @@ class InteractionFields(Shape):
         default=None, description="What was said."
     )
     sentiment: number(-1, 1, example=0.4) | None = Field(
-        default=None, description="Mood from -1 (very bad) to 1 (very good)."
+        default=None,
+        description="Of a talk, a note or a complaint: mood from -1 (very bad) to 1 (very good).",
     )
     sentiment_source: Literal["agent", "customer", "model"] | None = Field(
         default=None, description="Who judged the mood."
@@ -119,7 +117,9 @@ class InteractionFields(Shape):
         default=None, description="The recommendation that led to it."
     )
     recording_ref: text(500, shortest=1, example="rec:4711") | None = Field(
-        default=None, description="Where its recording is; only with the consent of all."
+        default=None,
+        description="Where its recording is; only if the contact consents to recordings over this "
+        "channel (purpose `recording` of its consents).",
     )
     due_at: Instant | None = Field(
         default=None,
@@ -138,9 +138,13 @@ class InteractionFields(Shape):
         default=None, description="Of a complaint: 1 small, 3 grave."
     )
     resolved_at: Instant | None = Field(
-        default=None, description="When a complaint or service request was settled."
+        default=None, description="When a complaint or service request was resolved or rejected."
     )
-    resolution: Resolution | None = Field(default=None, description="How a complaint was settled.")
+    resolution: Resolution | None = Field(
+        default=None,
+        description="How a complaint or a service request was settled; `rejected` goes with the "
+        "status of that name.",
+    )
     justified: Flag | None = Field(default=None, description="Whether a complaint was justified.")
     ratings: Annotated[list[Rating], Field(max_length=20)] = Field(
         default=[], description="Answers of a survey."
@@ -151,27 +155,42 @@ class InteractionFields(Shape):
     reason: text(2000, lines=True, example="Fast delivery.") | None = Field(
         default=None, description="Of a survey answer: why, in the customer's words."
     )
-    outcome: Outcome | None = Field(default=None, description="Of a campaign touch or an offer.")
+    outcome: Outcome | None = Field(
+        default=None,
+        description="Of a campaign touch, an offer or a survey invitation. Opening an e-mail is none: "
+        "mail programs open by themselves.",
+    )
     discount_pct: Percentage | None = Field(
         default=None, description="Of an offer: discount in percent."
     )
     price: Money | None = Field(default=None, description="Of an offer: the price offered.")
     valid_until: Instant | None = Field(
-        default=None, description="Of an offer: until when; absent: until it is answered."
+        default=None,
+        description="Of an offer: until when; absent: until it is answered. To withdraw an offer, "
+        "set it to now.",
     )
     despite_open_complaint: Flag = Field(
         default=False,
-        description="Of a payment reminder: confirms that it goes out although a complaint is open.",
+        description="Of a payment reminder: confirms that it goes out although the customer has an "
+        "open complaint; without it such a reminder is refused with 409.",
     )
-    decline_reason: ShortWord | None = Field(default=None, description="Why an offer was declined.")
-    competitor_id: text(64, shortest=1, example="nordwind") | None = Field(
-        default=None, description="The competitor that was chosen instead."
+    decline_reason: LostReason | None = Field(
+        default=None,
+        description="Of a campaign touch or an offer with the outcome declined: why; the reasons of "
+        "lost deals.",
+    )
+    competitor_id: CompetitorId | None = Field(
+        default=None,
+        description="Of a campaign touch, an offer or a cancellation: the competitor that was chosen "
+        "instead, by key.",
     )
     effective_at: Instant | None = Field(
         default=None, description="Of a cancellation: when it takes effect (may lie ahead)."
     )
     event_type: word(example="move") | None = Field(
-        default=None, description="Of a life event: which, as the customer told us."
+        default=None,
+        description="Of a life event: which, only as the customer told us, for instance birth, move, "
+        "household_growth, retirement or site_opening.",
     )
     cost: Money | None = Field(default=None, description="What it cost us; null means the default.")
     is_public: Flag = Field(default=False, description="Whether others could read it.")
@@ -232,7 +251,7 @@ class Interaction(KeptOfPeople, InteractionFields):
     )
 
 
-InteractionSelection = selection_of(
+ListedInteraction = listed(
     Interaction, contact=(Contact, "The contact it was with; only with `embed=contact`.")
 )
 
@@ -240,7 +259,9 @@ InteractionSelection = selection_of(
 class InteractionPage(ListPage):
     """A page of interactions."""
 
-    items: Annotated[list[Interaction | InteractionSelection], Field(max_length=200)]
+    items: Annotated[list[ListedInteraction], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class InteractionFilters(Filters):
@@ -271,7 +292,34 @@ class InteractionFilters(Filters):
     kind: Annotated[list[Kind], Field(max_length=20)] = Field(
         default=[], description="Of this kind."
     )
-    channel: Texts = Field(default=[], description="Over this channel.")
+    channel: Annotated[list[Channel], Field(max_length=17)] = Field(
+        default=[], description="Over this channel."
+    )
+    touchpoint: Annotated[list[Touchpoint], Field(max_length=12)] = Field(
+        default=[], description="At this touchpoint."
+    )
+    parent_id: RecordIds = Field(default=[], description="Answering this interaction.")
+    competitor_id: Texts = Field(default=[], description="Naming this competitor.")
+    decline_reason: Annotated[list[LostReason], Field(max_length=8)] = Field(
+        default=[], description="Declined for this reason."
+    )
+    resolution: Annotated[list[Resolution], Field(max_length=5)] = Field(
+        default=[], description="Cases that were settled like this."
+    )
+    justified: QueryFlag | None = Field(
+        default=None, description="Complaints that were found to be justified, or not to be."
+    )
+    justified_known: QueryFlag | None = Field(
+        default=None, description="Complaints that are decided, or are not."
+    )
+    event_type: Texts = Field(default=[], description="Life events of this type.")
+    is_public: QueryFlag | None = Field(default=None, description="Read by others, or not.")
+    resolved_at_gte: Instant | None = Field(default=None, description="Settled at or after.")
+    resolved_at_lt: Instant | None = Field(default=None, description="Settled before.")
+    valid_until_gte: Instant | None = Field(
+        default=None, description="Offers that end at or after."
+    )
+    valid_until_lt: Instant | None = Field(default=None, description="Offers that end before.")
     campaign_id: Texts = Field(default=[], description="Of this campaign.")
     user_id: Texts = Field(default=[], description="In which this user took part.")
     product_id: Texts = Field(default=[], description="About this product.")
@@ -308,6 +356,8 @@ class ListInteractions(InteractionFilters, ListQuery):
         "-occurred_at",
         "due_at",
         "-due_at",
+        "valid_until",
+        "-valid_until",
         "created_at",
         "-created_at",
         "updated_at",

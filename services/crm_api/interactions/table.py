@@ -82,6 +82,13 @@ interactions = Table(
         postgresql_where=text("status IN ('open', 'acknowledged', 'reopened')"),
         sqlite_where=text("status IN ('open', 'acknowledged', 'reopened')"),
     ),
+    Index(
+        "ix_interactions_trash",
+        "deleted_at",
+        "id",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+        sqlite_where=text("deleted_at IS NOT NULL"),
+    ),
     Index("ix_interactions_updated", "updated_at", "id"),
 )
 

@@ -1,25 +1,29 @@
 """Makes, lists, changes, rotates and revokes keys: nobody hands on more than he has."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_, update
 
-from services.foundation.calls import Principal
+from services.crm_api.audit.operations import note
+from services.foundation.calls import Principal, Stamp
 from services.foundation.database import Reader, Transaction
-from services.foundation.keys import insert_key, new_key, secret_hash
+from services.foundation.keys import has_expired, insert_key, new_key, secret_hash
 from services.foundation.problems import (
     Conflict,
     FieldError,
     Forbidden,
     NotFound,
     StaleVersion,
+    Unauthenticated,
     invalid,
 )
 from services.foundation.statements import Record, Statement
 from services.foundation.tables import keys
+from services.foundation.tokens import TOKEN_MARK
 from shared.values import wire_instant
 
 MANAGE = "keys:manage"
@@ -80,7 +84,16 @@ def _still_good(row: Record, now: datetime) -> list[dict[str, str]]:
     return [each for each in row["previous_secrets"] if each["until"] > wire_instant(now)]
 
 
-def _check_grant(by: Principal, scopes: Collection[str]) -> None:
+@dataclass(frozen=True)
+class Caller:
+    """Who manages keys: what he may do himself, and until when."""
+
+    key_id: str
+    scopes: frozenset[str]
+    expires_at: datetime | None
+
+
+def _check_grant(by: Caller, scopes: Collection[str]) -> None:
     """Refuse to make or keep alive what may do more than the caller."""
     lacking = sorted(set(scopes) - by.scopes)
     if lacking:
@@ -90,7 +103,14 @@ def _check_grant(by: Principal, scopes: Collection[str]) -> None:
         )
 
 
-def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
+def _check_expiry(expires_at: datetime | None, by: Caller, now: datetime) -> None:
+    if by.expires_at is not None and (expires_at is None or expires_at > by.expires_at):
+        until = wire_instant(by.expires_at)
+        raise invalid(
+            "/body/expires_at",
+            "outlives_maker",
+            f"Your key ends at {until}: what it makes or changes ends by then.",
+        )
     if expires_at is not None and expires_at <= now:
         raise invalid(
             "/body/expires_at", "in_the_past", "This instant is past; to end a key, revoke it."
@@ -100,25 +120,52 @@ def _check_expiry(expires_at: datetime | None, now: datetime) -> None:
 def _check_alive(row: Record, now: datetime, *, even_expired: bool = False) -> None:
     if row["revoked_at"] is not None:
         raise KeyIsOver("The key was revoked, which is for good; make another.")
-    if not even_expired and row["expires_at"] is not None and row["expires_at"] <= now:
+    if not even_expired and has_expired(row, now):
         raise KeyIsOver("The key has expired; set another expires_at first.")
 
 
+async def _caller(transaction: Transaction, by: Principal, now: datetime) -> Caller:
+    """Return what the caller may do at this moment.
+
+    A checked key is remembered for some seconds; nobody shall make himself another in that time.
+
+    Raises
+    ------
+    Unauthenticated, Forbidden
+        His key was revoked, has expired, or may not manage keys any more.
+    """
+    if by.key_id.startswith(TOKEN_MARK):
+        return Caller(by.key_id, by.scopes, None)
+    row = await transaction.first(_LOCK, {"id": by.key_id})
+    if row is None or row["revoked_at"] is not None or has_expired(row, now):
+        raise Unauthenticated("This key was revoked or has expired.")
+    scopes = by.scopes.intersection(row["scopes"])
+    if MANAGE not in scopes:
+        raise Forbidden(f"This needs a key with the scope {MANAGE}.")
+    return Caller(by.key_id, scopes, row["expires_at"])
+
+
 async def create(
-    transaction: Transaction, *, given: Mapping[str, Any], by: Principal, now: datetime
+    transaction: Transaction, *, given: Mapping[str, Any], by: Principal, stamp: Stamp
 ) -> tuple[Record, str]:
     """Store a new key and return it with its secret.
 
     Raises
     ------
     ScopeNotHeld, Invalid
-        It would be able to do what its maker is not, or would have ended already.
+        It would be able to do what its maker is not, or for longer, or would have ended already.
     """
-    _check_grant(by, given["scopes"])
-    _check_expiry(given["expires_at"], now)
+    caller = await _caller(transaction, by, stamp.now)
+    _check_grant(caller, given["scopes"])
+    _check_expiry(given["expires_at"], caller, stamp.now)
     key = new_key(_ENVIRONMENT)
-    row = await insert_key(transaction, key, **given, now=now, created_by=by.key_id)
+    row = await insert_key(transaction, key, **given, now=stamp.now, created_by=by.key_id)
+    await _note(transaction, "key_created", row["id"], stamp)
     return row, key
+
+
+async def _note(transaction: Transaction, action: str, key_id: str, stamp: Stamp) -> None:
+    await note(transaction, action, "key", None, about_key_id=key_id, stamp=stamp)
 
 
 async def read(reader: Reader, key_id: str) -> Record:
@@ -162,7 +209,7 @@ async def change(
     given: Mapping[str, Any],
     version: int | None,
     by: Principal,
-    now: datetime,
+    stamp: Stamp,
 ) -> Record:
     """Change a key; what it may do afterwards, its changer may do as well.
 
@@ -170,8 +217,9 @@ async def change(
     ------
     NotFound, StaleVersion, KeyIsOver, OwnKey, ScopeNotHeld, Invalid
         There is none; it was changed meanwhile; it is revoked; the caller would lose his own right to
-        manage keys; he has not all its scopes; it would have ended already.
+        manage keys; he has not all its scopes; it would have ended already, or outlive his own.
     """
+    now, caller = stamp.now, await _caller(transaction, by, stamp.now)
     row = _found(await transaction.first(_LOCK, {"id": key_id}))
     if version is not None and version != row["version"]:
         raise StaleVersion()
@@ -179,17 +227,19 @@ async def change(
     given = {**given, **({"scopes": sorted(set(given["scopes"]))} if "scopes" in given else {})}
     changed = {name: value for name, value in given.items() if row[name] != value}
     if "expires_at" in changed:
-        _check_expiry(changed["expires_at"], now)
+        _check_expiry(changed["expires_at"], caller, now)
     scopes: Collection[str] = changed["scopes"] if "scopes" in changed else row["scopes"]
     if key_id == by.key_id and MANAGE not in scopes:
         raise OwnKey("You call with this key: take keys:manage from it with another.")
     if changed.keys() - {"name"}:
-        _check_grant(by, scopes)
+        _check_grant(caller, scopes)
+    if changed:
+        await _note(transaction, "key_changed", key_id, stamp)
     return await _write(transaction, row, changed)
 
 
 async def rotate(
-    transaction: Transaction, key_id: str, *, grace_seconds: int, by: Principal, now: datetime
+    transaction: Transaction, key_id: str, *, grace_seconds: int, by: Principal, stamp: Stamp
 ) -> tuple[Record, str]:
     """Give a key another secret; those from before are good until the grace ends, or theirs does.
 
@@ -198,9 +248,13 @@ async def rotate(
     NotFound, KeyIsOver, ScopeNotHeld
         There is none; it is revoked or expired; it may do what the caller may not, who would have it.
     """
+    now, caller = stamp.now, await _caller(transaction, by, stamp.now)
     row = _found(await transaction.first(_LOCK, {"id": key_id}))
     _check_alive(row, now)
-    _check_grant(by, row["scopes"])
+    _check_grant(caller, row["scopes"])
+    if key_id != by.key_id:
+        _check_expiry(row["expires_at"], caller, now)
+    await _note(transaction, "key_rotated", key_id, stamp)
     key = new_key(_ENVIRONMENT, key_id)
     end = wire_instant(now + timedelta(seconds=grace_seconds))
     kept = [{"hash": row["secret_hash"], "until": end}, *_still_good(row, now)]
@@ -212,7 +266,7 @@ async def rotate(
     return await _write(transaction, row, changed), key
 
 
-async def revoke(transaction: Transaction, key_id: str, *, by: Principal, now: datetime) -> None:
+async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp: Stamp) -> None:
     """End a key for good; one that is revoked already stays as it is.
 
     Raises
@@ -220,8 +274,10 @@ async def revoke(transaction: Transaction, key_id: str, *, by: Principal, now: d
     NotFound, OwnKey
         There is none, or it is the one that the caller uses.
     """
+    await _caller(transaction, by, stamp.now)
     row = _found(await transaction.first(_LOCK, {"id": key_id}))
     if key_id == by.key_id:
         raise OwnKey("You call with this key: revoke it with another.")
     if row["revoked_at"] is None:
-        await _write(transaction, row, {"revoked_at": now, "previous_secrets": []})
+        await _note(transaction, "key_revoked", key_id, stamp)
+        await _write(transaction, row, {"revoked_at": stamp.now, "previous_secrets": []})

@@ -22,6 +22,7 @@ from services.crm_api.keys.schemas import (
 from services.crm_api.schemas import sent_fields
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
@@ -30,6 +31,7 @@ from shared.values import wire_instant
 routes = Routes("keys")
 KeyId = Annotated[KeyName, Path(description="The id of a key: the third part of it.")]
 _QUESTION = {"of": "keys"}
+_HERE = {"id": of_answer("id")}
 
 
 def _shown(value: Mapping[str, Any]) -> Any:
@@ -73,17 +75,24 @@ def _made(call: Call, row: Record, key: str, *, status: int) -> Answer:
     scope=operations.MANAGE,
     writes=True,
     headers=(("Location", ""), ("ETag", "")),
+    links=(
+        Link("get_key", "Read it again, without its secret.", _HERE),
+        Link("patch_key", "Change this version.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("rotate_key", "Give it another secret.", _HERE),
+        Link("revoke_key", "End it.", _HERE),
+    ),
     summary="Make a key",
 )
 async def create_key(call: Call, body: Annotated[NewKey, _NEW]) -> Answer:
     """Makes a key and shows it this once; only a hash of its secret is stored.
 
-    It can be given no scope that the caller lacks: 403 `scope_not_held` names those. Sent again with
+    It can be given no scope that the caller lacks: 403 `scope_not_held` names those; and by a key that
+    ends, none that ends later. Sent again with
     the same Idempotency-Key no second key is made, and the answer has `key` null, since the first
     one was not kept: rotate the key if the first answer is lost.
     """
     row, key = await operations.create(
-        call.transaction, given=body.model_dump(), by=call.principal, now=call.now
+        call.transaction, given=body.model_dump(), by=call.principal, stamp=call.stamp
     )
     return _made(call, row, key, status=201)
 
@@ -161,7 +170,7 @@ async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) ->
         given=sent_fields(body),
         version=call.expected_version(),
         by=call.principal,
-        now=call.now,
+        stamp=call.stamp,
     )
     return _answer(call, row)
 
@@ -181,7 +190,7 @@ async def revoke_key(call: Call, id: KeyId) -> Answer:
 
     The key that calls cannot be revoked: 409. One that is revoked already stays as it is.
     """
-    await operations.revoke(call.transaction, id, by=call.principal, now=call.now)
+    await operations.revoke(call.transaction, id, by=call.principal, stamp=call.stamp)
     return Answer(status=204)
 
 
@@ -203,6 +212,6 @@ async def rotate_key(call: Call, id: KeyId, body: Annotated[Rotation, _ROTATION]
     `scope_not_held`. If the answer is lost, rotate again: nothing that is in use is cut off.
     """
     row, key = await operations.rotate(
-        call.transaction, id, grace_seconds=body.grace_seconds, by=call.principal, now=call.now
+        call.transaction, id, grace_seconds=body.grace_seconds, by=call.principal, stamp=call.stamp
     )
     return _made(call, row, key, status=200)

@@ -118,7 +118,7 @@ class MadeKey(Key):
 class KeyPage(ListPage):
     """A page of keys, the newest first."""
 
-    items: Annotated[list[Key], Field(max_length=200)]
+    items: Annotated[list[Key], Field(max_length=200)] = Field(description="What is on this page.")
 
 
 class ListKeys(Page):

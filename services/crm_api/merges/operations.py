@@ -12,12 +12,13 @@ from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.contacts.table import contacts as contacts_table
 from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.deals.table import DEAL
-from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
+from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.segments.table import segment_members
 from services.crm_api.terms import operations as terms
 from services.foundation.calls import Stamp
@@ -32,6 +33,7 @@ _KEPT = {
     *("id", "kind", "version", "created_at", "updated_at", "deleted_at", "merged_into_id"),
     *("erased_at", "consents", "display_name", "phone_e164", "search_text", "status"),
     *("other_emails", "other_phones", "custom", "credit_hold", "individual_price", *_UNITED),
+    *("terminated_at", "terminated_by"),
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
@@ -104,6 +106,12 @@ _OFFERS = Statement(
         interactions_table.c.deleted_at.is_(None),
     )
 )
+_LOCK_PERSONS = Statement(
+    select(contacts_table.c.id)
+    .where(contacts_table.c.parent_id == bindparam("id"))
+    .order_by(contacts_table.c.id)
+    .with_for_update()
+)
 _MEMBERS = Statement(
     select(campaign_members).where(
         campaign_members.c.contact_id == bindparam("contact_id"),
@@ -140,8 +148,10 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    units = {"from_unit": _unit(duplicate), "to_unit": _unit({**survivor, **values})}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    to_unit = contacts.unit({**survivor, **values})
+    for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
+        units = {"from_unit": contacts.unit(contact), "to_unit": to_unit}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
@@ -151,10 +161,11 @@ async def merge_contacts(
         )
     moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
-    values["consents"] = consents.current_consents(events, is_strict=False)
+    values["consents"] = consents.current_consents(events)
     differing = {name: value for name, value in values.items() if value != survivor[name]}
-    survivor = await records.lock(transaction, CONTACT, survivor_id)
-    await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
+    # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
+    present = await records.lock(transaction, CONTACT, survivor_id)
+    await records.change(transaction, CONTACT, present, differing, stamp=stamp, personal=False)
     done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
     before = records.portable({name: survivor[name] for name in differing})
     after = records.portable(differing)
@@ -225,6 +236,8 @@ def _merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> 
         values["parent_id"] = None
     if values.get("referred_by_id", survivor["referred_by_id"]) in (own_id, other_id):
         values["referred_by_id"] = None
+    ended = duplicate if "status" in taken else survivor  # an end goes with the status
+    values |= {name: ended[name] for name in ("terminated_at", "terminated_by")}
     for name in _UNITED:
         more = [item for item in duplicate[name] if item not in survivor[name]]
         values[name] = [*survivor[name], *more]
@@ -255,23 +268,17 @@ def _others(
 async def _move_terms(
     transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, stamp: Stamp
 ) -> None:
-    """Let the live terms of a contact's offers be those of another unit.
+    """Let the live terms of a contact's offers, and those of its persons, be those of another unit.
 
     Raises
     ------
     TermsConflict
         The other unit has a live offer with different terms for the same product.
     """
-    if from_unit == to_unit:
-        return
-    for offer in await transaction.all(_OFFERS, {"id": contact_id}):
-        if interactions.is_live_offer(offer, stamp.now):
-            await terms.release(transaction, from_unit, offer, now=stamp.now)
-            await terms.claim(transaction, to_unit, offer, now=stamp.now)
-
-
-def _unit(contact: Record) -> str:
-    return str(contact["parent_id"] or contact["id"])
+    if from_unit != to_unit:
+        await transaction.all(_LOCK_PERSONS, {"id": contact_id})
+        offers = await transaction.all(_OFFERS, {"id": contact_id})
+        await terms.move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=stamp.now)
 
 
 async def _move_sides(
@@ -318,6 +325,8 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     ------
     NotMerged
         The contact is not merged, or the survivor is itself merged into another one.
+    Suppressed
+        The duplicate has an address of a person who was erased since.
     ExternalRefTaken
         Meanwhile another contact has one of the duplicate's references.
     """
@@ -329,6 +338,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     survivor, duplicate = both[survivor_id], both[duplicate_id]
     if survivor["deleted_at"] is not None:
         raise NotMerged("The contact that it was merged into is not live; bring that back first.")
+    await refuse_suppressed(transaction, duplicate)
     done = Done(survivor_id, duplicate_id)
     back, done.kept = _values_back(survivor, merge["set_columns"])
     way = {"from_id": survivor_id, "to_id": duplicate_id}
@@ -354,8 +364,11 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         "consent_events": len(moved["events"]),
         "campaign_members": len(moved["members"]),
     }
+    allowed = await consents.keep_refusals(
+        transaction, survivor_id, duplicate_id, since=merge["merged_at"]
+    )
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
-    back["consents"] = consents.current_consents(events, is_strict=False)
+    back["consents"] = consents.current_consents(events)
     survivor = await records.lock(transaction, CONTACT, survivor_id)
     differing = {name: value for name, value in back.items() if value != survivor[name]}
     await records.change(transaction, CONTACT, survivor, differing, stamp=stamp, personal=False)
@@ -367,10 +380,11 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         stamp=stamp,
         personal=False,
         action="unmerged",
-        values={"merged_into_id": None},
+        values={"merged_into_id": None, "consents": allowed},
     )
-    units = {"from_unit": _unit(survivor), "to_unit": _unit(duplicate)}
-    await _move_terms(transaction, duplicate_id, **units, stamp=stamp)
+    for contact in ({**survivor, **back}, duplicate):
+        units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}
+        await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done
 

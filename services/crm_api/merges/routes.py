@@ -12,6 +12,7 @@ from services.crm_api.merges.operations import Done, merge_contacts, unmerge_con
 from services.crm_api.merges.schemas import EXAMPLE, MergeContacts, Merged, MergeQuery, Unmerged
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -53,6 +54,7 @@ async def _answer(
     writes=True,
     if_match="required",
     problems=(404, 409),
+    links=(Link("unmerge_a_contact", "Take it back.", {"id": of_answer("duplicate_id")}),),
     summary="Merge another contact into this one",
 )
 async def merge_contact(

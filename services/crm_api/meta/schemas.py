@@ -10,7 +10,7 @@ from shared.values import Shape, text, word
 class Word(Shape):
     """A word of a closed list."""
 
-    id: word(example="win_back") = Field(description="What is sent and stored.")
+    id: word(example="winback") = Field(description="What is sent and stored.")
     label_en: text(100, example="Win-back") = Field(description="What people read in English.")
     label_de: text(100, example="Rückgewinnung") = Field(description="What people read in German.")
 

@@ -5,6 +5,7 @@ from services.crm_api.pipelines.schemas import EXAMPLE, EXAMPLE_PATCH, FIXED, SH
 from services.crm_api.pipelines.table import PIPELINE
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
+from services.foundation.links import Link, of_answer
 
 routes = record_routes(
     satellite(
@@ -17,6 +18,8 @@ routes = record_routes(
         check=check_pipeline,
         is_keyed=True,
         on_trash=check_unused,
+        on_deletion="One that holds deals is refused with 409.",
     ),
     singular="a pipeline",
+    links=(Link("get_board", "Read it as a board.", {"pipeline_id": of_answer("key")}),),
 )

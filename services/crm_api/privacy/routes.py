@@ -1,31 +1,39 @@
 """Privacy over HTTP."""
 
-from pathlib import Path as FilePath
-from typing import Annotated
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Body, Path, Query
 
 from services.crm_api import listing
 from services.crm_api.audit.operations import note
-from services.crm_api.imports.uploads import upload_path
-from services.crm_api.privacy import operations
+from services.crm_api.privacy import erasing, personal_data
 from services.crm_api.privacy.schemas import (
     EXAMPLE,
+    EXAMPLE_REPLAY,
     Erasure,
     ErasurePage,
     ErasureRequest,
     ListErasures,
+    Replay,
+    ReplayAnswer,
 )
 from services.crm_api.privacy.table import erasures
-from services.foundation.calls import Call
+from services.crm_api.privacy.traces import remove_files
+from services.foundation import idempotency
+from services.foundation.calls import Call, Stamp
+from services.foundation.database import Transaction
+from services.foundation.links import Link
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes, StreamAnswer
+from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
 
 routes = Routes("privacy")
 ContactId = Annotated[RecordId, Path(description="The id of a contact.")]
-_ALL = operations.personal_data_statement()
+_HIDDEN = {"key_id", "contact_ids", "checkpoint"}
 
 
 @routes.add(
@@ -38,17 +46,45 @@ _ALL = operations.personal_data_statement()
     summary="Read all that is kept about a person",
 )
 async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
-    """For Art. 15 and 20 GDPR: one JSON object a line with `type` and `record`: the contact and those
-    merged into it, interactions, deals, memberships, events of consents, and who changed what when. What
-    is computed about the contact answers `GET /v1/customers/{id}` of the analytics service. The reading
-    itself is noted in the audit log."""
+    """For Art. 15 and 20 GDPR: one JSON object a line with `type` and `record`. The first, `about`, says
+    which contacts are the person (merged ones too), where analytics tells what is computed of it, the
+    purposes, and how long what is kept. Then the contacts, interactions, deals, memberships, consents
+    as they are and with their history, merges, who changed or read what when with which key and by
+    which import, rejected rows of imports that name it, who can receive it, and erasures. It answers in
+    the same way for an erased person: with what is left. The reading itself is noted in the audit log."""
     database, stamp = call.database, call.stamp
-    if await database.first(operations.EXISTS, {"id": id}) is None:
-        raise NotFound(f"There is no contact {id}.")
+    about, parts = await personal_data.gather(database, id)
     await database.write(
         lambda transaction: note(transaction, "personal_data_read", "contact", id, stamp=stamp)
     )
-    return StreamAnswer(database.stream(_ALL, {"id": id}), "application/x-ndjson")
+    return StreamAnswer(personal_data.lines(database, about, parts), "application/x-ndjson")
+
+
+def _shown(erasure: Record) -> dict[str, Any]:
+    shown = {name: value for name, value in erasure.items() if name not in _HIDDEN}
+    for name in ("erased_at", "finished_at", "scrubbed_at"):
+        shown[name] = None if erasure[name] is None else wire_instant(erasure[name])
+    return shown
+
+
+def _answer(erasure: Record, others: Sequence[str]) -> Answer:
+    status = 201 if erasure["finished_at"] is not None else 202
+    headers = {"Location": f"/v1/erasures/{erasure['id']}"}
+    if status == 202:
+        headers["Retry-After"] = "1"
+    body = {**_shown(erasure), "same_address_ids": list(others)}
+    return Answer(orjson.dumps(body), status, headers=headers)
+
+
+async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
+    """Remove uploads that name these people; before they are erased, as then nobody knows whom."""
+    for contact_id in contact_ids:
+        try:
+            _, marks = await erasing.find(call.database, contact_id)
+        except NotFound:
+            continue
+        folder = call.scope["app"].state.imports.folder
+        await asyncio.to_thread(remove_files, folder, (), marks)
 
 
 @routes.add(
@@ -57,33 +93,44 @@ async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
     answer=Erasure,
     status=201,
     scope="privacy:erase",
-    writes=True,
+    retryable=True,
+    headers=(("Location", ""), ("Retry-After", "")),
     problems=(404, 409),
+    links=(Link("list_erasures", "All erasures."),),
     summary="Erase a person",
+    responses={202: {"model": Erasure, "description": "Who it is, is gone; the rest goes on"}},
 )
 async def erase_contact(
     call: Call,
     id: ContactId,
     body: Annotated[ErasureRequest, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
 ) -> Answer:
-    """For Art. 17 GDPR, at once and for good: names, addresses, texts, custom values and references of the
-    contact, of those merged into it and of all its interactions and deals are emptied, with what undo
-    and imports had kept of them. Amounts, days and kinds stay without a person. The feed tells
-    `crm.contact.erased.v1`, so that whoever follows it forgets as well. A keyed hash of the addresses
-    keeps an import from bringing the person back."""
-    erasure, files = await operations.erase_contact(
-        call.transaction,
-        id,
-        reason=body.reason,
-        request_ref=body.request_ref,
-        stamp=call.stamp,
-    )
-    folder: FilePath = call.scope["app"].state.imports.folder
-    for import_id in files:
-        upload_path(folder, import_id).unlink(missing_ok=True)
-    shown = {name: value for name, value in erasure.items() if name != "key_id"}
-    shown["erased_at"] = wire_instant(erasure["erased_at"])
-    return Answer(orjson.dumps(shown), 201)
+    """For Art. 17 GDPR, for good: names, addresses, texts, custom values and references of the contact,
+    of those merged into it or that it was merged into, and of all its interactions and deals are
+    emptied, with what undo, imports and stored answers had kept of them. Amounts, days and kinds stay
+    without a person. The feed tells `crm.contact.erased.v1`, so that whoever follows it forgets as
+    well. A keyed hash of addresses, numbers and references keeps anything from bringing the person back.
+
+    `same_address_ids` names other contacts with an address or number of the person, who are not erased:
+    perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a
+    thousand interactions or deals the rest goes on behind the answer: 202, and
+    `GET /v1/erasures/{id}` says when it is finished."""
+    await _remove_files(call, [id])
+    files: list[str] = []
+
+    async def work(transaction: Transaction) -> Answer:
+        others = await erasing.same_address(transaction, id)
+        erasure, written = await erasing.erase(
+            transaction, id, reason=body.reason, request_ref=body.request_ref, stamp=call.stamp
+        )
+        files[:] = written
+        return _answer(erasure, others)
+
+    answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
+    state = call.scope["app"].state
+    await asyncio.to_thread(remove_files, state.imports.folder, files, erasing.NOBODY)
+    state.erasures.wake()
+    return answer
 
 
 @routes.add(
@@ -95,5 +142,65 @@ async def erase_contact(
     summary="List erasures",
 )
 async def list_erasures(call: Call, query: Annotated[ListErasures, Query()]) -> Answer:
-    """That somebody was erased, when and why; not who. After a restored backup, erase these again."""
-    return await listing.answer_events(call, erasures, query, at="erased_at", hidden={"key_id"})
+    """That somebody was erased, when and why; not who. Keep this list outside of the database: after
+    an old backup is restored, `POST /v1/erasures/replay` takes its items."""
+    return await listing.answer_events(call, erasures, query, at="erased_at", hidden=_HIDDEN)
+
+
+@routes.add(
+    "GET",
+    "/erasures/{id:record}",
+    answer=Erasure,
+    scope="privacy:erase",
+    problems=(404,),
+    summary="Read an erasure",
+)
+async def get_erasure(
+    call: Call, id: Annotated[RecordId, Path(description="The id of an erasure.")]
+) -> Answer:
+    """`finished_at` says when nothing of the person could be read any more, `scrubbed_at` when it was
+    also overwritten where the database keeps what was deleted (on PostgreSQL its VACUUM does that)."""
+    erasure = await call.database.first(erasing.READ, {"id": id})
+    if erasure is None:
+        raise NotFound(f"There is no erasure {id}.")
+    return Answer(orjson.dumps(_shown(erasure)))
+
+
+@routes.add(
+    "POST",
+    "/erasures/replay",
+    answer=ReplayAnswer,
+    scope="privacy:erase",
+    retryable=True,
+    summary="Erase again after a backup was restored",
+)
+async def replay_erasures(
+    call: Call,
+    body: Annotated[Replay, Body(openapi_examples={"typical": {"value": EXAMPLE_REPLAY}})],
+) -> Answer:
+    """Takes items of `GET /v1/erasures` that were kept elsewhere, and erases again whom the backup
+    brought back: `erased`, or `erased_already`; `unknown` are those whom the backup does not know, whose
+    addresses are remembered all the same by `address_hashes`."""
+    await _remove_files(call, [item.contact_id for item in body.items])
+
+    async def work(transaction: Transaction) -> Answer:
+        results = [
+            {"contact_id": item.contact_id, "result": await _again(transaction, item, call.stamp)}
+            for item in body.items
+        ]
+        return Answer(orjson.dumps({"items": results}))
+
+    answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
+    call.scope["app"].state.erasures.wake()
+    return answer
+
+
+async def _again(transaction: Transaction, item: Any, stamp: Stamp) -> str:
+    return await erasing.erase_again(
+        transaction,
+        item.contact_id,
+        reason=item.reason,
+        request_ref=item.request_ref,
+        hashes=item.address_hashes,
+        stamp=stamp,
+    )

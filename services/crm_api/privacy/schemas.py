@@ -9,6 +9,9 @@ from services.foundation.queries import Page
 from shared.values import Count, Instant, RecordId, Shape, text
 
 Reason = Literal["requested", "consent_withdrawn", "purpose_ended", "unlawful", "other"]
+KnownReason = Literal[
+    "requested", "consent_withdrawn", "purpose_ended", "unlawful", "other", "retention"
+]
 
 
 class ErasureRequest(Shape):
@@ -18,6 +21,16 @@ class ErasureRequest(Shape):
     request_ref: text(200, shortest=1, example="dsr-2026-17") | None = Field(
         default=None, description="Where the request is filed; no name, no address."
     )
+
+
+Hashes = Annotated[
+    list[
+        Annotated[
+            str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])
+        ]
+    ],
+    Field(max_length=1000),
+]
 
 
 class ErasedCounts(Shape):
@@ -37,7 +50,9 @@ class Erasure(Shape):
 
     id: RecordId = Field(description="Made by this service.")
     contact_id: RecordId = Field(description="The id that the contact had.")
-    reason: Reason = Field(description="Why.")
+    reason: KnownReason = Field(
+        description="Why; `retention`: it was in the trash for long enough."
+    )
     request_ref: text(200, example="dsr-2026-17") | None = Field(
         description="Where the request is filed."
     )
@@ -45,13 +60,30 @@ class Erasure(Shape):
     request_id: text(64, example="019abf10-7a5c-7000-8000-000000000000") = Field(
         description="The request that did it."
     )
-    erased_at: Instant = Field(description="When.")
+    erased_at: Instant = Field(description="When what tells who it is was emptied.")
+    address_hashes: Hashes | None = Field(
+        description="Keyed hashes of the addresses, numbers and references that must not come back; "
+        "only for `POST /v1/erasures/replay`. Null for erasures of earlier releases."
+    )
+    finished_at: Instant | None = Field(
+        description="When the last interaction and deal was emptied; null while that goes on."
+    )
+    scrubbed_at: Instant | None = Field(
+        description="When what was deleted was also overwritten in the files; null while that goes on."
+    )
+    same_address_ids: RecordIds | None = Field(
+        default=None,
+        description="Other contacts with an address or number of the person; only in the answer to "
+        "the request that erased it.",
+    )
 
 
 class ErasurePage(ListPage):
     """A page of erasures, newest first."""
 
-    items: Annotated[list[Erasure], Field(max_length=200)]
+    items: Annotated[list[Erasure], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListErasures(Page):
@@ -60,4 +92,43 @@ class ListErasures(Page):
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
 
 
+class ReplayItem(Shape):
+    """An erasure from before, as the list of erasures showed it."""
+
+    contact_id: RecordId = Field(description="The id that the contact had.")
+    reason: KnownReason = Field(default="requested", description="Why.")
+    request_ref: text(200, shortest=1, example="dsr-2026-17") | None = Field(
+        default=None, description="Where the request is filed; no name, no address."
+    )
+    address_hashes: Hashes = Field(default=[], description="As the list showed them.")
+
+
+class Replay(Shape):
+    """Erasures to be done again."""
+
+    items: Annotated[list[ReplayItem], Field(min_length=1, max_length=100)] = Field(
+        description="They are done in this order."
+    )
+
+
+class Replayed(Shape):
+    """What became of one of them."""
+
+    contact_id: RecordId = Field(description="The contact.")
+    result: Literal["erased", "erased_already", "unknown"] = Field(
+        description="Whether there was anything to do."
+    )
+
+
+class ReplayAnswer(Shape):
+    """What became of all of them."""
+
+    items: Annotated[list[Replayed], Field(max_length=100)] = Field(
+        description="In the same order."
+    )
+
+
+EXAMPLE_REPLAY = {
+    "items": [{"contact_id": "01977b3a-5c00-7000-8000-000000000001", "reason": "requested"}]
+}
 EXAMPLE = {"reason": "requested", "request_ref": "dsr-2026-17"}

@@ -2,14 +2,15 @@
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
+from services.crm_api.audit.operations import note
 from services.crm_api.duplicates.matching import normal_email
 from services.crm_api.folding import digits
 from services.crm_api.privacy.table import suppression_salt, suppressions
+from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
@@ -24,18 +25,34 @@ _ANY = Statement(select(suppressions.c.hash).limit(1))
 _SUPPRESS = Statement(insert(suppressions))
 
 
+_LIFT = Statement(
+    delete(suppressions).where(any_of(suppressions.c.hash, bindparam("hashes", type_=Texts)))
+)
+
+
 class Suppressed(Conflict):
-    code, title = "suppressed", "A person with this address or number was erased at their request."
+    code, title = (
+        "suppressed",
+        "A person with this address, number or reference was erased at their request.",
+    )
 
 
 def _addresses(contact: Mapping[str, Any]) -> Iterable[str]:
-    """Return what an import would bring the person back by: e-mail addresses and numbers."""
-    for email in (contact["email"], *(each["email"] for each in contact["other_emails"])):
+    """Return what a person would be brought back by: addresses, numbers, names in other systems."""
+    for email in (
+        contact.get("email"),
+        *(each["email"] for each in contact.get("other_emails") or ()),
+    ):
         if email:
             yield f"email:{normal_email(email)}"
-    for phone in (contact["phone_e164"], *(each["e164"] for each in contact["other_phones"])):
+    for phone in (
+        contact.get("phone_e164"),
+        *(each["e164"] for each in contact.get("other_phones") or ()),
+    ):
         if phone and len(digits(phone)) >= 6:
             yield f"phone:{digits(phone)}"
+    for ref in contact.get("external_refs") or ():
+        yield f"ref:{ref['source']}:{ref['id']}"
 
 
 async def _hashes(reader: Reader, rows: Iterable[Mapping[str, Any]]) -> list[set[str]]:
@@ -50,46 +67,67 @@ async def _hashes(reader: Reader, rows: Iterable[Mapping[str, Any]]) -> list[set
     return [{keyed(address) for address in addresses} for addresses in found]
 
 
+async def _known(reader: Reader, hashes: Iterable[str]) -> set[str]:
+    every = sorted(hashes)
+    if not every:
+        return set()
+    return {row["hash"] for row in await reader.all(_KNOWN, {"hashes": every})}
+
+
 async def suppressed(reader: Reader, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-    """Tell for each contact whether it has an address or number of an erased person."""
+    """Tell for each contact whether it has an address, number or reference of an erased person."""
     if await reader.text(_ANY) is None:
         return [False] * len(rows)
     hashes = await _hashes(reader, rows)
-    every = sorted(set().union(*hashes)) if hashes else []
-    if not every:
-        return [False] * len(rows)
-    known = {row["hash"] for row in await reader.all(_KNOWN, {"hashes": every})}
+    known = await _known(reader, set().union(*hashes))
     return [not known.isdisjoint(some) for some in hashes]
 
 
-async def refuse_suppressed(reader: Reader, contact: Mapping[str, Any]) -> None:
-    """Do nothing if the contact is no erased person.
+async def refuse_suppressed(
+    reader: Reader, contact: Mapping[str, Any], *, before: Mapping[str, Any] | None = None
+) -> None:
+    """Do nothing if the contact is no erased person; of one that is there, only what is new counts.
 
     Raises
     ------
     Suppressed
-        It has an e-mail address or a telephone number of one.
+        It has an e-mail address, a telephone number or a reference of one.
     """
-    if (await suppressed(reader, [contact]))[0]:
-        raise Suppressed("Enter it only if the person asked for it, with allow_suppressed.")
+    after, old = await _hashes(reader, [contact, before or {}])
+    if await _known(reader, after - old):
+        raise Suppressed(
+            "Enter it only if the person asked for it: with allow_suppressed, in a create, a change "
+            "or an upsert."
+        )
+
+
+async def admit_again(
+    transaction: Transaction, contact: Mapping[str, Any], *, stamp: Stamp
+) -> None:
+    """Let a person who asked for it in again: what was remembered of its addresses is dropped."""
+    (hashes,) = await _hashes(transaction, [contact])
+    known = await _known(transaction, hashes)
+    if known:
+        await transaction.run(_LIFT, {"hashes": sorted(known)})
+        await note(transaction, "suppression_lifted", "contact", contact["id"], stamp=stamp)
 
 
 async def suppress(
     transaction: Transaction,
     rows: Sequence[Mapping[str, Any]],
     *,
+    also: Sequence[str] = (),
     erasure_id: str,
-    now: datetime,
-) -> None:
-    """Remember the addresses and numbers of people who are erased."""
-    hashes = sorted(set().union(*await _hashes(transaction, rows)))
-    if not hashes:
-        return
-    known = {row["hash"] for row in await transaction.all(_KNOWN, {"hashes": hashes})}
+    stamp: Stamp,
+) -> list[str]:
+    """Remember whom not to bring back; returns the hashes, `also` among them."""
+    hashes = sorted(set().union(also, *await _hashes(transaction, rows)))
+    known = await _known(transaction, hashes)
     new = [
-        {"hash": each, "erasure_id": erasure_id, "created_at": now}
+        {"hash": each, "erasure_id": erasure_id, "created_at": stamp.now}
         for each in hashes
         if each not in known
     ]
     if new:
         await transaction.run_many(_SUPPRESS, new)
+    return hashes

@@ -16,6 +16,12 @@ erasures = Table(
     Column("key_id", String(8), nullable=False),
     Column("request_id", String(64), nullable=False),
     Column("erased_at", Instant, nullable=False),
+    # Whom: the contact and those merged into it; and how far its interactions and deals are done.
+    Column("contact_ids", Document),
+    Column("checkpoint", Document),
+    Column("address_hashes", Document),
+    Column("finished_at", Instant),
+    Column("scrubbed_at", Instant),
     Index("ix_erasures_contact", "contact_id"),
     Index("ix_erasures_erased", "erased_at", "id"),
 )

@@ -16,7 +16,9 @@ class ProductFields(Shape):
     """The fields that people enter."""
 
     key: Key | None = Field(
-        default=None, description="The number that people use; absent: the id. Deals name it."
+        default=None,
+        description="The number that people use, and that deals name it by; absent: the id. It never "
+        "changes.",
     )
     name: text(200, shortest=1, example="Oak table") = Field(description="What it is called.")
     description: text(5000, lines=True, example="Solid oak, 2.20 m.") | None = Field(
@@ -45,7 +47,8 @@ class ProductFields(Shape):
     owner_id: UserId | None = Field(default=None, description="Who looks after the product.")
 
 
-SHAPES = shapes_of("Product", ProductFields, about="Something that is sold.")
+FIXED = ("key",)
+SHAPES = shapes_of("Product", ProductFields, fixed=FIXED, about="Something that is sold.")
 
 
 class ListProducts(ListQuery):
@@ -54,6 +57,8 @@ class ListProducts(ListQuery):
     key: Texts = Field(default=[], description="With this key.")
     category: Texts = Field(default=[], description="Of this category.")
     owner_id: Texts = Field(default=[], description="Looked after by this user.")
+    successor_id: Texts = Field(default=[], description="Replaced by this product.")
+    complement: Texts = Field(default=[], description="Which this product goes with.")
     is_for_sale: QueryFlag | None = Field(default=None, description="Which can be bought, or not.")
     is_sample: QueryFlag | None = Field(default=None, description="Samples, or none.")
     sort: Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"] = (

@@ -4,6 +4,8 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.filters import custom_filters
 from services.crm_api.segments.saved import read_filter
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.foundation.calls import Stamp
@@ -34,19 +36,28 @@ class NotStatic(Invalid):
     code, title = "not_static", "The members of a filter are whoever fits; they are not put in."
 
 
-async def check_segment(_: Transaction, after: Record, __: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
+async def check_segment(
+    transaction: Transaction,
+    after: Record,
+    values: Record,
+    /,
+    *,
+    stamp: Stamp,  # noqa: ARG001
+) -> None:
     """Refuse filters that the list of contacts would not take.
 
     Raises
     ------
-    FilterOfStatic, FilterInvalid
+    FilterOfStatic, FilterInvalid, CustomFieldUnknown, CustomValueInvalid
         A rule is broken.
     """
     if bool(after["filter"]) != (after["kind"] == "filter"):
         raise FilterOfStatic(
             errors=[FieldError("/body/filter", "filter_of_static", FilterOfStatic.title)]
         )
-    read_filter(after["filter"])
+    if "filter" in values:
+        more = read_filter(after["filter"]).more_filters
+        await custom_filters(transaction, CONTACT, more, at="/body/filter")
 
 
 async def change_members(

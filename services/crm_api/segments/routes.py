@@ -19,6 +19,7 @@ from services.crm_api.segments.schemas import (
 )
 from services.crm_api.segments.table import SEGMENT
 from services.foundation.calls import Call
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from shared.values import RecordId
 
@@ -34,6 +35,10 @@ routes = record_routes(
         is_keyed=True,
     ),
     singular="a segment",
+    links=(
+        Link("list_contacts", "Its members.", {"segment_id": of_answer("id")}),
+        Link("change_segment_members", "Put contacts into it.", {"id": of_answer("id")}),
+    ),
 )
 _EXAMPLE = {"add": ["01977b3a-5c00-7000-8000-000000000001"]}
 

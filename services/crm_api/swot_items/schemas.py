@@ -6,6 +6,7 @@ from pydantic import Field
 
 from services.crm_api.satellites import shapes_of
 from services.crm_api.schemas import ListQuery, ProductId, Texts, UserId
+from services.foundation.queries import QueryFlag
 from shared.values import Day, Shape, text, whole
 
 Quadrant = Literal["strength", "weakness", "opportunity", "threat"]
@@ -45,6 +46,12 @@ class ListSwotItems(ListQuery):
         default=[], description="Of this kind."
     )
     product_id: Texts = Field(default=[], description="About this product.")
+    valid_on: Day | None = Field(
+        default=None, description="True on this day; without start or end it is open there."
+    )
+    confirmed_by_known: QueryFlag | None = Field(
+        default=None, description="Confirmed by a person, or not."
+    )
     sort: Literal["created_at", "-created_at", "updated_at", "-updated_at"] = Field(
         default="-created_at", description="Order; a minus means descending."
     )

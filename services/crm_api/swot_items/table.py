@@ -25,4 +25,10 @@ swot_items = Table(
     Index("ix_swot_items_updated", "updated_at", "id"),
 )
 
-SWOT_ITEM = Resource(name="swot_item", plural="swot-items", table=swot_items, scope="competitors")
+SWOT_ITEM = Resource(
+    name="swot_item",
+    plural="swot-items",
+    table=swot_items,
+    scope="competitors",
+    spans={"valid_on": ("valid_from", "valid_to")},
+)

@@ -1,18 +1,21 @@
 """Claims terms for an offer and lets them go; two offers with different terms cannot both be live."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from services.crm_api.interactions.table import interactions
 from services.crm_api.terms.table import live_terms
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
+ANSWERED = ("accepted", "declined", "unsubscribed", "bounced")
+"""The outcomes that end an offer."""
 _table = live_terms.c
 _HERE = (_table.unit_id == bindparam("at_unit"), _table.product_id == bindparam("at_product"))
 _LOCK = Statement(select(live_terms).where(*_HERE).with_for_update())
@@ -30,8 +33,31 @@ _SET = Statement(
 _DROP = Statement(delete(live_terms).where(*_HERE))
 
 
+_OFFERS = Statement(
+    select(interactions)
+    .where(
+        interactions.c.contact_id == bindparam("contact_id"),
+        interactions.c.kind == "offer",
+        interactions.c.product_id.is_not(None),
+        interactions.c.deleted_at.is_(None),
+    )
+    .order_by(interactions.c.product_id, interactions.c.id)
+)
+
+
 class TermsConflict(Conflict):
     code, title = "terms_conflict", "Other terms for this product are live for this customer."
+
+
+def is_live(row: Mapping[str, Any], *, now: datetime) -> bool:
+    """Tell whether this is an offer for a product that is out and neither answered nor over."""
+    return (
+        row["kind"] == "offer"
+        and row["product_id"] is not None
+        and not row["is_planned"]
+        and row["outcome"] not in ANSWERED
+        and (row["valid_until"] is None or row["valid_until"] > now)
+    )
 
 
 def _terms(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -93,6 +119,44 @@ async def release(
         f"set_{name}": found[name] for name in ("discount_pct", "price_minor", "price_currency")
     }
     await transaction.run(_SET, at | kept | {"set_holders": others})
+
+
+async def move(
+    transaction: Transaction,
+    offers: Iterable[Record],
+    *,
+    from_unit: str,
+    to_unit: str,
+    now: datetime,
+) -> None:
+    """Let the live terms of these offers be those of another unit.
+
+    Raises
+    ------
+    TermsConflict
+        That unit has a live offer with other terms for the same product.
+    """
+    if from_unit == to_unit:
+        return
+    for offer in offers:
+        if is_live(offer, now=now):
+            await release(transaction, from_unit, offer, now=now)
+            await claim(transaction, to_unit, offer, now=now)
+
+
+async def move_contact(
+    transaction: Transaction, contact_id: str, *, from_unit: str, to_unit: str, now: datetime
+) -> None:
+    """Let the live terms of a contact's own offers be those of another unit.
+
+    Raises
+    ------
+    TermsConflict
+        That unit has a live offer with other terms for the same product.
+    """
+    if from_unit != to_unit:
+        offers = await transaction.all(_OFFERS, {"contact_id": contact_id})
+        await move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=now)
 
 
 def _others(found: Record, offer_id: str, now: datetime) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from services.crm_api.changes.table import changes
-from services.crm_api.consents.table import consent_events
+from services.crm_api.consents.table import PERSONAL, consent_events
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.customer_card.operations import unit_members
 from services.crm_api.interactions.table import INTERACTION, interactions
@@ -93,7 +93,7 @@ def _item(
     return item.label("item"), type_coerce(at, Instant()).label("at"), id.label("id")
 
 
-def _interactions(sees: tuple[bool, bool]) -> Select[Any]:
+def _interactions(sees: tuple[bool, bool, bool]) -> Select[Any]:
     i = interactions.c
     part = INTERACTION.json(personal=sees[0])
     return select(
@@ -101,7 +101,7 @@ def _interactions(sees: tuple[bool, bool]) -> Select[Any]:
     ).where(i.contact_id.in_(unit_members()), i.deleted_at.is_(None), i.is_planned.is_(False))
 
 
-def _moves(sees: tuple[bool, bool]) -> Select[Any]:
+def _moves(sees: tuple[bool, bool, bool]) -> Select[Any]:
     def deal(name: str, kind: Any) -> ColumnElement[Any]:
         return literal_column(f"deals.{name}", kind)
 
@@ -123,9 +123,10 @@ def _moves(sees: tuple[bool, bool]) -> Select[Any]:
     )
 
 
-def _consents() -> Select[Any]:
+def _consents(*, personal: bool) -> Select[Any]:
     e = consent_events.c
-    part = json_record(*((column.name, column) for column in e if column.name != "key_id"))
+    hidden = {"key_id"} | (set() if personal else PERSONAL)
+    part = json_record(*((column.name, column) for column in e if column.name not in hidden))
     return select(*_item("consent", e.occurred_at, cast(e.id, String), e.contact_id, part)).where(
         e.contact_id.in_(unit_members())
     )
@@ -142,13 +143,13 @@ def _changes() -> Select[Any]:
 
 @lru_cache(maxsize=200)
 def timeline_statement(
-    types: frozenset[str], sees: tuple[bool, bool], *, is_continued: bool
+    types: frozenset[str], sees: tuple[bool, bool, bool], *, is_continued: bool
 ) -> Statement:
     """Return the statement of a page: each part gives its newest, the whole the newest of these."""
     made = {
         "interaction": _interactions(sees),
         "deal_move": _moves(sees),
-        "consent": _consents(),
+        "consent": _consents(personal=sees[2]),
         "change": _changes(),
     }
     parts = []

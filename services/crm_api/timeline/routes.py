@@ -35,7 +35,7 @@ async def get_timeline(
     organisation's timeline holds those of its persons, too."""
     types = frozenset(query.type or TYPES)
     await records.read(call.database, CONTACT, id, personal=False)
-    sees = (call.may("interactions:pii"), call.may("deals:pii"))
+    sees = (call.may("interactions:pii"), call.may("deals:pii"), call.may("contacts:pii"))
     signed = {"of": "timeline", "id": id, "type": sorted(types)}
     values: dict[str, Any] = {"id": id, "page_size": query.limit + 1}
     if query.cursor is not None:

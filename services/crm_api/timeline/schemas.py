@@ -53,7 +53,9 @@ class TimelineItem(Shape):
 class TimelinePage(ListPage):
     """A page of the timeline, newest first."""
 
-    items: Annotated[list[TimelineItem], Field(max_length=200)]
+    items: Annotated[list[TimelineItem], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ReadTimeline(Page):

@@ -1,13 +1,13 @@
 """Takes back the writes of one request, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, select
 
 from services.crm_api import records
 from services.crm_api.changes.table import changes
-from services.crm_api.interactions import operations as interactions
-from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.feature import BY_RESOURCE
+from services.crm_api.merges import operations as merges
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.undo.schemas import MOST_CHANGES
@@ -31,6 +31,12 @@ _LATER = Statement(
     .order_by(_table.version)
     .limit(1)
 )
+_NEWEST = Statement(
+    select(_table.action)
+    .where(_table.record_id == bindparam("record_id"))
+    .order_by(_table.version.desc())
+    .limit(1)
+)
 _REVERSE = {"created": "deleted", "restored": "deleted", "deleted": "restored"}
 
 
@@ -50,7 +56,7 @@ async def changes_of(transaction: Transaction, request_id: str) -> list[Record]:
     NotFound
         No request of this id wrote anything.
     NotUndoable
-        It wrote too much, merged contacts, or recorded a consent.
+        It wrote too much, took a merge back, erased somebody, or recorded a consent.
     """
     found = await transaction.all(_OF_REQUEST, {"request_id": request_id})
     if not found:
@@ -60,10 +66,12 @@ async def changes_of(transaction: Transaction, request_id: str) -> list[Record]:
             f"It wrote more than {MOST_CHANGES} records; an import is reverted instead."
         )
     actions = {change["action"] for change in found}
-    if actions & {"merged", "unmerged"}:
-        raise NotUndoable("Take a merge back with POST /v1/contacts/{duplicate_id}/unmerge.")
+    if "unmerged" in actions:
+        raise NotUndoable("Merge the two again with POST /v1/contacts/{survivor_id}/merge.")
     if "erased" in actions:
         raise NotUndoable("What was erased is gone for good.")
+    if "merged" in actions:
+        return found
     if any("consents" in (change["before"] or {}) for change in found):
         raise NotUndoable("Consents only add up: record what the contact says now.")
     for change in found:
@@ -81,13 +89,19 @@ async def undo(
     ------
     TouchedLater
         A record was written again since; the problem names it and by which request.
-    ExternalRefTaken, TermsConflict
-        Meanwhile another record has what this one had.
+    Conflict
+        Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken),
+        others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), or it would
+        bring an erased person back (Suppressed).
     """
     newest: dict[tuple[str, str], int] = {}
     for change in found:
         newest.setdefault((change["resource"], change["record_id"]), change["version"])
     current = await _untouched(transaction, newest)
+    duplicate = next((each["record_id"] for each in found if each["action"] == "merged"), None)
+    if duplicate is not None:
+        await merges.unmerge_contact(transaction, duplicate, stamp=stamp)
+        return await _as_they_are(transaction, newest)
     done = []
     for change in found:
         resource = RESOURCES[change["resource"]]
@@ -131,31 +145,35 @@ async def _untouched(
     return current
 
 
+async def _as_they_are(
+    transaction: Transaction, records_of: Iterable[tuple[str, str]]
+) -> list[tuple[Resource, Written]]:
+    """Return what a merge that was taken back left of the records that it had written."""
+    done = []
+    for name, record_id in records_of:
+        rows = await records.lock_many(transaction, RESOURCES[name], [record_id])
+        change = await transaction.first(_NEWEST, {"record_id": record_id})
+        assert change is not None
+        version = rows[record_id]["version"]
+        done.append((RESOURCES[name], Written(record_id, version, "", change["action"])))
+    return done
+
+
 async def take_back(
     transaction: Transaction, resource: Resource, current: Record, change: Record, *, stamp: Stamp
 ) -> Written:
-    """Take one change of a locked record back.
-
-    Raises
-    ------
-    ExternalRefTaken, TermsConflict
-        Meanwhile another record has what this one had.
-    """
-    is_offer = resource is INTERACTION and current["kind"] == "offer"
-    if is_offer:
-        await interactions.release_terms(transaction, current, stamp=stamp)
+    """Take one change back by the rules that deleting, restoring and changing have."""
+    feature = BY_RESOURCE[resource.name]
     action = _REVERSE.get(change["action"])
     if action == "deleted":
+        if feature.on_trash is not None:
+            await feature.on_trash(transaction, current, stamp=stamp)
         return await records.trash(transaction, resource, current, stamp=stamp)
     if action == "restored":
-        written = await records.restore(transaction, resource, current, stamp=stamp, personal=False)
-        after = current
-    else:
-        before = records.as_columns(resource, change["before"])
-        after = {**current, **before}
-        written = await records.change(
-            transaction, resource, current, before, stamp=stamp, personal=False
-        )
-    if is_offer:
-        await interactions.hold_terms(transaction, after, now=stamp.now)
-    return written
+        if feature.on_restore is not None:
+            await feature.on_restore(transaction, current, stamp=stamp)
+        return await records.restore(transaction, resource, current, stamp=stamp, personal=False)
+    before = records.as_columns(resource, change["before"])
+    if feature.on_return is not None:
+        await feature.on_return(transaction, current, {**current, **before}, stamp=stamp)
+    return await records.change(transaction, resource, current, before, stamp=stamp, personal=False)

@@ -428,8 +428,13 @@ def test_quotes_after_spaces_hold_their_delimiters() -> None:
 
 def test_a_workbook_is_told_from_a_table() -> None:
     path = data_file("contacts/messytables_horror/simple.xlsx")
-    with pytest.raises(UndetectableFile, match="other_kind"):
-        detect_file(path, given=NOTHING, business_zone="Europe/Berlin")
+    answer = detect_file(path, given=NOTHING, business_zone="Europe/Berlin")
+    assert answer.format == Setting("xlsx", "detected")
+    assert answer.sheet == Setting("simple.csv", "detected")
+    assert answer.header_row == Setting(1, "detected")
+    assert answer.dialect.columns == ("date", "temperature", "place")
+    assert answer.sample_rows[1] == ("2011-01-02", "-1", "Galway")
+    assert answer.row_count == 6
 
 
 def test_cdnow_has_no_header_and_stands_in_columns_of_spaces() -> None:

@@ -2,14 +2,17 @@
 
 import io
 import re
+import zipfile
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.crm_api.imports.detection.columns import describe_column, observe_columns
-from services.crm_api.imports.detection.encodings import detect_encoding
+from services.crm_api.imports.detection.encodings import detect_encoding, wide_encoding
 from services.crm_api.imports.detection.findings import (
+    SAMPLE_RECORDS,
     Detection,
     Hints,
     Question,
@@ -17,8 +20,15 @@ from services.crm_api.imports.detection.findings import (
     UndetectableFile,
 )
 from services.crm_api.imports.detection.headers import name_columns
+from services.crm_api.imports.detection.other_formats import (
+    Survey,
+    starts_card,
+    survey_cards,
+    survey_workbook,
+)
 from services.crm_api.imports.detection.structure import detect_structure
 from services.crm_api.imports.reading.json_lines import json_object, object_keys
+from services.crm_api.imports.reading.reader import records
 from services.crm_api.imports.reading.records import ENCODINGS, WHITESPACE, Dialect, Unreadable
 from services.crm_api.imports.values import dates
 
@@ -70,8 +80,30 @@ def _detected(
 ) -> Detection:
     """Take the structure from the head, the columns from `file`; `size` is told for a head only."""
     questions: list[Question] = []
-    _refuse_other_kinds(head)
     _check_hints(given)
+    if _is_workbook(head, file):
+        survey = survey_workbook(file, given, questions)
+        return _observed(survey, file, given, business_zone, None, questions)
+    _refuse_other_kinds(head)
+    text = _decoded(head)
+    base = Dialect(has_header=False, line_end="\r" if "\r" in text and "\n" not in text else "\n")
+    if given.format == "vcard" or (given.format is None and starts_card(text)):
+        survey = survey_cards(head, file, base, given, questions)
+        return _observed(survey, file, given, business_zone, None, questions)
+    if given.format == "xlsx":
+        raise UndetectableFile("other_kind", *_NO_WORKBOOK)
+    survey = _survey_text(head, file, given, questions)
+    return _observed(survey, file, given, business_zone, size, questions)
+
+
+def _decoded(head: bytes) -> str:
+    """Return the first text of a file, as far as its marks need no encoding."""
+    wide = wide_encoding(head)
+    return head.decode(ENCODINGS[wide] if wide else "utf-8", "replace").lstrip("\ufeff")
+
+
+def _survey_text(head: bytes, file: BinaryIO, given: Hints, questions: list[Question]) -> Survey:
+    """Detect how a text falls into rows and columns."""
     encoding = detect_encoding(head, file, given, questions)
     text = head.decode(ENCODINGS[encoding.value], "replace").lstrip("\ufeff")
     base = Dialect(
@@ -79,6 +111,7 @@ def _detected(
         has_header=False,
         line_end="\r" if "\r" in text and "\n" not in text else "\n",
     )
+    row: Setting[int | None] = Setting(None, "default")
     if _is_ndjson(text, given):
         keys_dialect = replace(base, format="ndjson", quote=None)
         file.seek(0)
@@ -86,7 +119,24 @@ def _detected(
         has_header = Setting(False, "detected")
     else:
         dialect = detect_structure(base, head, text, given, questions)
-        dialect, has_header = name_columns(dialect, head, given, questions)
+        if given.header_row is not None:
+            dialect = replace(dialect, preamble_lines=given.header_row - 1)
+            row = Setting(given.header_row, "given")
+        sample = list(islice(records(io.BytesIO(head), dialect), SAMPLE_RECORDS))
+        dialect, has_header = name_columns(dialect, sample, given, questions)
+    return Survey(dialect, encoding, has_header, Setting(None, "default"), row, [])
+
+
+def _observed(
+    survey: Survey,
+    file: BinaryIO,
+    given: Hints,
+    business_zone: str,
+    size: int | None,
+    questions: list[Question],
+) -> Detection:
+    """Look at every row, and put together what is known; `size` is told for a head only."""
+    dialect = survey.dialect
     seen = observe_columns(file, dialect)
     if seen.row_count and seen.row_count == seen.rejected_count:
         raise UndetectableFile("no_readable_row", *_NO_READABLE_ROW)
@@ -101,10 +151,12 @@ def _detected(
         format=Setting(given.format, "given")
         if given.format
         else Setting(dialect.format, "detected"),
-        encoding=encoding,
-        delimiter=Setting(dialect.delimiter, "given" if given.delimiter else "detected"),
+        encoding=survey.encoding,
+        delimiter=Setting(dialect.delimiter or None, "given" if given.delimiter else "detected"),
         quote=Setting(dialect.quote, "detected" if given.quote is None else "given"),
-        has_header=has_header,
+        has_header=survey.has_header,
+        sheet=survey.sheet,
+        header_row=survey.header_row,
         time_zone=Setting(given.time_zone, "given")
         if given.time_zone
         else Setting(business_zone, "default"),
@@ -115,6 +167,7 @@ def _detected(
         rejected_count=seen.rejected_count,
         sample_rows=seen.sample_rows,
         questions=tuple(questions),
+        notices=tuple(survey.notices),
     )
 
 
@@ -122,9 +175,11 @@ _NO_READABLE_ROW = (
     "no row of the file can be read with these settings",
     "mit diesen Einstellungen lässt sich keine Zeile der Datei lesen",
 )
+_NO_WORKBOOK = ("this is no XLSX workbook", "das ist keine XLSX-Arbeitsmappe")
 _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "xlsx / zip"),
-    (b"\xd0\xcf\x11\xe0", "xls"),
+    (b"PK\x03\x04", "zip (no XLSX workbook)"),
+    (b"PK\x05\x06", "zip (empty)"),
+    (b"\xd0\xcf\x11\xe0", "XLS, or an XLSX workbook with a password"),
     (b"%PDF", "PDF"),
     (b"\x1f\x8b", "gzip"),
     (b"PAR1", "Parquet"),
@@ -139,6 +194,17 @@ _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
 )
 
 
+def _is_workbook(head: bytes, file: BinaryIO) -> bool:
+    """Say whether it is a zipped file with the parts of a workbook; a damaged one may be."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        names = zipfile.ZipFile(file).namelist()
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError):
+        return b"xl/" in head or b"[Content_Types].xml" in head
+    return any(name.lower().startswith("xl/") for name in names) and "xl/workbook.bin" not in names
+
+
 def _refuse_other_kinds(head: bytes) -> None:
     if not head.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
         raise UndetectableFile("empty_file", "the file is empty", "die Datei ist leer")
@@ -146,8 +212,9 @@ def _refuse_other_kinds(head: bytes) -> None:
         if head.startswith(signature):
             raise UndetectableFile(
                 "other_kind",
-                f"this is a file of the kind {kind}; save it as CSV (UTF-8)",
-                f"das ist eine Datei der Art {kind}; bitte als CSV (UTF-8) speichern",
+                f"this is a file of the kind {kind}; save it as CSV (UTF-8) or as XLSX without a password",
+                f"das ist eine Datei der Art {kind}; bitte als CSV (UTF-8) oder als XLSX ohne "
+                "Passwort speichern",
             )
 
 

@@ -54,6 +54,13 @@ def detect_encoding(
     return Setting(options[0], "detected")
 
 
+def wide_encoding(head: bytes) -> str | None:
+    """Return the encoding of a text whose characters have two bytes, by its mark or its zeros."""
+    marked = (name for name, start in BYTE_ORDER_MARKS.items() if head.startswith(start))
+    name = next(marked, None)
+    return _wide_encoding(head) if name is None else name if name != "utf-8" else None
+
+
 def _given_encoding(spelling: str, head: bytes, mark: str | None) -> str:
     name = spelling.strip().lower().replace("_", "-")
     if name in {"utf-16", "utf16", "utf-16-bom"}:

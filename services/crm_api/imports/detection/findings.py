@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from services.crm_api.imports.detection.notices import Notice
 from services.crm_api.imports.reading.records import Dialect, Format
 from services.crm_api.imports.values.numbers import DecimalMark
 
@@ -45,6 +46,8 @@ class Hints:
     delimiter: str | None = None
     quote: str | None = None
     has_header: bool | None = None
+    sheet: str | None = None
+    header_row: int | None = None
     decimal_mark: DecimalMark | None = None
     date_format: str | None = None
     time_zone: str | None = None
@@ -89,9 +92,11 @@ class Detection:
 
     format: Setting[Format]
     encoding: Setting[str]
-    delimiter: Setting[str]
+    delimiter: Setting[str | None]
     quote: Setting[str | None]
     has_header: Setting[bool]
+    sheet: Setting[str | None]
+    header_row: Setting[int | None]
     time_zone: Setting[str]
     dialect: Dialect
     columns: tuple[Column, ...]
@@ -100,3 +105,4 @@ class Detection:
     rejected_count: int
     sample_rows: tuple[tuple[str, ...], ...]
     questions: tuple[Question, ...]
+    notices: tuple[Notice, ...] = ()

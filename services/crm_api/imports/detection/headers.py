@@ -1,15 +1,12 @@
 """Whether the first row names the columns, and their names."""
 
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 
 from services.crm_api.imports.detection.findings import (
     LONGEST_SAMPLE,
-    SAMPLE_RECORDS,
     TYPED_SHARE,
     Hints,
     Option,
@@ -19,14 +16,15 @@ from services.crm_api.imports.detection.findings import (
 )
 from services.crm_api.imports.detection.structure import is_typed
 from services.crm_api.imports.detection.synonyms import KNOWN_HEADERS, header_key
-from services.crm_api.imports.reading.reader import records
 from services.crm_api.imports.reading.records import MOST_COLUMNS, Dialect, RejectedRow, Row
 
 
 def name_columns(
-    dialect: Dialect, head: bytes, given: Hints, questions: list[Question]
+    dialect: Dialect,
+    sample: Sequence[Row | RejectedRow],
+    given: Hints,
+    questions: list[Question],
 ) -> tuple[Dialect, Setting[bool]]:
-    sample = list(islice(records(io.BytesIO(head), dialect), SAMPLE_RECORDS))
     rows = [record.cells for record in sample if isinstance(record, Row)]
     if rows and max(map(len, rows)) > MOST_COLUMNS:
         raise UndetectableFile(

@@ -1,13 +1,17 @@
 """Which column is which field, by its name and its cells."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from services.crm_api.imports.detection.notices import Notice, notice
+from services.crm_api.imports.detection.profiles import Profile, numbered_field, vendor_key
 from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, HEADERS, header_key
 from services.crm_api.imports.values import dates, numbers, texts
-from services.crm_api.imports.values.fields import RESOURCES
+from services.crm_api.imports.values.fields import RESOURCES, CellReading, converted
 from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.imports.values.texts import folded
 
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -21,7 +25,10 @@ class Suggestions(NamedTuple):
 
 
 def suggest_mapping(
-    resource: str, headers: Sequence[str], samples: Mapping[str, Sequence[str]]
+    resource: str,
+    headers: Sequence[str],
+    samples: Mapping[str, Sequence[str]],
+    stages: Iterable[str] = (),
 ) -> Suggestions:
     """Suggest a field for every column whose name or content speaks for one, each field once.
 
@@ -30,6 +37,7 @@ def suggest_mapping(
     comes again, and one of organisations beside the names of persons. Where a file of deals has no
     other day of purchase, the day of the invoice counts as it.
     """
+    own_stages = frozenset(map(folded, stages))
     best: dict[str, tuple[int, str]] = {}
     doubts: dict[str, tuple[str, str]] = {}
     repeated = _repeated(headers)
@@ -44,7 +52,7 @@ def suggest_mapping(
         if header in repeated:
             doubts[header] = ("repeated_header", target)
             continue
-        if not _fits(resource, target, samples.get(header, ())):
+        if not _fits(resource, target, samples.get(header, ()), own_stages):
             doubts[header] = ("unlikely_cells", target)
             continue
         if target not in best or rank < best[target][0]:
@@ -76,16 +84,100 @@ def _repeated(headers: Sequence[str]) -> dict[str, str]:
 _LAST_RANK = 1_000
 
 
-def _fits(resource: str, target: str, samples: Sequence[str]) -> bool:
+_HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[A-Za-z0-9+/]{22}==")
+_FREE = frozenset(("text", "lines", "list", "structure", "label", "word"))
+_BY = CellReading(zone=ZoneInfo("UTC"))
+_ORGANISATIONS = frozenset(
+    header_key(each)
+    for each in (
+        *("Organisation", "Organization Name", "Organization 1 - Name", "Company Name", "Company"),
+        *("Associated Company", "Zugehöriges Unternehmen", "Account Name", "Accountname"),
+        *("Company / Account", "Firma/Account", "Firma", "AccountId", "Account ID"),
+        *("Name des Unternehmens", "Unternehmensname"),
+    )
+)
+
+
+def profile_mapping(
+    profile: Profile, headers: Sequence[str], samples: Mapping[str, Sequence[str]]
+) -> tuple[Suggestions, list[Notice]]:
+    """Return what the columns of a known program are; what does not fit is left out and told.
+
+    Of several columns for one field the first that has cells is taken.
+    """
+    ranks = {key: at for at, key in enumerate(profile.fields)}
+    best: dict[str, tuple[tuple[bool, int], str]] = {}
+    notices: list[Notice] = []
+    is_of_people = profile.resource == "contacts" and "kind" not in profile.defaults
+    for header in headers:
+        shown = [sample for sample in samples.get(header, ()) if not texts.is_absent(sample)]
+        key = header_key(header) if header_key(header) in ranks else vendor_key(header)
+        target = profile.fields.get(key)
+        if target is None and profile.name in ("google_contacts", "vcard"):
+            target = numbered_field(header)
+        if target is None:
+            if is_of_people and shown and key in _ORGANISATIONS:
+                notices.append(notice("organisation_not_linked", header))
+            continue
+        read_as = RESOURCES[profile.resource][target]
+        is_hashed = bool(shown) and all(_HASH.fullmatch(sample.strip()) for sample in shown)
+        if is_hashed and _reads_free(target, read_as):
+            notices.append(notice("hashed_values", header))
+        elif is_hashed or not _reads(target, read_as, shown):
+            code = "hashed_values" if is_hashed else "cells_do_not_fit"
+            notices.append(notice(code, header, field=target))
+            continue
+        rank = (not shown, ranks.get(key, 0))
+        if target not in best or rank < best[target][0]:
+            best[target] = (rank, header)
+    chosen = {header: target for target, (_, header) in best.items()}
+    return Suggestions({name: chosen[name] for name in headers if name in chosen}, {}), notices
+
+
+def _reads_free(target: str, read_as: str) -> bool:
+    if target == "zip":
+        return False
+    is_free = read_as in ("several:text", "several:joined") or read_as.partition(":")[0] in _FREE
+    return is_free and "email" not in target and "phone" not in target
+
+
+def _reads(target: str, read_as: str, shown: Sequence[str]) -> bool:
+    """Say whether at least half of the samples can be cells of the field."""
+    how, _, vocabulary = read_as.partition(":")
+    if target == "contact_external_id":
+        good = [sample for sample in shown if ";" not in sample]
+    elif target == "email" or target.endswith(".email") or target == "other_emails":
+        apart = [re.split(r":::|[;|,]", sample)[0].strip() for sample in shown]
+        good = [sample for sample in apart if _MAIL.fullmatch(sample)]
+    elif how == "choice" or vocabulary == "country":
+        good = [sample for sample in shown if _is_read(read_as, sample)]
+    elif how in ("day", "instant"):
+        good = [each for each in shown if dates.date_parts(each) or dates.is_epoch(each)]
+    elif how in ("integer", "decimal", "percentage", "number", "money"):
+        good = [sample for sample in shown if numbers.number_parts(sample)]
+    else:
+        return True
+    return 2 * len(good) >= len(shown)
+
+
+def _is_read(read_as: str, sample: str) -> bool:
+    try:
+        return converted(read_as, sample, by=_BY) is not None
+    except ValueRejected:
+        return False
+
+
+def _fits(resource: str, target: str, samples: Sequence[str], own_stages: frozenset[str]) -> bool:
     """Say whether half of the samples could be cells of the field, whatever the file's forms."""
     shown = [sample for sample in samples if not texts.is_absent(sample)]
     how, _, vocabulary = RESOURCES[resource][target].partition(":")
     if how in ("day", "instant"):
-        good = [sample for sample in shown if dates.date_parts(sample)]
+        good = [sample for sample in shown if dates.date_parts(sample) or dates.is_epoch(sample)]
     elif how in ("integer", "decimal", "percentage", "number", "money", "minor"):
         good = [sample for sample in shown if numbers.number_parts(sample)]
-    elif vocabulary:
-        good = [sample for sample in shown if folded(sample) in CHOICES[vocabulary]]
+    elif how == "choice":
+        words = CHOICES[vocabulary].keys() | (own_stages if target == "stage" else set())
+        good = [sample for sample in shown if folded(sample) in words]
     else:
         return True
     return 2 * len(good) >= len(shown)

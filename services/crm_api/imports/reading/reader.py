@@ -1,10 +1,11 @@
-"""The records of a delimited or NDJSON file, streamed and restartable."""
+"""The records of a file, streamed and restartable; here those of delimited files and NDJSON."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from services.crm_api.imports.reading.cards import card_rows
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.lines import Lines
 from services.crm_api.imports.reading.records import (
@@ -15,14 +16,15 @@ from services.crm_api.imports.reading.records import (
     LONGEST_RECORD,
     MOST_COLUMNS,
     MOST_SURPLUS_CELLS,
-    REJECTIONS,
     WHITESPACE,
     Dialect,
     Position,
     RejectedRow,
     Row,
     Unreadable,
+    rejected,
 )
+from services.crm_api.imports.reading.sheet_rows import sheet_rows
 
 
 def rows(
@@ -40,10 +42,11 @@ def records(
     file: BinaryIO, dialect: Dialect, *, start_at: int | Position = 0
 ) -> Iterator[Row | RejectedRow]:
     """Stream the records of an open binary file, as `rows` does."""
+    read = _READERS.get(dialect.format, _Reader)
     if isinstance(start_at, Position):
-        yield from _Reader(file, dialect, start_at)
+        yield from read(file, dialect, start_at)
         return
-    for record in _Reader(file, dialect, Position()):
+    for record in read(file, dialect, Position()):
         if record.ordinal >= start_at:
             yield record
 
@@ -113,20 +116,14 @@ class _Reader:
         self._line += 1
 
     def _rejected(self, fault: Unreadable, start: int, first_line: int) -> RejectedRow:
-        english, german = REJECTIONS[fault.code]
-        facts = {"encoding": self._dialect.encoding, "expected": self._width, **fault.facts}
-        columns = self._dialect.columns
-        known = fault.column is not None and fault.column < len(columns)
-        return RejectedRow(
-            row_number=first_line,
-            ordinal=self._ordinal,
-            column=columns[fault.column] if known and fault.column is not None else None,
-            code=fault.code,
-            message_en=english.format(**facts),
-            message_de=german.format(**facts),
-            start_offset=start,
-            end_offset=self._offset,
-            end_line=self._line - 1,
+        return rejected(
+            fault,
+            self._dialect,
+            first_line,
+            self._ordinal,
+            start,
+            self._offset,
+            self._line - 1,
         )
 
     def _decoded(self, line: bytes) -> tuple[str, bool]:
@@ -269,6 +266,12 @@ class _Reader:
             if len(cell) > LONGEST_CELL:
                 raise Unreadable("cell_too_long", column=at, longest=LONGEST_CELL)
         return cells
+
+
+_READERS: dict[str, Callable[[BinaryIO, Dialect, Position], Iterable[Row | RejectedRow]]] = {
+    "xlsx": sheet_rows,
+    "vcard": card_rows,
+}
 
 
 def _of_one_line(code: str) -> str:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Format = Literal["csv", "tsv", "ndjson"]
+Format = Literal["csv", "tsv", "ndjson", "xlsx", "vcard"]
 WHITESPACE = "whitespace"
 """The delimiter of files whose cells stand apart by runs of spaces or tabulators."""
 LONGEST_CELL = 100_000
@@ -62,6 +62,34 @@ REJECTIONS: dict[str, tuple[str, str]] = {
     "row_too_long": ("the row is longer than 4 MiB", "die Zeile ist länger als 4 MiB"),
     "broken_json": ("the line is no JSON object", "die Zeile ist kein JSON-Objekt"),
     "repeated_key": ("the object names a key twice", "das Objekt nennt einen Schlüssel zweimal"),
+    "no_property": (
+        "a line of the card is no property: it has no name before a colon",
+        "eine Zeile der Karte ist keine Eigenschaft: ihr fehlt ein Name vor einem Doppelpunkt",
+    ),
+    "undecodable_property": (
+        "the property {property} holds bytes that are no text in the encoding {encoding}",
+        "die Eigenschaft {property} enthält Bytes, die in der Kodierung {encoding} kein Text sind",
+    ),
+    "unknown_charset": (
+        "the card names a character set that is not known: {charset}",
+        "die Karte nennt einen unbekannten Zeichensatz: {charset}",
+    ),
+    "card_not_closed": (
+        "the card is not closed by END:VCARD",
+        "die Karte ist nicht durch END:VCARD geschlossen",
+    ),
+    "outside_card": (
+        "this stands outside of any card (BEGIN:VCARD to END:VCARD)",
+        "das steht außerhalb jeder Karte (BEGIN:VCARD bis END:VCARD)",
+    ),
+    "no_contact": (
+        "the card is of the kind {kind}: neither a person nor an organisation",
+        "die Karte ist von der Art {kind}: weder eine Person noch eine Organisation",
+    ),
+    "unnamed_card": (
+        "the card has no name, no organisation, no e-mail address and no telephone number",
+        "die Karte hat weder Namen noch Organisation, E-Mail-Adresse oder Telefonnummer",
+    ),
     "unexpected_key": (
         "the object has a key that is no column (1 to 200 printable characters, 1000 columns)",
         "das Objekt hat einen Schlüssel, der keine Spalte ist (1 bis 200 Zeichen, 1000 Spalten)",
@@ -82,6 +110,7 @@ class Dialect:
     skips_initial_space: bool = False
     line_end: Literal["\n", "\r"] = "\n"
     preamble_lines: int = 0
+    sheet: str | None = None
 
 
 class Position(NamedTuple):
@@ -120,6 +149,8 @@ class RejectedRow(NamedTuple):
     start_offset: int
     end_offset: int
     end_line: int
+    text: str | None = None
+    """What it says, if that cannot be read from the bytes of the file."""
 
     @property
     def after(self) -> Position:
@@ -139,3 +170,30 @@ class Unreadable(Exception):
     def __init__(self, code: str, *, column: int | None = None, **facts: object) -> None:
         super().__init__(code)
         self.code, self.column, self.facts = code, column, facts
+
+
+def rejected(
+    fault: Unreadable,
+    dialect: Dialect,
+    row_number: int,
+    ordinal: int,
+    start_offset: int,
+    end_offset: int,
+    end_line: int,
+) -> RejectedRow:
+    """Tell in both languages why a record cannot be read."""
+    english, german = REJECTIONS[fault.code]
+    columns = dialect.columns
+    facts = {"encoding": dialect.encoding, "expected": len(columns), **fault.facts}
+    known = fault.column is not None and fault.column < len(columns)
+    return RejectedRow(
+        row_number=row_number,
+        ordinal=ordinal,
+        column=columns[fault.column] if known and fault.column is not None else None,
+        code=fault.code,
+        message_en=english.format(**facts),
+        message_de=german.format(**facts),
+        start_offset=start_offset,
+        end_offset=end_offset,
+        end_line=end_line,
+    )

@@ -62,7 +62,7 @@ class DateFormat:
 
 @lru_cache(maxsize=64)
 def parsed_format(spelling: str) -> DateFormat:
-    """Read the name of a format: ``D.M.YYYY``, ``M/D/YYYY``, ``YYYYMMDD``, ``D.M.YY@1950`` …
+    """Read the name of a format: ``D.M.YYYY``, ``M/D/YYYY``, ``YYYYMMDD``, ``D.M.YY@1950``, ``epoch_ms`` …
 
     ``YY@1950`` reads two figures as a year of 1950 to 2049. Doubled and German letters (``TT``,
     ``JJJJ``) are understood.
@@ -72,6 +72,8 @@ def parsed_format(spelling: str) -> DateFormat:
     ValueError
         The name is none of a format.
     """
+    if spelling == EPOCH:
+        return DateFormat("ymd", EPOCH)
     name = spelling.strip().upper().replace("T", "D").replace("J", "Y")
     if not name.startswith("Y"):
         name = name.replace("DD", "D").replace("MM", "M")
@@ -126,6 +128,27 @@ def _offset(spelling: str) -> tzinfo:
     return timezone(-size if spelling[0] == "-" else size)
 
 
+EPOCH = "epoch_ms"
+"""The format of instants that machines write as milliseconds since 1970."""
+_EPOCH = re.compile(r"1\d{12}", re.ASCII)
+
+
+def is_epoch(cell: str) -> bool:
+    """Say whether a cell may be milliseconds since 1970, of a day from 2001 to 2033."""
+    return _EPOCH.fullmatch(clean(cell)) is not None
+
+
+def _epoch(cell: str) -> datetime:
+    if not is_epoch(cell):
+        raise ValueRejected(
+            "no_date",
+            "these are no milliseconds since 1970",
+            "das sind keine Millisekunden seit 1970",
+            expected=EPOCH,
+        )
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(clean(cell)))
+
+
 def calendar_day(parts: DateParts, by: DateFormat) -> date | None:
     """Return the day that the parts name under a format, None if they name none."""
     if parts.is_iso:
@@ -164,6 +187,8 @@ def day(cell: str, *, date_format: str, zone: ZoneInfo) -> str | None:
     """Return the calendar day; an instant with an offset is on the day it has in `zone`."""
     if is_absent(cell):
         return None
+    if date_format == EPOCH:
+        return _epoch(cell).astimezone(zone).date().isoformat()
     found, parts = _dated(cell, date_format)
     if parts.zone is not None and parts.time is not None:
         try:
@@ -181,6 +206,8 @@ def instant(cell: str, *, date_format: str, zone: ZoneInfo) -> str | None:
     """
     if is_absent(cell):
         return None
+    if date_format == EPOCH:
+        return wire_instant(_epoch(cell))
     found, parts = _dated(cell, date_format)
     try:
         if parts.zone is not None:

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 
 from services.crm_api.imports.values.rejection import ValueRejected
 
@@ -13,6 +14,12 @@ _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _EXCEL_TEXT = re.compile(r'="(?P<text>(?:[^"]|"")*)"', re.DOTALL)
 _FORMULA = frozenset("=+-@")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_BETWEEN_ITEMS = re.compile(":::|[;|]")
+_FORMULA_ERRORS = frozenset(
+    ("#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#BEZUG!", "#WERT!", "#ZAHL!")
+)
+SEVERAL = ":::"
+"""What Google puts between the values of one cell."""
 
 
 def clean(cell: str) -> str:
@@ -33,6 +40,13 @@ def is_absent(cell: str) -> bool:
 def text(cell: str, *, has_lines: bool = False) -> str | None:
     """Return the text without outer white space; control characters are refused."""
     content = clean(cell)
+    if content[:1] == "#" and content in _FORMULA_ERRORS:
+        raise ValueRejected(
+            "formula_error",
+            "the formula of this cell ends in an error",
+            "die Formel dieser Zelle endet in einem Fehler",
+            expected="a value",
+        )
     if (_CONTROL_BUT_LINES if has_lines else _CONTROL).search(content):
         if not has_lines and "\n" in content:
             raise ValueRejected(
@@ -48,6 +62,34 @@ def text(cell: str, *, has_lines: bool = False) -> str | None:
             expected="text without control characters",
         )
     return content or None
+
+
+def joined(cell: str) -> str | None:
+    """Return the lines of a text as one line, such as those of a street, apart by commas."""
+    lines = (line.strip(" ,;\t\r") for line in clean(cell).split("\n"))
+    return text(", ".join(line for line in lines if line))
+
+
+def label(cell: str) -> str | None:
+    """Return what a number or an address is for; Google marks the main one by a star."""
+    return text(cell.replace("* ", "", 1).lower()[:50])
+
+
+def several(cell: str, read: Callable[[str], str | None]) -> str | list[WireValue] | None:
+    """Return what is read, or the list of what is read between ``:::``; a gap in it stays."""
+    if SEVERAL not in cell:
+        return read(cell)
+    return [read(part) for part in cell.split(SEVERAL)]
+
+
+def objects(cell: str, name: str) -> list[WireValue]:
+    """Return a list of objects: written as JSON, or texts that are the member `name` of each."""
+    content = clean(cell)
+    if content.startswith("[{"):
+        found = _json(content)
+        if isinstance(found, list):
+            return found
+    return [{name: entry} for entry in items(cell)]
 
 
 def folded(label: str) -> str:
@@ -92,7 +134,7 @@ def boolean(cell: str) -> bool | None:
 
 
 def items(cell: str) -> list[WireValue]:
-    """Return the entries of a list separated by ``;`` or ``|``, or written as a JSON array."""
+    """Return the entries of a list separated by ``;``, ``|`` or ``:::``, or written as JSON."""
     content = clean(cell)
     entries: list[str]
     if content.startswith("["):
@@ -101,7 +143,9 @@ def items(cell: str) -> list[WireValue]:
             raise _no_structure("a list of texts")
         entries = [str(entry) for entry in found]
     else:
-        entries = re.split("[;|]", content)
+        entries = _BETWEEN_ITEMS.split(content)
+        if SEVERAL in content or content.startswith("* "):
+            entries = [entry.strip().removeprefix("* ") for entry in entries]
     kept = [entry for entry in map(text, entries) if entry is not None]
     return list(dict.fromkeys(kept))
 

@@ -1,0 +1,202 @@
+"""What names a person outside of its own records: in files, rejected rows and stored answers."""
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import String, bindparam, cast, delete, or_, select, update
+
+from services.crm_api.changes.table import changes
+from services.crm_api.folding import digits
+from services.crm_api.imports.table import imports, rejected_rows
+from services.foundation.columns import Document, Texts
+from services.foundation.constructs import any_of, like_any
+from services.foundation.database import Reader, Transaction
+from services.foundation.statements import Statement
+from services.foundation.tables import idempotency_records
+
+_SHORTEST_NAME, _SHORTEST_REF, _SHORTEST_NUMBER = 4, 5, 6
+_READ_BYTES = 2**20
+_ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
+
+
+def _ids(column: Any) -> Any:
+    return any_of(column, bindparam("ids", type_=Texts))
+
+
+def _like(column: Any) -> Any:
+    return like_any(column, bindparam("patterns", type_=Texts))
+
+
+_BEFORE = Statement(
+    select(changes.c.before).where(_ids(changes.c.record_id), changes.c.before.is_not(None))
+)
+_WRITTEN_BY = Statement(
+    select(imports.c.id, imports.c.detected).where(
+        imports.c.request_id.in_(select(changes.c.request_id).where(_ids(changes.c.record_id)))
+    )
+)
+_IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(_ids(imports.c.id)))
+_SHOWN_IN = Statement(
+    select(imports.c.id, imports.c.detected).where(_like(cast(imports.c.detected, String)))
+)
+_BLANK_IMPORT = Statement(
+    update(imports)
+    .where(imports.c.id == bindparam("at_id"))
+    .values(detected=bindparam("set_detected", type_=Document))
+)
+_DROP_REJECTED = Statement(delete(rejected_rows).where(_ids(rejected_rows.c.import_id)))
+_DROP_NAMING = Statement(
+    delete(rejected_rows).where(
+        or_(
+            _like(cast(rejected_rows.c.cells, String)),
+            _like(rejected_rows.c.message_en),
+            _like(rejected_rows.c.message_de),
+        )
+    )
+)
+NAMING = Statement(select(rejected_rows).where(_like(cast(rejected_rows.c.cells, String))))
+_FORGET_ANSWERS = Statement(
+    delete(idempotency_records).where(
+        or_(_like(idempotency_records.c.body), _like(idempotency_records.c.path))
+    )
+)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a person can be recognised by, word for word.
+
+    `texts` are addresses, numbers and full names; `cells` are values that mean the person only if a
+    cell of a table is nothing else.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+
+    def patterns(self, *, of_cells: bool) -> list[str]:
+        """Return what a text that names the person is like."""
+        found = [f"%{_escaped(text)}%" for text in self.texts]
+        if not of_cells:
+            return [*found, *(f"%{each}%" for each in self.ids)]
+        rows = ("%".join(f'"{_escaped(cell)}"' for cell in cells) for cells in self.cells)
+        return [*found, *(f"%{row}%" for row in rows)]
+
+
+def _escaped(text: str) -> str:
+    for letter in ("\\", "%", "_"):
+        text = text.replace(letter, f"\\{letter}")
+    return text
+
+
+async def rows_from_before(reader: Reader, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return what undo has kept of these records."""
+    return [row["before"] for row in await reader.all(_BEFORE, {"ids": list(ids)})]
+
+
+def marks_of(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Marks:
+    """Return what contacts can be recognised by, from what they are and were."""
+    texts: dict[str, None] = {}
+    cells: dict[tuple[str, ...], None] = {}
+    for row in rows:
+        emails = [row.get("email"), *(each["email"] for each in row.get("other_emails") or ())]
+        texts.update(dict.fromkeys(email for email in emails if email))
+        phones = [row.get("phone"), row.get("phone_e164")]
+        for each in row.get("other_phones") or ():
+            phones += [each["phone"], each["e164"]]
+        for phone in phones:
+            if phone and len(digits(phone)) >= _SHORTEST_NUMBER:
+                texts[phone] = None
+        given, family = row.get("given_name"), row.get("family_name")
+        names = [row.get("display_name"), row.get("name")]
+        if given and family:
+            names += [f"{given} {family}", f"{family}, {given}"]
+            cells |= {(given, family): None, (family, given): None}
+        texts.update(dict.fromkeys(n for n in names if n and len(n) >= _SHORTEST_NAME))
+        for ref in row.get("external_refs") or ():
+            if len(ref["id"]) >= _SHORTEST_REF:
+                cells[(ref["id"],)] = None
+    return Marks(tuple(ids), tuple(texts), tuple(cells))
+
+
+async def forget_imports(
+    transaction: Transaction, written: Sequence[str], marks: Marks
+) -> list[str]:
+    """Drop what imports show of a person; returns those that wrote these records."""
+    own = await transaction.all(_WRITTEN_BY, {"ids": list(written)})
+    patterns = marks.patterns(of_cells=True)
+    others = await transaction.all(_SHOWN_IN, {"patterns": patterns}) if patterns else []
+    await _blank(transaction, others)
+    await _blank(transaction, own)
+    files = sorted({row["id"] for row in own})
+    await transaction.run(_DROP_REJECTED, {"ids": files})
+    if patterns:
+        await transaction.run(_DROP_NAMING, {"patterns": patterns})
+    return files
+
+
+async def forget_samples(transaction: Transaction, import_ids: Sequence[str]) -> None:
+    """Drop all that these imports show of their files."""
+    await _blank(transaction, await transaction.all(_IMPORTS, {"ids": list(import_ids)}))
+    await transaction.run(_DROP_REJECTED, {"ids": list(import_ids)})
+
+
+async def _blank(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
+        blank = {"at_id": row["id"], "set_detected": _without_samples(row["detected"])}
+        await transaction.run(_BLANK_IMPORT, blank)
+
+
+async def forget_answers(transaction: Transaction, marks: Marks) -> None:
+    """Drop the stored answers that name the person; those about its records carry its id."""
+    await transaction.run(_FORGET_ANSWERS, {"patterns": marks.patterns(of_cells=False)})
+
+
+def _without_samples(found: Any) -> Any:
+    """Return what was detected of a file without the values that were shown as samples."""
+    if isinstance(found, list):
+        return [_without_samples(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        name: [] if name == "samples" else _without_samples(each) for name, each in found.items()
+    }
+
+
+def remove_files(folder: Path, import_ids: Iterable[str], marks: Marks) -> None:
+    """Remove the files of these imports, and every other one that names the person."""
+    named = {f"{import_id}.upload" for import_id in import_ids}
+    wanted = [
+        text.lower().encode(encoding, "ignore")
+        for text in (*marks.texts, *(" ".join(cells) for cells in marks.cells if len(cells) > 1))
+        for encoding in _ENCODINGS
+    ]
+    for path in folder.glob("*.upload"):
+        if path.name in named or _names(path, [each for each in wanted if len(each) > 3]):
+            path.unlink(missing_ok=True)
+
+
+def _names(path: Path, wanted: Sequence[bytes]) -> bool:
+    try:
+        if zipfile.is_zipfile(path):  # a workbook
+            with zipfile.ZipFile(path) as archive:
+                return any(_reads(archive.open(name), wanted) for name in archive.namelist())
+        return _reads(path.open("rb"), wanted)
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _reads(file: Any, wanted: Sequence[bytes]) -> bool:
+    """Tell whether a file holds one of these, without regard to the case of plain letters."""
+    with file:
+        rest = b""
+        longest = max((len(each) for each in wanted), default=1)
+        while chunk := file.read(_READ_BYTES):
+            window = (rest + chunk).lower()
+            if any(each in window for each in wanted):
+                return True
+            rest = window[-longest:]
+    return False

@@ -1,0 +1,320 @@
+"""Makes, lists, changes, pauses and removes webhooks: nobody subscribes to what he may not read."""
+
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, func, insert, select, tuple_, update
+
+from services.crm_api import filters
+from services.crm_api.changes.operations import last_position
+from services.crm_api.contacts.schemas import ContactFilters
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.deals.schemas import DealFilters
+from services.crm_api.deals.table import DEAL
+from services.crm_api.filters import Asker, Question
+from services.crm_api.interactions.schemas import InteractionFilters
+from services.crm_api.interactions.table import INTERACTION
+from services.crm_api.records import new_id
+from services.crm_api.resources import RESOURCES, Resource
+from services.crm_api.schemas import Filters
+from services.crm_api.segments.saved import read_saved
+from services.crm_api.webhooks.table import webhooks
+from services.foundation.calls import Stamp
+from services.foundation.database import Reader, Transaction
+from services.foundation.problems import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    StaleVersion,
+    invalid,
+)
+from services.foundation.statements import Record, Statement
+from shared.values import wire_instant
+
+MANAGE = "webhooks:manage"
+MOST = 50
+FILTERS: Mapping[str, tuple[Resource, type[Filters]]] = {
+    "contacts": (CONTACT, ContactFilters),
+    "interactions": (INTERACTION, InteractionFilters),
+    "deals": (DEAL, DealFilters),
+}
+_SHOWN = (
+    *("id", "url", "description", "event_types", "changed", "filters", "skip_own", "skip_keys"),
+    *("is_active", "pause_reason", "key_id", "version"),
+)
+_INSTANTS = ("paused_at", "failing_since", "created_at", "updated_at")
+_WELL = {"failure_count": 0, "failing_since": None, "resting_until": None}
+_is_there = (webhooks.c.id == bindparam("id"), webhooks.c.deleted_at.is_(None))
+_READ = Statement(select(webhooks).where(*_is_there))
+_LOCK = Statement(select(webhooks).where(*_is_there).with_for_update())
+_COUNT = Statement(select(func.count()).where(webhooks.c.deleted_at.is_(None)))
+_ADD = Statement(insert(webhooks))
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks a webhook's filters; no scopes mean the webhook itself, whose maker was asked before."""
+
+    database: Reader
+    scopes: frozenset[str] | None = None
+
+    def may(self, scope: str) -> bool:
+        return self.scopes is None or scope in self.scopes
+
+
+class ScopeNotHeld(Forbidden):
+    code, title = "scope_not_held", "A webhook tells only of what its maker may read."
+
+
+class TooManyWebhooks(Conflict):
+    code, title = "too_many_webhooks", f"There are {MOST} webhooks already; delete one first."
+
+
+@cache
+def _update(names: frozenset[str]) -> Statement:
+    return Statement(
+        update(webhooks)
+        .where(webhooks.c.id == bindparam("at_id"))
+        .values({name: bindparam(f"set_{name}") for name in sorted(names)})
+    )
+
+
+@cache
+def _list(is_continued: bool) -> Statement:
+    statement = select(webhooks).where(webhooks.c.deleted_at.is_(None))
+    if is_continued:
+        last = tuple_(
+            bindparam("last_value", type_=webhooks.c.created_at.type),
+            bindparam("last_id", type_=webhooks.c.id.type),
+        )
+        statement = statement.where(tuple_(webhooks.c.created_at, webhooks.c.id) < last)
+    ordered = statement.order_by(webhooks.c.created_at.desc(), webhooks.c.id.desc())
+    return Statement(ordered.limit(bindparam("page_size")))
+
+
+def document(row: Record, *, now: datetime) -> dict[str, Any]:
+    """Return what is shown of a webhook."""
+    until = row["previous_secret_until"]
+    return {
+        **{name: row[name] for name in _SHOWN},
+        **{name: None if row[name] is None else wire_instant(row[name]) for name in _INSTANTS},
+        "previous_secret_until": wire_instant(until) if until is not None and until > now else None,
+    }
+
+
+def signing_secrets(row: Record, *, now: datetime) -> list[str]:
+    """Return the secrets that are good: the one from before a rotation during its grace, too."""
+    until = row["previous_secret_until"]
+    return [row["secret"], *([row["previous_secret"]] if until is not None and until > now else [])]
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+async def questions(asker: Asker, saved: Mapping[str, Any]) -> dict[str, Question]:
+    """Read the filters of a webhook: by resource, only those that ask for something.
+
+    Raises
+    ------
+    Invalid
+        A filter has a name or a value that its list does not take.
+    Forbidden
+        It looks at what the asker may not see.
+    """
+    found: dict[str, Question] = {}
+    for plural, (resource, shape) in FILTERS.items():
+        if saved.get(plural):
+            place = f"body/filters/{plural}"
+            query = read_saved(shape, saved[plural], place=place)
+            try:
+                found[resource.name] = await filters.ask(asker, resource, query)
+            except Invalid as problem:
+                raise _placed(problem, place) from None
+    return found
+
+
+def _placed(problem: Invalid, place: str) -> Invalid:
+    """Point to the body where a list would point to its query."""
+    errors = [
+        FieldError(each.pointer.replace("/query", f"/{place}", 1), each.code, each.message)
+        for each in problem.errors
+    ]
+    return Invalid(problem.detail, errors=errors)
+
+
+def _resource_of(event_type: str) -> str:
+    return event_type.split(".")[1]
+
+
+async def check(asker: Asker, after: Mapping[str, Any]) -> None:
+    """Refuse a webhook that tells its asker more than he may read, or whose filter filters nothing.
+
+    Raises
+    ------
+    ScopeNotHeld, Invalid, Forbidden
+        He lacks a scope; a filter is wrong; it looks at what he may not see.
+    """
+    wanted = {_resource_of(each) for each in after["event_types"]}
+    lacking = sorted({f"{RESOURCES[name].scopes}:read" for name in wanted if not _may(asker, name)})
+    if lacking:
+        raise ScopeNotHeld(
+            f"Your key lacks {', '.join(lacking)}, so no webhook of its making can tell of that.",
+            errors=[FieldError("/body/event_types", "scope_not_held", each) for each in lacking],
+        )
+    for name in await questions(asker, after["filters"]):
+        if name not in wanted:
+            plural = RESOURCES[name].plural
+            raise invalid(
+                f"/body/filters/{plural}",
+                "no_such_events",
+                f"This webhook has no event of {plural}, so the filter would filter nothing.",
+            )
+
+
+def _may(asker: Asker, resource: str) -> bool:
+    return asker.may(f"{RESOURCES[resource].scopes}:read")
+
+
+async def create(
+    transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp
+) -> tuple[Record, str]:
+    """Store a new webhook, which tells of what is written from now on; returns its secret, too.
+
+    Raises
+    ------
+    TooManyWebhooks
+        There are as many as can be served.
+    """
+    if int(await transaction.text(_COUNT) or 0) >= MOST:
+        raise TooManyWebhooks()
+    position = await last_position(transaction)
+    secret = _new_secret()
+    row: Record = {
+        **dict.fromkeys(column.name for column in webhooks.columns),
+        **_WELL,
+        **given,
+        "id": new_id(),
+        "event_types": sorted(set(given["event_types"])),
+        "secret": secret,
+        "position_transaction": position[0],
+        "position_seq": position[1],
+        "key_id": stamp.key_id,
+        "version": 1,
+        "created_at": stamp.now,
+        "updated_at": stamp.now,
+    }
+    if not row["is_active"]:
+        row |= _paused("requested", stamp.now)
+    await transaction.run(_ADD, row)
+    return row, secret
+
+
+def _paused(reason: str, now: datetime) -> Record:
+    return {"is_active": False, "paused_at": now, "pause_reason": reason}
+
+
+async def read(reader: Reader, webhook_id: str) -> Record:
+    """Return a webhook.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    return _found(await reader.first(_READ, {"id": webhook_id}))
+
+
+async def lock(transaction: Transaction, webhook_id: str, *, version: int | None = None) -> Record:
+    """Read a webhook for a change and keep others from changing it.
+
+    Raises
+    ------
+    NotFound, StaleVersion
+        There is none; it was changed meanwhile.
+    """
+    row = _found(await transaction.first(_LOCK, {"id": webhook_id}))
+    if version is not None and version != row["version"]:
+        raise StaleVersion(f"The webhook's version is {row['version']}, If-Match named {version}.")
+    return row
+
+
+def _found(row: Record | None) -> Record:
+    if row is None:
+        raise NotFound("There is no such webhook.")
+    return row
+
+
+async def page(reader: Reader, *, after: Mapping[str, Any], limit: int) -> Sequence[Record]:
+    """Return webhooks, the newest first; `after` is the place of the last one before."""
+    return await reader.all(_list(bool(after)), {**after, "page_size": limit})
+
+
+async def write(transaction: Transaction, row: Record, changed: Record, *, now: datetime) -> Record:
+    """Write what is different of a locked webhook."""
+    fresh = {**changed, "version": row["version"] + 1, "updated_at": now}
+    values = {"at_id": row["id"], **{f"set_{name}": value for name, value in fresh.items()}}
+    await transaction.run(_update(frozenset(fresh)), values)
+    return {**row, **fresh}
+
+
+async def change(
+    transaction: Transaction, row: Record, *, given: Mapping[str, Any], now: datetime
+) -> Record:
+    """Change a locked webhook; what is put on again forgets its failures, also if it was never off."""
+    wanted = dict(given)
+    if "event_types" in wanted:
+        wanted["event_types"] = sorted(set(wanted["event_types"]))
+    changed = {name: value for name, value in wanted.items() if row[name] != value}
+    if "is_active" in changed:
+        resumed = {"paused_at": None, "pause_reason": None, **_WELL}
+        changed |= resumed if changed["is_active"] else _paused("requested", now)
+    if "url" in changed:
+        changed |= _WELL
+    return await write(transaction, row, changed, now=now) if changed else row
+
+
+async def rotate(
+    transaction: Transaction, row: Record, *, grace_seconds: int, now: datetime
+) -> tuple[Record, str]:
+    """Give a locked webhook another secret; the one from before signs as well until the grace ends."""
+    secret = _new_secret()
+    changed: Record = {"secret": secret, "previous_secret": None, "previous_secret_until": None}
+    if grace_seconds:
+        changed["previous_secret"] = row["secret"]
+        changed["previous_secret_until"] = now + timedelta(seconds=grace_seconds)
+    return await write(transaction, row, changed, now=now), secret
+
+
+def test_event(row: Record, *, request_id: str, now: datetime) -> str:
+    """Return the body of an event that tells of nothing but that webhooks arrive."""
+    told = {
+        "specversion": "1.0",
+        "id": f"test.{new_id()}",
+        "source": "/crm",
+        "type": "crm.webhook.test.v1",
+        "subject": f"webhooks/{row['id']}",
+        "time": wire_instant(now),
+        "data": {"version": row["version"], "changed": [], "request_id": request_id},
+    }
+    return orjson.dumps(told).decode()
+
+
+async def pause(transaction: Transaction, webhook_id: str, reason: str, *, now: datetime) -> None:
+    """Pause a webhook for a reason of ours; one that is paused or gone already stays as it is."""
+    row = await transaction.first(_LOCK, {"id": webhook_id})
+    if row is not None and row["is_active"]:
+        await write(transaction, row, _paused(reason, now), now=now)
+
+
+async def delete(transaction: Transaction, row: Record, *, now: datetime) -> None:
+    """End a locked webhook at once; its log goes bit by bit, later."""
+    await write(transaction, row, {"is_active": False, "deleted_at": now}, now=now)

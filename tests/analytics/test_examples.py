@@ -1,0 +1,55 @@
+"""Every example of the document of analytics is sent to the service and answers as documented."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.analytics.app import create_app
+from services.analytics.scopes import SCOPES
+from services.analytics.settings import Settings
+from tests.analytics.published import publish_simulated, unit_id
+from tests.conftest import BOTH, Templates, store_key
+from tests.examples import Request, Validators, check, examples, operations, send, undescribed
+from tests.live import LiveServer, client
+
+
+@pytest.fixture(params=BOTH)
+def http(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
+) -> Iterator[httpx.Client]:
+    url = templates.fresh("analytics", request.param, tmp_path)
+    publish_simulated(url)
+    settings = Settings(data_dir=tmp_path, analytics_database_url=url, log_requests=False)
+    key = store_key(url, scopes=SCOPES)
+    with LiveServer(create_app(settings, schedules=False)) as live, client(live.url, key) as http:
+        yield http
+
+
+def prepare(http: httpx.Client, request: Request) -> Request:
+    """Let an example name what exists."""
+    path, query = dict(request.path), dict(request.query)
+    if "unit_id" in path:
+        path["unit_id"] = unit_id(1)
+    if "refresh_id" in path:
+        path["refresh_id"] = http.get("/v1/refreshes").json()["items"][0]["id"]
+    if "cursor" in query:
+        following = http.get(request.operation.path, params={"limit": 1}).json()["next"]
+        query["cursor"] = following.partition("cursor=")[2]
+    return replace(request, path=path, query=query)
+
+
+def test_everything_is_described_and_every_example_answers_as_documented(
+    http: httpx.Client,
+) -> None:
+    document: dict[str, Any] = http.get("/openapi.json").json()
+    assert undescribed(document) == []
+    known = Validators()
+    found = [each for operation in operations(document) for each in examples(operation)]
+    # Refreshes are asked for first, so that there are some to be read.
+    for request in sorted(found, key=lambda each: each.operation.method != "post"):
+        ready = prepare(http, request)
+        check(send(http, ready), ready, known)

@@ -1,0 +1,199 @@
+"""One set of terms: whatever happens to offers and to people, a unit has one for each product."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from tests.conftest import BOTH, Crm, MakeCrm
+from tests.crm_api.bodies import all_pages, fresh, make, problem
+
+
+def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> httpx.Response:
+    body = {
+        "contact_id": contact,
+        "kind": "offer",
+        "product_id": product,
+        "discount_pct": discount,
+        "occurred_at": "2025-01-01T00:00:00Z",
+        **more,
+    }
+    return crm.client.post("/v1/interactions", json=body)
+
+
+def undo(crm: Crm, answer: httpx.Response) -> httpx.Response:
+    body = {"request_id": answer.headers["x-request-id"]}
+    return crm.client.post("/v1/changes/undo", json=body)
+
+
+def firm_of(crm: Crm) -> str:
+    return str(make(crm, "contacts", kind="organisation", name="x")["id"])
+
+
+def test_one_unit_has_one_set_of_terms_for_a_product(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    one, two = (make(service, "contacts", parent_id=firm)["id"] for _ in range(2))
+    first = offer(service, one, "P1", "10")
+    assert first.status_code == 201, first.text
+    found = problem(offer(service, two, "P1", "15"), 409, "terms_conflict")
+    assert found["existing_id"] == first.json()["id"]
+    assert offer(service, two, "P1", "10.00").status_code == 201
+    assert offer(service, two, "P2", "15").status_code == 201
+    old = "2025-02-01T00:00:00Z"
+    assert offer(service, two, "P3", "15", valid_until=old).status_code == 201
+    assert offer(service, two, "P3", "20").status_code == 201
+    other = make(service, "contacts")["id"]
+    assert offer(service, other, "P1", "15").status_code == 201
+
+
+def test_terms_are_free_once_the_offer_is_answered_or_thrown_away(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    first = offer(service, contact, "P1", "10").json()
+    path = f"/v1/interactions/{first['id']}"
+    service.patch(path, {"outcome": "declined"}, version=1)
+    second = offer(service, contact, "P1", "15").json()
+    problem(service.patch(path, {"outcome": None}, version=2), 409, "terms_conflict")
+    other = f"/v1/interactions/{second['id']}"
+    service.client.delete(other, headers={"If-Match": "*"})
+    assert service.patch(path, {"outcome": None}, version=2).status_code == 200
+    problem(service.client.post(f"{other}/restore"), 409, "terms_conflict")
+    changed = service.patch(path, {"discount_pct": "20"}, version=3)
+    assert changed.status_code == 200
+    problem(offer(service, contact, "P1", "10"), 409, "terms_conflict")
+    assert undo(service, changed).status_code == 200
+    assert offer(service, contact, "P1", "10").status_code == 201
+
+
+def test_a_person_takes_its_terms_into_another_organisation(service: Crm) -> None:
+    there = firm_of(service)
+    colleague = make(service, "contacts", parent_id=there)["id"]
+    person = make(service, "contacts")["id"]
+    own = offer(service, person, "P1", "10").json()
+    other = offer(service, colleague, "P1", "15").json()
+    path = f"/v1/contacts/{person}"
+    found = problem(service.patch(path, {"parent_id": there}, version=1), 409, "terms_conflict")
+    assert found["existing_id"] == other["id"]
+    declined = {"outcome": "declined", "decline_reason": "price"}
+    service.patch(f"/v1/interactions/{other['id']}", declined, version=1)
+    moved = service.patch(path, {"parent_id": there}, version=1)
+    assert moved.status_code == 200
+    found = problem(offer(service, colleague, "P1", "15"), 409, "terms_conflict")
+    assert found["existing_id"] == own["id"]
+    # Back again by an undo, they are free there and hold here; then it cannot go there any more.
+    assert undo(service, moved).status_code == 200
+    assert offer(service, colleague, "P1", "15").status_code == 201
+    problem(offer(service, person, "P1", "15"), 409, "terms_conflict")
+    problem(service.patch(path, {"parent_id": there}, version=3), 409, "terms_conflict")
+
+
+def test_an_undo_does_not_move_a_person_into_a_conflict(service: Crm) -> None:
+    there = firm_of(service)
+    colleague = make(service, "contacts", parent_id=there)["id"]
+    person = make(service, "contacts", parent_id=there)["id"]
+    left = service.patch(f"/v1/contacts/{person}", {"parent_id": None}, version=1)
+    offer(service, person, "P1", "10")
+    other = offer(service, colleague, "P1", "15").json()
+    found = problem(undo(service, left), 409, "terms_conflict")
+    assert found["existing_id"] == other["id"]
+    assert service.client.get(f"/v1/contacts/{person}").json()["parent_id"] is None
+
+
+def merge(crm: Crm, survivor: str, duplicate: str) -> httpx.Response:
+    return crm.client.post(
+        f"/v1/contacts/{survivor}/merge",
+        json={"duplicate_id": duplicate},
+        headers={"If-Match": "*"},
+    )
+
+
+def test_a_merge_brings_terms_together_or_is_refused_and_can_be_taken_back(service: Crm) -> None:
+    there = firm_of(service)
+    colleague = make(service, "contacts", parent_id=there)["id"]
+    duplicate = make(service, "contacts", parent_id=there)["id"]
+    survivor = make(service, "contacts")["id"]
+    own = offer(service, survivor, "P1", "10").json()
+    other = offer(service, colleague, "P1", "15").json()
+    # The survivor has no organisation and would get that of the duplicate, with its terms.
+    found = problem(merge(service, survivor, duplicate), 409, "terms_conflict")
+    assert found["existing_id"] == other["id"]
+    service.client.delete(f"/v1/interactions/{other['id']}", headers={"If-Match": "*"})
+    assert merge(service, survivor, duplicate).status_code == 200
+    assert service.client.get(f"/v1/contacts/{survivor}").json()["parent_id"] == there
+    found = problem(offer(service, colleague, "P1", "15"), 409, "terms_conflict")
+    assert found["existing_id"] == own["id"]
+    restored = service.client.post(f"/v1/interactions/{other['id']}/restore")
+    problem(restored, 409, "terms_conflict")
+    assert service.client.post(f"/v1/contacts/{duplicate}/unmerge").status_code == 200
+    assert service.client.get(f"/v1/contacts/{survivor}").json()["parent_id"] is None
+    assert service.client.post(f"/v1/interactions/{other['id']}/restore").status_code == 200
+    problem(offer(service, survivor, "P1", "20"), 409, "terms_conflict")
+
+
+def test_terms_end_with_their_day_and_do_not_come_back_over_others(make_crm: MakeCrm) -> None:
+    for kind in BOTH:
+        now = [datetime(2026, 1, 1, tzinfo=UTC)]
+        crm = make_crm(kind, clock=lambda now=now: now[0])
+        contact = make(crm, "contacts")["id"]
+        first = offer(crm, contact, "P1", "10", valid_until="2026-02-01T00:00:00Z").json()
+        found = problem(offer(crm, contact, "P1", "15"), 409, "terms_conflict")
+        assert found["existing_id"] == first["id"]
+        now[0] = datetime(2026, 2, 1, tzinfo=UTC)
+        second = offer(crm, contact, "P1", "15").json()
+        longer = {"valid_until": "2026-03-01T00:00:00Z"}
+        path = f"/v1/interactions/{first['id']}"
+        found = problem(crm.patch(path, longer, version=1), 409, "terms_conflict")
+        assert found["existing_id"] == second["id"]
+        withdrawn = {"valid_until": "2026-02-01T00:00:00Z"}
+        crm.patch(f"/v1/interactions/{second['id']}", withdrawn, version=1)
+        assert crm.patch(path, longer, version=1).status_code == 200
+
+
+def test_sixteen_writers_at_once_leave_one_set_of_terms(service: Crm) -> None:
+    firm = firm_of(service)
+    people = [make(service, "contacts", parent_id=firm)["id"] for _ in range(16)]
+    for product in ("Q1", "Q2", "Q3"):
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(
+                pool.map(
+                    lambda at, product=product: offer(service, people[at], product, str(at % 4)),
+                    range(16),
+                )
+            )
+        live = [answer.json() for answer in answers if answer.status_code == 201]
+        assert len({each["discount_pct"] for each in live}) == 1
+        assert live
+        known = {each["id"] for each in live}
+        for answer in answers:
+            if answer.status_code != 201:
+                assert problem(answer, 409, "terms_conflict")["existing_id"] in known
+
+
+def test_people_who_move_while_offers_are_made_leave_one_set_of_terms(service: Crm) -> None:
+    firm = firm_of(service)
+    people = [make(service, "contacts")["id"] for _ in range(8)]
+
+    def act(at: int) -> httpx.Response:
+        person = people[at // 2]
+        if at % 2:
+            return service.patch(f"/v1/contacts/{person}", {"parent_id": firm}, version="*")
+        return offer(service, person, "R1", str(at))
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(act, range(16)))
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    inside = all_pages(service.client, f"/v1/contacts?parent_id={firm}")
+    asked = "".join(f"&contact_id={person['id']}" for person in inside)
+    offers = all_pages(service.client, f"/v1/interactions?product_id=R1{asked}") if inside else []
+    assert len({each["discount_pct"] for each in offers}) <= 1
+
+
+def test_a_merge_brings_the_survivors_own_offers_into_its_new_unit(service: Crm) -> None:
+    product = fresh("SKU")
+    firm = make(service, "contacts", kind="organisation", name="Weber GmbH")
+    colleague = make(service, "contacts", parent_id=firm["id"])
+    survivor = make(service, "contacts")
+    duplicate = make(service, "contacts", parent_id=firm["id"])
+    assert offer(service, colleague["id"], product, "10").status_code == 201
+    assert offer(service, survivor["id"], product, "5").status_code == 201
+    problem(merge(service, survivor["id"], duplicate["id"]), 409, "terms_conflict")
