@@ -15,8 +15,8 @@ FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "tab
 MORE_FILES = {
     "contacts": {"further.py", "search.py"},
     "duplicates": {"matching.py"},
-    "interactions": {"cases.py", "kinds.py"},
     "exports": {"columns.py", "labels.py", "sheets.py"},
+    "interactions": {"cases.py", "kinds.py"},
     "meta": {"labels.py"},
     "privacy": {
         *("erasing.py", "kept.py", "personal_data.py", "runner.py", "suppression.py", "traces.py"),

@@ -40,12 +40,12 @@ def export_statement(
     personal: bool,
     only: frozenset[str] | None,
     sort: str | None,
-    with_shells: bool,
+    has_erased: bool,
 ) -> Statement:
     """Return the statement that yields the records of a question, as flat columns or as JSON.
 
-    `with_shells`: contacts that were live when they were erased are there too, empty, because their
-    deals belong to totals.
+    With `has_erased`, contacts that were live when they were erased are there too, empty, where nothing
+    but ids is asked for: their deals belong to totals.
     """
     resource = question.resource
     table = resource.table
@@ -53,7 +53,8 @@ def export_statement(
     if is_flat:
         columns = resource.flat(personal=personal)
     is_there: ColumnElement[bool] = table.c.deleted_at.is_(None)
-    if with_shells and resource is CONTACT:
+    is_all = question.names <= {"id"} and not question.custom and question.within is None
+    if has_erased and is_all and resource is CONTACT:
         is_shell = and_(table.c.erased_at == table.c.deleted_at, table.c.merged_into_id.is_(None))
         is_there = or_(is_there, is_shell)
     clause = select(*columns).where(is_there, *question.conditions())

@@ -12,7 +12,6 @@ from fastapi import Query
 from services.crm_api import filters
 from services.crm_api.audit.operations import note
 from services.crm_api.changes.operations import last_position, write_position
-from services.crm_api.contacts.table import CONTACT
 from services.crm_api.exports import operations
 from services.crm_api.exports.columns import SPREAD, SheetColumn, default_fields, sheet_columns
 from services.crm_api.exports.schemas import FORM, ExportForm, export_query
@@ -21,6 +20,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
+from services.crm_api.schemas import ALWAYS_SHOWN
 from services.foundation.calls import Call
 from services.foundation.problems import Forbidden, Unavailable, invalid
 from services.foundation.routing import Routes, StreamAnswer
@@ -59,15 +59,10 @@ def add_export(feature: Feature) -> None:
         description=f"All live {many} that the list with these filters would show, streamed. "
         "The formats for machines also need the scope `changes:read`; `X-Change-Cursor` is then a "
         "position of the change feed from before the export: export once, follow the feed from there, "
-        "and you miss nothing. "
-        + (
-            "There contacts that were erased are shown as well, empty and with `erased_at`: totals "
-            "need somebody that their deals belong to. "
-            if resource is CONTACT
-            else ""
-        )
-        + "An XLSX file holds at most 1,048,575 records, and of a text at most "
-        "32,767 characters. Reading personal fields is noted in the audit log.",
+        "and you miss nothing. An XLSX file holds at most 1,048,575 records, and of a text at most "
+        "32,767 characters, and instants to the second in the time zone of the business. Contacts that "
+        "were erased are in the formats for machines, empty, where nothing is filtered. Reading personal "
+        "fields is noted in the audit log.",
     )(export)
 
 
@@ -100,9 +95,9 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
         question,
         is_flat=form == "csv",
         personal=personal,
-        only=None if fields is None else frozenset(fields),
+        only=None if fields is None else frozenset(fields) | ALWAYS_SHOWN,
+        has_erased=not is_table,
         sort=sort,
-        with_shells=not is_table,
     )
     chunks = call.database.stream(statement, question.values, csv=form == "csv")
     if is_table:

@@ -129,8 +129,11 @@ class XlsxWriter:
         elif kind == "flag":
             self._sheet.write_boolean(self._row, at, value)
         elif kind == "instant":
-            local = datetime.fromisoformat(value).astimezone(self._zone).replace(tzinfo=None)
-            self._when(at, kind, local, value)
+            local = datetime.fromisoformat(value).astimezone(self._zone)
+            if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+                self._text(at, local.isoformat())  # an hour that comes twice, in autumn
+            else:
+                self._when(at, kind, local.replace(tzinfo=None, microsecond=0), value)
         elif kind == "day":
             self._when(at, kind, datetime.fromisoformat(value), value)
         else:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import Body
 
+from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, reverts
+from services.crm_api.imports.revert_schemas import RevertImport
 from services.crm_api.imports.routes import (
     SCOPE,
     ImportId,
@@ -14,7 +16,7 @@ from services.crm_api.imports.routes import (
     once,
     runner_of,
 )
-from services.crm_api.imports.schemas import Import, RevertImport
+from services.crm_api.imports.schemas import Import
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.problems import Answer
@@ -60,6 +62,7 @@ async def revert_import(
             keep_touched=body.keep_touched,
             stamp=call.stamp,
         )
+        await note(transaction, "import_reverted", "import", id, stamp=call.stamp)
         return accepted(call, reverted, 202)
 
     answer = await once(call, body.model_dump_json().encode(), work)

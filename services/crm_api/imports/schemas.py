@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.crm_api.imports.revert_schemas import ImportRevert
 from services.crm_api.schemas import ListPage, Partial
 from services.foundation.queries import Page, Query, QueryFlag, query_integer
 from shared.values import (
@@ -347,39 +348,6 @@ class Failure(Shape):
 
     code: word(example="upload_missing") = Field(description="For programs.")
     message: text(2000, example="The uploaded file is gone.") = Field(description="For people.")
-
-
-class RevertImport(Shape):
-    """How to take it back."""
-
-    dry_run: Flag = Field(
-        default=False, description="Only look, write nothing, and tell what would stay."
-    )
-    keep_touched: Flag = Field(
-        default=False,
-        description="Leave alone what was touched later and take back the rest. Without it nothing is "
-        "taken back if anything was touched later.",
-    )
-
-
-class ImportRevert(Shape):
-    """The last taking back of an import."""
-
-    status: Literal["queued", "running", "succeeded", "refused", "failed"] = Field(
-        description="`refused`: records were touched later and nothing was taken back; "
-        "`GET /v1/imports/{id}/kept-records` names them."
-    )
-    is_dry_run: Flag = Field(description="Whether it only looks.")
-    keep_touched: Flag = Field(description="Whether it leaves alone what was touched later.")
-    progress: number(0, 1, example=0.4) = Field(description="The share that is done.")
-    reverted_count: Count = Field(
-        description="Records that are as they were before; of a dry run: that would be."
-    )
-    kept_count: Count = Field(
-        description="Records that were touched later, or that are in use; see kept-records."
-    )
-    queued_at: Instant = Field(description="When it was asked for.")
-    finished_at: Instant | None = Field(description="When it ended.")
 
 
 class Import(Shape):
