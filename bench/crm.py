@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bench import base, dataset
 from bench.figures import Figure, paired
-from bench.load import Run, drive, request
+from bench.load import CONNECTIONS, Run, drive, request
 from bench.people import people
 from bench.processes import Server, pinned, serving
 from bench.stores import KINDS, Stores, crm_environment, store_key
@@ -31,7 +31,9 @@ class Effort:
     seconds: float
 
 
-CONTACTS, QUICK_CONTACTS = 100_000, 5_000
+BASE, QUICK_BASE = 100_000, 5_000
+_FEW = 2
+"""So many connections send batches, each of which keeps a server busy for a while."""
 Spell = Callable[[int, str], list[bytes]]
 
 
@@ -45,13 +47,14 @@ class Operation:
     shown: Callable[[Any], Any] | None = field(default=lambda answer: answer)
     """What of the answers has to be equal; None: the yardstick answers less."""
     sides: tuple[str, ...] = ("ours", "bare")
+    connections: int = CONNECTIONS
 
 
 def measure(stores: Stores, *, is_quick: bool, contacts: int | None = None) -> Iterator[Figure]:
     """Yield the figures of both databases, with so many contacts and three times the interactions."""
-    effort = Effort(contacts or CONTACTS, rounds=5, seconds=1.2)
+    effort = Effort(contacts or BASE, rounds=5, seconds=1.2)
     if is_quick:
-        effort = Effort(contacts or QUICK_CONTACTS, rounds=3, seconds=0.5)
+        effort = Effort(contacts or QUICK_BASE, rounds=3, seconds=0.5)
     for kind in KINDS:
         yield from _measure(stores, kind, effort)
 
@@ -108,8 +111,8 @@ def _operations(effort: Effort) -> list[Operation]:
         Operation("board", _READS, _reading(["/v1/deals/board"]), _without_more),
         Operation("duplicates, check", None, _checking, None),
         Operation("POST contact, durable", _CREATE, _creating, _without_made, SIDES),
-        Operation("POST batch of 100", None, _creating_many(100), None),
-        Operation("POST batch of 500", None, _creating_many(500), None),
+        Operation("POST batch of 100", None, _creating_many(100), None, connections=_FEW),
+        Operation("POST batch of 500", None, _creating_many(500), None, connections=_FEW),
     ]
 
 
@@ -233,12 +236,17 @@ def _rounds(
     operation: Operation, servers: dict[str, Server], key: str, effort: Effort
 ) -> dict[str, list[Run]]:
     requests = {side: cycle(operation.spell(server.port, key)) for side, server in servers.items()}
-    for side, server in servers.items():
-        drive(server.port, requests[side], seconds=effort.seconds / 3)
+
+    def run(side: str, seconds: float) -> Run:
+        port = servers[side].port
+        return drive(port, requests[side], seconds=seconds, connections=operation.connections)
+
+    for side in servers:
+        run(side, effort.seconds / 3)
     runs: dict[str, list[Run]] = {side: [] for side in operation.sides}
     for _ in range(effort.rounds):
-        for side, server in servers.items():
-            runs[side].append(drive(server.port, requests[side], seconds=effort.seconds))
+        for side in servers:
+            runs[side].append(run(side, effort.seconds))
     return runs
 
 

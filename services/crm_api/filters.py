@@ -75,6 +75,12 @@ class Question:
         """Whether it asks for anything but all live records."""
         return bool(self.names or self.custom or self.within)
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the best way to what it asks for depends on the values: one index will not do."""
+        plain = {name for name in self.single if "__" not in name}
+        return self.within is not None or bool(self.custom) or not self.names <= plain
+
     def clauses(self) -> list[ColumnElement[bool]]:
         """Return the conditions, and that the record is live."""
         return [self.resource.table.c.deleted_at.is_(None), *self.conditions()]

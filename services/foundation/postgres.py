@@ -32,6 +32,9 @@ _TABLE = {"format": "csv", "header": True}
 _STREAM_SECONDS = 6 * 3600
 
 
+_PLANS = {"anew": "force_custom_plan", "once": "force_generic_plan"}
+
+
 class _Reader:
     """The reading half, over one connection."""
 
@@ -42,7 +45,15 @@ class _Reader:
 
     async def _fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         compiled = statement.on(POSTGRESQL)
-        rows: list[Any] = await self.connection.fetch(compiled.text, *compiled.arguments(values))
+        arguments = compiled.arguments(values)
+        if statement.planned is None:
+            rows: list[Any] = await self.connection.fetch(compiled.text, *arguments)
+            return rows
+        await self.connection.execute(f"SET plan_cache_mode = {_PLANS[statement.planned]}")
+        try:
+            rows = await self.connection.fetch(compiled.text, *arguments)
+        finally:
+            await self.connection.execute("RESET plan_cache_mode")
         return rows
 
     async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
@@ -211,6 +222,8 @@ class PostgresDatabase:
                         init=_prepare,
                         reset=_no_reset,
                         statement_cache_size=500,
+                        # By default what is longer than 15 KiB is parsed and planned every time.
+                        max_cacheable_statement_size=0,
                         command_timeout=10,
                         timeout=5,
                         server_settings={

@@ -27,6 +27,11 @@ INDEXES = (
         (f"ix_interactions_{name}", "interactions", [name, "occurred_at", "id"], f"{name} IS NOT NULL")
         for name in ("product_id", "campaign_id", "status", "outcome")
     ),
+    *(
+        (f"ix_interactions_{kind}s_of_contact", "interactions", ["contact_id", "occurred_at", "id"], f"kind = '{kind}'")
+        for kind in ("offer", "complaint")
+    ),
+    ("ix_interactions_promises_of_contact", "interactions", ["contact_id", "due_at", "id"], "is_planned"),
     ("ix_interactions_due_at", "interactions", ["due_at", "id"], None),
     (
         "ix_deals_sums",
@@ -53,7 +58,7 @@ def upgrade() -> None:
     for index, table, columns, where in INDEXES:
         text = None if where is None else sa.text(where)
         # A boolean is compared with 1 there, and an index serves only what is spelled like it.
-        sqlite = sa.text("credit_hold = 1") if where == "credit_hold" else text
+        sqlite = sa.text(f"{where} = 1") if where in ("credit_hold", "is_planned") else text
         op.create_index(index, table, columns, postgresql_where=text, sqlite_where=sqlite)
 
 

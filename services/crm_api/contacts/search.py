@@ -216,15 +216,18 @@ def _number(word: str) -> str:
 
 async def _find(reader: Reader, question: Question, words: Words, *, enough: int) -> dict[str, str]:
     """Return the search texts of the candidates by their ids, all of them or as many as are enough."""
-    found: dict[str, str] = {}
-    for how in ("whole", "start", "within"):
-        # Contacts that have all words whole are equally good, so as many as are shown will do.
-        most = enough if how == "whole" else max(enough, MOST_CANDIDATES)
-        found |= await _candidates(reader, question, words.condition(how), most=most)
-        if len(found) >= enough:
-            return found
+    # Contacts that have all words whole are equally good, so as many as are shown will do.
+    found = await _candidates(reader, question, words.condition("whole"), most=enough)
+    if len(found) >= enough:
+        return found
+    most = max(enough, MOST_CANDIDATES)
+    within = await _candidates(reader, question, words.condition("within"), most=most)
+    if len(within) >= most:
+        # Not all of them: those that begin so are rather meant.
+        within |= await _candidates(reader, question, words.condition("start"), most=most)
+    found |= within
     if not found and (meant := await _meant(reader, words)):
-        found = await _candidates(reader, question, meant, most=MOST_CANDIDATES)
+        found = await _candidates(reader, question, meant, most=most)
     return found
 
 
@@ -280,7 +283,8 @@ def _statement(question: Question, asked: Asked) -> Statement:
         select(contacts.c.id, contacts.c.search_text)
         .select_from(found_contacts())
         .where(has_words(asked), *question.clauses())
-        .limit(bindparam("most"))
+        .limit(bindparam("most")),
+        planned="anew",
     )
 
 

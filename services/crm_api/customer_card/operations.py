@@ -1,4 +1,4 @@
-"""Puts the customer card together: one statement, whatever is on the card."""
+"""Puts the customer card together: one statement for all of it, whatever is on the card."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, and_, bindparam, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
+from services.crm_api.contacts.operations import existing
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.customer_card.schemas import MOST
 from services.crm_api.deals.table import DEAL, deals
@@ -25,15 +26,32 @@ Sees = tuple[bool, bool, bool]
 """Whether personal fields of contacts, interactions and deals are shown."""
 
 
-def unit_members() -> Select[Any]:
-    """Select the contact `id` and, if it is an organisation, its persons."""
+def is_of_unit(column: ColumnElement[Any], kind: str) -> ColumnElement[bool]:
+    """Build the condition that a record is of the contact `id` or, if that is an organisation, its persons."""
+    if kind == "person":
+        return column == bindparam("id")
     member = contacts.alias("member")
     of_unit = or_(member.c.id == bindparam("id"), member.c.parent_id == bindparam("id"))
-    return select(member.c.id).where(of_unit, member.c.deleted_at.is_(None)).correlate(None)
+    members = select(member.c.id).where(of_unit, member.c.deleted_at.is_(None)).correlate(None)
+    return column.in_(members)
+
+
+async def kind_of(reader: Reader, contact_id: str) -> str:
+    """Return whether a live contact is a person or an organisation.
+
+    Raises
+    ------
+    NotFound
+        There is no such contact.
+    """
+    kind = (await existing(reader, [contact_id])).get(contact_id)
+    if kind is None:
+        raise NotFound(f"There is no contact {contact_id}.")
+    return kind
 
 
 @cache
-def _card(sees: Sees) -> Statement:
+def _card(sees: Sees, unit: str) -> Statement:
     parent = contacts.alias("organisation")
     organisation = (
         select(CONTACT.json(personal=sees[0], of=parent))
@@ -42,15 +60,17 @@ def _card(sees: Sees) -> Statement:
         .scalar_subquery()
     )
     i, d = interactions.c, deals.c
-    kind, status, outcome = (unindexed(column) for column in (i.kind, i.status, i.outcome))
-    stage_kind, payment_status = unindexed(d.stage_kind), unindexed(d.payment_status)
-    of_unit = and_(i.contact_id.in_(unit_members()), i.deleted_at.is_(None))
-    deals_of_unit = and_(d.contact_id.in_(unit_members()), d.deleted_at.is_(None))
+    columns: Iterable[ColumnElement[Any]] = (i.kind, i.status, d.stage_kind, d.payment_status)
+    if unit != "person":  # SQLite would go by these: all offers there are, instead of the unit's
+        columns = map(unindexed, columns)
+    kind, status, stage_kind, payment_status = columns
+    of_unit = and_(is_of_unit(i.contact_id, unit), i.deleted_at.is_(None))
+    deals_of_unit = and_(is_of_unit(d.contact_id, unit), d.deleted_at.is_(None))
     happened = and_(of_unit, i.is_planned.is_(False))
     now = bindparam("now", type_=Instant)
     is_live = and_(
         kind == "offer",
-        or_(outcome.is_(None), not_(one_of(outcome, ANSWERED))),
+        or_(i.outcome.is_(None), not_(one_of(i.outcome, ANSWERED))),
         or_(i.valid_until.is_(None), i.valid_until > now),
     )
     is_open = and_(kind == "complaint", one_of(status, OPEN_STATUSES))
@@ -79,7 +99,8 @@ def _card(sees: Sees) -> Statement:
             some_deals(stage_kind == "open", d.opened_at.desc()),
             some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
-        ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
+        ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None)),
+        planned="once",
     )
 
 
@@ -104,7 +125,8 @@ async def read_card(reader: Reader, contact_id: str, *, sees: Sees, now: datetim
     NotFound
         There is no such live contact.
     """
-    rows = await reader.texts(_card(sees), {"id": contact_id, "now": now})
+    kind = await kind_of(reader, contact_id)
+    rows = await reader.texts(_card(sees, kind), {"id": contact_id, "now": now})
     if not rows:
         raise NotFound(f"There is no contact {contact_id}.")
     *parts, bought = rows[0]

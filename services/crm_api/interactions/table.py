@@ -80,6 +80,19 @@ interactions = Table(
         known_index("interactions", name, "occurred_at")
         for name in ("product_id", "campaign_id", "status", "outcome")
     ),
+    *(
+        Index(
+            f"ix_interactions_{name}_of_contact",
+            *("contact_id", order, "id"),
+            postgresql_where=text(where),
+            sqlite_where=text(sqlite),
+        )
+        for name, order, where, sqlite in (
+            ("offers", "occurred_at", "kind = 'offer'", "kind = 'offer'"),
+            ("complaints", "occurred_at", "kind = 'complaint'", "kind = 'complaint'"),
+            ("promises", "due_at", "is_planned", "is_planned = 1"),
+        )
+    ),
     Index("ix_interactions_due_at", "due_at", "id"),
     Index("ix_interactions_occurred", "occurred_at", "id"),
     Index("ix_interactions_created", "created_at", "id"),

@@ -13,7 +13,7 @@ from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
-from services.crm_api.customer_card.operations import unit_members
+from services.crm_api.customer_card.operations import is_of_unit
 from services.crm_api.deals.table import DEAL
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
@@ -100,7 +100,7 @@ _SEGMENTS = _Side(segment_members, "segment_id")
 _EVENTS = _Side(consent_events, "id")
 _OFFERS = Statement(
     select(interactions_table).where(
-        interactions_table.c.contact_id.in_(unit_members()),
+        is_of_unit(interactions_table.c.contact_id, "organisation"),
         interactions_table.c.kind == "offer",
         interactions_table.c.product_id.is_not(None),
         interactions_table.c.deleted_at.is_(None),
