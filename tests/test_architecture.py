@@ -18,6 +18,7 @@ MORE_FILES = {
     "meta": {"labels.py"},
     "privacy": {"suppression.py"},
     "segments": {"saved.py"},
+    "terms": {"moving.py"},
 }
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}
 

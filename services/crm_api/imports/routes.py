@@ -10,6 +10,7 @@ from fastapi import Body, Path, Query
 
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
+from services.crm_api.imports.examples import FILE_BODY
 from services.crm_api.imports.questions import answered
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.imports.schemas import (
@@ -50,27 +51,6 @@ _FORMATS = {
     "text/tab-separated-values": "tsv",
     "application/x-ndjson": "ndjson",
     "application/octet-stream": None,
-}
-_CSV = "Kundennummer;Vorname;Nachname;E-Mail\nC-2001;Carla;Vogel;carla.vogel@example.org\n"
-_FILES = {
-    "text/csv": _CSV,
-    "text/tab-separated-values": _CSV.replace(";", "\t"),
-    "application/x-ndjson": '{"external_id": "C-2001", "given_name": "Carla", '
-    '"family_name": "Vogel", "email": "carla.vogel@example.org"}\n',
-    "application/octet-stream": _CSV,
-}
-_FILE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "The file as it is, at most 200 MiB.",
-        "content": {
-            media: {
-                "schema": {"type": "string", "format": "binary"},
-                "examples": {"typical": {"value": example}},
-            }
-            for media, example in _FILES.items()
-        },
-    }
 }
 _PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}}})
 _START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
@@ -141,7 +121,7 @@ async def _once(
     ),
     summary="Upload a file",
     retryable=True,
-    openapi_extra=_FILE,
+    openapi_extra=FILE_BODY,
     responses={202: {"model": Import, "description": "Uploaded and queued"}},
 )
 async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
