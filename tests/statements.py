@@ -16,10 +16,11 @@ _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET 
 _BESIDE = (
     "UPDATE keys SET last_used_at",
     "DELETE FROM idempotency_records",
-    "pg_catalog",
     "FROM imports WHERE imports.status",
+    "pg_catalog",
+    "set_config('jit'",
 )
-"""The last use of keys, old answers, what asyncpg asks of types, and the search for waiting imports."""
+"""The last use of keys, old answers, waiting imports, and what asyncpg asks when it meets a type."""
 _LOOK_UP = {keys._FIND.on(dialect).text for dialect in (SQLITE, POSTGRESQL)}
 
 

@@ -198,6 +198,10 @@ async def check_fixed(
         wanted["contact_ref"] = await contacts.resolve_contact(
             transaction, None, wanted["contact_ref"]
         )
+    elif wanted.get("contact_id") not in (None, current.get("contact_id")):
+        # Who names a contact that was merged names the one that it is part of.
+        named = wanted["contact_id"]
+        wanted["contact_id"] = await contacts.survivor_of(transaction, named) or named
     for field, value in wanted.items():
         if value != current["contact_id" if field == "contact_ref" else field]:
             raise FixedAtCreation(field)

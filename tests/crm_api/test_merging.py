@@ -412,3 +412,16 @@ def test_a_merge_with_who_was_recommended_is_taken_back(service: Crm) -> None:
     assert merged["survivor"]["referred_by_id"] is None
     service.client.post(f"/v1/contacts/{duplicate['id']}/unmerge").raise_for_status()
     assert content(read(service, f"/v1/contacts/{survivor['id']}")) == content(survivor)
+
+
+def test_an_upsert_that_names_a_merged_contact_means_the_survivor(service: Crm) -> None:
+    survivor, duplicate = make(service, "contacts"), make(service, "contacts")
+    path = f"/v1/deals/by-external-id/shop/{fresh()}"
+    body = {"contact_id": duplicate["id"], "title": "Table"}
+    made = service.client.put(path, json=body).json()
+    assert merge(service, survivor["id"], duplicate["id"]).status_code == 200
+    again = service.client.put(path, json={**body, "title": "Chairs"})
+    assert again.status_code == 200, again.text
+    assert (again.json()["id"], again.json()["contact_id"]) == (made["id"], survivor["id"])
+    stranger = make(service, "contacts")["id"]
+    problem(service.client.put(path, json={"contact_id": stranger}), 422, "fixed_at_creation")
