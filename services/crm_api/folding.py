@@ -5,6 +5,8 @@ import unicodedata
 
 _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe"}
+    # Letters with a stroke, or without a dot, that Unicode does not take apart.
+    | {"ı": "i", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"}
 )
 _SEPARATORS = re.compile(r"[\W_]+")
 _NO_DIGIT = re.compile(r"[^0-9]+")

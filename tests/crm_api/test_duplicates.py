@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.crm_api.duplicates.matching import blocking_keys, candidate_pairs, compare
+from services.crm_api.duplicates.matching import (
+    LARGEST_BLOCK,
+    THRESHOLD,
+    blocking_keys,
+    candidate_pairs,
+    compare,
+)
 from services.crm_api.duplicates.schemas import CODES
 from tests.conftest import DATA, Crm
 from tests.crm_api.bodies import all_pages, fresh, make, problem
@@ -268,3 +274,38 @@ def test_an_import_rejects_who_is_there_or_stands_twice_unless_told(crm: Crm) ->
     assert (state["created_count"], state["rejected_count"]) == (2, 2)
     state = imported(crm, content, resource="contacts", source="list", allow_duplicates=True)
     assert (state["created_count"], state["rejected_count"]) == (2, 0)
+
+
+def test_a_name_alone_proposes_nobody_and_a_town_beside_it_does() -> None:
+    thomas = {"kind": "person", "given_name": "Thomas", "family_name": "Müller"}
+    for one, other, is_proposed in (
+        ({}, {}, False),
+        ({"email": "t.mueller@a.example"}, {"email": "thomas@b.example"}, False),
+        ({"city": "Kiel"}, {"city": "Kiel"}, True),
+        ({"city": "Kiel", "phone": "0171 1"}, {"city": "Kiel", "phone": "0172 2"}, False),
+        ({"city": "Kiel"}, {"city": "Bonn"}, False),
+        ({"birth_date": "1970-01-02"}, {"birth_date": "1970-01-02"}, True),
+    ):
+        match = compare({**thomas, **one}, {**thomas, **other})
+        assert match is not None
+        assert (match.score >= THRESHOLD) == is_proposed, (one, other, match)
+
+
+def test_a_key_that_too_many_share_is_passed_over_and_others_still_count(crm: Crm) -> None:
+    person = {"kind": "person", "given_name": "Anna", "family_name": "Weber", "city": "Kiel"}
+    wanted = {**person, "birth_date": "1971-03-04"}
+    one = crm.create("contacts", **wanted)
+
+    def found() -> list[str]:
+        items = crm.client.post("/v1/duplicates/check", json=person).json()["items"]
+        return [item["contact"]["id"] for item in items]
+
+    assert found() == [one["id"]]
+    items = [
+        {"action": "create", "data": {**person, "allow_duplicate": True}}
+        for _ in range(LARGEST_BLOCK)
+    ]
+    crm.client.post("/v1/contacts/batch", json={"items": items})
+    assert found() == []
+    answer = crm.client.post("/v1/contacts", json=wanted)
+    assert problem(answer, 409)["existing_id"] == one["id"]
