@@ -288,7 +288,7 @@ def _described(routes: Sequence[LeanRoute]) -> dict[str, Any]:
         paths.setdefault(route.path_format, {}).update(path)
         schemas |= more
     described: dict[str, Any] = jsonable_encoder(
-        {"components": {"schemas": dict(sorted(schemas.items()))}, "paths": paths},
+        {"paths": paths, "components": {"schemas": dict(sorted(schemas.items()))}},
         exclude_none=True,
     )
     return described

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from services.crm_api.app import create_app
 from services.crm_api.settings import Settings
+from tests.conftest import Crm
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi" / "crm_api.json"
 
@@ -122,3 +123,22 @@ def test_an_item_of_a_list_has_one_shape_with_id_and_version(document: dict[str,
         items = schemas_[f"{name}Page"]["properties"]["items"]["items"]
         assert items == {"$ref": f"#/components/schemas/Listed{name}"}
         assert set(schemas_[f"Listed{name}"]["required"]) == {"id", "version"}
+
+
+def test_the_document_is_sent_compressed_and_only_to_who_has_another(
+    service: Crm, document: dict[str, Any]
+) -> None:
+    answer = service.client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert answer.json() == document
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < len(answer.content) / 5
+    plain = service.client.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+    assert plain.json() == document and "content-encoding" not in plain.headers
+    for each in (answer, plain):
+        assert (each.headers["vary"], each.headers["cache-control"]) == (
+            "Accept-Encoding",
+            "no-cache",
+        )
+        known = {"If-None-Match": each.headers["etag"]}
+        again = service.client.get("/openapi.json", headers=known)
+        assert (again.status_code, again.content) == (304, b"")
