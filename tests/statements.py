@@ -16,7 +16,7 @@ from services.foundation.edge import Edge
 from services.foundation.sqlite import SqliteDatabase
 from services.foundation.statements import POSTGRESQL, SQLITE
 
-_FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ")
+_FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ", "RESET ")
 _BESIDE = (
     "UPDATE keys SET last_used_at",
     "DELETE FROM idempotency_records",

@@ -59,7 +59,8 @@ def _names(models: Iterable[type[BaseModel]]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     """Write names one after the other, and how many are left when there is no more room."""
-    shown, length = [], 0
+    shown: list[str] = []
+    length = 0
     for name in names:
         length += len(name) + 2
         if length > LONGEST_LIST:

@@ -44,7 +44,7 @@ def fill(crm: Crm, canaries: Canaries) -> dict[str, str]:
     twin = crm.create("contacts", **body | {"external_refs": []})["id"]
     text = {"contact_id": person, "occurred_at": "2025-02-03T10:00:00Z", "custom": {}}
     said = canaries.of(NewInteraction, "interaction", without=("contact_ref", "reason"))
-    for name in ("decline_reason", "event_type"):
+    for name in ("decline_reason", "event_type", "competitor_id"):
         said.pop(name, None)
     call = crm.create("interactions", **said | text | {"kind": "call"})["id"]
     survey = {
