@@ -92,7 +92,7 @@ def _described(routes: Sequence[LeanRoute]) -> dict[str, Any]:
     fields = [(f, f.mode, f._type_adapter.core_schema) for f in get_fields_from_routes(routes)]
     generator = GenerateJsonSchema(ref_template="#/components/schemas/{model}")
     schema_of, definitions = generator.generate_definitions(fields)
-    schemas: dict[str, Any] = {**definitions}
+    schemas: dict[str, Any] = {str(name): schema for name, schema in definitions.items()}
     paths: dict[str, Any] = {}
     for route in routes:
         path, _, more = get_openapi_path(
