@@ -44,8 +44,11 @@ def fill(crm: Crm, canaries: Canaries) -> dict[str, str]:
     twin = crm.create("contacts", **body | {"external_refs": []})["id"]
     text = {"contact_id": person, "occurred_at": "2025-02-03T10:00:00Z", "custom": {}}
     said = canaries.of(NewInteraction, "interaction", without=("contact_ref", "reason"))
-    for name in ("decline_reason", "event_type"):
+    for name in ("decline_reason", "event_type", "competitor_id"):
         said.pop(name, None)
+    may_record = {"channel": "phone", "purpose": "recording", "action": "granted"}
+    recorded = crm.client.post(f"/v1/contacts/{person}/consents", json=may_record)
+    assert recorded.status_code == 201, recorded.text
     call = crm.create("interactions", **said | text | {"kind": "call"})["id"]
     survey = {
         **text,

@@ -80,16 +80,16 @@ async def run_batch(
 def _read(batch: Batch, item: Any) -> Any:
     """Return the item in its shape, or the problem with it."""
     action = item.get("action") if isinstance(item, dict) else None
-    reader = batch.items.get(action) if isinstance(action, str) else None
-    if reader is None:
+    shape = batch.items.get(action) if isinstance(action, str) else None
+    if shape is None:
         message = f"An object with an action is expected: {', '.join(batch.items)}."
         fault = FieldError("/body/action", "unknown_action", message)
         return ItemInvalid(message, errors=[fault])
     try:
         # As JSON, so that an item is read by the rules of a body that comes alone.
-        return reader.validate_json(to_json(item, inf_nan_mode="constants"))
+        return shape.model_validate_json(to_json(item, inf_nan_mode="constants"))
     except ValidationError as error:
-        errors = field_errors("body", error)
+        errors = field_errors("body", error, model=shape)
         return ItemInvalid(
             f"{errors[0].pointer.removeprefix('/body')}: {errors[0].message}", errors=errors
         )

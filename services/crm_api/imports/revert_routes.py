@@ -19,6 +19,7 @@ from services.crm_api.imports.routes import (
 from services.crm_api.imports.schemas import Import
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes, StreamAnswer
 
@@ -36,6 +37,10 @@ EXAMPLE = {"dry_run": False, "keep_touched": False}
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
     problems=(404, 409),
+    links=(
+        Link("get_import", "Read how far it is.", {"id": of_answer("id")}),
+        Link("read_kept_records", "What it leaves alone, and why.", {"id": of_answer("id")}),
+    ),
     summary="Take an import back",
 )
 async def revert_import(

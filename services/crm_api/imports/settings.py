@@ -44,7 +44,7 @@ def parsed_settings(given: Document) -> ImportSettings:
     try:
         return ImportSettings.model_validate(given)
     except ValidationError as error:
-        errors = field_errors("body/settings", error)
+        errors = field_errors("body/settings", error, model=ImportSettings)
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors) from None
 
 

@@ -25,7 +25,7 @@ from services.crm_api.privacy.traces import remove_files
 from services.foundation import idempotency
 from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
-from services.foundation.links import Link
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes, StreamAnswer
 from services.foundation.statements import Record
@@ -96,7 +96,10 @@ async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
     problems=(404, 409),
-    links=(Link("list_erasures", "All erasures."),),
+    links=(
+        Link("get_erasure", "Read how far it is.", {"id": of_answer("id")}),
+        Link("list_erasures", "All erasures."),
+    ),
     summary="Erase a person",
     responses={202: {"model": Erasure, "description": "Who it is, is gone; the rest goes on"}},
 )

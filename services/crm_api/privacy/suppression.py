@@ -56,7 +56,10 @@ def _addresses(contact: Mapping[str, Any]) -> Iterable[str]:
 
 
 async def _hashes(reader: Reader, rows: Iterable[Mapping[str, Any]]) -> list[set[str]]:
-    found = [set(_addresses(row)) for row in rows]
+    return await _keyed(reader, [set(_addresses(row)) for row in rows])
+
+
+async def _keyed(reader: Reader, found: list[set[str]]) -> list[set[str]]:
     if not any(found):
         return found
     salt = (await reader.text(_SALT) or "").encode()
@@ -93,8 +96,9 @@ async def refuse_suppressed(
     Suppressed
         It has an e-mail address, a telephone number or a reference of one.
     """
-    after, old = await _hashes(reader, [contact, before or {}])
-    if await _known(reader, after - old):
+    new = set(_addresses(contact)) - set(_addresses(before or {}))
+    (hashes,) = await _keyed(reader, [new])
+    if await _known(reader, hashes):
         raise Suppressed(
             "Enter it only if the person asked for it: with allow_suppressed, in a create, a change "
             "or an upsert."

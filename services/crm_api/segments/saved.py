@@ -82,7 +82,7 @@ def read_saved(filters: type[Kind], saved: Mapping[str, list[str]], *, place: st
     try:
         return filters.model_validate(given).with_more(more)
     except ValidationError as error:
-        errors = field_errors(place, error)
+        errors = field_errors(place, error, model=filters)
         raise FilterInvalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors) from None
 
 

@@ -36,6 +36,7 @@ from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import write_cursor
 from services.foundation.database import Transaction
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, invalid
 from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
@@ -43,6 +44,7 @@ from shared.values import RecordId, Shape, wire_instant
 
 routes = Routes("webhooks")
 WebhookId = Annotated[RecordId, Path(description="The id of a webhook.")]
+_HERE = {"id": of_answer("id")}
 _QUESTION = {"of": "webhooks"}
 _TEST_SECONDS = 8.0
 
@@ -104,6 +106,12 @@ async def _once(
     retryable=True,
     headers=(("Location", ""), ("ETag", "")),
     problems=(409,),
+    links=(
+        Link("get_webhook", "Read it.", _HERE),
+        Link("patch_webhook", "Change this version.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("list_webhook_deliveries", "What was sent, and what came of it.", _HERE),
+        Link("delete_webhook", "End it.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+    ),
     summary="Make a webhook",
 )
 async def create_webhook(call: Call, body: Annotated[NewWebhook, _shown(EXAMPLE)]) -> Answer:

@@ -169,7 +169,9 @@ class MadeWebhook(Webhook):
 class WebhookPage(ListPage):
     """A page of webhooks, the newest first."""
 
-    items: Annotated[list[Webhook], Field(max_length=200)]
+    items: Annotated[list[Webhook], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListWebhooks(Page):
@@ -222,7 +224,9 @@ class Delivery(Shape):
 class DeliveryPage(ListPage):
     """A page of deliveries, the newest first."""
 
-    items: Annotated[list[Delivery], Field(max_length=200)]
+    items: Annotated[list[Delivery], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListDeliveries(Page):
