@@ -15,7 +15,7 @@ from services.foundation.problems import InternalError, Problem, Unreadable
 from services.foundation.routing import problem_answer, send_answer
 from services.foundation.shortcut import Shortcut
 
-_REQUEST_ID_LONGEST = 64
+_LONGEST_CORRELATION_ID = 64
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -73,7 +73,7 @@ class Edge:
             await self._inside(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["request_id"] = identifier = _request_id(scope)
+        scope["request_id"] = identifier = str(uuid7())
         status, is_complete = 0, False
 
         async def send_with_headers(message: Message) -> None:
@@ -155,15 +155,11 @@ def _header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-def _request_id(scope: Scope) -> str:
+def _correlation_id(scope: Scope) -> str | None:
+    """Return what the caller calls the request; it may be the same for several of them."""
     given = _header(scope, b"x-request-id")
-    if (
-        1 <= len(given) <= _REQUEST_ID_LONGEST
-        and given.replace("-", "").isalnum()
-        and given.isascii()
-    ):
-        return given
-    return str(uuid7())
+    is_fine = 1 <= len(given) <= _LONGEST_CORRELATION_ID and given.isascii()
+    return given if is_fine and given.replace("-", "").isalnum() else None
 
 
 class _Bare:
@@ -179,6 +175,7 @@ def _log_request(scope: Scope, status: int, started: float) -> None:
     principal = scope.get("principal")
     fields = {
         "request_id": scope["request_id"],
+        "correlation_id": _correlation_id(scope),
         "method": scope["method"],
         "route": scope.get("route_template", ""),
         "status": status,

@@ -123,7 +123,8 @@ PROBLEM = {
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "Names this request in our log; send your own to follow it through.",
+        "description": "Names this one request, in the change feed, for undo and in our log; one that you send "
+        "is noted beside it in the log, as `correlation_id`.",
         "schema": _text(64, "019abf10-7a5c-7000-8000-000000000000"),
     },
     "RateLimit-Policy": {

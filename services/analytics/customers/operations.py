@@ -64,7 +64,8 @@ async def find_customer(reader: Reader, publication: Publication, unit_id: str) 
         raise CustomerMissing(
             f"Version {publication.number} has no customer {unit_id}. It is read as of "
             f"{publication.version['as_of']}: whom nothing is known of before that day is not in it, "
-            "nor a contact entered since the last refresh. A person of an organisation is found under the organisation."
+            "nor a contact entered since the last refresh. A person of an organisation is found "
+            "under the organisation."
         )
     return row
 

@@ -37,6 +37,7 @@ _KEPT = {
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
+_ALWAYS_DERIVED = tuple(name for name in contacts.DERIVED if name != "other_phones")
 _MONEY = {"acquisition_cost": ("acquisition_cost_minor", "acquisition_cost_currency")}
 
 _ADD = Statement(insert(merges))
@@ -392,14 +393,37 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
 def _values_back(
     survivor: Record, set_columns: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Record, list[str]]:
-    """Return the survivor's columns from before the merge, and the fields that changed since."""
-    names = [name for name in set_columns if name != "consents"]
+    """Return the survivor's columns without what the merge set, and the fields that changed since.
+
+    Of a list, and of the custom fields, what the merge added goes and what came later stays; any other
+    field that changed since stays as it is.
+    """
+    names = [name for name in set_columns if name not in ("consents", *_ALWAYS_DERIVED)]
     before = records.as_columns(CONTACT, {name: set_columns[name]["before"] for name in names})
     after = records.as_columns(CONTACT, {name: set_columns[name]["after"] for name in names})
-    back = {name: before[name] for name in names if survivor[name] == after[name]}
-    kept = {name for name in names if name not in back} - set(contacts.DERIVED)
+    back: Record = {}
+    kept: set[str] = set()
+    for name in names:
+        now = survivor[name]
+        if now == after[name]:
+            back[name] = before[name]
+        elif name == "custom":
+            back[name] = _custom_back(now, before[name], after[name])
+        elif isinstance(now, list):
+            added = [item for item in after[name] if item not in before[name]]
+            back[name] = [item for item in now if item not in added]
+        else:
+            kept.add(name)
     whole = contacts.complete({**survivor, **back})
     for name in contacts.DERIVED:
         if whole[name] != survivor[name]:
             back[name] = whole[name]
-    return back, sorted({CONTACT.wire_name(name) for name in kept})
+    return back, sorted({CONTACT.wire_name(name) for name in kept - set(contacts.DERIVED)})
+
+
+def _custom_back(now: Record, before: Record, after: Record) -> Record:
+    """Return the custom fields without the values that the merge brought, as far as they still are there."""
+    set_by_merge = {key for key, value in after.items() if before.get(key) != value}
+    gone = {key for key in set_by_merge if key in now and now[key] == after[key]}
+    former = {key: before[key] for key in gone if key in before}
+    return dict(sorted({**{k: v for k, v in now.items() if k not in gone}, **former}.items()))
