@@ -9,6 +9,7 @@ _UMLAUTS = str.maketrans(
     | {"ı": "i", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"}
 )
 _SEPARATORS = re.compile(r"[\W_]+")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
 
 LEGAL_FORMS = frozenset(
@@ -35,4 +36,4 @@ def fold(text: str) -> str:
 
 def digits(text: str) -> str:
     """Return only the digits of a text, a telephone number for instance."""
-    return "".join(letter for letter in text if letter.isdecimal() and letter.isascii())
+    return _NO_DIGITS.sub("", text)

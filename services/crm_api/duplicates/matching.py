@@ -89,7 +89,7 @@ _BESIDE_A_NAME = frozenset(
         *("same_address", "similar_address"),
     }
 )
-LARGEST_BLOCK = 200
+LARGEST_BLOCK = 100
 """A key that more contacts share says too little to compare them all."""
 _SIMILAR_NAME = 0.88
 _SAME_MAIL = {"googlemail.com": "gmail.com"}
@@ -105,7 +105,7 @@ _SHARED_BOXES = frozenset(
 
 
 @dataclass(frozen=True)
-class _Person:
+class Person:
     """The fields of a contact as they are compared."""
 
     is_person: bool
@@ -135,7 +135,7 @@ def normal_email(email: str) -> str:
     return f"{local}@{domain}"
 
 
-def _read(contact: Contact) -> _Person:
+def read(contact: Contact) -> Person:
     emails = [contact.get("email"), *(o["email"] for o in contact.get("other_emails") or ())]
     phones = [
         contact.get("phone_e164") or contact.get("phone"),
@@ -151,7 +151,7 @@ def _read(contact: Contact) -> _Person:
         words = [word for word in name.split() if word not in LEGAL_FORMS]
         name = " ".join(words) or name
     born = contact.get("birth_date") or ""
-    return _Person(
+    return Person(
         is_person=is_person,
         name=name,
         given=given,
@@ -197,7 +197,7 @@ def blocking_keys(contact: Contact) -> list[str]:
 
     Each is short and selective: few of a million contacts have the same.
     """
-    who = _read(contact)
+    who = read(contact)
     keys = [f"e:{email}" for email in who.emails[:5]]
     keys += [f"p:{phone}" for phone in who.phones[:5] if len(phone) >= 6]
     if not who.is_person:
@@ -241,7 +241,21 @@ def compare(one: Contact, other: Contact, *, evidence: Evidence = EVIDENCE) -> M
         None for a person beside an organisation and for contacts that share no known field. The score
         is a probability: 2^bits / (1 + 2^bits), the prior included.
     """
-    a, b = _read(one), _read(other)
+    return _compare(read(one), read(other), evidence)
+
+
+def compare_all(
+    one: Contact, others: Iterable[Contact], *, evidence: Evidence = EVIDENCE
+) -> Iterator[tuple[Contact, Match]]:
+    """Yield those of the others that can be one with the contact, each as `compare` judges it."""
+    a = read(one)
+    for other in others:
+        match = _compare(a, read(other), evidence)
+        if match is not None:
+            yield other, match
+
+
+def _compare(a: Person, b: Person, evidence: Evidence) -> Match | None:
     if a.is_person != b.is_person:
         return None
     found = [*_names(a, b), *_mails(a, b), *_phones(a, b), *_births(a, b), *_addresses(a, b)]
@@ -287,7 +301,7 @@ def _short_for(one: str, other: str) -> bool:
     return long.startswith(short)
 
 
-def _names(a: _Person, b: _Person) -> Iterator[str]:
+def _names(a: Person, b: Person) -> Iterator[str]:
     if not a.is_person:
         if a.name and b.name:
             same = sorted(a.name.split()) == sorted(b.name.split())
@@ -319,7 +333,7 @@ def _names(a: _Person, b: _Person) -> Iterator[str]:
             yield "different_given_name"
 
 
-def _mails(a: _Person, b: _Person) -> Iterator[str]:
+def _mails(a: Person, b: Person) -> Iterator[str]:
     if not (a.emails and b.emails):
         return
     shared = set(a.emails) & set(b.emails)
@@ -342,12 +356,12 @@ def _similar_mail(one: str, other: str) -> bool:
     return is_own and OSA.distance(local, local2) <= 2
 
 
-def _phones(a: _Person, b: _Person) -> Iterator[str]:
+def _phones(a: Person, b: Person) -> Iterator[str]:
     if a.phones and b.phones:
         yield "same_phone" if set(a.phones) & set(b.phones) else "different_phone"
 
 
-def _births(a: _Person, b: _Person) -> Iterator[str]:
+def _births(a: Person, b: Person) -> Iterator[str]:
     if not (a.born and b.born):
         return
     if a.born == b.born:
@@ -360,7 +374,7 @@ def _births(a: _Person, b: _Person) -> Iterator[str]:
     )
 
 
-def _addresses(a: _Person, b: _Person) -> Iterator[str]:
+def _addresses(a: Person, b: Person) -> Iterator[str]:
     street = bool(a.street and b.street)
     place = bool((a.zip and b.zip) or (a.city and b.city))
     if not (street or place):

@@ -14,6 +14,7 @@ from services.crm_api.duplicates.matching import (
     Match,
     blocking_keys,
     compare,
+    compare_all,
 )
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Texts
@@ -127,12 +128,12 @@ async def find_many(
 def _candidates(
     contact: Mapping[str, Any], others: Mapping[str, Record], threshold: float
 ) -> list[Candidate]:
+    own = contact.get("id")
+    strangers = (other for other_id, other in others.items() if other_id != own)
     found = [
-        Candidate(other_id, match)
-        for other_id, other in others.items()
-        if other_id != contact.get("id")
-        and (match := compare(contact, other)) is not None
-        and match.score >= threshold
+        Candidate(str(other["id"]), match)
+        for other, match in compare_all(contact, strangers)
+        if match.score >= threshold
     ]
     return sorted(found, key=lambda each: (-each.match.score, each.id))[:MOST_CANDIDATES]
 
