@@ -13,8 +13,8 @@ SOURCES = sorted(
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
 MORE_FILES = {
-    "contacts": {"search.py"},
-    "duplicates": {"matching.py"},
+    "contacts": {"search.py", "mistakes.py"},
+    "duplicates": {"matching.py", "evidence.py"},
     "meta": {"labels.py"},
     "privacy": {"suppression.py"},
     "segments": {"saved.py"},

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import String, bindparam, func, literal, literal_column, select
 
 from services.crm_api.contacts.table import contacts
+from services.crm_api.duplicates.evidence import THRESHOLD, Match
 from services.crm_api.duplicates.matching import (
     LARGEST_BLOCK,
-    THRESHOLD,
-    Match,
     blocking_keys,
     compare,
     compare_all,
