@@ -115,7 +115,8 @@ class Sql:
             "id IN (SELECT contact_id FROM contact_search_rows WHERE row_number IN "
             "(SELECT rowid FROM contact_search WHERE contact_search MATCH $1 LIMIT 100)) LIMIT $2"
             if store.is_sqlite
-            else "array_to_tsvector(string_to_array(search_text, ' ')) @@ ($1::text)::tsquery LIMIT $2"
+            else "array_to_tsvector(array_remove(string_to_array(search_text, ' '), '')) "
+            "@@ ($1::text)::tsquery LIMIT $2"
         )
         any_word = "(SELECT value FROM json_each($1))" if store.is_sqlite else ""
         self.known_words = "SELECT word FROM search_words WHERE word " + (

@@ -81,7 +81,7 @@ BEGIN
     CONTINUE WHEN TG_OP = 'UPDATE'
       AND ' ' || NEW.search_text || ' ' LIKE '% ' || gone || ' %';
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM contacts WHERE '
-      'array_to_tsvector(string_to_array(search_text, '' '')) @@ %L::tsquery)',
+      'array_to_tsvector(array_remove(string_to_array(search_text, '' ''), '''')) @@ %L::tsquery)',
       quote_literal(gone)) INTO is_used;
     IF NOT is_used THEN
       DELETE FROM search_words WHERE search_words.word = gone;
@@ -130,7 +130,7 @@ def upgrade() -> None:
         )
         op.execute(
             "CREATE INDEX ix_contacts_search_words ON contacts "
-            "USING gin (array_to_tsvector(string_to_array(search_text, ' ')))"
+            "USING gin (array_to_tsvector(array_remove(string_to_array(search_text, ' '), '')))"
         )
         for text in FUNCTIONS_ON_POSTGRESQL + TRIGGERS_ON_POSTGRESQL:
             _run(text)

@@ -179,7 +179,7 @@ def _search_text(row: Mapping[str, Any]) -> str:
     words = dict.fromkeys(fold(text) for text in texts if text)
     # With the country's prefix and as it was told: people search with 030 as well as with +49 30.
     numbers = dict.fromkeys(digits(number) for pair in phones for number in pair if number)
-    return " ".join([*words, *numbers])[:2000]
+    return " ".join(word for word in (*words, *numbers) if word)[:2000]
 
 
 def _require_name(row: Mapping[str, Any]) -> None:

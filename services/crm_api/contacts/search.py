@@ -86,7 +86,7 @@ def _has_words_on_postgresql(element: has_words, compiler: Any, **kw: Any) -> st
     conditions = [f"(' ' || {text} || ' ') LIKE ANY ({array}::text[])" for array in arrays]
     if element.has_lexemes:
         query = compiler.process(lexemes, **kw).split("::")[0]
-        vector = f"array_to_tsvector(string_to_array({text}, ' '))"
+        vector = f"array_to_tsvector(array_remove(string_to_array({text}, ' '), ''))"
         conditions.insert(0, f"{vector} @@ ({query}::text)::tsquery")
     return f"({' AND '.join(conditions)})"
 

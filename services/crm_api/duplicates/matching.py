@@ -60,7 +60,7 @@ _BESIDE_A_NAME = frozenset(
         *("same_address", "similar_address"),
     }
 )
-LARGEST_BLOCK = 200
+LARGEST_BLOCK = 100
 """A key that more contacts share says too little to compare them all."""
 LARGEST_WEAK_BLOCK = 20
 """The same for a key that identifies nobody, where only what is all but sure is looked for."""
