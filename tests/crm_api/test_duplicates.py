@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.crm_api.duplicates.evidence import THRESHOLD
 from services.crm_api.duplicates.matching import (
     LARGEST_BLOCK,
+    THRESHOLD,
     blocking_keys,
     candidate_pairs,
     compare,
