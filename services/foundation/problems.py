@@ -132,6 +132,10 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": "2"})
 
 
+class Contended(Unavailable):
+    code, title = "contended", "Others write the same records at this moment. Try again soon."
+
+
 @dataclass(frozen=True)
 class Answer:
     """A finished answer: status, body and the headers that belong to it.

@@ -160,6 +160,9 @@ class _Transaction(_Reader):
         except sqlite3.Error as error:
             raise _translate(error) from error
 
+    async def alone(self, names: Iterable[str]) -> None:
+        """Do nothing: one writes at a time anyway."""
+
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         self.connection.execute("SAVEPOINT step")
         try:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from services.crm_api import features
+from services.crm_api.batches.holding import hold_all
 from services.crm_api.batches.schemas import Batch
 from services.crm_api.feature import Feature
 from services.crm_api.records import Written
@@ -54,6 +55,8 @@ async def run_batch(
     wrong = [(index, item) for index, item in enumerate(items) if isinstance(item, ItemInvalid)]
     if is_atomic and wrong:
         raise _undone(wrong)
+    good = [item for item in items if not isinstance(item, ItemInvalid)]
+    await hold_all(transaction, feature, good)
     results = []
     for index, item in enumerate(items):
         try:

@@ -26,11 +26,15 @@ from services.foundation.database import Reader, Transaction
 from services.foundation.problems import FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
 
-_EXISTING = Statement(
-    select(contacts.c.id, contacts.c.kind).where(
-        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
-    )
+_SELECT_LIVE = (
+    select(contacts.c.id, contacts.c.kind)
+    .where(any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None))
+    .order_by(contacts.c.id)
 )
+_EXISTING = Statement(_SELECT_LIVE)
+# What a foreign key takes as well: it waits for who changes the contact, and they for it.
+_HELD = Statement(_SELECT_LIVE.with_for_update(read=True, key_share=True))
+_LOCKED = Statement(_SELECT_LIVE.with_for_update())
 
 _ROW = Statement(
     select(contacts).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
@@ -41,6 +45,10 @@ _MERGED = Statement(
 _SELECT_PARENT = select(contacts.c.parent_id).where(contacts.c.id == bindparam("id"))
 _PARENT = Statement(_SELECT_PARENT)
 _LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
+
+
+_LOOKS = 3
+"""So often a reference is looked up that went to another contact while that one was waited for."""
 
 
 class ContactMissing(Invalid):
@@ -68,6 +76,22 @@ async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
     if not ids:
         return {}
     rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
+    return {row["id"]: row["kind"] for row in rows}
+
+
+async def hold(
+    transaction: Transaction, ids: Sequence[str], *, is_alone: bool = False
+) -> dict[str, str]:
+    """Return the kind of each of these contacts that is live, and keep it so until the commit.
+
+    An erasure or a merge of one comes before, and then it is not live, or after, and then it finds
+    what this transaction wrote. `is_alone` keeps out others who hold it as well: for who will lock it
+    later on, as two who hold it cannot both.
+    """
+    if not ids:
+        return {}
+    statement = _LOCKED if is_alone else _HELD
+    rows = await transaction.all(statement, {"ids": list(dict.fromkeys(ids))})
     return {row["id"]: row["kind"] for row in rows}
 
 
@@ -119,15 +143,15 @@ async def survivor_of(reader: Reader, contact_id: str) -> str | None:
     return None
 
 
-async def require(reader: Reader, field: str, contact_id: str) -> str:
-    """Return the kind of a live contact.
+async def require(transaction: Transaction, field: str, contact_id: str) -> str:
+    """Return the kind of a live contact, and keep it live until the commit.
 
     Raises
     ------
     ContactMissing
         There is no such contact; `field` is what pointed to it.
     """
-    kind = (await existing(reader, [contact_id])).get(contact_id)
+    kind = (await hold(transaction, [contact_id])).get(contact_id)
     if kind is None:
         message = f"There is no contact {contact_id}."
         raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
@@ -366,9 +390,13 @@ async def check_return(
 
 
 async def resolve_contact(
-    transaction: Transaction, contact_id: str | None, contact_ref: Mapping[str, str] | None
+    transaction: Transaction,
+    contact_id: str | None,
+    contact_ref: Mapping[str, str] | None,
+    *,
+    is_alone: bool = False,
 ) -> str:
-    """Return the id of the live contact that a deal or an interaction names.
+    """Return the id of the live contact that a deal or an interaction names, and `hold` it.
 
     Raises
     ------
@@ -379,16 +407,20 @@ async def resolve_contact(
         message = "Name the contact by contact_id or by contact_ref, and not by both."
         raise ContactMissing(message, errors=[FieldError("/body/contact_id", "missing", message)])
     if contact_id is not None:
-        if not await existing(transaction, [contact_id]):
-            survivor = await survivor_of(transaction, contact_id)
-            if survivor is not None:
-                return survivor
-            await require(transaction, "contact_id", contact_id)
+        here: str | None = contact_id
+        while here is not None:  # a survivor may be merged away itself while it is waited for
+            if await hold(transaction, [here], is_alone=is_alone):
+                return here
+            here = await survivor_of(transaction, here)
+        await require(transaction, "contact_id", contact_id)
         return contact_id
     assert contact_ref is not None
     pair = (contact_ref["source"], contact_ref["id"])
-    found = await external_refs.find(transaction, CONTACT.name, [pair])
-    if pair not in found:
-        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
-        raise ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
-    return found[pair]
+    for _ in range(_LOOKS):
+        found = await external_refs.find(transaction, CONTACT.name, [pair])
+        if pair not in found:
+            break
+        if await hold(transaction, [found[pair]], is_alone=is_alone):
+            return found[pair]
+    message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+    raise ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])

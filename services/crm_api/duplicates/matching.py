@@ -54,6 +54,8 @@ IDENTIFYING_KEYS = ("e:", "p:", "b:", "o:", "s:")
 
 Only the same street beside another postal code has none of them.
 """
+REACHING_KEYS = ("e:", "p:")
+"""How the keys begin of what reaches a contact: e-mail addresses and telephone numbers."""
 _BESIDE_A_NAME = frozenset(
     {
         *("same_email", "similar_email", "same_phone", "same_birth_date", "similar_birth_date"),

@@ -13,6 +13,7 @@ from services.crm_api.duplicates.matching import (
     IDENTIFYING_KEYS,
     LARGEST_BLOCK,
     LARGEST_WEAK_BLOCK,
+    REACHING_KEYS,
     THRESHOLD,
     Compared,
     Match,
@@ -25,7 +26,7 @@ from services.crm_api.duplicates.matching import (
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of, each_text, joined
-from services.foundation.database import Reader
+from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
 
@@ -192,15 +193,22 @@ def _certain(
     return _likeliest(each for each in found if each and each.match.is_certain)
 
 
-async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
-    """Do nothing if nobody who is there is all but surely the same.
+async def wait_for_twins(transaction: Transaction, wanted: Iterable[Mapping[str, Any]]) -> None:
+    """Wait for whoever creates a contact with an address or a number of these at this moment."""
+    keys = {key for contact in wanted for key in _keys_of(contact)}
+    await transaction.alone(key for key in keys if key.startswith(REACHING_KEYS))
+
+
+async def refuse_duplicate(transaction: Transaction, contact: Mapping[str, Any]) -> None:
+    """Do nothing if nobody who is there, or who comes at this moment, is all but surely the same.
 
     Raises
     ------
     PossibleDuplicate
         Somebody is; the problem has the candidates.
     """
-    (found,) = await find_certain(reader, [contact])
+    await wait_for_twins(transaction, [contact])
+    (found,) = await find_certain(transaction, [contact])
     if found:
         raise PossibleDuplicate(found)
 

@@ -147,7 +147,12 @@ class _Contacts:
         refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        live = frozenset(await contacts.existing(transaction, ids))
+        wanted = sorted({*ids, *by_ref.values()})
+        # Of an offer its unit is locked later on.
+        is_alone = any(item.row.get("kind") == "offer" for item in prepared)
+        live = frozenset(await contacts.hold(transaction, wanted, is_alone=is_alone))
+        if not live.issuperset(by_ref.values()):
+            raise LookAgain
         new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []
         found = await suppression.suppressed(
             transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]

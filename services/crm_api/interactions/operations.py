@@ -248,7 +248,10 @@ async def create_interaction(
     values = dict(given)
     contact_ref = values.pop("contact_ref", None)
     values["contact_id"] = await contacts.resolve_contact(
-        transaction, values.get("contact_id"), contact_ref
+        transaction,
+        values.get("contact_id"),
+        contact_ref,
+        is_alone=values["kind"] == "offer",  # `hold_terms` locks it
     )
     row = new_row(values, now=stamp.now)
     row["id"] = records.new_id()

@@ -158,6 +158,27 @@ async def find(reader: Reader, contact_id: str) -> tuple[list[Record], traces.Ma
     return family, traces.marks_of(ids, [*family, *earlier])
 
 
+async def _lock_person(
+    transaction: Transaction, contact_id: str
+) -> tuple[list[Record], traces.Marks]:
+    """Find a person and keep others from writing to it or pointing to it.
+
+    It is looked up again once it is locked: who was waited for may have changed it or merged it.
+
+    Raises
+    ------
+    NotFound
+        There is none, or it is erased already.
+    """
+    locked: set[str] = set()
+    while True:
+        family, marks = await find(transaction, contact_id)
+        if locked.issuperset(marks.ids):
+            return family, marks
+        locked |= set(marks.ids)
+        await records.lock_many(transaction, CONTACT, sorted(locked))
+
+
 async def erase(
     transaction: Transaction,
     contact_id: str,
@@ -180,8 +201,7 @@ async def erase(
     NotFound
         There is no such contact, live, in the trash or merged; or it is erased already.
     """
-    family, marks = await find(transaction, contact_id)
-    await records.lock_many(transaction, CONTACT, [row["id"] for row in family])
+    family, marks = await _lock_person(transaction, contact_id)
     ids = list(marks.ids)
     earlier = await traces.rows_from_before(transaction, ids)
     erasure_id = records.new_id()

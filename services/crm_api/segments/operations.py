@@ -74,7 +74,7 @@ async def change_members(
     if segment["kind"] != "static":
         raise NotStatic()
     wanted = list(dict.fromkeys(add))
-    live = await contacts.existing(transaction, wanted)
+    live = await contacts.hold(transaction, wanted)
     for at, contact_id in enumerate(add):
         if contact_id not in live:
             message = f"There is no contact {contact_id}."
