@@ -129,7 +129,9 @@ async def create_webhook(call: Call, body: Annotated[NewWebhook, _shown(EXAMPLE)
     async def work(transaction: Transaction) -> Answer:
         given = body.model_dump()
         await _check(call, transaction, given)
-        row, secret = await operations.create(transaction, given=given, stamp=call.stamp)
+        row, secret = await operations.create(
+            transaction, given=given, by=call.principal, stamp=call.stamp
+        )
         return _made(call, row, secret, status=201)
 
     return await _once(call, body, work)
@@ -188,7 +190,8 @@ async def patch_webhook(
     call: Call, id: WebhookId, body: Annotated[WebhookPatch, _shown(EXAMPLE_PATCH)]
 ) -> Answer:
     """JSON merge patch (RFC 7396). Your key needs the read scopes of all events that the webhook tells of
-    afterwards. `is_active` true resumes one that was paused by you or by us: what waits is sent at once."""
+    afterwards, and sees to it from now on (`granted_by`). `is_active` true resumes one that was paused by
+    you or by us: what waits is sent at once."""
     version, given = call.expected_version(), sent_fields(body)
     if "url" in given:
         await _check_target(call, given["url"])
@@ -196,7 +199,9 @@ async def patch_webhook(
     async def work(transaction: Transaction) -> Answer:
         row = await operations.lock(transaction, id, version=version)
         await _check(call, transaction, {**row, **given})
-        changed = await operations.change(transaction, row, given=given, now=call.now)
+        changed = await operations.change(
+            transaction, row, given=given, by=call.principal, now=call.now
+        )
         if changed["is_active"] and not row["is_active"]:
             await deliveries.hasten(transaction, id, now=call.now)
         return _answer(call, changed)
