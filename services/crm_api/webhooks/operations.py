@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,7 +23,7 @@ from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import new_id
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.schemas import Filters
-from services.crm_api.segments.saved import read_saved
+from services.crm_api.segments.saved import personal_filters, read_saved
 from services.crm_api.webhooks.table import webhooks
 from services.foundation.calls import Principal, Stamp
 from services.foundation.database import Reader, Transaction
@@ -116,15 +116,26 @@ def _list(is_continued: bool) -> Statement:
     return Statement(ordered.limit(bindparam("page_size")))
 
 
-def document(row: Record, *, now: datetime) -> dict[str, Any]:
-    """Return what is shown of a webhook."""
+def document(row: Record, *, scopes: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return what is shown of a webhook, without what its filters ask of fields that are personal."""
     until = row["previous_secret_until"]
     return {
         **{name: row[name] for name in _SHOWN},
+        "filters": {
+            plural: _shown_filter(FILTERS[plural][0], saved, scopes)
+            for plural, saved in row["filters"].items()
+        },
         "granted_by": granted_by(row),
         **{name: None if row[name] is None else wire_instant(row[name]) for name in _INSTANTS},
         "previous_secret_until": wire_instant(until) if until is not None and until > now else None,
     }
+
+
+def _shown_filter(
+    resource: Resource, saved: Mapping[str, list[str]], scopes: Collection[str]
+) -> dict[str, list[str]]:
+    hidden = () if resource.pii_scope in scopes else personal_filters(resource, saved)
+    return {name: [] if name in hidden else values for name, values in saved.items()}
 
 
 def signing_secrets(row: Record, *, now: datetime) -> list[str]:

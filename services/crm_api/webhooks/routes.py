@@ -58,14 +58,17 @@ def _runner(call: Call) -> WebhookRunner:
     return runner
 
 
+def _document(call: Call, row: Record) -> dict[str, Any]:
+    return operations.document(row, scopes=call.principal.scopes, now=call.now)
+
+
 def _answer(call: Call, row: Record) -> Answer:
-    body = operations.document(row, now=call.now)
-    return Answer(orjson.dumps(body), headers=etag(row["version"]))
+    return Answer(orjson.dumps(_document(call, row)), headers=etag(row["version"]))
 
 
 def _made(call: Call, row: Record, secret: str, *, status: int) -> Answer:
     """Show a webhook with its secret; what is stored for a request that comes again has none."""
-    body = operations.document(row, now=call.now)
+    body = _document(call, row)
     return Answer(
         orjson.dumps({**body, "secret": secret}),
         status,
@@ -150,7 +153,7 @@ async def list_webhooks(call: Call, query: Annotated[ListWebhooks, Query()]) -> 
     after = {} if query.cursor is None else listing.read_place(query.cursor, _QUESTION)
     rows = await operations.page(call.database, after=after, limit=query.limit + 1)
     more, rows = len(rows) > query.limit, rows[: query.limit]
-    items = [operations.document(row, now=call.now) for row in rows]
+    items = [_document(call, row) for row in rows]
     if not more:
         return Answer(orjson.dumps({"items": items}))
     place = (wire_instant(rows[-1]["created_at"]), rows[-1]["id"])

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.crm_api.changes.schemas import EventSubject
 from services.crm_api.schemas import ListPage, Partial, absent
-from services.crm_api.segments.schemas import FilterName, FilterValues
+from services.crm_api.segments.schemas import FilterName, FilterValues, ShownFilter
 from services.foundation.queries import Page
 from shared.values import Count, Flag, Instant, RecordId, Shape, Version, text, whole, word
 
@@ -126,8 +126,21 @@ class WebhookPatch(Partial, WebhookFields):
     event_types: EventTypes = absent(WebhookFields.model_fields["event_types"])  # type: ignore[assignment]
 
 
+class ShownFilters(Shape):
+    """For each kind of record, parameters of its list with their values."""
+
+    contacts: ShownFilter = Field(description="Parameters of `GET /v1/contacts`.")
+    interactions: ShownFilter = Field(description="Parameters of `GET /v1/interactions`.")
+    deals: ShownFilter = Field(description="Parameters of `GET /v1/deals`.")
+
+
 class Webhook(WebhookFields):
     """A webhook without its secret."""
+
+    filters: ShownFilters = Field(  # type: ignore[assignment]
+        description="Only events of records that fit. Without the pii scope of the records, parameters "
+        "of personal fields have no values."
+    )
 
     id: RecordId = Field(description="Made by this service.")
     paused_at: Instant | None = Field(description="Since when nothing is sent; null while active.")
