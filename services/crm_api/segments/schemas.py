@@ -59,7 +59,8 @@ class KeptSegment(KeptOfPeople, SegmentFields):
 
     filter: ShownFilter = Field(  # type: ignore[assignment]
         description="Parameters of `GET /v1/contacts` with their values. Without the scope "
-        "`contacts:pii`, parameters of personal fields have no values."
+        "`contacts:pii`, parameters of personal fields have no values. Whoever is erased is taken out of it; "
+        "where nothing else was asked for, an `id` of zeros stands instead, which is nobody's."
     )
 
 

@@ -63,6 +63,7 @@ _ADD = Statement(insert(webhooks))
 _GRANTED = Statement(
     select(keys.c.scopes, keys.c.expires_at, keys.c.revoked_at).where(keys.c.id == bindparam("id"))
 )
+_LOCK_ALL = Statement(select(webhooks).order_by(webhooks.c.id).with_for_update())
 _LOCK_GRANTED = Statement(
     select(webhooks)
     .where(
@@ -395,6 +396,19 @@ async def pause(transaction: Transaction, webhook_id: str, reason: str, *, now: 
     row = await transaction.first(_LOCK, {"id": webhook_id})
     if row is not None and row["is_active"]:
         await write(transaction, row, _paused(reason, now), now=now)
+
+
+async def lock_all(transaction: Transaction) -> list[Record]:
+    """Read all webhooks for a change, in the order of their ids, deleted ones too."""
+    return await transaction.all(_LOCK_ALL)
+
+
+async def replace_filters(
+    transaction: Transaction, row: Record, saved: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Give a locked webhook filters that nobody asked for, and pause it."""
+    paused = _paused("filter_invalid", now) if row["is_active"] else {}
+    await write(transaction, row, {"filters": dict(saved), **paused}, now=now)
 
 
 async def pause_granted(transaction: Transaction, key_id: str, *, now: datetime) -> None:

@@ -146,9 +146,10 @@ class Webhook(WebhookFields):
     paused_at: Instant | None = Field(description="Since when nothing is sent; null while active.")
     pause_reason: PauseReason | None = Field(
         description="`requested`: by somebody; `failing`: for 72 hours no attempt succeeded; `gone`: the "
-        "target answered 410; `filter_invalid`: a filter names what is not there any more, or what the key "
-        "in `granted_by` may not see; `key_revoked`: that key was revoked, has expired, or may not read "
-        "these events any more. Whoever may read them resumes it with `is_active` true."
+        "target answered 410; `filter_invalid`: a filter names what is not there any more, what the key "
+        "in `granted_by` may not see, or somebody who was erased; `key_revoked`: that key was revoked, has "
+        "expired, or may not read these events any more. Whoever may read them resumes it with `is_active` "
+        "true."
     )
     failing_since: Instant | None = Field(
         description="The first failure since the last success; null while all is well."
