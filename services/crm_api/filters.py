@@ -141,9 +141,9 @@ async def _question(
     if more:
         custom, values = await custom_filters(call.database, resource, more, at="/query")
     seen = set(filters) | ({"custom"} if custom else set())
-    if not call.may(f"{resource.scopes}:pii") and not resource.personal.isdisjoint(seen):
+    if not call.may(resource.pii_scope) and not resource.personal.isdisjoint(seen):
         # A list that is empty or not would tell what is blanked out.
-        raise Forbidden(f"This filter needs a key with the scope {resource.scopes}:pii.")
+        raise Forbidden(f"This filter needs a key with the scope {resource.pii_scope}.")
     for name in filters:
         relation, is_related, _ = name.partition("__")
         if is_related:

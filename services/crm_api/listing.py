@@ -39,11 +39,11 @@ _RECORD_ID: TypeAdapter[str] = TypeAdapter(RecordId)
 async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort: str) -> Answer:
     """Answer one page of a list: `{"items": […], "next": "…"}`, `next` being absent on the last."""
     question = await ask(call, resource, query)
-    personal = call.may(f"{resource.scopes}:pii")
+    personal = call.may(resource.pii_scope)
     column = resource.table.c[sort.removeprefix("-")]
     if not personal and column.name in resource.personal:
         # The order of names would tell what is blanked out.
-        raise Forbidden(f"This order needs a key with the scope {resource.scopes}:pii.")
+        raise Forbidden(f"This order needs a key with the scope {resource.pii_scope}.")
     shape = await shape_of(call, resource, query)
     signed = {"of": resource.name, "sort": sort, **question.asked}
     values: dict[str, Any] = {**question.values, "page_size": query.limit + 1}
@@ -103,8 +103,8 @@ async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
         reached = RELATIONS[resource.name][name].resource
         if not call.may(f"{reached.scopes}:read"):
             raise Forbidden(f"To embed this needs a key with the scope {reached.scopes}:read.")
-        embed.add((name, call.may(f"{reached.scopes}:pii")))
-    return ItemShape(call.may(f"{resource.scopes}:pii"), only, frozenset(embed))
+        embed.add((name, call.may(reached.pii_scope)))
+    return ItemShape(call.may(resource.pii_scope), only, frozenset(embed))
 
 
 def check_fields(resource: Resource, fields: str | None) -> list[str] | None:

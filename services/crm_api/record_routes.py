@@ -80,7 +80,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     many = plural.replace("-", " ")
     routes = Routes(plural)
     add_export(feature)
-    reads, writes, sees = (f"{resource.scopes}:{right}" for right in ("read", "write", "pii"))
+    reads, writes = (f"{resource.scopes}:{right}" for right in ("read", "write"))
+    sees = resource.pii_scope
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)

@@ -93,7 +93,7 @@ class KeptOfPeople(Kept):
     """What the service keeps about records that hold personal data."""
 
     is_redacted: bool = Field(
-        description="True if this key lacks the pii scope: personal fields are then null."
+        description="True if this key lacks the pii scope: personal fields are then null or empty."
     )
 
 

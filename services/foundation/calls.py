@@ -27,11 +27,15 @@ class Principal:
 
 @dataclass(frozen=True)
 class Stamp:
-    """Who does it, when, and in which request: what every write leaves behind."""
+    """Who does it, when, and in which request: what every write leaves behind.
+
+    `scopes` is what he may do; what goes on by itself has none.
+    """
 
     now: datetime
     key_id: str
     request_id: str
+    scopes: frozenset[str] = frozenset()
 
 
 class Call(Request):
@@ -54,7 +58,8 @@ class Call(Request):
 
     @property
     def stamp(self) -> Stamp:
-        return Stamp(now=self.now, key_id=self.principal.key_id, request_id=self.request_id)
+        principal = self.principal
+        return Stamp(self.now, principal.key_id, self.request_id, principal.scopes)
 
     def may(self, scope: str) -> bool:
         return scope in self.principal.scopes

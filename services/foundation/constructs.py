@@ -305,6 +305,41 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
     return f"json_extract({document}, '$.{element.key}')"
 
 
+class without_values(FunctionElement[Any]):  # noqa: N801
+    """A JSON object of lists, those of some members empty: `email` names also `email.…`."""
+
+    type = Document()
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        assert all(name.isidentifier() for name in self.names), "names of columns are plain words"
+        super().__init__(document)
+
+    def listed(self) -> str:
+        return ", ".join(f"'{name}'" for name in self.names)
+
+
+@compiles(without_values, "postgresql")
+def _without_values_on_postgresql(element: without_values, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"(SELECT coalesce(jsonb_object_agg(have.key, CASE WHEN split_part(have.key, '.', 1) "
+        f"IN ({element.listed()}) THEN '[]'::jsonb ELSE have.value END), '{{}}'::jsonb) "
+        f"FROM jsonb_each({document}) AS have)"
+    )
+
+
+@compiles(without_values, "sqlite")
+def _without_values_on_sqlite(element: without_values, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    name = "substr(have.key, 1, instr(have.key || '.', '.') - 1)"
+    return (
+        f"(SELECT json_group_object(have.key, json(CASE WHEN {name} IN ({element.listed()}) "
+        f"THEN '[]' ELSE have.value END)) FROM json_each({document}) AS have)"
+    )
+
+
 class json_length(FunctionElement[int]):  # noqa: N801
     """How many entries a JSON list has."""
 

@@ -157,3 +157,46 @@ def test_a_stored_answer_is_not_shown_to_a_key_that_lost_the_right(crm: Crm) -> 
     crm.restart()  # a key is remembered for five seconds
     answer = crm.client.post("/v1/contacts", json=body, headers=headers)
     assert "Maskedcanary" not in json.dumps(problem(answer, 422, "idempotency_key_reused"))
+
+
+def test_what_a_saved_filter_asks_of_personal_fields_is_personal(crm: Crm) -> None:
+    email = "masq9@example.org"
+    asked = {"email": [email], "language": ["de"]}
+    segment = crm.create("segments", name="Some", filter=asked)
+    assert (segment["filter"], segment["is_redacted"]) == (asked, False)
+    target = {"url": "https://example.com/", "event_types": ["crm.contact.*"], "is_active": False}
+    body = {**target, "filters": {"contacts": asked}}
+    webhook = crm.client.post("/v1/webhooks", json=body).json()
+    assert webhook["filters"]["contacts"] == asked
+    masked = {"email": [], "language": ["de"]}
+    path, headers = f"/v1/segments/{segment['id']}", {"If-Match": "*"}
+    merge = headers | {"Content-Type": "application/merge-patch+json"}
+    with crm.client_with(*BLIND) as blind:
+        answers = [
+            blind.get(path),
+            blind.get("/v1/segments"),
+            blind.get("/v1/exports/segments"),
+            blind.get("/v1/exports/segments?format=csv"),
+            blind.get("/v1/exports/segments?format=excel_csv"),
+            blind.patch(path, json={"name": "Others"}, headers=merge),
+            blind.get(f"/v1/webhooks/{webhook['id']}"),
+            blind.get("/v1/webhooks"),
+        ]
+        for answer in answers:
+            assert answer.status_code == 200, answer.text
+            assert email not in answer.text, str(answer.request.url)
+        assert answers[0].json()["filter"] == answers[1].json()["items"][0]["filter"] == masked
+        assert answers[0].json()["is_redacted"] is True
+        assert answers[6].json()["filters"]["contacts"] == masked
+        problem(blind.patch(path, json={"filter": masked}, headers=merge), 422, "invalid_request")
+        for sent in ({"email": [email]}, {"city": ["Bonn"]}, {"custom.wood": ["oak"]}):
+            wanted = {"name": "x", "filter": sent}
+            problem(blind.post("/v1/segments", json=wanted), 403, "scope_missing")
+            refused = blind.patch(path, json={"filter": sent}, headers=merge)
+            problem(refused, 403, "scope_missing")
+        item = {"action": "create", "data": {"name": "x", "filter": {"email": [email]}}}
+        batch = blind.post("/v1/segments/batch", json={"items": [item]}).json()
+        assert batch["items"][0]["status"] == 403
+        plain = {"name": "x", "filter": {"language": ["de"]}}
+        assert blind.post("/v1/segments", json=plain).status_code == 201
+    assert email in crm.client.get("/v1/exports/segments?format=csv").text

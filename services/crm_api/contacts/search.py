@@ -161,8 +161,8 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
     Invalid
         The question has no word of two letters, too many words, or comes with a cursor.
     """
-    if not call.may(f"{CONTACT.scopes}:pii"):
-        raise Forbidden(f"A search needs a key with the scope {CONTACT.scopes}:pii.")
+    if not call.may(CONTACT.pii_scope):
+        raise Forbidden(f"A search needs a key with the scope {CONTACT.pii_scope}.")
     if query.cursor is not None:
         raise invalid(
             "/query/cursor", "no_further_page", "A search has one page; ask with more words."

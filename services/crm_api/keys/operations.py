@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, tuple_, update
 
 from services.crm_api.audit.operations import note
+from services.crm_api.webhooks.operations import pause_granted
 from services.foundation.calls import Principal, Stamp
 from services.foundation.database import Reader, Transaction
 from services.foundation.keys import has_expired, insert_key, new_key, secret_hash
@@ -267,7 +268,7 @@ async def rotate(
 
 
 async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp: Stamp) -> None:
-    """End a key for good; one that is revoked already stays as it is.
+    """End a key for good, and pause its webhooks; one that is revoked already stays as it is.
 
     Raises
     ------
@@ -281,3 +282,4 @@ async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp:
     if row["revoked_at"] is None:
         await _note(transaction, "key_revoked", key_id, stamp)
         await _write(transaction, row, {"revoked_at": stamp.now, "previous_secrets": []})
+        await pause_granted(transaction, key_id, now=stamp.now)

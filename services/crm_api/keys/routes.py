@@ -188,6 +188,7 @@ async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) ->
 async def revoke_key(call: Call, id: KeyId) -> Answer:
     """Ends it for good, within five seconds, and whatever its version is; it stays in the list.
 
+    Webhooks that it made, or was the last to change, are paused: `key_revoked`.
     The key that calls cannot be revoked: 409. One that is revoked already stays as it is.
     """
     await operations.revoke(call.transaction, id, by=call.principal, stamp=call.stamp)

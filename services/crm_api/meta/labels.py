@@ -336,6 +336,7 @@ LABELS: Mapping[str, Labels] = {
         "failing": ("No success for three days", "Seit drei Tagen kein Erfolg"),
         "gone": ("The target is gone", "Das Ziel gibt es nicht mehr"),
         "filter_invalid": ("A filter is no longer valid", "Ein Filter gilt nicht mehr"),
+        "key_revoked": ("Its key is no longer valid", "Sein Schlüssel gilt nicht mehr"),
     },
     "delivery_status": {
         "pending": ("Waiting", "Wartet"),

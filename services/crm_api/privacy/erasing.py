@@ -15,6 +15,7 @@ from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges.table import merges
 from services.crm_api.privacy import traces
 from services.crm_api.privacy.kept import emptied
+from services.crm_api.privacy.saved_filters import forget_in_filters
 from services.crm_api.privacy.suppression import suppress
 from services.crm_api.privacy.table import erasures
 from services.crm_api.resources import Resource
@@ -216,6 +217,7 @@ async def erase(
     await empty_contacts(transaction, family, stamp=stamp)
     await _leave_groups(transaction, ids, stamp)
     files = await traces.forget_imports(transaction, ids, marks)
+    await forget_in_filters(transaction, marks, stamp=stamp)
     await traces.forget_answers(transaction, marks)
     await transaction.run(_FORGET_MERGES, {"ids": ids})
     counts["imports"] = len(files)
