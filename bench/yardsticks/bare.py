@@ -75,16 +75,16 @@ _TWINS = "SELECT id FROM contacts WHERE (email = $1 OR phone_e164 = $2) AND dele
 _OPEN = "status IN ('open', 'acknowledged', 'reopened')"
 _LIVE = "kind = 'offer' AND outcome IS NULL AND (valid_until IS NULL OR valid_until > $2)"
 _CARD = (
-    ("last_interactions", "NOT is_planned ORDER BY occurred_at DESC, id LIMIT 3"),
+    ("last_interactions", "NOT is_planned ORDER BY occurred_at DESC, id DESC LIMIT 3"),
     (
         "open_complaints",
         f"NOT is_planned AND kind = 'complaint' AND {_OPEN} ORDER BY occurred_at, id LIMIT 20",
     ),
-    ("offers", f"NOT is_planned AND {_LIVE} ORDER BY occurred_at DESC, id LIMIT 20"),
+    ("offers", f"NOT is_planned AND {_LIVE} ORDER BY occurred_at DESC, id DESC LIMIT 20"),
     ("promises", "is_planned ORDER BY due_at, id LIMIT 20"),
 )
 _DEALS_OF_CARD = (
-    ("open_deals", "stage_kind = 'open' ORDER BY opened_at DESC, id LIMIT 20"),
+    ("open_deals", "stage_kind = 'open' ORDER BY opened_at DESC, id DESC LIMIT 20"),
     (
         "unpaid_deals",
         "payment_status IN ('issued', 'disputed') ORDER BY due_at, opened_at, id LIMIT 20",

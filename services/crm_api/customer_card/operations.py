@@ -66,7 +66,7 @@ def _card(sees: Sees, unit: str) -> Statement:
     kind, status, stage_kind, payment_status = columns
     of_unit = and_(is_of_unit(i.contact_id, unit), i.deleted_at.is_(None))
     deals_of_unit = and_(is_of_unit(d.contact_id, unit), d.deleted_at.is_(None))
-    happened = and_(of_unit, i.is_planned.is_(False))
+    happened = and_(of_unit, not_(i.is_planned))
     now = bindparam("now", type_=Instant)
     is_live = and_(
         kind == "offer",
@@ -77,14 +77,14 @@ def _card(sees: Sees, unit: str) -> Statement:
 
     def some(where: Any, *order: Any, most: int = MOST) -> json_list:
         shown = INTERACTION.json(personal=sees[1])
-        return json_list(select(shown).where(where).order_by(*order, i.id).limit(most))
+        return json_list(select(shown).where(where).order_by(*order).limit(most))
 
     def some_deals(where: Any, *order: Any) -> json_list:
         shown = DEAL.json(personal=sees[2])
-        return json_list(
-            select(shown).where(deals_of_unit, where).order_by(*order, d.id).limit(MOST)
-        )
+        return json_list(select(shown).where(deals_of_unit, where).order_by(*order).limit(MOST))
 
+    # Both descending: in the order of an index, so that only what is shown is written as JSON.
+    newest = (i.occurred_at.desc(), i.id.desc())
     bought = select(json_record(("at", d.closed_at), ("lines", d.lines))).where(
         deals_of_unit, stage_kind == "won"
     )
@@ -92,12 +92,12 @@ def _card(sees: Sees, unit: str) -> Statement:
         select(
             CONTACT.json(personal=sees[0]),
             organisation,
-            some(happened, i.occurred_at.desc(), most=3),
-            some(and_(happened, is_open), i.occurred_at),
-            some(and_(happened, is_live), i.occurred_at.desc()),
-            some(and_(of_unit, i.is_planned.is_(True)), i.due_at),
-            some_deals(stage_kind == "open", d.opened_at.desc()),
-            some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
+            some(happened, *newest, most=3),
+            some(and_(happened, is_open), i.occurred_at, i.id),
+            some(and_(happened, is_live), *newest),
+            some(and_(of_unit, i.is_planned), i.due_at, i.id),
+            some_deals(stage_kind == "open", d.opened_at.desc(), d.id.desc()),
+            some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at, d.id),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
         ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None)),
         planned="once",
