@@ -11,6 +11,9 @@ import asyncpg
 import httpx
 import pytest
 
+from services.foundation.connecting import connect
+from services.foundation.database import Transaction
+from services.foundation.problems import Contended
 from tests.conftest import Crm
 from tests.crm_api.bodies import fresh, make, problem
 from tests.crm_api.test_imports import finished, upload
@@ -191,3 +194,24 @@ def test_sixteen_who_create_one_person_at_once_create_it_once(
         for answer in answers:
             if answer.status_code != 201:
                 assert problem(answer, 409, "possible_duplicate")["existing_id"] == made[0]
+
+
+def test_who_is_blocked_again_and_again_is_told_so_and_not_that_the_database_is_gone(
+    crm: Crm,
+) -> None:
+    tries = []
+
+    async def block(_: Transaction) -> None:
+        tries.append(1)
+        raise asyncpg.DeadlockDetectedError
+
+    async def run() -> None:
+        database = connect(crm.settings.database_url)
+        try:
+            await database.write(block)
+        finally:
+            await database.close()
+
+    with pytest.raises(Contended):
+        asyncio.run(run())
+    assert len(tries) == 4

@@ -12,7 +12,7 @@ from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.duplicates.matching import blocking_keys
-from services.crm_api.external_refs import operations as external_refs
+from services.crm_api.external_refs.table import external_refs as external_refs_table
 from services.crm_api.folding import digits, fold
 from services.crm_api.privacy.suppression import admit_again, refuse_suppressed
 from services.crm_api.records import Written
@@ -35,6 +35,19 @@ _EXISTING = Statement(_SELECT_LIVE)
 # What a foreign key takes as well: it waits for who changes the contact, and they for it.
 _HELD = Statement(_SELECT_LIVE.with_for_update(read=True, key_share=True))
 _LOCKED = Statement(_SELECT_LIVE.with_for_update())
+_SELECT_NAMED = (
+    select(contacts.c.id)
+    .join(external_refs_table, external_refs_table.c.record_id == contacts.c.id)
+    .where(
+        external_refs_table.c.resource == CONTACT.name,
+        external_refs_table.c.source == bindparam("source"),
+        external_refs_table.c.external_id == bindparam("id"),
+        external_refs_table.c.is_live,
+        contacts.c.deleted_at.is_(None),
+    )
+)
+_HELD_NAMED = Statement(_SELECT_NAMED.with_for_update(read=True, key_share=True, of=contacts))
+_LOCKED_NAMED = Statement(_SELECT_NAMED.with_for_update(of=contacts))
 
 _ROW = Statement(
     select(contacts).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
@@ -47,8 +60,8 @@ _PARENT = Statement(_SELECT_PARENT)
 _LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
 
 
-_LOOKS = 3
-"""So often a reference is looked up that went to another contact while that one was waited for."""
+_LOOKS = 2
+"""Again, as a reference may have gone to another contact while the one that had it was waited for."""
 
 
 class ContactMissing(Invalid):
@@ -415,12 +428,10 @@ async def resolve_contact(
         await require(transaction, "contact_id", contact_id)
         return contact_id
     assert contact_ref is not None
-    pair = (contact_ref["source"], contact_ref["id"])
+    statement = _LOCKED_NAMED if is_alone else _HELD_NAMED
     for _ in range(_LOOKS):
-        found = await external_refs.find(transaction, CONTACT.name, [pair])
-        if pair not in found:
-            break
-        if await hold(transaction, [found[pair]], is_alone=is_alone):
-            return found[pair]
-    message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+        found = await transaction.first(statement, contact_ref)
+        if found is not None:
+            return str(found["id"])
+    message = f"No live contact has the reference {contact_ref['id']} of {contact_ref['source']}."
     raise ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
