@@ -248,7 +248,7 @@ def test_a_segment_that_asks_for_more_later_tells_a_webhook_no_more_than_its_key
         assert changed.status_code == 200, changed.text
         contact = hooks.create("contacts", **PERSON, email=email)
         until(lambda: read(hooks, made)["pause_reason"] == "filter_invalid")
-        assert receiver.got == log_of(hooks, made) == []
+        assert (receiver.got, log_of(hooks, made)) == ([], [])
         headers = {"If-Match": "*", "Content-Type": MERGE}
         resumed = little.patch(
             f"/v1/webhooks/{made['id']}", json={"is_active": True}, headers=headers
@@ -277,7 +277,7 @@ def test_a_webhook_ends_with_its_key_until_another_answers_for_it(hooks: Crm, en
             assert narrowed.status_code == 200, narrowed.text
         contact = hooks.create("contacts", **PERSON)
         until(lambda: read(hooks, made)["pause_reason"] == "key_revoked")
-        assert receiver.got == log_of(hooks, made) == []
+        assert (receiver.got, log_of(hooks, made)) == ([], [])
         assert change(hooks, made, is_active=True).status_code == 200
         until(lambda: about(receiver.got, contact))
         unsubscribe(hooks, made)

@@ -89,23 +89,26 @@ class Candidate:
     id: str
     match: Match
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, personal: bool) -> dict[str, Any]:
+        """Return what is told of it; why it is the same says what its personal fields are."""
         reasons = [{"code": each.code, "weight": each.weight} for each in self.match.reasons]
-        return {"id": self.id, "score": self.match.score, "reasons": reasons}
+        shown = {"id": self.id, "score": self.match.score}
+        return {**shown, "reasons": reasons} if personal else shown
 
 
 class PossibleDuplicate(Conflict):
     code, title = "possible_duplicate", "This contact is there already, as far as one can tell."
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, personal: bool = False) -> None:
         best = candidates[0]
-        why = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        reasons = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        why = f" ({reasons})" if personal else ""
         super().__init__(
-            f"The contact {best.id} is all but surely the same ({why}). Change that one, or create "
+            f"The contact {best.id} is all but surely the same{why}. Change that one, or create "
             "this one with allow_duplicate.",
             extra={
                 "existing_id": best.id,
-                "candidates": [candidate.document() for candidate in candidates],
+                "candidates": [candidate.document(personal=personal) for candidate in candidates],
             },
         )
 
@@ -192,8 +195,10 @@ def _certain(
     return _likeliest(each for each in found if each and each.match.is_certain)
 
 
-async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
+async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any], *, personal: bool) -> None:
     """Do nothing if nobody who is there is all but surely the same.
+
+    Only who may see what is `personal` is told why.
 
     Raises
     ------
@@ -202,7 +207,7 @@ async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
     """
     (found,) = await find_certain(reader, [contact])
     if found:
-        raise PossibleDuplicate(found)
+        raise PossibleDuplicate(found, personal=personal)
 
 
 class Newcomers:

@@ -57,7 +57,7 @@ class SegmentFields(Shape):
 class KeptSegment(KeptOfPeople, SegmentFields):
     """What is shown of a segment; what a filter asks of personal fields is personal as well."""
 
-    filter: ShownFilter = Field(  # type: ignore[assignment]
+    filter: ShownFilter = Field(
         description="Parameters of `GET /v1/contacts` with their values. Without the scope "
         "`contacts:pii`, parameters of personal fields have no values. Whoever is erased is taken out of it; "
         "where nothing else was asked for, an `id` of zeros stands instead, which is nobody's."
