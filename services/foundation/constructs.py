@@ -340,6 +340,37 @@ def _without_values_on_sqlite(element: without_values, compiler: Any, **kw: Any)
     )
 
 
+class without_member(FunctionElement[Any]):  # noqa: N801
+    """A JSON list of objects in each of which one member is null."""
+
+    type = Document()
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], name: str) -> None:
+        assert name.isidentifier(), "a member is a plain word"
+        self.name = name
+        super().__init__(document)
+
+
+@compiles(without_member, "postgresql")
+def _without_member_on_postgresql(element: without_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    null = f"jsonb_build_object('{element.name}', NULL)"
+    return (
+        f"(SELECT coalesce(jsonb_agg(have.value || {null} ORDER BY have.place), '[]'::jsonb) "
+        f"FROM jsonb_array_elements({document}) WITH ORDINALITY AS have(value, place))"
+    )
+
+
+@compiles(without_member, "sqlite")
+def _without_member_on_sqlite(element: without_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"(SELECT json_group_array(json_set(have.value, '$.{element.name}', NULL)) "
+        f"FROM json_each({document}) AS have)"
+    )
+
+
 class json_length(FunctionElement[int]):  # noqa: N801
     """How many entries a JSON list has."""
 

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping
@@ -233,6 +234,21 @@ def test_a_contact_that_is_there_already_is_refused_with_the_candidates(service:
     answer = service.client.post("/v1/contacts/batch", json={"items": items}).json()["items"]
     assert [item["status"] for item in answer] == [409, 409, 201]
     assert answer[0]["problem"]["existing_id"]
+
+
+def test_why_somebody_is_there_already_is_told_only_with_the_right_to_see_it(service: Crm) -> None:
+    person = anna()
+    made = service.create("contacts", **person)
+    with service.client_with("contacts:read", "contacts:write") as blind:
+        found = problem(blind.post("/v1/contacts", json=person), 409, "possible_duplicate")
+        items = [{"action": "create", "data": person}]
+        (item,) = blind.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+        for told in (found, item["problem"]):
+            assert told["existing_id"] == made["id"]
+            assert "same_" not in json.dumps(told)
+        assert set(found["candidates"][0]) == {"id", "score"}
+    (item,) = service.client.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+    assert "same_email" in json.dumps(item["problem"])
 
 
 def test_duplicates_are_listed_with_their_reasons(service: Crm) -> None:

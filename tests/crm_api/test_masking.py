@@ -25,7 +25,7 @@ OPEN = {
     | {"previous_supplier_id"},
     "interaction": {"channel", "touchpoint", "user_id", "campaign_id", "product_id", "tags"}
     | {"treatment_id", "competitor_id", "decline_reason", "event_type", "external_refs"},
-    "deal": {"owner_id", "campaign_id", "competitor_id", "treatment_id", "promo_code", "lines"}
+    "deal": {"owner_id", "campaign_id", "competitor_id", "treatment_id", "promo_code"}
     | {"external_refs", "fraud_confirmed_by"},
     "consent": {"text_version"},
     "import": set(),
@@ -34,6 +34,8 @@ OPEN = {
 
 def is_open(place: str) -> bool:
     record, _, field = place.partition(".")
+    if field in ("lines.product_id", "lines.bundle_id"):
+        return True
     return field.split(".")[0] in OPEN[record]
 
 

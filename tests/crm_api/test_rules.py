@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Crm
 from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short
+from tests.crm_api.test_imports import imported
 
 UNKNOWN = "01977b3a-5c00-7000-8000-00000000ffff"
 
@@ -158,6 +159,45 @@ def test_closing_and_reopening_keep_dates_and_reasons_true(service: Crm) -> None
     ).json()
     assert lost["closed_at"] == "2025-01-06T00:00:00.000000Z"
     assert lost["stage_history"][-1]["entered_at"] == lost["closed_at"]
+
+
+def test_a_deal_is_not_closed_before_it_began(service: Crm) -> None:
+    began, before, after = (f"2025-03-0{day}T00:00:00Z" for day in (2, 1, 3))
+    body = {**place(service, "deals"), "stage": "won", "opened_at": began}
+    wrong = {**body, "closed_at": before}
+    found = problem(service.client.post("/v1/deals", json=wrong), 422, "closed_too_early")
+    assert found["errors"][0]["pointer"] == "/body/closed_at"
+    deal = service.create("deals", **body, closed_at=began)
+    path = f"/v1/deals/{deal['id']}"
+    problem(service.patch(path, {"closed_at": before}, version=1), 422, "closed_too_early")
+    assert service.patch(path, {"closed_at": after}, version=1).status_code == 200
+    opened = service.create("deals", **place(service, "deals"), opened_at=began)
+    path = f"/v1/deals/{opened['id']}"
+    closing = {"stage": "won", "closed_at": before}
+    problem(service.patch(path, closing, version=1), 422, "closed_too_early")
+    assert service.patch(path, {"stage": "won"}, version=1).status_code == 200
+
+
+def test_an_import_rejects_deals_that_were_closed_before_they_began(service: Crm) -> None:
+    source = fresh()
+    make(service, "contacts", external_refs=[{"source": source, "id": "C1"}])
+    head, row = "id,contact_external_id,stage,opened_at,closed_at", "C1,won,2025-03-02"
+    content = f"{head}\nD1,{row},2025-03-01\nD2,{row},2025-03-03\n"
+    state = imported(service, content, resource="deals", source=source, contact_source=source)
+    assert (state["created_count"], state["rejected_count"]) == (1, 1), state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": {"amount": "\u0661\u0660", "currency": "EUR"}},
+        {"discount_pct": "\u0661\u0660"},
+        {"fx_rate": "\u0661.\u0660"},
+    ],
+)
+def test_decimals_have_plain_digits(service: Crm, fields: dict[str, Any]) -> None:
+    body = {**place(service, "deals"), "amount": {"amount": "10", "currency": "EUR"}, **fields}
+    problem(service.client.post("/v1/deals", json=body), 422)
 
 
 def test_a_history_that_does_not_end_in_the_stage_is_refused(service: Crm) -> None:

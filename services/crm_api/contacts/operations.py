@@ -293,7 +293,8 @@ async def create_contact(
     await check_row(transaction, row, row["kind"], now=stamp.now)
     await _admit(transaction, row, is_allowed=given["allow_suppressed"], stamp=stamp)
     if not given["allow_duplicate"]:
-        await duplicates.refuse_duplicate(transaction, row)
+        sees = CONTACT.pii_scope in stamp.scopes
+        await duplicates.refuse_duplicate(transaction, row, personal=sees)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )

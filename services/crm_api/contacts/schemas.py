@@ -179,7 +179,7 @@ class _Admitted(Shape):
     allow_duplicate: Flag = Field(
         default=False,
         description="Create it although another contact is all but surely the same: without it such "
-        "a contact is refused with 409 and the candidates.",
+        "a contact is refused with 409 and the candidates, and with `contacts:pii` the reasons.",
     )
     allow_suppressed: Flag = Field(
         default=False,

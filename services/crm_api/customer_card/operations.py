@@ -16,7 +16,13 @@ from services.crm_api.interactions.cases import OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.terms.operations import ANSWERED
 from services.foundation.columns import Instant
-from services.foundation.constructs import json_list, json_record, one_of, unindexed
+from services.foundation.constructs import (
+    json_list,
+    json_record,
+    one_of,
+    unindexed,
+    without_member,
+)
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Statement
@@ -85,7 +91,8 @@ def _card(sees: Sees, unit: str) -> Statement:
 
     # Both descending: in the order of an index, so that only what is shown is written as JSON.
     newest = (i.occurred_at.desc(), i.id.desc())
-    bought = select(json_record(("at", d.closed_at), ("lines", d.lines))).where(
+    lines = d.lines if sees[2] else without_member(d.lines, "name")
+    bought = select(json_record(("at", d.closed_at), ("lines", lines))).where(
         deals_of_unit, stage_kind == "won"
     )
     return Statement(

@@ -48,6 +48,10 @@ class MixedCurrencies(Invalid):
     code, title = "mixed_currencies", "All amounts of a deal have one currency."
 
 
+class ClosedTooEarly(Invalid):
+    code, title = "closed_too_early", "A deal is not closed before it began."
+
+
 class NotClosed(Invalid):
     code, title = "not_closed", "Only a deal that is won or lost has a closing date and reason."
 
@@ -229,8 +233,8 @@ def new_row(
 
     Raises
     ------
-    MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible, FraudUnconfirmed, StageImpossible,
-    HistoryMismatch, InTheFuture
+    MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing, PartImpossible, FraudUnconfirmed,
+    StageImpossible, HistoryMismatch, InTheFuture
         A rule is broken.
     """
     row = row_values(dict(given), DEAL.money)
@@ -239,18 +243,27 @@ def new_row(
     _check_stage(row["stage"], kinds)
     row["stage_kind"] = kinds[row["stage"]]
     if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
-        row["closed_at"] = now
+        row["closed_at"] = max(now, row.get("opened_at") or now)
     _check_closing(row)
     _check_parts(row)
     _confirm_fraud(row, now=now)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
+    _check_order(row)
     past = given.get("stage_history")
     _check_history(past, now=now)
     at = row.get("closed_at") or row["opened_at"]
     row["stage_history"] = _history(past, row["stage"], at, kinds)
     row["payment_status"] = _payment_status(row)
     return row
+
+
+def _check_order(row: Mapping[str, Any]) -> None:
+    if row["closed_at"] is not None and row["closed_at"] < row["opened_at"]:
+        message = f"The deal began later, at {wire_instant(row['opened_at'])}."
+        raise ClosedTooEarly(
+            message, errors=[FieldError("/body/closed_at", ClosedTooEarly.code, message)]
+        )
 
 
 async def _kinds(transaction: Transaction, pipeline: str) -> dict[str, str]:
@@ -265,8 +278,8 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible,
-    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing,
+    PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
     CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
@@ -296,7 +309,7 @@ async def change_deal(
 
     Raises
     ------
-    NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
+    NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing,
     PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture,
     CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
@@ -318,6 +331,8 @@ async def change_deal(
         _check_parts(after)
     values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
+    if "closed_at" in values:
+        _check_order({**current, **values})
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, DEAL.plural, current["custom"], values["custom"]
@@ -386,8 +401,9 @@ async def _move(
         raise _impossible(f"A deal does not move from {current['stage']} to {stage}", allowed)
     kind = values["stage_kind"] = kinds[stage]
     if kind in CLOSED:
-        values.setdefault("closed_at", now)
-        values["closed_at"] = values["closed_at"] or now
+        # Another process may have opened it by a clock that is a little ahead.
+        latest = max(now, current["opened_at"])
+        values["closed_at"] = values.get("closed_at") or latest
     else:
         values.setdefault("closed_at", None)
     for name, wanted in (("won_reason", "won"), ("lost_reason", "lost"), ("lost_note", "lost")):

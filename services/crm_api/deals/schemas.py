@@ -66,7 +66,9 @@ class Line(Shape):
     product_id: text(64, shortest=1, example="SKU-100") | None = Field(
         default=None, description="The product's id or number."
     )
-    name: text(200, example="Oak table") | None = Field(default=None, description="What was sold.")
+    name: text(200, example="Oak table") | None = Field(
+        default=None, description="What was sold; null without the scope `deals:pii`."
+    )
     quantity: Quantity = Field(default="1", description="How many.")
     unit_price: Money | None = Field(default=None, description="Net price of one.")
     discount_pct: Percentage | None = Field(default=None, description="Discount in percent.")

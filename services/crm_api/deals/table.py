@@ -10,6 +10,7 @@ from services.crm_api.resources import (
     record_columns,
 )
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
+from services.foundation.constructs import without_member
 
 AMOUNTS = (
     "amount",
@@ -36,7 +37,13 @@ deals = Table(
     # Exact decimals travel as text: SQLite has no decimal type, and nothing filters by them.
     Column("discount_pct", String(8)),
     Column("fx_rate", String(24)),
-    Column("lines", Document, nullable=False),
+    # Whoever writes what was sold by hand may write for whom; what is of the catalogue has an id.
+    Column(
+        "lines",
+        Document,
+        nullable=False,
+        info={"masked": lambda column: without_member(column, "name")},
+    ),
     Column("opened_at", Instant, nullable=False),
     Column("expected_close_date", Day),
     Column("closed_at", Instant),
@@ -96,5 +103,5 @@ DEAL = Resource(
     plural="deals",
     table=deals,
     money={name: (f"{name}_minor", "currency") for name in AMOUNTS},
-    personal=frozenset({"title", "lost_note", "document_refs", "custom"}),
+    personal=frozenset({"title", "lines", "lost_note", "document_refs", "custom"}),
 )

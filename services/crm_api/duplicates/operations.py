@@ -90,23 +90,26 @@ class Candidate:
     id: str
     match: Match
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, personal: bool) -> dict[str, Any]:
+        """Return what is told of it; why it is the same says what its personal fields are."""
         reasons = [{"code": each.code, "weight": each.weight} for each in self.match.reasons]
-        return {"id": self.id, "score": self.match.score, "reasons": reasons}
+        shown = {"id": self.id, "score": self.match.score}
+        return {**shown, "reasons": reasons} if personal else shown
 
 
 class PossibleDuplicate(Conflict):
     code, title = "possible_duplicate", "This contact is there already, as far as one can tell."
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, personal: bool = False) -> None:
         best = candidates[0]
-        why = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        reasons = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        why = f" ({reasons})" if personal else ""
         super().__init__(
-            f"The contact {best.id} is all but surely the same ({why}). Change that one, or create "
+            f"The contact {best.id} is all but surely the same{why}. Change that one, or create "
             "this one with allow_duplicate.",
             extra={
                 "existing_id": best.id,
-                "candidates": [candidate.document() for candidate in candidates],
+                "candidates": [candidate.document(personal=personal) for candidate in candidates],
             },
         )
 
@@ -199,8 +202,12 @@ async def wait_for_twins(transaction: Transaction, wanted: Iterable[Mapping[str,
     await transaction.alone(key for key in keys if key.startswith(REACHING_KEYS))
 
 
-async def refuse_duplicate(transaction: Transaction, contact: Mapping[str, Any]) -> None:
+async def refuse_duplicate(
+    transaction: Transaction, contact: Mapping[str, Any], *, personal: bool
+) -> None:
     """Do nothing if nobody who is there, or who comes at this moment, is all but surely the same.
+
+    Only who may see what is `personal` is told why.
 
     Raises
     ------
@@ -210,7 +217,7 @@ async def refuse_duplicate(transaction: Transaction, contact: Mapping[str, Any])
     await wait_for_twins(transaction, [contact])
     (found,) = await find_certain(transaction, [contact])
     if found:
-        raise PossibleDuplicate(found)
+        raise PossibleDuplicate(found, personal=personal)
 
 
 class Newcomers:

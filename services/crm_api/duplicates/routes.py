@@ -34,7 +34,7 @@ async def _answer(call: Call, found: Sequence[Candidate]) -> Answer:
     items = []
     for each in found:
         if each.id in shown:
-            told = each.document()
+            told = each.document(personal=True)
             del told["id"]
             items.append(f'{orjson.dumps(told).decode()[:-1]},"contact":{shown[each.id]}}}')
     return Answer(('{"items":[' + ",".join(items) + "]}").encode())

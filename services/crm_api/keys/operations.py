@@ -30,6 +30,8 @@ from shared.values import wire_instant
 MANAGE = "keys:manage"
 _ENVIRONMENT = "live"
 _MOST_PREVIOUS = 10
+LONGEST_OF_TOKEN = timedelta(days=366)
+"""A user's token ends in minutes, and he may be gone; what he makes with it shall not stay for ever."""
 _READ = Statement(select(keys).where(keys.c.id == bindparam("id")))
 _LOCK = Statement(select(keys).where(keys.c.id == bindparam("id")).with_for_update())
 
@@ -110,7 +112,7 @@ def _check_expiry(expires_at: datetime | None, by: Caller, now: datetime) -> Non
         raise invalid(
             "/body/expires_at",
             "outlives_maker",
-            f"Your key ends at {until}: what it makes or changes ends by then.",
+            f"What you make, rotate or prolong has to end by {until}; give it an expires_at by then.",
         )
     if expires_at is not None and expires_at <= now:
         raise invalid(
@@ -136,7 +138,7 @@ async def _caller(transaction: Transaction, by: Principal, now: datetime) -> Cal
         His key was revoked, has expired, or may not manage keys any more.
     """
     if by.key_id.startswith(TOKEN_MARK):
-        return Caller(by.key_id, by.scopes, None)
+        return Caller(by.key_id, by.scopes, now + LONGEST_OF_TOKEN)
     row = await transaction.first(_LOCK, {"id": by.key_id})
     if row is None or row["revoked_at"] is not None or has_expired(row, now):
         raise Unauthenticated("This key was revoked or has expired.")

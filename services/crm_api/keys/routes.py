@@ -86,8 +86,8 @@ def _made(call: Call, row: Record, key: str, *, status: int) -> Answer:
 async def create_key(call: Call, body: Annotated[NewKey, _NEW]) -> Answer:
     """Makes a key and shows it this once; only a hash of its secret is stored.
 
-    It can be given no scope that the caller lacks: 403 `scope_not_held` names those; and by a key that
-    ends, none that ends later. Sent again with
+    It can be given no scope that the caller lacks: 403 `scope_not_held` names those. By a key that ends it
+    is given an end no later than that, by a token one within 366 days: 422 `outlives_maker`. Sent again with
     the same Idempotency-Key no second key is made, and the answer has `key` null, since the first
     one was not kept: rotate the key if the first answer is lost.
     """
