@@ -49,6 +49,8 @@ class World:
             headers["If-Match"] = f'"{self.version_of(plural, path)}"'
         if name == "merge_contact":
             body["duplicate_id"] = self.contact()["id"]
+        elif name == "dismiss_duplicate":
+            body = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
         elif name == "undo_request":
             body["request_id"] = self.some_request()
         if "cursor" in query:
@@ -118,6 +120,8 @@ class World:
                 json={"duplicate_id": made["id"]},
                 headers={"If-Match": "*"},
             ).raise_for_status()
+        elif name == "take_dismissal_back":
+            made = self.dismissal()
         elif name == "change_segment_members":
             made = self.crm.create("segments", kind="static", name="By hand")
         else:
@@ -126,6 +130,11 @@ class World:
             gone = self.client.delete(f"/v1/{plural}/{made['id']}", headers={"If-Match": "*"})
             assert gone.status_code == 204, gone.text
         return made["id"], made.get("version", 1)
+
+    def dismissal(self) -> dict[str, Any]:
+        pair = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
+        made: dict[str, Any] = self.client.post("/v1/duplicates/dismissals", json=pair).json()
+        return made
 
     def upload(self) -> dict[str, Any]:
         answer = self.client.post(
@@ -163,6 +172,9 @@ class World:
         elif where == "/v1/imports":
             for _ in range(2):
                 self.upload()
+        elif where == "/v1/duplicates/dismissals":
+            for _ in range(2):
+                self.dismissal()
         page = self.client.get(where, params={**request.query, "cursor": [], "limit": 1}).json()
         return str(page["next"]).partition("cursor=")[2].partition("&")[0]
 
