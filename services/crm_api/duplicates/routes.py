@@ -17,8 +17,9 @@ from services.crm_api.duplicates.schemas import (
     DuplicatePairPage,
     ListDuplicates,
 )
+from services.crm_api.places import seal, unseal
 from services.foundation.calls import Call
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import read_cursor, write_cursor
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -85,13 +86,13 @@ async def list_duplicates(call: Call, query: Annotated[ListDuplicates, Query()])
     """
     signed, after = {"of": "duplicates"}, ""
     if query.cursor is not None:
-        (after,) = read_cursor(query.cursor, signed, length=1)
-        if not isinstance(after, str) or "\x00" in after:
-            raise bad_cursor()
+        (sealed,) = read_cursor(query.cursor, signed, length=1)
+        after = await unseal(call.database, sealed)  # a key has an address in it, or a name
     found, last = await operations.pairs_behind(call.database, after, page_size=query.limit)
     items = [pair.document() for pair in found]
     if last is None:
         return Answer(orjson.dumps({"items": items}))
-    following = f"/v1/duplicates?limit={query.limit}&cursor={write_cursor((last,), signed)}"
+    cursor = write_cursor((await seal(call.database, last),), signed)
+    following = f"/v1/duplicates?limit={query.limit}&cursor={cursor}"
     headers = {"Link": f'<{following}>; rel="next"'}
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
