@@ -425,3 +425,20 @@ def test_an_upsert_that_names_a_merged_contact_means_the_survivor(service: Crm) 
     assert (again.json()["id"], again.json()["contact_id"]) == (made["id"], survivor["id"])
     stranger = make(service, "contacts")["id"]
     problem(service.client.put(path, json={"contact_id": stranger}), 422, "fixed_at_creation")
+
+
+def test_the_answers_of_merging_carry_the_etag_for_the_next_change(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    survivor, duplicate = pair
+
+    def change(id: str, tag: str) -> int:
+        headers = {"If-Match": tag, "Content-Type": "application/merge-patch+json"}
+        path = f"/v1/contacts/{id}"
+        return service.client.patch(path, json={"city": "Kiel"}, headers=headers).status_code
+
+    assert "etag" not in merge(service, survivor, duplicate, dry_run=True).headers
+    merged = merge(service, survivor, duplicate)
+    assert change(survivor, merged.headers["etag"]) == 200
+    unmerged = service.client.post(f"/v1/contacts/{duplicate}/unmerge")
+    assert change(duplicate, unmerged.headers["etag"]) == 200
