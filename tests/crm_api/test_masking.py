@@ -169,7 +169,7 @@ def test_no_cursor_of_any_list_tells_a_personal_value(crm: Crm) -> None:
         make(crm, "interactions", contact_id=ids[0], subject=canaries.text("subject"))
         make(crm, "deals", contact_id=ids[0], title=canaries.text("title"))
     document = crm.client.get("/openapi.json").json()
-    cursors = {}
+    cursors: dict[str, str] = {}
     for path, operations in document["paths"].items():
         parameters = operations.get("get", {}).get("parameters", [])
         if not any(parameter["name"] == "cursor" for parameter in parameters):

@@ -87,6 +87,7 @@ def _others(
     kept = [pair for pair in call.query_params.multi_items() if pair[0] not in others]
     pairs = [*filters.items(), *kept]
     if last is not None:
+        opened_at, last_id = last
         place = {"of": DEAL.name, "sort": _ORDER, **signed}
-        pairs.append(("cursor", cursor_behind(*last, place)))
+        pairs.append(("cursor", cursor_behind(opened_at, last_id, place)))
     return "/v1/deals?" + urlencode(pairs)
