@@ -30,16 +30,17 @@ from services.crm_api.schemas import Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, contains_any, json_member
+from services.foundation.constructs import any_of, contains_any, json_member, unindexed
 from services.foundation.database import Reader
 from services.foundation.problems import FieldError, Forbidden
 from services.foundation.statements import Statement
 
 NOT_FILTERS = {
-    *("limit", "cursor", "sort", "fields", "embed", "count", "q"),
+    *("limit", "cursor", "sort", "fields", "embed", "count", "q", "in_trash"),
     *("group_by", "time_zone", "closed_since"),
 }
 _SUFFIXES = ("_gte", "_lt")
+_FOR_GOOD = ("merged_into_id", "erased_at")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Question:
 
     `single` are those of the filters that have one value, for which an index gives the order, too;
     `common` are relations that many records have as it is asked;
+    `in_trash` asks for what lies in the trash instead of what is live;
     `within` is the filter of a segment, which holds besides; its values carry a `prefix`.
     """
 
@@ -67,13 +69,14 @@ class Question:
     custom: frozenset[Custom]
     within: "Question | None"
     prefix: str
+    in_trash: bool
     values: Mapping[str, Any] = field(hash=False, compare=False)
     asked: Mapping[str, Any] = field(hash=False, compare=False)
 
     @property
     def is_filtered(self) -> bool:
         """Whether it asks for anything but all live records."""
-        return bool(self.names or self.custom or self.within)
+        return bool(self.names or self.custom or self.within or self.in_trash)
 
     @property
     def is_uneven(self) -> bool:
@@ -82,8 +85,13 @@ class Question:
         return self.within is not None or bool(self.custom) or not self.names <= plain
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        """Return the conditions, and that the record is live."""
-        return [self.resource.table.c.deleted_at.is_(None), *self.conditions()]
+        """Return the conditions, and that the record is live, or lies in the trash."""
+        columns = self.resource.table.c
+        if not self.in_trash:
+            return [columns.deleted_at.is_(None), *self.conditions()]
+        # What was merged or erased is in the trash for good.
+        gone = [unindexed(columns[name]).is_(None) for name in _FOR_GOOD if name in columns]
+        return [columns.deleted_at.is_not(None), *gone, *self.conditions()]
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions of the filters alone."""
@@ -164,8 +172,11 @@ async def _question(
     if within is not None:
         held |= within.values
     asked_for = {**filters, **more} | ({"within": within.asked} if within is not None else {})
+    in_trash = bool(getattr(query, "in_trash", False))
+    if in_trash:
+        asked_for["in_trash"] = True
     question = Question(
-        resource, names, single, frozenset(), custom, within, prefix, held, asked_for
+        resource, names, single, frozenset(), custom, within, prefix, in_trash, held, asked_for
     )
     return replace(question, common=await _common_relations(call.database, question))
 

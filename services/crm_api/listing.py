@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from services.crm_api.filters import NOT_FILTERS, Question, ask
+from services.crm_api.places import seal, unseal
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN, Filters, ListQuery
@@ -53,12 +54,17 @@ async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort:
         continued = "null" if last is None and column.nullable else "value"
         values |= {"last_id": _parsed_id(last_id)}
         if continued == "value":
+            if column.name in resource.personal:
+                last = await unseal(call.database, last)
             values |= {"last_value": _parsed(column, last)}
     statement = _statement(question, sort, continued, shape)
     rows = await call.database.texts(statement, values)
     total = None
     if getattr(query, "count", False):
         total = await call.database.text(_count(question), question.values)
+    if column.name in resource.personal and len(rows) > query.limit:
+        item, value, last_id = rows[query.limit - 1]
+        rows[query.limit - 1] = (item, await seal(call.database, value), last_id)
     return page(call, rows, signed, limit=query.limit, total=total)
 
 
@@ -136,19 +142,22 @@ def page(
         body += f',"total":{total}'
     if not more:
         return Answer((body + "}").encode())
-    last = rows[-1]
-    value = last[1]
+    cursor = cursor_behind(rows[-1][1], rows[-1][2], signed)
+    parameters = [
+        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
+    ]
+    following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
+    headers = {"Link": f'<{following}>; rel="next"'}
+    return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
+
+
+def cursor_behind(value: Any, last_id: str, signed: Mapping[str, Any]) -> str:
+    """Return the cursor behind a row, by the value that orders it and its id."""
     if isinstance(value, datetime):
         value = wire_instant(value)
     elif isinstance(value, date):
         value = value.isoformat()
-    parameters = [
-        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
-    ]
-    cursor = write_cursor((value, last[2]), signed)
-    following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
-    headers = {"Link": f'<{following}>; rel="next"'}
-    return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
+    return write_cursor((value, last_id), signed)
 
 
 def _parsed(column: ColumnElement[Any], value: Any) -> Any:
@@ -180,7 +189,8 @@ def _statement(question: Question, sort: str, continued: str, shape: ItemShape) 
     if continued:
         clauses.append(_behind(column, table.c.id, descending=descending, continued=continued))
     order = [column.desc(), table.c.id.desc()] if descending else [column.asc(), table.c.id.asc()]
-    if column.nullable:  # unknown comes last, and first in the reverse
+    if column.nullable and column is not table.c.deleted_at:
+        # Unknown comes last, and first in the reverse; what is in the trash has its instant.
         order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
     chosen = select(shape.json(resource), column, table.c.id)
     most: ColumnElement[int] = bindparam("page_size")

@@ -175,6 +175,11 @@ class ListQuery(Filters, Page):
     count: QueryFlag = Field(
         default=False, description="Also tell in `total` how many there are on all pages."
     )
+    in_trash: QueryFlag = Field(
+        default=False,
+        description="Only what lies in the trash and can be restored, instead of what is live; without "
+        "`sort` the last that was thrown away comes first. The other filters hold as well.",
+    )
 
 
 def _time_zone(value: str) -> str:

@@ -17,12 +17,16 @@ LANGUAGES, LONGEST_LANGUAGES = r"^[A-Za-z0-9*,;=._ -]*$", 500
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a key, or the subject of a token, and what it may do; no quota is the common one."""
+    """Who calls: a key, or the subject of a token, and what it may do.
+
+    No quota is the common one, no expiry is none.
+    """
 
     key_id: str
     name: str
     scopes: frozenset[str]
     requests_per_minute: int | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)

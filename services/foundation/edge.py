@@ -16,6 +16,11 @@ from services.foundation.routing import problem_answer, send_answer
 from services.foundation.shortcut import Shortcut
 
 _LONGEST_CORRELATION_ID = 64
+_EXPOSED = (
+    b"ETag, Link, Location, Content-Location, Content-Disposition, Content-Language, "
+    b"Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Change-Cursor, X-Request-Id"
+)
+"""What a page of another origin may read of an answer's headers, beside the few that it always may."""
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -119,9 +124,7 @@ class Edge:
             headers.append((b"vary", b"Origin"))
             if origin in self.origins:
                 headers.append((b"access-control-allow-origin", origin.encode()))
-                headers.append(
-                    (b"access-control-expose-headers", b"ETag, Link, Location, X-Request-Id")
-                )
+                headers.append((b"access-control-expose-headers", _EXPOSED))
 
     def _check_host(self, scope: Scope) -> None:
         """Refuse foreign host names, so that a page elsewhere cannot rebind its name to us."""

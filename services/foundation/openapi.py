@@ -129,7 +129,9 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 
 def _scopes(rules: RouteRules) -> str:
-    names = [f"`{scope}`" for scope in (rules.scope, *rules.also)]
+    names = [f"`{scope}`" for scope in rules.scopes]
+    if not names:
+        return "\n\nNeeds no scope."
     if len(names) == 1:
         return f"\n\nNeeds the scope {names[0]}."
     return f"\n\nNeeds the scopes {', '.join(names[:-1])} and {names[-1]}."

@@ -45,6 +45,8 @@ _SUCCESSES = {
     207: "Each item has its own status.",
 }
 MOST_PARAMETERS = 2000
+ANYONE = "*"
+"""In place of a scope: whoever has a key or a token."""
 Endpoint = Callable[..., Awaitable[Any]]
 
 
@@ -62,7 +64,7 @@ class StreamAnswer:
 class RouteRules:
     """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it.
 
-    `scope` is needed, and so are those in `also`.
+    `scope` is needed, and so are those in `also`; `ANYONE` lets every known caller in.
 
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
@@ -84,6 +86,11 @@ class RouteRules:
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
     links: tuple[Link, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes that are needed."""
+        return () if self.scope == ANYONE else (self.scope, *self.also)
 
     def __post_init__(self) -> None:
         if not self.scope.strip():
@@ -201,7 +208,7 @@ class LeanRoute(APIRoute):
         call.scope["principal"] = principal
         # Counted before anything is refused, so that trying what a key may do has its quota, too.
         gate.admit(call.scope, principal)
-        for scope in (self.rules.scope, *self.rules.also):
+        for scope in self.rules.scopes:
             if scope not in principal.scopes:
                 raise Forbidden(f"This needs a key with the scope {scope}.")
 

@@ -176,3 +176,24 @@ def test_a_card_and_a_timeline_take_as_many_statements_for_much_as_for_little(
         crm.create("interactions", contact_id=anna, kind="call", occurred_at="2026-01-01T10:00:00Z")
         crm.create("deals", contact_id=(firm, anna)[number % 2])
     assert [len(statements_of(crm, path)) for path in paths] == few
+
+
+def test_a_contact_is_changed_by_the_etag_of_its_card(service: Crm, family: dict[str, str]) -> None:
+    path = f"/v1/contacts/{family['anna']}"
+    card = service.client.get(f"{path}/card")
+    assert card.headers["etag"] == f'"{card.json()["contact"]["version"]}"'
+    headers = {"If-Match": card.headers["etag"], "Content-Type": "application/merge-patch+json"}
+    changed = service.client.patch(path, json={"job_title": "Head"}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    assert service.client.get(f"{path}/card").headers["etag"] == changed.headers["etag"]
+
+
+def test_the_timeline_tells_who_changed_a_contact(service: Crm, family: dict[str, str]) -> None:
+    path = f"/v1/contacts/{family['anna']}"
+    with service.client_with("contacts:read", "contacts:write") as other:
+        headers = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
+        assert other.patch(path, json={"job_title": "Boss"}, headers=headers).status_code == 200
+        own = other.get("/v1/keys/self").json()["id"]
+    items = service.client.get(f"{path}/timeline?type=change&limit=2").json()["items"]
+    mine = service.client.get("/v1/keys/self").json()["id"]
+    assert [item["change"]["key_id"] for item in items] == [own, mine]

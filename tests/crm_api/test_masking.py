@@ -1,8 +1,12 @@
 """Without the pii scopes no read of any kind gives a personal value: every GET is tried."""
 
+import base64
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
 
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER
 from services.crm_api.consents.schemas import NewConsentEvent
@@ -15,7 +19,7 @@ from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.scopes import SCOPES
 from tests.canaries import Canaries
 from tests.conftest import Crm
-from tests.crm_api.bodies import problem
+from tests.crm_api.bodies import make, problem
 from tests.crm_api.test_imports import imported
 
 BLIND = [scope for scope in SCOPES if not scope.endswith(":pii") and scope != "privacy:export"]
@@ -202,3 +206,54 @@ def test_what_a_saved_filter_asks_of_personal_fields_is_personal(crm: Crm) -> No
         plain = {"name": "x", "filter": {"language": ["de"]}}
         assert blind.post("/v1/segments", json=plain).status_code == 201
     assert email in crm.client.get("/v1/exports/segments?format=csv").text
+
+
+def test_no_cursor_of_any_list_tells_a_personal_value(crm: Crm) -> None:
+    canaries = Canaries("curs")
+    twin = {"kind": "person", "given_name": canaries.text("given"), "family_name": "Groessmann"}
+    twin["email"] = f"{canaries.text('email')}@example.org"
+    ids = [crm.create("contacts", **twin)["id"] for _ in range(2)]
+    for _ in range(2):
+        make(crm, "interactions", contact_id=ids[0], subject=canaries.text("subject"))
+        make(crm, "deals", contact_id=ids[0], title=canaries.text("title"))
+    document = crm.client.get("/openapi.json").json()
+    cursors: dict[str, str] = {}
+    for path, operations in document["paths"].items():
+        parameters = operations.get("get", {}).get("parameters", [])
+        if not any(parameter["name"] == "cursor" for parameter in parameters):
+            continue
+        orders = [p["schema"]["enum"] for p in parameters if p["name"] == "sort"]
+        for order in orders[0] if orders else [None]:
+            query = {"limit": 1, **({"sort": order} if order else {})}
+            following = path.replace("{id}", ids[0])
+            while following and len(cursors) < 1000:
+                answer = crm.client.get(following, params=query)
+                query = {}
+                following = answer.json().get("next")
+                if following:
+                    cursors[following] = parse_qs(urlsplit(following).query)["cursor"][0]
+    for following, cursor in cursors.items():
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        assert canaries.found_in(text) == set(), following
+        for place in orjson.loads(text)[1:]:
+            assert "groessmann" not in str(place).lower(), following
+            assert not re.match(r"[a-z]{1,2}:", str(place)), following
+    told = " ".join(cursors)
+    for path in ("contacts?limit=1&sort=display_name", "contacts?limit=1&sort=-display_name"):
+        assert f"/v1/{path}" in told
+    for path in ("duplicates?", "interactions?", "deals?", f"contacts/{ids[0]}/timeline"):
+        assert f"/v1/{path}" in told
+
+
+def test_a_sealed_place_leads_on_after_a_restart_and_no_other_opens(crm: Crm) -> None:
+    made = [crm.create("contacts", kind="person", name=name)["id"] for name in "acb"]
+    page = crm.client.get("/v1/contacts?sort=display_name&limit=1").json()
+    crm.restart()
+    rest = crm.client.get(page["next"]).json()
+    assert [item["id"] for item in page["items"] + rest["items"]] == [made[0], made[2]]
+    cursor = parse_qs(urlsplit(page["next"]).query)["cursor"][0]
+    digest, sealed, last = orjson.loads(base64.urlsafe_b64decode(cursor + "=="))
+    for other in ("", "a", "x" * 40, sealed[:-4], sealed.swapcase(), "é", None, 5):
+        forged = base64.urlsafe_b64encode(orjson.dumps([digest, other, last])).rstrip(b"=").decode()
+        answer = crm.client.get(f"/v1/contacts?sort=display_name&limit=1&cursor={forged}")
+        assert problem(answer, 422)["errors"][0]["code"] == "invalid_cursor"

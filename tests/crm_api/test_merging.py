@@ -496,3 +496,20 @@ def test_a_creation_that_others_rest_on_by_now_is_not_undone(service: Crm) -> No
     assert service.client.get(f"/v1/contacts/{contact}").status_code == 200
     service.client.delete(f"/v1/interactions/{call['id']}", headers={"If-Match": "*"})
     assert undo(service, created).status_code == 200
+
+
+def test_the_answers_of_merging_carry_the_etag_for_the_next_change(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    survivor, duplicate = pair
+
+    def change(id: str, tag: str) -> int:
+        headers = {"If-Match": tag, "Content-Type": "application/merge-patch+json"}
+        path = f"/v1/contacts/{id}"
+        return service.client.patch(path, json={"city": "Kiel"}, headers=headers).status_code
+
+    assert "etag" not in merge(service, survivor, duplicate, dry_run=True).headers
+    merged = merge(service, survivor, duplicate)
+    assert change(survivor, merged.headers["etag"]) == 200
+    unmerged = service.client.post(f"/v1/contacts/{duplicate}/unmerge")
+    assert change(duplicate, unmerged.headers["etag"]) == 200

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Crm
+from tests.conftest import BOTH, Crm, MakeCrm
 from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short
 from tests.crm_api.test_imports import imported
 
@@ -663,3 +663,37 @@ def test_a_sales_lead_finds_contracts_that_end_soon_and_customers_without_a_next
     listed = all_pages(service.client, f"{bought}false")
     assert [each["id"] for each in listed] == [forgotten]
     assert [each["id"] for each in all_pages(service.client, f"{bought}true")] == [planned]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_what_happened_may_be_five_minutes_ahead_and_the_problem_says_so(
+    make_crm: MakeCrm, kind: str
+) -> None:
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    crm = make_crm(kind, clock=lambda: now)
+    contact = crm.create("contacts", kind="person", name="Weber")["id"]
+    body = {"contact_id": contact, "kind": "note", "subject": "x"}
+    near = {**body, "occurred_at": "2026-03-01T12:05:00Z"}
+    assert crm.client.post("/v1/interactions", json=near).status_code == 201
+    far = {**body, "occurred_at": "2026-03-01T12:05:01Z"}
+    found = problem(crm.client.post("/v1/interactions", json=far), 422, "in_the_future")
+    assert "five minutes" in found["errors"][0]["message"]
+    schemas = crm.client.get("/openapi.json").json()["components"]["schemas"]
+    told = schemas["NewInteraction"]["properties"]["occurred_at"]["description"]
+    assert "five minutes" in told
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_page_of_another_origin_reads_the_headers_that_it_needs(
+    make_crm: MakeCrm, kind: str
+) -> None:
+    crm = make_crm(kind, crm_allowed_origins=["https://app.example.org"])
+    answer = crm.client.get("/v1/contacts", headers={"Origin": "https://app.example.org"})
+    exposed = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert exposed >= {
+        *("ETag", "Link", "Location", "Content-Location", "X-Request-Id", "X-Change-Cursor"),
+        *("Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition"),
+        *("Idempotent-Replayed", "Content-Language"),
+    }
+    stranger = crm.client.get("/v1/contacts", headers={"Origin": "https://evil.example.org"})
+    assert "access-control-expose-headers" not in stranger.headers

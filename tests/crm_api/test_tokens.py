@@ -492,3 +492,18 @@ def test_the_log_holds_nothing_of_a_token(
     told = "\n".join(f"{each.getMessage()} {each.__dict__}" for each in caplog.records)
     assert [each for each in caplog.records if each.getMessage() == "request"]
     assert "canary-7f3a" not in told and mine.split(".")[1] not in told
+
+
+@pytest.mark.parametrize(
+    ("exp", "shown"),
+    [
+        (4_000_000_000, "2096-10-02T07:06:40.000000Z"),
+        (10**15, "9999-12-31T00:00:00.000000Z"),
+    ],
+)
+def test_a_token_reads_what_it_may_do_itself(trusting: Crm, exp: int, shown: str) -> None:
+    mine = token(sub="anna", scope="contacts:read openid", exp=exp)
+    own = ask(trusting, mine, "/v1/keys/self").json()
+    assert own["id"].startswith("~")
+    assert (own["name"], own["is_token"], own["scopes"]) == ("anna", True, ["contacts:read"])
+    assert own["expires_at"] == shown

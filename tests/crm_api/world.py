@@ -68,6 +68,8 @@ class World:
             path["delivery_id"] = self.deliveries(path["id"])[0]["id"]
         if name == "merge_contact":
             body["duplicate_id"] = self.contact()["id"]
+        elif name == "dismiss_duplicate":
+            body = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
         elif name == "undo_request":
             body["request_id"] = self.some_request()
         if "cursor" in query:
@@ -148,6 +150,8 @@ class World:
                 json={"duplicate_id": made["id"]},
                 headers={"If-Match": "*"},
             ).raise_for_status()
+        elif name == "take_dismissal_back":
+            made = self.dismissal()
         elif name == "change_segment_members":
             made = self.crm.create("segments", kind="static", name="By hand")
         else:
@@ -156,6 +160,11 @@ class World:
             gone = self.client.delete(f"/v1/{plural}/{made['id']}", headers={"If-Match": "*"})
             assert gone.status_code == 204, gone.text
         return made["id"], made.get("version", 1)
+
+    def dismissal(self) -> dict[str, Any]:
+        pair = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
+        made: dict[str, Any] = self.client.post("/v1/duplicates/dismissals", json=pair).json()
+        return made
 
     def upload(self) -> dict[str, Any]:
         answer = self.client.post(
@@ -215,6 +224,9 @@ class World:
         elif where in ("/v1/erasures", "/v1/imports"):
             for _ in range(2):
                 self.make(where.removeprefix("/v1/"))
+        elif where == "/v1/duplicates/dismissals":
+            for _ in range(2):
+                self.dismissal()
         page = self.client.get(where, params={**request.query, "cursor": [], "limit": 1}).json()
         return str(page["next"]).partition("cursor=")[2].partition("&")[0]
 

@@ -52,4 +52,5 @@ def cards(question: Question, shape: ItemShape, *, is_recent: bool, columns: int
         parts.append(select(*newest.subquery(f"column_{at}").c))
     whole = union_all(*parts).subquery("whole")
     order = (whole.c.opened_at.desc(), whole.c.id.desc())
-    return Statement(select(whole.c.stage, whole.c.item).order_by(*order))
+    shown = (whole.c.stage, whole.c.item, whole.c.opened_at, whole.c.id)
+    return Statement(select(*shown).order_by(*order))

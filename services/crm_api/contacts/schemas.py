@@ -108,7 +108,7 @@ class ContactFields(Shape):
     terminated_at: Instant | None = Field(
         default=None,
         description="When the relationship ended: only with the status terminated; a change to "
-        "that status sets it. Not in the future.",
+        "that status sets it. Not more than five minutes in the future.",
     )
     terminated_by: Terminator | None = Field(
         default=None, description="Who ended it; only with the status terminated."
@@ -158,8 +158,8 @@ class ContactFields(Shape):
     )
     profiling_objection_at: Instant | None = Field(
         default=None,
-        description="Since when the contact objects to profiling: no scores are made. Not in the "
-        "future.",
+        description="Since when the contact objects to profiling: no scores are made. Not more than "
+        "five minutes in the future.",
     )
     next_contact_at: Instant | None = Field(
         default=None,

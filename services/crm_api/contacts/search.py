@@ -169,6 +169,8 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
         )
     if query.count:
         raise invalid("/query/count", "not_counted", "A search finds the best, it does not count.")
+    if query.in_trash:
+        raise invalid("/query/in_trash", "live_only", "A search finds live contacts only.")
     words = read_words(query.q or "")
     question = await filters.ask(call, CONTACT, query)
     shape = await listing.shape_of(call, CONTACT, query)

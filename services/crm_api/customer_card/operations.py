@@ -106,6 +106,7 @@ def _card(sees: Sees, unit: str) -> Statement:
             some_deals(stage_kind == "open", d.opened_at.desc(), d.id.desc()),
             some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at, d.id),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
+            contacts.c.version,
         ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None)),
         planned="once",
     )
@@ -124,8 +125,10 @@ _PARTS = (
 )
 
 
-async def read_card(reader: Reader, contact_id: str, *, sees: Sees, now: datetime) -> bytes:
-    """Return the card as JSON.
+async def read_card(
+    reader: Reader, contact_id: str, *, sees: Sees, now: datetime
+) -> tuple[bytes, int]:
+    """Return the card as JSON, and the version of the contact.
 
     Raises
     ------
@@ -136,10 +139,11 @@ async def read_card(reader: Reader, contact_id: str, *, sees: Sees, now: datetim
     rows = await reader.texts(_card(sees, kind), {"id": contact_id, "now": now})
     if not rows:
         raise NotFound(f"There is no contact {contact_id}.")
-    *parts, bought = rows[0]
+    *parts, bought, version = rows[0]
     owned = orjson.dumps(_owned(orjson.loads(bought))[:MOST]).decode()
     members = zip(_PARTS, [*parts, owned], strict=True)
-    return ("{" + ",".join(f'"{name}":{part or "null"}' for name, part in members) + "}").encode()
+    shown = ",".join(f'"{name}":{part or "null"}' for name, part in members)
+    return f"{{{shown}}}".encode(), version
 
 
 def _owned(deals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -113,7 +113,8 @@ class DealFields(Shape):
         default=None, description="When a decision is expected."
     )
     closed_at: Instant | None = Field(
-        default=None, description="When it was won or lost; not in the future."
+        default=None,
+        description="When it was won or lost; not more than five minutes in the future.",
     )
     won_reason: WonReason | None = Field(default=None, description="Why it was won.")
     lost_reason: LostReason | None = Field(
@@ -178,7 +179,9 @@ class _Placed(Shape):
         default=None, description="Instead of contact_id: the contact by its external reference."
     )
     opened_at: Instant | None = Field(
-        default=None, description="When it began; absent: closed_at, else now. Not in the future."
+        default=None,
+        description="When it began; absent: closed_at, else now. Not more than five minutes in the "
+        "future.",
     )
     stage_history: History | None = Field(
         default=None, description="Only for deals that come with a past; absent: the present stage."

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
 from services.crm_api.contacts.table import contacts
+from services.crm_api.dismissals.operations import dismissed_among, dismissed_with
 from services.crm_api.duplicates.matching import (
     IDENTIFYING_KEYS,
     LARGEST_BLOCK,
@@ -58,7 +59,7 @@ _telling = select(_wanted.c.value).where(
     ~_holders.limit(1).offset(literal_column(str(LARGEST_BLOCK))).exists()
 )
 _SHARING = Statement(
-    select(*_columns, _keys.key)
+    select(*_columns, contacts.c.display_name, _keys.key)
     .join(contact_match_keys, _keys.contact_id == contacts.c.id)
     .where(_keys.key.in_(_telling), contacts.c.deleted_at.is_(None))
 )
@@ -92,9 +93,14 @@ class Candidate:
 
     def document(self, *, personal: bool) -> dict[str, Any]:
         """Return what is told of it; why it is the same says what its personal fields are."""
-        reasons = [{"code": each.code, "weight": each.weight} for each in self.match.reasons]
-        shown = {"id": self.id, "score": self.match.score}
-        return {**shown, "reasons": reasons} if personal else shown
+        if personal:
+            return {"id": self.id, **_told(self.match)}
+        return {"id": self.id, "score": self.match.score}
+
+
+def _told(match: Match) -> dict[str, Any]:
+    reasons = [{"code": each.code, "weight": each.weight} for each in match.reasons]
+    return {"score": match.score, "reasons": reasons}
 
 
 class PossibleDuplicate(Conflict):
@@ -122,12 +128,17 @@ class RepeatedRow(Conflict):
 
 
 async def find(reader: Reader, contact: Mapping[str, Any]) -> list[Candidate]:
-    """Return the contacts that are likely the same, the likeliest first; itself is none of them."""
+    """Return the contacts that are likely the same, the likeliest first.
+
+    Itself is none of them, nor are those that are known to be others.
+    """
     keys = blocking_keys(contact)
     if not keys:
         return []
     others = {row["id"]: row for row in await reader.all(_SHARING, {"keys": keys})}
-    others.pop(contact.get("id"), None)
+    if contact.get("id"):
+        for known in {contact["id"], *await dismissed_with(reader, contact["id"])}:
+            others.pop(known, None)
     who = read(contact)
     found = [_candidate(who, row["id"], read(row)) for row in others.values()]
     return _likeliest(each for each in found if each and each.match.score >= THRESHOLD)
@@ -244,12 +255,34 @@ def _is_certain(one: Compared, other: Compared) -> bool:
     return match is not None and match.is_certain
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two contacts that are likely one."""
+
+    first: Record
+    second: Record
+    match: Match
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        return self.first["id"], self.second["id"]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "first_id": self.first["id"],
+            "first_display_name": self.first["display_name"],
+            "second_id": self.second["id"],
+            "second_display_name": self.second["display_name"],
+            **_told(self.match),
+        }
+
+
 async def pairs_behind(
     reader: Reader, after: str, *, page_size: int
-) -> tuple[list[tuple[str, str, Match]], str | None]:
+) -> tuple[list[Pair], str | None]:
     """Return the pairs that share the next keys behind `after`, and the last of these keys if more follow.
 
-    A pair that shares several keys comes with the first of them only.
+    A pair that shares several keys comes with the first of them only, a dismissed one not at all.
     """
     rows = await reader.all(_SHARED_KEYS, {"after": after, "page_size": page_size})
     keys = [row["key"] for row in rows]
@@ -259,14 +292,16 @@ async def pairs_behind(
     blocks: dict[str, list[Record]] = defaultdict(list)
     for row in sharing:
         blocks[row["key"]].append(row)
-    found: list[tuple[str, str, Match]] = []
+    found: list[Pair] = []
     for key in keys:
         members = sorted(blocks[key], key=lambda row: str(row["id"]))
         found += _pairs(key, members)
-    return found, keys[-1] if len(keys) == page_size else None
+    dismissed = await dismissed_among(reader, {pair.ids for pair in found})
+    left = [pair for pair in found if pair.ids not in dismissed]
+    return left, keys[-1] if len(keys) == page_size else None
 
 
-def _pairs(key: str, members: Sequence[Record]) -> Iterable[tuple[str, str, Match]]:
+def _pairs(key: str, members: Sequence[Record]) -> Iterable[Pair]:
     keys_of = [set(blocking_keys(member)) for member in members]
     for at, one in enumerate(members):
         for place in range(at + 1, len(members)):
@@ -274,4 +309,4 @@ def _pairs(key: str, members: Sequence[Record]) -> Iterable[tuple[str, str, Matc
                 continue
             match = compare(one, members[place])
             if match is not None and match.score >= THRESHOLD:
-                yield one["id"], members[place]["id"], match
+                yield Pair(one, members[place], match)

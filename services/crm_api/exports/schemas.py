@@ -13,7 +13,7 @@ Format = Literal["ndjson", "csv", "excel_csv", "xlsx"]
 Delimiter = Literal["comma", "semicolon", "tab"]
 FORM = frozenset({"format", "bom", "delimiter"})
 """The parameters that are no filters."""
-_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "q", "fields", "sort"})
+_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "q", "fields", "sort", "in_trash"})
 
 
 class ExportForm(Filters):

@@ -83,6 +83,18 @@ def document(row: Record, *, now: datetime) -> dict[str, Any]:
     }
 
 
+def own_document(caller: Principal, *, quota: int) -> dict[str, Any]:
+    """Return what a caller is shown of himself."""
+    return {
+        "id": caller.key_id,
+        "name": caller.name,
+        "is_token": caller.key_id.startswith(TOKEN_MARK),
+        "scopes": sorted(caller.scopes),
+        "expires_at": caller.expires_at and wire_instant(caller.expires_at),
+        "requests_per_minute": quota,
+    }
+
+
 def _still_good(row: Record, now: datetime) -> list[dict[str, str]]:
     return [each for each in row["previous_secrets"] if each["until"] > wire_instant(now)]
 

@@ -17,6 +17,7 @@ from services.crm_api.keys.schemas import (
     ListKeys,
     MadeKey,
     NewKey,
+    OwnKey,
     Rotation,
 )
 from services.crm_api.schemas import sent_fields
@@ -24,7 +25,7 @@ from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer
-from services.foundation.routing import MERGE_PATCH, Routes
+from services.foundation.routing import ANYONE, MERGE_PATCH, Routes
 from services.foundation.statements import Record
 from shared.values import wire_instant
 
@@ -130,6 +131,21 @@ def _after(query: ListKeys) -> tuple[datetime, str] | None:
     if instant.tzinfo is None or not isinstance(last_id, str) or "\x00" in last_id:
         raise bad_cursor()
     return instant, last_id
+
+
+@routes.add(
+    "GET",
+    "/keys/self",
+    answer=OwnKey,
+    scope=ANYONE,
+    summary="Read what the own key or token may do",
+)
+async def get_own_key(call: Call) -> Answer:
+    """For a page that hides what its user may not do. Every caller may ask it; what is changed of a key
+    shows within five seconds."""
+    gate = call.scope["app"].state.gate
+    own = operations.own_document(call.principal, quota=gate.quota_of(call.principal))
+    return Answer(orjson.dumps(own))
 
 
 @routes.add(

@@ -15,6 +15,7 @@ from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
 from services.crm_api.customer_card.operations import is_of_unit
 from services.crm_api.deals.table import DEAL
+from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
@@ -156,6 +157,7 @@ async def merge_contacts(
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
+    await dismissals.forget(transaction, [duplicate_id])
     for name, resource, column in _CHILDREN:
         done.moved[name] = await records.move_children(
             transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp

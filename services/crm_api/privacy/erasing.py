@@ -10,6 +10,7 @@ from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_me
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.deals.table import DEAL, deals
+from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges.table import merges
@@ -220,6 +221,7 @@ async def erase(
     await forget_in_filters(transaction, marks, stamp=stamp)
     await traces.forget_answers(transaction, marks)
     await transaction.run(_FORGET_MERGES, {"ids": ids})
+    await dismissals.forget(transaction, ids)
     counts["imports"] = len(files)
     root = next(row for row in family if row["merged_into_id"] is None)
     erasure: Record = {

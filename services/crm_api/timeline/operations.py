@@ -134,7 +134,7 @@ def _consents(unit: str, *, personal: bool) -> Select[Any]:
 
 def _changes(unit: str) -> Select[Any]:
     c = changes.c
-    names = ("action", "version", "changed", "request_id")
+    names = ("action", "version", "changed", "request_id", "key_id")
     part = json_record(*((name, c[name]) for name in names))
     return select(*_item("change", c.occurred_at, cast(c.seq, String), c.record_id, part)).where(
         c.resource == CONTACT.name, is_of_unit(c.record_id, unit)
