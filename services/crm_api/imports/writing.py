@@ -102,7 +102,8 @@ async def reject(transaction: Transaction, import_id: str, refused: Iterable[Ref
             "code": row.code[:64],
             "message_en": row.message_en,
             "message_de": row.message_de,
-            "cells": row.cells,
+            # Nothing of a person who was erased is kept, or the file would bring it back here.
+            "cells": () if row.code == suppression.Suppressed.code else row.cells,
         }
         for row in refused
     ]
