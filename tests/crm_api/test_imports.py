@@ -222,7 +222,24 @@ def test_a_date_that_only_some_cells_show_is_asked_with_what_each_answer_makes_o
         {"sample": "03.04.2024", "reading": "2024-04-03"},
         {"sample": "31.02.2024", "reading": "\u2013"},
     ]
-    assert {each["reading"] for each in readings["YYYY-MM-DD"]} == {"\u2013"}
+    assert set(readings) == {"D.M.YYYY"}, "no format that reads nothing is offered"
+
+
+def test_a_date_format_that_reads_no_sample_is_neither_offered_nor_taken(crm: Crm) -> None:
+    content = f"{ORDERS}1,K1,5.3.2026,10.00,won\n2,K2,soon,11.00,won\n3,K3,later,11.00,won\n"
+    state = upload(crm, content, **ORDER_QUERY, mapping="date:closed_at").json()
+    (question,) = state["questions"]
+    assert [each["value"] for each in question["options"]] == ["D.M.YYYY"]
+    path, answer = f"/v1/imports/{state['id']}", {"code": question["code"], "column": "date"}
+    for spelling in ("M/D/YYYY", "YYYYMMDD"):
+        refused = crm.patch(path, {"answers": [{**answer, "value": spelling}]})
+        (error,) = refused.json()["errors"]
+        assert refused.status_code == 422
+        assert error["pointer"] == "/body/settings/date_formats/date"
+        assert error["code"] == "format_reads_nothing"
+    assert crm.client.get(path).json()["status"] == "needs_answers"
+    taken = crm.patch(path, {"answers": [{**answer, "value": "D.M.YYYY"}]})
+    assert taken.json()["status"] == "ready", taken.text
 
 
 def test_an_ambiguous_decimal_mark_is_asked(crm: Crm) -> None:
