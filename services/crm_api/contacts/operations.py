@@ -43,6 +43,13 @@ _PARENT = Statement(_SELECT_PARENT)
 _LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
 
 
+_ANSWERING = Statement(
+    select(contacts.c.id, contacts.c.deleted_at, contacts.c.merged_into_id).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts))
+    )
+)
+
+
 class ContactMissing(Invalid):
     code, title = "contact_missing", "A contact that the record points to does not exist."
 
@@ -69,6 +76,24 @@ async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
         return {}
     rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
     return {row["id"]: row["kind"] for row in rows}
+
+
+async def answering(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
+    """Return for these ids the live contacts that answer for them: themselves, or their survivors."""
+    found: dict[str, str] = {}
+    ways: dict[str, tuple[str, ...]] = {each: (each,) for each in ids}
+    while ways:
+        rows = await reader.all(_ANSWERING, {"ids": list({way[-1] for way in ways.values()})})
+        known = {row["id"]: row for row in rows}
+        further: dict[str, tuple[str, ...]] = {}
+        for named, way in ways.items():
+            row = known.get(way[-1])
+            if row is not None and row["deleted_at"] is None:
+                found[named] = way[-1]
+            elif row is not None and row["merged_into_id"] not in (None, *way):
+                further[named] = (*way, row["merged_into_id"])
+        ways = further
+    return found
 
 
 async def read_row(reader: Reader, contact_id: str) -> Record:

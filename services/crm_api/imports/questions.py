@@ -20,7 +20,7 @@ from services.crm_api.imports.values.readings import (
 )
 
 _REQUIRED = {
-    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id"),),
+    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id", "id"),),
     "deals": (("contact_external_id", "contact_id"),),
     "interactions": (("contact_external_id", "contact_id"), ("occurred_at", "due_at", "done_at")),
 }

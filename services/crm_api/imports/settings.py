@@ -118,15 +118,20 @@ def _faults(
             yield f"mapping/{column}", "unknown_field", f"{resource} have no field {field}."
         elif filled.setdefault(base(field), column) != column:
             yield f"mapping/{column}", "field_filled_twice", f"Another column is {base(field)} too."
-    if {"contact_id", "contact_external_id"} <= filled.keys():
-        column = filled["contact_id"]
-        yield f"mapping/{column}", "field_filled_twice", "Name the contact by one column."
+    told = filled.keys() | settings.defaults.keys()
+    for own, other, what in (
+        ("contact_id", "contact_external_id", "contact"),
+        ("parent_id", "parent_external_id", "organisation"),
+    ):
+        if {own, other} <= told:
+            at = f"mapping/{filled[own]}" if own in filled else f"defaults/{own}"
+            yield at, "field_filled_twice", f"Name the {what} by one column."
     form_faults = list(_form_faults(settings))
     yield from form_faults
     if any(at in filled for at in map(base, settings.defaults)):
         yield "defaults", "field_filled_twice", "A column is mapped to a field that has a default."
     for field, value in settings.defaults.items():
-        if field not in fields or field == "external_id":
+        if field not in fields or field in ("id", "external_id"):
             yield f"defaults/{field}", "unknown_field", f"{resource} have no field {field}."
             continue
         try:

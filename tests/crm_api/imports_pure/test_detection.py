@@ -517,7 +517,7 @@ def test_opportunities_are_mapped_and_their_dates_settled() -> None:
             "deals",
             {
                 "Invoice": "external_id",
-                "Customer ID": "contact_external_id",
+                "Customer ID": "contact_id",
                 "InvoiceDate": "closed_at",
             },
         ),
