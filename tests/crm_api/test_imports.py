@@ -709,3 +709,78 @@ def test_two_processes_never_run_one_import(make_crm: MakeCrm) -> None:
         assert change_count(second.client) == 10_300
     finally:
         second.stop()
+
+
+FIRMS = {"resource": "contacts", "source": "erp", "default": "kind:organisation"}
+STAFF = {"resource": "contacts", "source": "erp", "default": "kind:person"}
+
+
+def test_a_person_finds_its_organisation_by_the_reference_of_the_source(crm: Crm) -> None:
+    imported(crm, "id,firmenname\nF1,Weber GmbH\nF2,Klein AG\n", **FIRMS)
+    (firm,) = [each for each in everything(crm.client, "contacts") if each["name"] == "Weber GmbH"]
+    query = {**STAFF, "mapping": "firma_id:parent_external_id"}
+    lines = "id,vorname,nachname,firma_id\n"
+    content = f"{lines}1,Anna,Weber,F1\n2,Bea,Klein,F9\n"
+    state = imported(crm, content, **query)
+    assert counts(state) == (1, 0, 0, 1)
+    assert rejected(crm.client, state["id"])[1][1:4] == [
+        "firma_id", "contact_missing", "No live contact has the reference F9 of erp.",
+    ]  # fmt: skip
+    people = crm.client.get("/v1/contacts", params={"parent_id": firm["id"]}).json()["items"]
+    assert [each["given_name"] for each in people] == ["Anna"]
+    for dry in (True, False):
+        made = run_with(crm, content, {**query, "create_missing_contacts": "true"}, dry_run=dry)
+        assert (counts(made), made["created_contact_count"]) == ((1, 0, 1, 0), 1)
+    moved = imported(crm, f"{lines}1,Anna,Weber,F2\n2,Bea,Klein,F9\n", **query)
+    assert counts(moved) == (0, 1, 1, 0)
+    people = crm.client.get("/v1/contacts", params={"parent_id": firm["id"]}).json()["items"]
+    assert people == []
+
+
+def run_with(crm: Crm, content: str, query: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    return run(crm, upload(crm, content, **query).json()["id"], dry_run=dry_run)
+
+
+def test_an_id_of_another_system_is_no_id_of_an_organisation_here(crm: Crm) -> None:
+    query = {**STAFF, "mapping": "firm:parent_id"}
+    state = imported(crm, "id,vorname,firm\n1,Anna,F1\n", **query)
+    row = rejected(crm.client, state["id"])[1]
+    assert row[1:3] == ["firm", "no_record_id"]
+    assert "parent_external_id" in row[3]
+
+
+def test_the_companies_of_hubspot_and_the_accounts_of_salesforce_are_linked(crm: Crm) -> None:
+    imported(crm, "Record ID,Company name\n77,Weber GmbH\n", resource="contacts")
+    content = "Record ID,First Name,Last Name,Associated Company IDs\n5,Anna,Weber,77\n"
+    state = imported(crm, content, resource="contacts", default="kind:person")
+    assert counts(state) == (1, 0, 0, 0), state
+    account = "Id,Name,BillingCity\n001A,Klein AG,Ulm\n"
+    assert counts(imported(crm, account, resource="contacts")) == (1, 0, 0, 0)
+    content = "Id,AccountId,LastName,FirstName\n003B,001A,Klein,Bea\n"
+    state = imported(crm, content, resource="contacts", default="kind:person")
+    assert counts(state) == (1, 0, 0, 0), state
+    found = {each["id"]: each for each in everything(crm.client, "contacts")}
+    linked = {(each["given_name"], found[each["parent_id"]]["name"])
+              for each in found.values() if each["parent_id"]}  # fmt: skip
+    assert linked == {("Anna", "Weber GmbH"), ("Bea", "Klein AG")}
+
+
+def test_a_contact_names_its_organisation_by_its_reference(crm: Crm) -> None:
+    ref = {"source": "erp", "id": "F1"}
+    firm = crm.create("contacts", kind="organisation", name="Weber GmbH", external_refs=[ref])
+    made = crm.create("contacts", kind="person", name="Anna", parent_ref=ref)
+    assert made["parent_id"] == firm["id"]
+    path = f"/v1/contacts/{made['id']}"
+    assert crm.patch(path, {"parent_ref": None}, version="*").json()["parent_id"] is None
+    assert crm.patch(path, {"parent_ref": ref}, version="*").json()["parent_id"] == firm["id"]
+    upsert = crm.client.put(
+        "/v1/contacts/by-external-id/erp/P1", json={"name": "Bea", "parent_ref": ref}
+    )
+    assert upsert.json()["parent_id"] == firm["id"], upsert.text
+    for wrong in (
+        {"parent_ref": {**ref, "id": "F9"}},
+        {"parent_ref": ref, "parent_id": firm["id"]},
+    ):
+        refused = crm.patch(path, wrong, version="*")
+        assert (refused.status_code, refused.json()["code"]) == (422, "contact_missing")
+        assert refused.json()["errors"][0]["pointer"] == "/body/parent_ref"

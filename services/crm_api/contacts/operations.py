@@ -168,7 +168,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 SAYS_WHO = ("name", "given_name", "family_name", "email", "phone")
-_ADMITTED = ("allow_duplicate", "allow_suppressed")
+_ADMITTED = ("allow_duplicate", "allow_suppressed", "parent_ref")
 _PAST = ("terminated_at", "profiling_objection_at")
 _REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
 _NAMES = ("name", "given_name", "family_name", "city")
@@ -250,6 +250,32 @@ async def check_row(
         )
 
 
+async def _with_parent(transaction: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with the organisation by its id, if they name it by its reference.
+
+    Raises
+    ------
+    ContactMissing
+        They name it both ways, or no live contact has the reference.
+    """
+    values = dict(given)
+    if "parent_ref" not in values:
+        return values
+    ref = values.pop("parent_ref")
+    if ref is None:
+        values.setdefault("parent_id", None)
+        return values
+    if values.get("parent_id") is not None:
+        message = "Name the organisation by parent_id or by parent_ref, and not by both."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "twice", message)])
+    pair = (ref["source"], ref["id"])
+    found = await external_refs.find(transaction, CONTACT.name, [pair])
+    if pair not in found:
+        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "unknown", message)])
+    return values | {"parent_id": found[pair]}
+
+
 def new_row(given: Mapping[str, Any]) -> Record:
     """Turn the fields of `NewContact` into a row.
 
@@ -276,6 +302,7 @@ async def create_contact(
     PossibleDuplicate, Suppressed, ExternalRefTaken, CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
+    given = await _with_parent(transaction, given)
     row = new_row(given)
     row["id"] = records.new_id()
     await check_row(transaction, row, row["kind"], now=stamp.now)
@@ -333,7 +360,7 @@ async def change_contact(
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
-    values = row_values(dict(given), CONTACT.money)
+    values = row_values(await _with_parent(transaction, given), CONTACT.money)
     is_allowed = bool(values.get("allow_suppressed"))
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)

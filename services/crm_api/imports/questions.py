@@ -58,12 +58,13 @@ _TEXTS = {
     ),
     "organisation_beside_person": (
         (
-            "this column names organisations, but the rows are persons, who cannot be linked to them "
-            "here: ignore it, or take it as their name?"
+            "this column names organisations, but the rows are persons, who are linked to them by an id "
+            "(parent_external_id), not by a name: ignore it, or take it as their name?"
         ),
         (
-            "diese Spalte nennt Organisationen, die Zeilen sind aber Personen, die hier nicht mit ihnen "
-            "verknüpft werden können: auslassen, oder als Namen nehmen?"
+            "diese Spalte nennt Organisationen, die Zeilen sind aber Personen, die über eine Kennung "
+            "(parent_external_id) mit ihnen verknüpft werden, nicht über einen Namen: auslassen, oder als "
+            "Namen nehmen?"
         ),
     ),
     "repeated_header": (

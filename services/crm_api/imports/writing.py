@@ -436,6 +436,7 @@ def changeable(feature: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
 def _is_same(feature: Feature, item: Prepared, stored: Record) -> bool:
     """Say whether every sent field that may change equals the stored one; a no proves nothing."""
     sent = changeable(feature, _but_as_shown(item, item.given, stored))
+    sent.pop("parent_ref", None)  # by now it is in parent_id
     money = feature.resource.money
     for name, value in sent.items():
         if name in money and value is not None and value["currency"] != stored[money[name][1]]:

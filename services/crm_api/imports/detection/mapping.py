@@ -71,8 +71,6 @@ def suggest_mapping(
             doubts[header] = ("organisation_beside_person", "name")
     if "id" in best:
         best.pop("external_id", None)
-    if "contact_id" in best:
-        best.pop("contact_external_id", None)
     chosen = {header: target for target, (_, header) in best.items()}
     return Suggestions({name: chosen[name] for name in headers if name in chosen}, doubts)
 
