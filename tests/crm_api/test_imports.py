@@ -784,3 +784,31 @@ def test_a_contact_names_its_organisation_by_its_reference(crm: Crm) -> None:
         refused = crm.patch(path, wrong, version="*")
         assert (refused.status_code, refused.json()["code"]) == (422, "contact_missing")
         assert refused.json()["errors"][0]["pointer"] == "/body/parent_ref"
+
+
+def test_every_reason_is_told_in_german_to_who_reads_german(crm: Crm) -> None:
+    head = "id,vorname,nachname,email,phone,birth_date,acquisition_cost,parent_external_id\n"
+    crm.create(
+        "contacts", kind="person", given_name="Ida", family_name="Alt", email="ida@example.org"
+    )
+    rows = [
+        ("1,Anna,Weber,no-mail,,,,", "E-Mail-Adresse"),
+        ("2,Bea,Klein,,,,many,", "das ist keine Zahl"),
+        ("3,Cleo,Kurz,,,,,F9", "Kein Kontakt hat die Kennung F9 der Quelle erp."),
+        ("4,Ida,Alt,ida@example.org,,,,", "ist so gut wie sicher derselbe"),
+        (f"5,{'a' * 300},Lang,,,,,", "höchstens 200 Zeichen sind erlaubt"),
+        ("6,Eva,Neu,eva@example.org,,,,", ""),
+        ("7,Eva,Neu,eva@example.org,,,,", "derselbe Kontakt wie Zeile 7."),
+    ]
+    content = head + "\n".join(line for line, _ in rows) + "\n"
+    query = {**STAFF, "currency": "EUR", "decimal_mark": ".", "date_format": "YYYY-MM-DD"}
+    query["mapping"] = [f"{name}:{name}" for name in ("email", "acquisition_cost")]
+    state = imported(crm, content, **query)
+    german = rejected(crm.client, state["id"], **{"Accept-Language": "de"})[1:]
+    told = {int(row[0]) - 1: row[3] for row in german}
+    wanted = {number: text for number, (_, text) in enumerate(rows, 1) if text}
+    assert told.keys() == wanted.keys()
+    for number, text in wanted.items():
+        assert text in told[number], told[number]
+        for word in (" the ", " is ", "such as", "should", "No "):
+            assert word not in told[number], told[number]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
 from services.crm_api.feature import Feature
+from services.crm_api.imports import german
 from services.crm_api.imports.cells import (
     MEMO_ENTRIES,
     REFERENCES,
@@ -234,8 +235,9 @@ class RowConverter:
             column = self._columns.get(parts[2]) if len(parts) > 2 else None
             column = column or self._columns.get(".".join(parts[2:4]))
             text = problem.errors[0].message
+        told = german.reason(text, problem.code)[:_LONGEST_MESSAGE]
         text = text[:_LONGEST_MESSAGE]
-        return Refused(row.row_number, row.ordinal, column, problem.code, text, text, row.cells)
+        return Refused(row.row_number, row.ordinal, column, problem.code, text, told, row.cells)
 
     def _readers_of(self, cells: tuple[str, ...]) -> FieldReaders:
         currency = self._fixed_currency
@@ -355,14 +357,16 @@ def _member(cell: str, path: tuple[str, ...]) -> str:
 
 def _value_refused(row: Row, column: str | None, fault: ValueRejected) -> Refused:
     english = f"{fault.message_en}; expected: {fault.expected}"
-    german = f"{fault.message_de}; erwartet: {fault.expected}"
+    told = f"{fault.message_de}; erwartet: {german.expected(fault.expected)}"
     return Refused(row.row_number, row.ordinal, column, fault.code,
-                   english[:_LONGEST_MESSAGE], german[:_LONGEST_MESSAGE], row.cells)  # fmt: skip
+                   english[:_LONGEST_MESSAGE], told[:_LONGEST_MESSAGE], row.cells)  # fmt: skip
 
 
 def _invalid(row: Row, column: str | None, error: ValidationError) -> Refused:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     inside = "/".join(str(part) for part in first["loc"][1:])
-    text = (f"{inside}: {message}" if inside else message)[:_LONGEST_MESSAGE]
-    return Refused(row.row_number, row.ordinal, column, first["type"], text, text, row.cells)
+    both = (message, german.reason(message, first["type"]))
+    english, told = (f"{inside}: {each}" if inside else each for each in both)
+    return Refused(row.row_number, row.ordinal, column, first["type"],
+                   english[:_LONGEST_MESSAGE], told[:_LONGEST_MESSAGE], row.cells)  # fmt: skip
