@@ -55,7 +55,8 @@ _PATTERNS = [
         (r"(\S+) is not an active ISO 4217 currency", r"\1 ist keine gültige Währung nach ISO 4217"),
         (r"(\S+) has (\d+) decimals", r"\1 hat \2 Nachkommastellen"),
         # What the rules of contacts say.
-        (r"No live contact has the reference (.+) of (\S+)\.", r"Kein Kontakt hat die Kennung \1 der Quelle \2."),
+        (r"No live contact has the reference (.+) of (\S+)\.",
+         r"Kein Kontakt hat die Kennung \1 der Quelle \2."),
         (r"There is no contact (\S+)\.", r"Es gibt keinen Kontakt \1."),
         (r"The row names no contact\.", "Die Zeile nennt keinen Kontakt."),
         (r"The row's contact was erased and is not created again\.",
@@ -63,11 +64,11 @@ _PATTERNS = [
         (r"This person was erased; the import leaves it out\.",
          "Diese Person wurde auf ihren Wunsch gelöscht; der Import lässt sie aus."),
         (r"Enter it only if the person asked for it: .+",
-         "Diese Person wurde auf ihren Wunsch gelöscht; nur wenn sie darum bittet, wird sie einzeln mit "
-         "allow_suppressed wieder erfasst."),
+         ("Diese Person wurde auf ihren Wunsch gelöscht; nur wenn sie darum bittet, wird sie einzeln mit "
+         "allow_suppressed wieder erfasst.")),
         (r"The contact (\S+) is all but surely the same \((.+)\)\. .+",
-         r"Der Kontakt \1 ist so gut wie sicher derselbe (\2). Ändern Sie diesen, oder importieren Sie mit "
-         r"allow_duplicates."),
+         (r"Der Kontakt \1 ist so gut wie sicher derselbe (\2). Ändern Sie diesen, oder importieren Sie mit "
+         r"allow_duplicates.")),
         (r"The row is all but surely the same contact as row (\d+)\.",
          r"Die Zeile ist so gut wie sicher derselbe Kontakt wie Zeile \1."),
         (r"Give a name, an e-mail address, .+",
@@ -86,13 +87,16 @@ _PATTERNS = [
         (r"A deal in stage (\S+) has no (\S+)\.", r"Ein Abschluss in der Phase \1 hat kein \2."),
         (r"Tell why it was lost: (.+)\.", r"Der Verlustgrund fehlt: \1."),
         (r"Tell in a note why it was lost; .+", "Eine Notiz zum Verlust fehlt; other allein sagt nichts."),
-        (r"Tell in fraud_confirmed_by who confirmed it\.", "fraud_confirmed_by muss sagen, wer es bestätigt hat."),
+        (r"Tell in fraud_confirmed_by who confirmed it\.",
+         "fraud_confirmed_by muss sagen, wer es bestätigt hat."),
         (r"(\S+) is what it says, without a minus\.", r"\1 steht ohne Minuszeichen."),
         (r"(\S+) is more than the amount of the deal\.", r"\1 ist mehr als der Betrag des Abschlusses."),
-        (r"The pipeline has no stage (\S+); possible: (.+)\.", r"Die Pipeline hat keine Phase \1; möglich: \2."),
+        (r"The pipeline has no stage (\S+); possible: (.+)\.",
+         r"Die Pipeline hat keine Phase \1; möglich: \2."),
         (r"A deal does not move from (\S+) to (\S+); possible: (.+)\.",
          r"Ein Abschluss geht nicht von \1 nach \2; möglich: \3."),
-        (r"The newest entry is (\S+), the deal is (\S+)\.", r"Der neueste Eintrag ist \1, der Abschluss ist \2."),
+        (r"The newest entry is (\S+), the deal is (\S+)\.",
+         r"Der neueste Eintrag ist \1, der Abschluss ist \2."),
         (r"There is no pipeline (\S+)\.", r"Es gibt keine Pipeline \1."),
         # What the rules of interactions say.
         (r"There is no such record as (\S+) names\.", r"Den Datensatz, den \1 nennt, gibt es nicht."),
@@ -103,8 +107,8 @@ _PATTERNS = [
         (r"Settle it before you remind, .+",
          "Eine Beschwerde ist offen: erst sie lösen, dann mahnen, oder despite_open_complaint angeben."),
         (r"The contact has not consented to recordings.+",
-         "Der Kontakt hat Aufzeichnungen nicht zugestimmt: erst die Einwilligung erfassen, oder recording_ref "
-         "weglassen."),
+         ("Der Kontakt hat Aufzeichnungen nicht zugestimmt: erst die Einwilligung erfassen, oder recording_ref "
+         "weglassen.")),
         (r"(\S+) belongs to (.+), not to (\S+)\.", r"\1 gehört zu \2, nicht zu \3."),
         (r"A complaint needs severity: .+",
          "Eine Beschwerde braucht einen Schweregrad: 1 klein, 2 beträchtlich, 3 schwer."),
@@ -119,8 +123,8 @@ _PATTERNS = [
         (r"The status rejected and the resolution rejected go together\.",
          "Der Status rejected und die Lösung rejected gehören zusammen."),
         (r"The offer (\S+) is live with other terms for this product; .+",
-         r"Das Angebot \1 gilt für dieses Produkt mit anderen Bedingungen: erst dieses ändern, ablehnen oder "
-         r"auslaufen lassen."),
+         (r"Das Angebot \1 gilt für dieses Produkt mit anderen Bedingungen: erst dieses ändern, ablehnen oder "
+         r"auslaufen lassen.")),
         # What holds for all of them.
         (r"(\S+) lies before (\S+)\.", r"\1 liegt vor \2."),
         (r"This lies in the future; .+", "Das liegt in der Zukunft; erfassen Sie es, wenn es geschehen ist."),

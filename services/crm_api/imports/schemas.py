@@ -98,7 +98,8 @@ class ImportSettings(Shape):
         "suggested field. `external_id` is the record's id in its source, `contact_external_id` that "
         "of its contact, `parent_external_id` that of a person's organisation. `id` is our own id, as "
         "exports have it: a row with that of a live record changes this record, another one is as an "
-        "`external_id`; likewise `contact_id`. `custom.<key>` is a custom field. Of contacts, `other_emails.2.email`, "
+        "`external_id`; likewise `contact_id`. `custom.<key>` is a custom field. Of contacts, "
+        "`other_emails.2.email`, "
         "`other_phones.1.label`, `other_addresses.1.street` and so on are the parts of further "
         "addresses and numbers. Of deals, `closing_date` is `closed_at` of a closed deal and "
         "`expected_close_date` of an open one.",

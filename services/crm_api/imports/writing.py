@@ -337,8 +337,8 @@ async def _create_contacts(
         if ref is not None and item.row[field] is None
     ]
     await _create_missing(transaction, [ref for _, _, ref in unplaced], placed, stamp, outcome)
-    for row, field, ref in unplaced:
-        row[field] = placed.by_ref[ref]
+    for row, name, ref in unplaced:
+        row[name] = placed.by_ref[ref]
 
 
 async def _create_missing(
