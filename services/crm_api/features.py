@@ -144,14 +144,10 @@ async def upsert(
         if mode == "create":
             raise ExistsAlready(extra={"existing_id": found[ref]})
         sent = sent_fields(body)
-        given = {field: value for field, value in sent.items() if field not in feature.fixed}
-        if len(given) < len(sent):
-            current = await records.lock(transaction, feature.resource, found[ref])
-            await check_fixed(transaction, feature, current, sent)
-        if "external_refs" in given:
-            given["external_refs"] = _with_ref(given["external_refs"], ref)
-        return await feature.change(
-            transaction, found[ref], given=given, version=version, stamp=stamp, personal=personal
+        if "external_refs" in sent:
+            sent["external_refs"] = _with_ref(sent["external_refs"], ref)
+        return await set_fields(
+            transaction, feature, found[ref], sent, version=version, stamp=stamp, personal=personal
         )
     if version is not None:
         raise StaleVersion(f"If-Match named version {version}, and there is no such record.")
@@ -161,6 +157,34 @@ async def upsert(
     _require_fields(feature, given)
     given["external_refs"] = _with_ref(given["external_refs"], ref)
     return await feature.create(transaction, given=given, stamp=stamp, personal=personal)
+
+
+async def set_fields(
+    transaction: Transaction,
+    feature: Feature,
+    record_id: str,
+    sent: Mapping[str, Any],
+    *,
+    version: int | None,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Set the sent fields of a record that is there.
+
+    Raises
+    ------
+    NotFound, StaleVersion
+        There is none, or not in this version.
+    FixedAtCreation
+        A field that never changes is sent with another value than the record has.
+    """
+    given = {field: value for field, value in sent.items() if field not in feature.fixed}
+    if len(given) < len(sent):
+        current = await records.lock(transaction, feature.resource, record_id)
+        await check_fixed(transaction, feature, current, sent)
+    return await feature.change(
+        transaction, record_id, given=given, version=version, stamp=stamp, personal=personal
+    )
 
 
 def _require_fields(feature: Feature, given: Mapping[str, Any]) -> None:

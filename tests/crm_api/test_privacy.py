@@ -180,6 +180,10 @@ def test_an_erased_person_does_not_come_back_unasked(crm: Crm) -> None:
     content = "id,name,email\n1,Anna Weber,anna@example.org\n2,Bea,bea@example.org\n"
     state = imported(crm, content, resource="contacts", source="list")
     assert (state["created_count"], state["rejected_count"]) == (1, 1)
+    told = crm.client.get(f"/v1/imports/{state['id']}/rejected-rows").text
+    assert "2,,suppressed,This person was erased" in told, "the row and why,"
+    assert "anna" not in told.casefold(), "and nothing of the person"
+    assert told.splitlines()[1].endswith(",,,"), "its cells are blank"
     asked = crm.client.post("/v1/contacts", json={**body, "allow_suppressed": True})
     assert asked.status_code == 201
 

@@ -62,6 +62,11 @@ _LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
 
 _LOOKS = 2
 """Again, as a reference may have gone to another contact while the one that had it was waited for."""
+_ANSWERING = Statement(
+    select(contacts.c.id, contacts.c.deleted_at, contacts.c.merged_into_id).where(
+        any_of(contacts.c.id, bindparam("ids", type_=Texts))
+    )
+)
 
 
 class ContactMissing(Invalid):
@@ -106,6 +111,24 @@ async def hold(
     statement = _LOCKED if is_alone else _HELD
     rows = await transaction.all(statement, {"ids": list(dict.fromkeys(ids))})
     return {row["id"]: row["kind"] for row in rows}
+
+
+async def answering(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
+    """Return for these ids the live contacts that answer for them: themselves, or their survivors."""
+    found: dict[str, str] = {}
+    ways: dict[str, tuple[str, ...]] = {each: (each,) for each in ids}
+    while ways:
+        rows = await reader.all(_ANSWERING, {"ids": list({way[-1] for way in ways.values()})})
+        known = {row["id"]: row for row in rows}
+        further: dict[str, tuple[str, ...]] = {}
+        for named, way in ways.items():
+            row = known.get(way[-1])
+            if row is not None and row["deleted_at"] is None:
+                found[named] = way[-1]
+            elif row is not None and row["merged_into_id"] not in (None, *way):
+                further[named] = (*way, row["merged_into_id"])
+        ways = further
+    return found
 
 
 async def read_row(reader: Reader, contact_id: str) -> Record:
@@ -180,7 +203,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 SAYS_WHO = ("name", "given_name", "family_name", "email", "phone")
-_ADMITTED = ("allow_duplicate", "allow_suppressed")
+_ADMITTED = ("allow_duplicate", "allow_suppressed", "parent_ref")
 _PAST = ("terminated_at", "profiling_objection_at")
 _REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
 _NAMES = ("name", "given_name", "family_name", "city")
@@ -262,6 +285,32 @@ async def check_row(
         )
 
 
+async def _with_parent(transaction: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with the organisation by its id, if they name it by its reference.
+
+    Raises
+    ------
+    ContactMissing
+        They name it both ways, or no live contact has the reference.
+    """
+    values = dict(given)
+    if "parent_ref" not in values:
+        return values
+    ref = values.pop("parent_ref")
+    if ref is None:
+        values.setdefault("parent_id", None)
+        return values
+    if values.get("parent_id") is not None:
+        message = "Name the organisation by parent_id or by parent_ref, and not by both."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "twice", message)])
+    pair = (ref["source"], ref["id"])
+    found = await external_refs.find(transaction, CONTACT.name, [pair])
+    if pair not in found:
+        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "unknown", message)])
+    return values | {"parent_id": found[pair]}
+
+
 def new_row(given: Mapping[str, Any]) -> Record:
     """Turn the fields of `NewContact` into a row.
 
@@ -288,6 +337,7 @@ async def create_contact(
     PossibleDuplicate, Suppressed, ExternalRefTaken, CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
+    given = await _with_parent(transaction, given)
     row = new_row(given)
     row["id"] = records.new_id()
     await check_row(transaction, row, row["kind"], now=stamp.now)
@@ -346,7 +396,7 @@ async def change_contact(
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
-    values = row_values(dict(given), CONTACT.money)
+    values = row_values(await _with_parent(transaction, given), CONTACT.money)
     is_allowed = bool(values.get("allow_suppressed"))
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)

@@ -36,6 +36,7 @@ from services.foundation.queries import QueryFlag
 from shared.values import (
     CountryCode,
     Day,
+    ExternalRef,
     Flag,
     Instant,
     Language,
@@ -175,6 +176,14 @@ class ContactFields(Shape):
     )
 
 
+class _Placed(Shape):
+    parent_ref: ExternalRef | None = Field(
+        default=None,
+        description="Instead of parent_id: the organisation by its external reference; null takes it "
+        "away.",
+    )
+
+
 class _Admitted(Shape):
     allow_duplicate: Flag = Field(
         default=False,
@@ -188,13 +197,13 @@ class _Admitted(Shape):
     )
 
 
-class NewContact(ContactFields, _Admitted):
+class NewContact(ContactFields, _Placed, _Admitted):
     """A contact to create."""
 
     kind: Kind = Field(description="Person or organisation; it never changes.")
 
 
-class ContactPatch(Partial, ContactFields):
+class ContactPatch(Partial, ContactFields, _Placed):
     """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
 
     allow_suppressed: Flag = Field(
@@ -204,7 +213,7 @@ class ContactPatch(Partial, ContactFields):
     )
 
 
-class UpsertContact(Partial, ContactFields, _Admitted):
+class UpsertContact(Partial, ContactFields, _Placed, _Admitted):
     """A contact to create or change: fields that are sent are set, absent ones keep their value."""
 
     kind: Kind = Field(default="person", description="It never changes.")

@@ -54,7 +54,8 @@ async def revert_import(
 
     First everything is looked at. If a record was touched later, or something that others entered
     belongs to it, nothing is taken back and `revert.status` is `refused`; with `keep_touched` the rest
-    is. `GET /v1/imports/{id}/kept-records` names these records. A reverted import can be started again.
+    is, and only if nothing else is left it is `refused` too. `GET /v1/imports/{id}/kept-records` names
+    these records. A reverted import can be started again.
     """
     row = await operations.read(call.database, id)
     allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])

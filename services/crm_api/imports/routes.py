@@ -386,7 +386,8 @@ async def cancel_import(call: Call, id: ImportId) -> Answer:
 async def get_rejected_rows(call: Call, id: ImportId) -> StreamAnswer:
     """A CSV file: line number, column, code and message of each rejected row, then its cells.
 
-    The cells are blank without the scope `<resource>:pii`. Correct them, drop the first four
+    The cells are blank without the scope `<resource>:pii`, and of a person who was erased nothing is
+    kept (code `suppressed`). Correct them, drop the first four
     columns, and upload the file as a new import.
     """
     row = await allowed(call, id)
