@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.crm_api import records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts import schemas as contact_schemas
 from services.crm_api.contacts.search import answer_search
@@ -38,7 +39,7 @@ CONTACTS = Feature(
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
     search=answer_search,
-    instead=contacts.survivor_of,
+    instead=finding.survivor_of,
     on_restore=contacts.refuse_erased,
     on_return=contacts.check_return,
     on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
@@ -219,13 +220,13 @@ async def check_fixed(
     """
     wanted = {field: sent[field] for field in feature.fixed if sent.get(field) is not None}
     if "contact_ref" in wanted:
-        wanted["contact_ref"] = await contacts.resolve_contact(
+        wanted["contact_ref"] = await finding.resolve_contact(
             transaction, None, wanted["contact_ref"]
         )
     elif wanted.get("contact_id") not in (None, current.get("contact_id")):
         # Who names a contact that was merged names the one that it is part of.
         named = wanted["contact_id"]
-        wanted["contact_id"] = await contacts.survivor_of(transaction, named) or named
+        wanted["contact_id"] = await finding.survivor_of(transaction, named) or named
     for field, value in wanted.items():
         if value != current["contact_id" if field == "contact_ref" else field]:
             raise FixedAtCreation(field)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
@@ -44,4 +44,4 @@ async def _hold_contacts(transaction: Transaction, items: Sequence[Any]) -> None
     found = await external_refs.find(transaction, CONTACT.name, pairs)
     ids = [body.contact_id for body in bodies if getattr(body, "contact_id", None)]
     is_alone = any(getattr(body, "kind", None) == "offer" for body in bodies)
-    await contacts.hold(transaction, sorted({*ids, *found.values()}), is_alone=is_alone)
+    await finding.hold(transaction, sorted({*ids, *found.values()}), is_alone=is_alone)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
-from services.crm_api.contacts.operations import existing
+from services.crm_api.contacts.finding import existing
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.customer_card.schemas import MOST
 from services.crm_api.deals.table import DEAL, deals

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.pipelines import operations as pipelines
@@ -285,7 +285,7 @@ async def create_deal(
     """
     values = dict(given)
     contact_ref = values.pop("contact_ref", None)
-    values["contact_id"] = await contacts.resolve_contact(
+    values["contact_id"] = await finding.resolve_contact(
         transaction, values.get("contact_id"), contact_ref
     )
     kinds = await _kinds(transaction, values["pipeline_id"])

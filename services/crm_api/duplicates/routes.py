@@ -7,6 +7,7 @@ import orjson
 from fastapi import Body, Path, Query
 
 from services.crm_api import records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.schemas import EXAMPLE, NewContact
 from services.crm_api.contacts.table import CONTACT
@@ -54,7 +55,7 @@ async def find_duplicates(
 ) -> Answer:
     """With a score and its reasons, the likeliest first. Merge them with
     `POST /v1/contacts/{id}/merge`, or say that they are others: `POST /v1/duplicates/dismissals`."""
-    row = await contacts.read_row(call.database, id)
+    row = await finding.read_row(call.database, id)
     return await _answer(call, await operations.find(call.database, row))
 
 

@@ -9,8 +9,9 @@ from typing import Any, get_args
 from sqlalchemy import bindparam, insert, select
 
 from services.crm_api import bulk, features, records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
-from services.crm_api.contacts.operations import ContactMissing
+from services.crm_api.contacts.finding import ContactMissing
 from services.crm_api.contacts.schemas import Kind, NewContact
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.custom_fields import operations as custom_fields
@@ -102,7 +103,7 @@ async def _own(
     """Return the live records that rows name by our own ids."""
     ids = list(dict.fromkeys(item.own_id for item in items if item.own_id))
     if feature.resource is CONTACT:
-        return await contacts.answering(transaction, ids)
+        return await finding.answering(transaction, ids)
     rows = await transaction.all(_read_many(feature.resource.plural), {"ids": ids}) if ids else []
     return {row["id"]: row["id"] for row in rows if row["deleted_at"] is None}
 
@@ -169,11 +170,11 @@ class _Contacts:
         refs = list(dict.fromkeys(ref for ref in named if ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        live = await contacts.answering(transaction, ids)
+        live = await finding.answering(transaction, ids)
         wanted = {*live.values(), *by_ref.values()}
         # Of an offer its unit is locked later on.
         is_alone = any(item.row.get("kind") == "offer" for item in prepared)
-        held = await contacts.hold(transaction, sorted(wanted), is_alone=is_alone)
+        held = await finding.hold(transaction, sorted(wanted), is_alone=is_alone)
         if not wanted.issubset(held):
             raise LookAgain
         new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []

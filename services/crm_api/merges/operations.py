@@ -10,6 +10,7 @@ from services.crm_api import records
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
 from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
@@ -150,9 +151,9 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    to_unit = contacts.unit({**survivor, **values})
+    to_unit = finding.unit({**survivor, **values})
     for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
-        units = {"from_unit": contacts.unit(contact), "to_unit": to_unit}
+        units = {"from_unit": finding.unit(contact), "to_unit": to_unit}
         await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
@@ -386,7 +387,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         values={"merged_into_id": None, "consents": allowed},
     )
     for contact in ({**survivor, **back}, duplicate):
-        units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}
+        units = {"from_unit": finding.unit(survivor), "to_unit": finding.unit(contact)}
         await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done

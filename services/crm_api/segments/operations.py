@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, insert, select
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.filters import custom_filters
 from services.crm_api.segments.saved import personal_filters, read_filter
@@ -81,11 +81,11 @@ async def change_members(
     if segment["kind"] != "static":
         raise NotStatic()
     wanted = list(dict.fromkeys(add))
-    live = await contacts.hold(transaction, wanted)
+    live = await finding.hold(transaction, wanted)
     for at, contact_id in enumerate(add):
         if contact_id not in live:
             message = f"There is no contact {contact_id}."
-            raise contacts.ContactMissing(
+            raise finding.ContactMissing(
                 message, errors=[FieldError(f"/body/add/{at}", "unknown", message)]
             )
     here = {"at_segment": segment_id}
