@@ -801,7 +801,12 @@ def test_every_reason_is_told_in_german_to_who_reads_german(crm: Crm) -> None:
         ("7,Eva,Neu,eva@example.org,,,,", "derselbe Kontakt wie Zeile 7."),
     ]
     content = head + "\n".join(line for line, _ in rows) + "\n"
-    query = {**STAFF, "currency": "EUR", "decimal_mark": ".", "date_format": "YYYY-MM-DD"}
+    query: dict[str, Any] = {
+        **STAFF,
+        "currency": "EUR",
+        "decimal_mark": ".",
+        "date_format": "YYYY-MM-DD",
+    }
     query["mapping"] = [f"{name}:{name}" for name in ("email", "acquisition_cost")]
     state = imported(crm, content, **query)
     german = rejected(crm.client, state["id"], **{"Accept-Language": "de"})[1:]
