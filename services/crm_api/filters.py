@@ -30,8 +30,9 @@ from services.crm_api.schemas import Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, contains_any, json_member, unindexed
+from services.foundation.constructs import any_of, unindexed
 from services.foundation.database import Reader
+from services.foundation.json_constructs import contains_any, json_member
 from services.foundation.problems import FieldError, Forbidden
 from services.foundation.statements import Statement
 

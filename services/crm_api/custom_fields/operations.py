@@ -12,8 +12,9 @@ from services.crm_api.resources import RESOURCES
 from services.crm_api.satellites import KeyTaken
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, contains_any, json_member
+from services.foundation.constructs import any_of
 from services.foundation.database import Reader, Transaction
+from services.foundation.json_constructs import contains_any, json_member
 from services.foundation.problems import Conflict, FieldError, Invalid, field_errors
 from services.foundation.statements import Record, Statement
 from shared.values import Day, Flag, Instant, number, text, whole, wire_instant

@@ -16,14 +16,9 @@ from services.crm_api.interactions.cases import OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.terms.operations import ANSWERED
 from services.foundation.columns import Instant
-from services.foundation.constructs import (
-    json_list,
-    json_record,
-    one_of,
-    unindexed,
-    without_member,
-)
+from services.foundation.constructs import json_record, one_of, unindexed
 from services.foundation.database import Reader
+from services.foundation.json_constructs import json_list, without_member
 from services.foundation.problems import NotFound
 from services.foundation.statements import Statement
 from shared.values import wire_instant

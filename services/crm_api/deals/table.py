@@ -10,7 +10,7 @@ from services.crm_api.resources import (
     record_columns,
 )
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
-from services.foundation.constructs import without_member
+from services.foundation.json_constructs import without_member
 
 AMOUNTS = (
     "amount",

@@ -9,8 +9,8 @@ from services.crm_api.contacts.table import CONTACT
 from services.crm_api.custom_fields.table import custom_fields
 from services.crm_api.filters import Question
 from services.crm_api.resources import Resource
-from services.foundation.constructs import json_length
 from services.foundation.database import Reader
+from services.foundation.json_constructs import json_length
 from services.foundation.problems import Invalid
 from services.foundation.statements import Record, Statement
 

@@ -11,18 +11,13 @@ from services.crm_api.feature import Feature
 from services.crm_api.features import FEATURES, FixedAtCreation
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
+from services.crm_api.imports.placing import ChunkRules
 from services.crm_api.imports.reading.identities import row_identity
 from services.crm_api.imports.reading.records import Position
 from services.crm_api.imports.rows import Pair, Prepared, RowConverter
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.settling import Superseded, settled
-from services.crm_api.imports.writing import (
-    ChunkRules,
-    Outcome,
-    changeable,
-    reject,
-    write_rows,
-)
+from services.crm_api.imports.writing import Outcome, changeable, reject, write_rows
 from services.foundation.calls import Stamp
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TypeVar
 
-from services.crm_api.imports.writing import LookAgain
+from services.crm_api.imports.placing import LookAgain
 from services.foundation.database import Database, UniqueViolation, Work
 from services.foundation.problems import Unavailable
 

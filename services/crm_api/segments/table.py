@@ -5,7 +5,7 @@ from sqlalchemy import Column, ForeignKey, Index, String, Table
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.resources import Resource, identifier, key_index, metadata, record_columns
 from services.foundation.columns import Document, Identifier, Instant
-from services.foundation.constructs import without_values
+from services.foundation.json_constructs import without_values
 
 segments = Table(
     "segments",
