@@ -23,8 +23,8 @@ check: $(DEV_READY) ## Lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run
-	@$(BIN)/python -m bench
+bench: $(DEV_READY) ## Measure speed and memory as ratios against yardsticks of the same run (CONTACTS=1000000)
+	@$(BIN)/python -m bench $(if $(CONTACTS),--contacts $(CONTACTS))
 
 fuzz: $(DEV_READY) ## Schemathesis with stateful links, 5,000 cases for each service and database; random writes
 	@$(BIN)/python -m tests.fuzz --cases 5000

@@ -1,4 +1,4 @@
-"""`python -m bench [crm|bulk|analytics] [--quick]`: measures, prints, keeps, and ends by itself."""
+"""`python -m bench [crm|bulk|analytics] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
 
 import argparse
 import importlib
@@ -19,6 +19,7 @@ SECTIONS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    parser.add_argument("--contacts", type=int, help="the base of `crm`; default: 100,000")
     parser.add_argument("--quick", action="store_true", help="less data, shorter rounds")
     arguments = parser.parse_args()
     started, figures = time.perf_counter(), list[Figure]()
@@ -29,7 +30,8 @@ def main() -> None:
         for section in arguments.sections or SECTIONS:
             print(f"\n{section}: {SECTIONS[section]}", flush=True)
             measure = importlib.import_module(f"bench.{section}").measure
-            for figure in measure(databases, is_quick=arguments.quick):
+            more = {"contacts": arguments.contacts} if section == "crm" else {}
+            for figure in measure(databases, is_quick=arguments.quick, **more):
                 print_figure(figure)
                 figures.append(figure)
     missed = write(figures, is_quick=arguments.quick, seconds=time.perf_counter() - started)

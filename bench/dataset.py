@@ -1,16 +1,20 @@
 """Seeded rows of contacts, interactions and deals, and the quickest way of them into a database."""
 
 import asyncio
+import json
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Table
+from sqlalchemy import Boolean, Table
 
+from bench.people import people
+from services.crm_api.contacts.operations import complete
+from services.foundation.columns import Document
 from shared.values import wire_instant
 
 Row = Mapping[str, Any]
@@ -20,6 +24,8 @@ BUSY_CONTACTS = 2_000
 _OF_A_BUSY_CONTACT = 60
 _START = datetime(2026, 1, 1, 8, 0, 0, 123_456, tzinfo=UTC)
 _KINDS = ("call", "email", "meeting", "note")
+_RARE_KINDS = {7: "complaint", 23: "offer"}
+_STAGES = ("new", "qualified", "proposal", "negotiation", "won", "won", "won", "lost")
 
 
 def record_id(table: int, number: int) -> str:
@@ -28,31 +34,25 @@ def record_id(table: int, number: int) -> str:
 
 
 def contact_rows(count: int) -> Iterator[Row]:
-    """Yield persons as people enter them."""
-    for number in range(count):
+    """Yield people and firms with all that the service derives of them."""
+    for number, given in enumerate(people(count)):
         at = _START + timedelta(seconds=number)
+        employer = given.get("employer")
+        row = complete({**given, "other_phones": []})
         yield {
+            **{name: _text(value) for name, value in row.items()},
             "id": record_id(1, number),
-            "kind": "person",
-            "display_name": f"Anna Weber {number}",
-            "given_name": "Anna",
-            "family_name": f"Weber {number}",
-            "email": f"anna.weber.{number}@example.org",
-            "phone": "030 901820",
-            "phone_e164": "+4930901820",
-            "street": "Lindenstraße 7",
-            "zip": "10969",
-            "city": "Berlin",
-            "country_code": "DE",
-            "language": "de",
+            "parent_id": None if employer is None else record_id(1, employer),
             "status": "active",
-            "owner_id": f"user-{number % 50}",
             "acquisition_cost_minor": 1250 + number % 100,
             "acquisition_cost_currency": "EUR",
-            "flags": "[]",
-            "tags": '["vip", "spring"]',
+            "next_contact_at": at + timedelta(days=200) if number % 20 == 0 else None,
             **_kept(f"C-{number}", at),
         }
+
+
+def _text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def interaction_rows(count: int, *, contacts: int) -> Iterator[Row]:
@@ -63,10 +63,18 @@ def interaction_rows(count: int, *, contacts: int) -> Iterator[Row]:
         if owner >= min(BUSY_CONTACTS, contacts):
             owner = choice.randrange(contacts)
         at = _START + timedelta(seconds=number * 37 % 20_000_000)
+        kind = _RARE_KINDS.get(number % 50, _KINDS[number % 4])
+        is_planned = kind == "call" and number % 20 == 0
         yield {
             "id": record_id(2, number),
             "contact_id": record_id(1, owner),
-            "kind": _KINDS[number % 4],
+            "kind": kind,
+            "status": ("resolved" if number % 3 else "open") if kind == "complaint" else None,
+            "severity": 2 if kind == "complaint" else None,
+            "product_id": f"SKU-{number % 90}" if kind == "offer" else None,
+            "valid_until": at + timedelta(days=30) if kind == "offer" else None,
+            "is_planned": is_planned,
+            "due_at": at + timedelta(days=7) if is_planned else None,
             "channel": "phone",
             "direction": "inbound",
             "occurred_at": at,
@@ -74,12 +82,77 @@ def interaction_rows(count: int, *, contacts: int) -> Iterator[Row]:
             "subject": "Delivery of the oak table",
             "body": "Asked when the table comes; told that it is on its way and will be there soon.",
             "sentiment": 0.25,
-            "ratings": "[]",
             "cost_minor": 600,
             "cost_currency": "EUR",
-            "is_public": False,
             "tags": '["delivery"]',
             **_kept(f"I-{number}", at),
+        }
+
+
+def deal_rows(count: int, *, contacts: int) -> Iterator[Row]:
+    """Yield deals in all stages; the first contacts have more of them than the others."""
+    choice = random.Random(9)
+    for number in range(count):
+        owner = int(contacts * choice.random() ** 2)
+        at = _START + timedelta(seconds=number * 41 % 20_000_000)
+        stage = _STAGES[number % 8]
+        kind = stage if stage in ("won", "lost") else "open"
+        closed = None if kind == "open" else at + timedelta(days=choice.randrange(90))
+        moves = [{"stage": "new", "kind": "open", "entered_at": wire_instant(at)}]
+        if stage != "new":
+            entered = wire_instant(closed or at + timedelta(days=3))
+            moves.append({"stage": stage, "kind": kind, "entered_at": entered})
+        line = {"product_id": f"SKU-{number % 90}", "name": "Oak table", "quantity": "1"}
+        yield {
+            "id": record_id(3, number),
+            "contact_id": record_id(1, owner),
+            "title": "Dining room",
+            "pipeline_id": "default",
+            "stage": stage,
+            "stage_kind": kind,
+            "stage_history": json.dumps(moves),
+            "currency": ("EUR", "EUR", "CHF")[number % 3],
+            "amount_minor": choice.randrange(1_000, 1_000_000),
+            "lines": json.dumps([line]),
+            "opened_at": at,
+            "closed_at": closed,
+            "lost_reason": "price" if kind == "lost" else None,
+            "campaign_id": f"campaign-{number % 40}",
+            "owner_id": f"user-{number % 50}",
+            "payment_status": "paid" if kind == "won" and number % 9 else "none",
+            **_kept(f"D-{number}", at),
+        }
+
+
+def consent_rows(count: int, *, contacts: int) -> Iterator[Row]:
+    """Yield consents, one for each contact in turn."""
+    for number in range(count):
+        at = _START + timedelta(seconds=number * 43 % 20_000_000)
+        yield {
+            "id": record_id(4, number),
+            "contact_id": record_id(1, number % contacts),
+            "channel": "email",
+            "purpose": "marketing",
+            "action": "granted",
+            "basis": "consent",
+            "occurred_at": at,
+            "key_id": "bench",
+            "created_at": at,
+        }
+
+
+def change_rows(count: int, *, contacts: int) -> Iterator[Row]:
+    """Yield changes of contacts, first their creation."""
+    for number in range(count):
+        yield {
+            "resource": "contact",
+            "record_id": record_id(1, number % contacts),
+            "action": "updated" if number >= contacts else "created",
+            "version": 1 + number // contacts,
+            "changed": '["city", "email"]',
+            "key_id": "bench",
+            "request_id": f"bench-{number}",
+            "occurred_at": _START + timedelta(seconds=number),
         }
 
 
@@ -152,17 +225,37 @@ def _kept(external_id: str, at: datetime) -> Row:
 
 
 def load(url: str, table: Table, rows: Iterable[Row]) -> None:
-    """Put rows into a table by COPY or executemany; columns that a row lacks are null."""
-    names = [column.name for column in table.columns]
-    tuples = ([row.get(name) for name in names] for row in rows)
+    """Put rows into a table by COPY or executemany; columns that a row lacks are empty."""
+    blanks = {column.name: _blank(column) for column in table.columns if not _is_made(column)}
+    tuples = ([row.get(name, blank) for name, blank in blanks.items()] for row in rows)
     if url.startswith("sqlite:///"):
-        load_sqlite(url.removeprefix("sqlite:///"), table.name, names, map(_stored, tuples))
+        path = url.removeprefix("sqlite:///")
+        load_sqlite(path, table.name, [*blanks], map(_stored, tuples))
     else:
-        asyncio.run(load_postgresql(url, table.name, names, tuples))
+        asyncio.run(load_postgresql(url, table.name, [*blanks], tuples))
+
+
+def _is_made(column: Any) -> bool:
+    return column.autoincrement is True or column.server_default is not None
+
+
+def _blank(column: Any) -> Any:
+    if column.nullable:
+        return None
+    if isinstance(column.type, Document):
+        return column.info.get("empty", "[]")
+    return False if isinstance(column.type, Boolean) else None
 
 
 def _stored(row: list[Any]) -> list[Any]:
-    return [wire_instant(each) if isinstance(each, datetime) else each for each in row]
+    return [
+        wire_instant(each)
+        if isinstance(each, datetime)
+        else each.isoformat()
+        if isinstance(each, date)
+        else each
+        for each in row
+    ]
 
 
 def load_sqlite(path: str, table: str, names: list[str], rows: Iterable[Any]) -> None:

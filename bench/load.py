@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from time import perf_counter
@@ -68,13 +67,13 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def _run(port: int, requests: Sequence[bytes], seconds: float) -> Run:
-    loop, endless = asyncio.get_running_loop(), cycle(requests)
+async def _run(port: int, requests: "cycle[bytes]", seconds: float, connected: int) -> Run:
+    loop = asyncio.get_running_loop()
     started = perf_counter()
     connections = []
-    for _ in range(CONNECTIONS):
+    for _ in range(connected):
         _, connection = await loop.create_connection(
-            lambda: _Connection(endless, until=started + seconds, done=loop.create_future()),
+            lambda: _Connection(requests, until=started + seconds, done=loop.create_future()),
             "127.0.0.1",
             port,
         )
@@ -95,11 +94,13 @@ async def _run(port: int, requests: Sequence[bytes], seconds: float) -> Run:
     )
 
 
-def drive(port: int, requests: Sequence[bytes], *, seconds: float) -> Run:
-    """Keep a server on 127.0.0.1 busy for so many seconds with these requests, over and over."""
+def drive(
+    port: int, requests: "cycle[bytes]", *, seconds: float, connections: int = CONNECTIONS
+) -> Run:
+    """Keep a server on 127.0.0.1 busy for so many seconds with these requests, from where they are."""
     gc.collect()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(port, requests, seconds))
+        return runner.run(_run(port, requests, seconds, connections))
 
 
 def request(

@@ -187,8 +187,8 @@ Language = Literal["de", "en"]
 Currency = Annotated[
     str, Field(max_length=3, json_schema_extra={"enum": sorted(CURRENCIES)}, examples=["EUR"])
 ]
-Percentage = decimal(r"^(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?)$", example="12.5")
-Rate = decimal(r"^\d{1,8}(\.\d{1,10})?$", example="1.0842")
+Percentage = decimal(r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$", example="12.5")
+Rate = decimal(r"^[0-9]{1,8}(\.[0-9]{1,10})?$", example="1.0842")
 Probability = number(0, 1, example=0.35)
 
 
@@ -205,7 +205,7 @@ class Money(Shape):
         str,
         Field(
             max_length=20,
-            pattern=r"^-?\d{1,14}(\.\d{1,4})?$",
+            pattern=r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$",
             examples=["1234.50"],
             description="Decimal string with at most as many decimals as the currency has.",
         ),

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -181,6 +181,3 @@ def undescribed(document: Mapping[str, Any]) -> list[str]:
             if "$ref" not in part:
                 look(part, f"{name}.{field_name}")
     return missing
-
-
-Prepare = Callable[[Request], Request]

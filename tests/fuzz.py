@@ -25,12 +25,17 @@ from tests.live import LiveServer
 
 TESTS = Path(__file__).resolve().parent
 SEED = 20261123
-CASES_OF_A_CHAIN = 5
-"""How many cases at least, on average, a chain of linked operations has."""
+CHAINS_SECONDS = 60
+"""How long chains of linked operations are tried before they are counted."""
 
 
-def schemathesis(url: str, key: str, *, examples: int, seed: int, phases: str) -> tuple[bool, str]:
-    """Run its command line with so many cases an operation; return success and what it said."""
+def schemathesis(
+    url: str, key: str, *, examples: int, seed: int, phases: str, seconds: int | None = None
+) -> tuple[bool, str]:
+    """Run its command line with so many cases an operation; return success and what it said.
+
+    With `seconds` the phases are repeated, each time with other cases, until these are over.
+    """
     httpx.get(f"{url}/openapi.json", timeout=120).raise_for_status()  # made once, in seconds
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -40,6 +45,7 @@ def schemathesis(url: str, key: str, *, examples: int, seed: int, phases: str) -
             *("--phases", phases, "--max-examples", str(examples)),
             *("--suppress-health-check", "all", "--request-timeout", "20", "--warnings", "off"),
             *("--generation-database", "none"),
+            *(("--max-time", str(seconds)) if seconds else ()),
         ]
         path = os.pathsep.join([str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {
@@ -90,6 +96,21 @@ def _analytics(url: str, folder: Path) -> Iterator[tuple[str, str]]:
 SERVICES = {"crm_api": _crm_api, "analytics": _analytics}
 
 
+def chains(url: str, key: str, *, seed: int) -> tuple[bool, str]:
+    """Follow links for a while.
+
+    The service remembers, so that Hypothesis soon sees other answers than before and ends a round
+    without a word, whatever `--max-examples` says; a time limit lets Schemathesis begin another one.
+    """
+    phases, seconds = "stateful", CHAINS_SECONDS
+    return schemathesis(url, key, examples=100, seed=seed, phases=phases, seconds=seconds)
+
+
+def tell(what: str, said: str, *, seed: int, good: bool) -> None:
+    verdict = "passed" if good else "FAILED"
+    print(said, f"{what}: seed {seed}, {cases_in(said)} cases, {verdict}", sep="\n", flush=True)
+
+
 def fuzz(service: str, kind: str, *, cases: int, seed: int) -> bool:
     """Run at least so many cases against a service on one kind of database."""
     document = json.loads((TESTS.parent / f"docs/openapi/{service}.json").read_text())
@@ -97,26 +118,25 @@ def fuzz(service: str, kind: str, *, cases: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with durable_database(kind, folder) as (url, _), SERVICES[service](url, folder) as served:
-            # Of its own, because `examples` counts cases of an operation there and chains here.
-            runs = {
-                "examples,coverage,fuzzing": -(-cases // operations),
-                "stateful": -(-cases // CASES_OF_A_CHAIN),
-            }
-            good = True
-            for phases, examples in runs.items():
-                passed, said = schemathesis(*served, examples=examples, seed=seed, phases=phases)
-                print(said)
-                verdict = "passed" if passed else "FAILED"
-                told = f"{phases}: seed {seed}, {cases_in(said)} cases, {verdict}"
-                print(f"{service} on {kind}: {told}", flush=True)
-                good = good and passed
+            examples = -(-cases // operations)
+            phases = "examples,coverage,fuzzing"
+            good, said = schemathesis(*served, examples=examples, seed=seed, phases=phases)
+            tell(f"{service} on {kind}, {phases}", said, seed=seed, good=good)
+            done = 0
+            while good and done < cases:
+                good, said = chains(*served, seed=seed + done)
+                good = good and cases_in(said) > 0
+                tell(f"{service} on {kind}, stateful", said, seed=seed + done, good=good)
+                done += cases_in(said)
     return good
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=5000, help="how many at least, per database")
-    parser.add_argument("--seed", type=int, default=SEED, help="the same seed, the same cases")
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help="the same seed, the same cases; of chains, as many"
+    )
     parser.add_argument("--service", choices=SERVICES, action="append", help="default: both")
     parser.add_argument("--database", choices=BOTH, action="append", help="default: both")
     arguments = parser.parse_args()

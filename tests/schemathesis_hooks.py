@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know: a key names one write, and an entity tag has its quotes."""
+"""What Schemathesis cannot know: a key names one write, an entity tag has its quotes, a file is text."""
 
 import uuid
 from typing import Any
@@ -16,3 +16,14 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     version = case.headers.get("If-Match")
     if version not in (None, "*") and not version.startswith('"'):
         case.headers["If-Match"] = f'"{version}"'
+
+
+@schemathesis.serializer(
+    "application/x-ndjson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel.sheet.macroenabled.12",
+    *("text/csv", "text/tab-separated-values", "text/vcard", "text/x-vcard", "text/directory"),
+)
+def as_it_is(_: Any, value: Any) -> bytes:
+    """Send a file as it was made up."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

@@ -1,35 +1,45 @@
-"""Counts the statements that reach the driver of either database."""
+"""Counts the statements of requests that reach the driver of either database."""
 
 import functools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import asyncpg
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from services.foundation import keys
+from services.foundation.edge import Edge
+from services.foundation.sqlite import SqliteDatabase
 from services.foundation.statements import POSTGRESQL, SQLITE
 
-_FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ")
+_FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ", "RESET ")
 _BESIDE = (
     "UPDATE keys SET last_used_at",
     "DELETE FROM idempotency_records",
     "pg_catalog",
-    "FROM imports WHERE imports.status",
+    "set_config('jit'",
 )
-"""The last use of keys, old answers, what asyncpg asks of types, and the search for waiting imports."""
+"""The last use of keys, old answers, and what asyncpg asks when it meets a type."""
+_of_a_request: ContextVar[bool] = ContextVar("of_a_request", default=False)
 _LOOK_UP = {keys._FIND.on(dialect).text for dialect in (SQLITE, POSTGRESQL)}
 
 
 class Counter:
-    """What was run since the last look, but for the frame of transactions and the look-up of the key."""
+    """What requests ran since the last look, but for the frame of transactions and the look-up of the key.
+
+    What runs beside them (imports, webhooks, erasures, retention) is not theirs.
+    """
 
     def __init__(self) -> None:
         self.statements: list[str] = []
 
     def note(self, text: str) -> None:
+        if not _of_a_request.get():
+            return
         plain = " ".join(text.split())
         is_beside = text in _LOOK_UP or any(part in plain for part in _BESIDE)
         if not is_beside and not plain.upper().startswith(_FRAME):
@@ -74,6 +84,27 @@ def count_statements(patch: pytest.MonkeyPatch) -> Counter:
             counter.note(query)
             return await super().copy_from_query(query, *rest, **more)
 
+    answer, write = Edge.__call__, SqliteDatabase.write
+
+    async def answer_noted(edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
+        _of_a_request.set(scope["type"] == "http")
+        await answer(edge, scope, receive, send)
+
+    async def write_noted(database: SqliteDatabase, work: Any, **more: Any) -> Any:
+        """Take along into the writer's thread whether this is of a request."""
+        is_asked = _of_a_request.get()
+
+        async def noted(transaction: Any) -> Any:
+            token = _of_a_request.set(is_asked)
+            try:
+                return await work(transaction)
+            finally:
+                _of_a_request.reset(token)
+
+        return await write(database, noted, **more)
+
+    patch.setattr(Edge, "__call__", answer_noted)
+    patch.setattr(SqliteDatabase, "write", write_noted)
     patch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Sqlite))
     patch.setattr(
         asyncpg, "create_pool", functools.partial(asyncpg.create_pool, connection_class=Postgres)

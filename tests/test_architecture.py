@@ -13,8 +13,8 @@ SOURCES = sorted(
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
 MORE_FILES = {
-    "contacts": {"further.py", "search.py"},
-    "duplicates": {"matching.py"},
+    "contacts": {"finding.py", "further.py", "mistakes.py", "search.py"},
+    "duplicates": {"evidence.py", "matching.py"},
     "exports": {"columns.py", "labels.py", "sheets.py"},
     "interactions": {"cases.py", "kinds.py"},
     "meta": {"labels.py"},

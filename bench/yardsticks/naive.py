@@ -1,45 +1,37 @@
 """Naive: FastAPI, the async ORM and a response_model, the way most services are begun."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import JSON, BigInteger, Integer, String, Text, select
+from sqlalchemy import JSON, Column, Date, String, Table, Text, select
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase
 
+from services.crm_api.changes.table import changes
+from services.crm_api.contacts import schemas
+from services.crm_api.contacts.table import contacts
+from services.crm_api.interactions import schemas as interaction_schemas
+from services.crm_api.interactions.table import interactions
 from services.foundation.application import utc_now
+from services.foundation.columns import Day, Document, Identifier, Instant
 from shared.values import wire_instant
 
-_ID = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_INSTANT = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
-_JSON = JSON().with_variant(JSONB(), "postgresql")
+_LISTS = (
+    *("roles", "protections", "other_emails", "other_phones", "other_addresses", "consents"),
+    *("flags", "external_refs"),
+)
 
-Id = Annotated[str, mapped_column(_ID)]
-OptionalId = Annotated[str | None, mapped_column(_ID)]
-Instant = Annotated[Any, mapped_column(_INSTANT)]
-Document = Annotated[Any, mapped_column(_JSON)]
-Whole = Annotated[int | None, mapped_column(BigInteger)]
-Words = Mapped[str | None]
+
+def _international(phone: str | None) -> str:
+    return "+49" + (phone or "").replace(" ", "").lstrip("0")
 
 
 class Base(DeclarativeBase):
     """The base of the mapped classes."""
-
-
-class Kept:
-    """The columns that every record has."""
-
-    external_refs: Mapped[Document]
-    version: Mapped[int]
-    created_at: Mapped[Instant]
-    updated_at: Mapped[Instant]
-    deleted_at: Mapped[Instant]
-    is_redacted = False
 
 
 def _money(minor: int | None, currency: str | None) -> dict[str, Any] | None:
@@ -48,122 +40,54 @@ def _money(minor: int | None, currency: str | None) -> dict[str, Any] | None:
     return {"amount": f"{minor // 100}.{minor % 100:02d}", "currency": currency}
 
 
-class Contact(Kept, Base):
+_TYPES = {
+    Identifier: String(36).with_variant(UUID(as_uuid=False), "postgresql"),
+    Instant: Text().with_variant(TIMESTAMP(timezone=True), "postgresql"),
+    Day: Text().with_variant(Date(), "postgresql"),
+    Document: JSON().with_variant(JSONB(), "postgresql"),
+}
+
+
+def _plain(table: Table) -> Table:
+    """Copy a table with the types that come with SQLAlchemy, without what the database fills in."""
+    columns = (
+        Column(c.name, _TYPES.get(type(c.type), c.type), primary_key=c.primary_key)
+        for c in table.columns
+        if c.server_default is None
+    )
+    return Table(table.name, Base.metadata, *columns)
+
+
+class Contact(Base):
     """A row of contacts."""
 
-    __tablename__ = "contacts"
-    id: Mapped[Id] = mapped_column(primary_key=True)
-    kind: Mapped[str]
-    parent_id: Mapped[OptionalId]
-    display_name: Mapped[str]
-    name: Words
-    given_name: Words
-    family_name: Words
-    email: Words
-    phone: Words
-    phone_e164: Words
-    street: Words
-    zip: Words
-    city: Words
-    country_code: Words
-    language: Words
-    status: Mapped[str] = mapped_column(default="active")
-    terminated_at: Mapped[Instant]
-    terminated_by: Words
-    owner_id: Words
-    source_campaign_id: Words
-    acquisition_cost_minor: Mapped[Whole]
-    acquisition_cost_currency: Words
-    referred_by_id: Mapped[OptionalId]
-    purchase_motive: Words
-    profiling_objection_at: Mapped[Instant]
-    next_contact_at: Mapped[Instant]
-    flags: Mapped[Document]
-    tags: Mapped[Document]
+    __table__ = _plain(contacts)
+    is_redacted = False
 
     @property
     def acquisition_cost(self) -> dict[str, Any] | None:
         return _money(self.acquisition_cost_minor, self.acquisition_cost_currency)
 
 
-class Interaction(Kept, Base):
+class Interaction(Base):
     """A row of interactions."""
 
-    __tablename__ = "interactions"
-    id: Mapped[Id] = mapped_column(primary_key=True)
-    contact_id: Mapped[Id]
-    deal_id: Mapped[OptionalId]
-    parent_id: Mapped[OptionalId]
-    kind: Mapped[str]
-    channel: Words
-    touchpoint: Words
-    direction: Words
-    occurred_at: Mapped[Instant]
-    user_id: Words
-    campaign_id: Words
-    subject: Words
-    body: Words
-    sentiment: Mapped[float | None]
-    sentiment_source: Words
-    severity: Mapped[int | None]
-    resolved_at: Mapped[Instant]
-    resolution: Words
-    justified: Mapped[bool | None]
-    ratings: Mapped[Document]
-    nps: Mapped[int | None]
-    outcome: Words
-    decline_reason: Words
-    competitor_id: Words
-    effective_at: Mapped[Instant]
-    event_type: Words
-    cost_minor: Mapped[Whole]
-    cost_currency: Words
-    is_public: Mapped[bool]
-    tags: Mapped[Document]
+    __table__ = _plain(interactions)
+    is_redacted = False
 
     @property
     def cost(self) -> dict[str, Any] | None:
         return _money(self.cost_minor, self.cost_currency)
 
+    @property
+    def price(self) -> dict[str, Any] | None:
+        return _money(self.price_minor, self.price_currency)
+
 
 class Change(Base):
     """A row of the change feed."""
 
-    __tablename__ = "changes"
-    seq: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
-    resource: Mapped[str]
-    record_id: Mapped[Id]
-    action: Mapped[str]
-    version: Mapped[int] = mapped_column(BigInteger)
-    changed: Mapped[Document]
-    key_id: Mapped[str]
-    request_id: Mapped[str]
-    occurred_at: Mapped[Instant]
-
-
-class MoneyOut(BaseModel):
-    """An amount."""
-
-    amount: str
-    currency: str
-
-
-class RecordOut(BaseModel):
-    """What every record shows."""
-
-    model_config = ConfigDict(from_attributes=True)
-    id: str
-    kind: str
-    parent_id: str | None
-    tags: list[str]
-    external_refs: list[dict[str, str]]
-    version: int
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-    is_redacted: bool
+    __table__ = _plain(changes)
 
 
 class ContactIn(BaseModel):
@@ -183,62 +107,16 @@ class ContactIn(BaseModel):
     tags: list[str] = []
 
 
-class ContactOut(RecordOut):
+class ContactOut(schemas.Contact):
     """A contact."""
 
-    display_name: str
-    name: str | None
-    given_name: str | None
-    family_name: str | None
-    email: str | None
-    phone: str | None
-    phone_e164: str | None
-    street: str | None
-    zip: str | None
-    city: str | None
-    country_code: str | None
-    language: str | None
-    status: str
-    terminated_at: datetime | None
-    terminated_by: str | None
-    owner_id: str | None
-    source_campaign_id: str | None
-    acquisition_cost: MoneyOut | None
-    referred_by_id: str | None
-    purchase_motive: str | None
-    profiling_objection_at: datetime | None
-    next_contact_at: datetime | None
-    flags: list[str]
+    model_config = ConfigDict(from_attributes=True)
 
 
-class InteractionOut(RecordOut):
+class InteractionOut(interaction_schemas.Interaction):
     """An interaction."""
 
-    contact_id: str
-    deal_id: str | None
-    channel: str | None
-    touchpoint: str | None
-    direction: str | None
-    occurred_at: datetime
-    user_id: str | None
-    campaign_id: str | None
-    subject: str | None
-    body: str | None
-    sentiment: float | None
-    sentiment_source: str | None
-    severity: int | None
-    resolved_at: datetime | None
-    resolution: str | None
-    justified: bool | None
-    ratings: list[Any]
-    nps: int | None
-    outcome: str | None
-    decline_reason: str | None
-    competitor_id: str | None
-    effective_at: datetime | None
-    event_type: str | None
-    cost: MoneyOut | None
-    is_public: bool
+    model_config = ConfigDict(from_attributes=True)
 
 
 class ContactPage(BaseModel):
@@ -293,14 +171,23 @@ def create_app(url: str) -> FastAPI:
 
     @app.post("/v1/contacts", response_model=ContactOut, status_code=201)
     async def create_contact(body: ContactIn, session: Session) -> Any:
+        twins = select(Contact.id).where(
+            (Contact.email == body.email) | (Contact.phone_e164 == _international(body.phone))
+        )
+        if (await session.scalars(twins)).first():
+            raise HTTPException(409)
         now: Any = wire_instant(utc_now()) if is_sqlite else utc_now()
         contact = Contact(
             **body.model_dump(),
             id=str(uuid4()),
             display_name=f"{body.given_name} {body.family_name}",
-            phone_e164="+49" + (body.phone or "").replace(" ", "").lstrip("0"),
-            flags=[],
-            external_refs=[],
+            phone_e164=_international(body.phone),
+            search_text=f"{body.given_name} {body.family_name} {body.city} {body.email}".lower(),
+            status="active",
+            **{name: [] for name in _LISTS},
+            custom={},
+            credit_hold=False,
+            individual_price=False,
             version=1,
             created_at=now,
             updated_at=now,

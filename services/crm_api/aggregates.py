@@ -150,8 +150,8 @@ async def answer_aggregate(call: Call, resource: Resource, query: Any) -> Answer
     """
     keys = read_keys(query.group_by)
     hidden = resource.personal.intersection(key.column for key in keys)
-    if hidden and not call.may(f"{resource.scopes}:pii"):
-        raise Forbidden(f"This group needs a key with the scope {resource.scopes}:pii.")
+    if hidden and not call.may(resource.pii_scope):
+        raise Forbidden(f"This group needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query)
     has_sums = "amount" in resource.money
     values = {**question.values, "time_zone": query.time_zone}

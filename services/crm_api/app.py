@@ -20,6 +20,7 @@ from services.crm_api.contacts.routes import routes as contacts
 from services.crm_api.custom_fields.routes import routes as custom_fields
 from services.crm_api.customer_card.routes import routes as customer_card
 from services.crm_api.deals.routes import routes as deals
+from services.crm_api.dismissals.routes import routes as dismissals
 from services.crm_api.duplicates.routes import routes as duplicates
 from services.crm_api.exports.routes import routes as exports
 from services.crm_api.imports.revert_routes import routes as reverts
@@ -95,6 +96,7 @@ FEATURES = (
     timeline,
     consents,
     duplicates,
+    dismissals,
     merges,
     interactions,
     deals,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.crm_api import records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts import schemas as contact_schemas
 from services.crm_api.contacts.search import answer_search
@@ -38,7 +39,7 @@ CONTACTS = Feature(
     example_patch=contact_schemas.EXAMPLE_PATCH,
     fixed=("kind",),
     search=answer_search,
-    instead=contacts.survivor_of,
+    instead=finding.survivor_of,
     on_restore=contacts.refuse_erased,
     on_return=contacts.check_return,
     on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
@@ -144,14 +145,10 @@ async def upsert(
         if mode == "create":
             raise ExistsAlready(extra={"existing_id": found[ref]})
         sent = sent_fields(body)
-        given = {field: value for field, value in sent.items() if field not in feature.fixed}
-        if len(given) < len(sent):
-            current = await records.lock(transaction, feature.resource, found[ref])
-            await check_fixed(transaction, feature, current, sent)
-        if "external_refs" in given:
-            given["external_refs"] = _with_ref(given["external_refs"], ref)
-        return await feature.change(
-            transaction, found[ref], given=given, version=version, stamp=stamp, personal=personal
+        if "external_refs" in sent:
+            sent["external_refs"] = _with_ref(sent["external_refs"], ref)
+        return await set_fields(
+            transaction, feature, found[ref], sent, version=version, stamp=stamp, personal=personal
         )
     if version is not None:
         raise StaleVersion(f"If-Match named version {version}, and there is no such record.")
@@ -161,6 +158,34 @@ async def upsert(
     _require_fields(feature, given)
     given["external_refs"] = _with_ref(given["external_refs"], ref)
     return await feature.create(transaction, given=given, stamp=stamp, personal=personal)
+
+
+async def set_fields(
+    transaction: Transaction,
+    feature: Feature,
+    record_id: str,
+    sent: Mapping[str, Any],
+    *,
+    version: int | None,
+    stamp: Stamp,
+    personal: bool,
+) -> Written:
+    """Set the sent fields of a record that is there.
+
+    Raises
+    ------
+    NotFound, StaleVersion
+        There is none, or not in this version.
+    FixedAtCreation
+        A field that never changes is sent with another value than the record has.
+    """
+    given = {field: value for field, value in sent.items() if field not in feature.fixed}
+    if len(given) < len(sent):
+        current = await records.lock(transaction, feature.resource, record_id)
+        await check_fixed(transaction, feature, current, sent)
+    return await feature.change(
+        transaction, record_id, given=given, version=version, stamp=stamp, personal=personal
+    )
 
 
 def _require_fields(feature: Feature, given: Mapping[str, Any]) -> None:
@@ -195,9 +220,13 @@ async def check_fixed(
     """
     wanted = {field: sent[field] for field in feature.fixed if sent.get(field) is not None}
     if "contact_ref" in wanted:
-        wanted["contact_ref"] = await contacts.resolve_contact(
+        wanted["contact_ref"] = await finding.resolve_contact(
             transaction, None, wanted["contact_ref"]
         )
+    elif wanted.get("contact_id") not in (None, current.get("contact_id")):
+        # Who names a contact that was merged names the one that it is part of.
+        named = wanted["contact_id"]
+        wanted["contact_id"] = await finding.survivor_of(transaction, named) or named
     for field, value in wanted.items():
         if value != current["contact_id" if field == "contact_ref" else field]:
             raise FixedAtCreation(field)

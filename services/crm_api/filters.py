@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
+    Select,
     SmallInteger,
     and_,
     bindparam,
     cast,
+    func,
+    literal,
     or_,
     select,
     type_coerce,
@@ -26,15 +30,17 @@ from services.crm_api.schemas import Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, contains_any, json_member
+from services.foundation.constructs import any_of, contains_any, json_member, unindexed
 from services.foundation.database import Reader
 from services.foundation.problems import FieldError, Forbidden
+from services.foundation.statements import Statement
 
 NOT_FILTERS = {
-    *("limit", "cursor", "sort", "fields", "embed", "count", "q"),
+    *("limit", "cursor", "sort", "fields", "embed", "count", "q", "in_trash"),
     *("group_by", "time_zone", "closed_since"),
 }
 _SUFFIXES = ("_gte", "_lt")
+_FOR_GOOD = ("merged_into_id", "erased_at")
 
 
 @dataclass(frozen=True)
@@ -50,34 +56,55 @@ class Custom:
 class Question:
     """What a list is asked for, apart from page and order: filters by name, and their values.
 
+    `single` are those of the filters that have one value, for which an index gives the order, too;
+    `common` are relations that many records have as it is asked;
+    `in_trash` asks for what lies in the trash instead of what is live;
     `within` is the filter of a segment, which holds besides; its values carry a `prefix`.
     """
 
     resource: Resource
     names: frozenset[str]
+    single: frozenset[str]
+    common: frozenset[str]
     custom: frozenset[Custom]
     within: "Question | None"
     prefix: str
+    in_trash: bool
     values: Mapping[str, Any] = field(hash=False, compare=False)
     asked: Mapping[str, Any] = field(hash=False, compare=False)
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it asks for anything but all live records."""
+        return bool(self.names or self.custom or self.within or self.in_trash)
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the best way to what it asks for depends on the values: one index will not do."""
+        plain = {name for name in self.single if "__" not in name}
+        return self.within is not None or bool(self.custom) or not self.names <= plain
+
     def clauses(self) -> list[ColumnElement[bool]]:
-        """Return the conditions, and that the record is live."""
-        return [self.resource.table.c.deleted_at.is_(None), *self.conditions()]
+        """Return the conditions, and that the record is live, or lies in the trash."""
+        columns = self.resource.table.c
+        if not self.in_trash:
+            return [columns.deleted_at.is_(None), *self.conditions()]
+        # What was merged or erased is in the trash for good.
+        gone = [unindexed(columns[name]).is_(None) for name in _FOR_GOOD if name in columns]
+        return [columns.deleted_at.is_not(None), *gone, *self.conditions()]
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions of the filters alone."""
         own = [name for name in self.names if "__" not in name]
-        clauses = [clause(self.resource, name, bind=self.prefix + name) for name in sorted(own)]
+        clauses = [
+            clause(self.resource, name, bind=self.prefix + name, is_single=name in self.single)
+            for name in sorted(own)
+        ]
         clauses += [
             _custom_clause(self.resource, item, self.prefix)
             for item in sorted(self.custom, key=str)
         ]
-        by_relation: dict[str, list[str]] = {}
-        for name in sorted(self.names - set(own)):
-            by_relation.setdefault(name.partition("__")[0], []).append(name)
-        for relation, names in by_relation.items():
-            clauses.append(_related(self.resource, relation, names, self.prefix))
+        clauses += [_related(self, name) for name in _relations(self.names)]
         if self.within is not None:
             clauses += self.within.conditions()
         return clauses
@@ -122,9 +149,9 @@ async def _question(
     if more:
         custom, values = await custom_filters(call.database, resource, more, at="/query")
     seen = set(filters) | ({"custom"} if custom else set())
-    if not call.may(f"{resource.scopes}:pii") and not resource.personal.isdisjoint(seen):
+    if not call.may(resource.pii_scope) and not resource.personal.isdisjoint(seen):
         # A list that is empty or not would tell what is blanked out.
-        raise Forbidden(f"This filter needs a key with the scope {resource.scopes}:pii.")
+        raise Forbidden(f"This filter needs a key with the scope {resource.pii_scope}.")
     for name in filters:
         relation, is_related, _ = name.partition("__")
         if is_related:
@@ -136,11 +163,33 @@ async def _question(
         within = await _question_of_segment(call, resource, filters["segment_id"])
         if within is not None:
             names -= {"segment_id"}
-    held = {prefix + name: value for name, value in {**filters, **values}.items()}
+    single = frozenset(name for name, value in filters.items() if _is_single(resource, name, value))
+    asked_values = {
+        name: value[0] if name in single and isinstance(value, list) else value
+        for name, value in filters.items()
+    }
+    held = {prefix + name: value for name, value in {**asked_values, **values}.items()}
     if within is not None:
         held |= within.values
     asked_for = {**filters, **more} | ({"within": within.asked} if within is not None else {})
-    return Question(resource, names, custom, within, prefix, held, asked_for)
+    in_trash = bool(getattr(query, "in_trash", False))
+    if in_trash:
+        asked_for["in_trash"] = True
+    question = Question(
+        resource, names, single, frozenset(), custom, within, prefix, in_trash, held, asked_for
+    )
+    return replace(question, common=await _common_relations(call.database, question))
+
+
+def _is_single(resource: Resource, name: str, value: Any) -> bool:
+    relation, is_related, field_name = name.partition("__")
+    if is_related:
+        resource, name = RELATIONS[resource.name][relation].resource, field_name
+    if value is True:
+        return True  # asked without a parameter, so that an index of just these serves
+    column = resource.table.c.get(name)
+    is_text = column is not None and not isinstance(column.type, Integer | SmallInteger)
+    return is_text and isinstance(value, list) and len(value) == 1
 
 
 async def _question_of_segment(call: Asker, resource: Resource, segment_id: str) -> Question | None:
@@ -217,22 +266,63 @@ def _custom_clause(resource: Resource, item: Custom, prefix: str) -> ColumnEleme
     return member >= bound if item.suffix == "_gte" else member < bound
 
 
-def _related(
-    resource: Resource, name: str, names: Sequence[str], prefix: str
-) -> ColumnElement[bool]:
-    """Build the condition that one record of another resource fulfils all of these filters."""
-    relation = RELATIONS[resource.name][name]
-    other = relation.resource.table
+def _relations(names: AbstractSet[str]) -> list[str]:
+    return sorted({name.partition("__")[0] for name in names if "__" in name})
+
+
+def _found(question: Question, name: str, *columns: Any) -> Select[Any]:
+    """Select the records of another resource of which one fulfils all filters of it."""
+    other = RELATIONS[question.resource.name][name].resource
     inner = [
-        clause(relation.resource, each.partition("__")[2], bind=prefix + each) for each in names
+        clause(
+            other,
+            each.partition("__")[2],
+            bind=question.prefix + each,
+            is_single=each in question.single,
+        )
+        for each in sorted(question.names)
+        if each.startswith(f"{name}__")
     ]
-    # The related records first: they are few where the filter is worth asking.
-    return resource.table.c[relation.mine].in_(
-        select(other.c[relation.theirs]).where(other.c.deleted_at.is_(None), *inner)
+    return select(*columns).where(other.table.c.deleted_at.is_(None), *inner)
+
+
+def _related(question: Question, name: str) -> ColumnElement[bool]:
+    relation = RELATIONS[question.resource.name][name]
+    mine = question.resource.table.c[relation.mine]
+    theirs = relation.resource.table.c[relation.theirs]
+    if name in question.common:
+        return _found(question, name, theirs).where(theirs == mine).correlate(mine.table).exists()
+    return mine.in_(_found(question, name, theirs))
+
+
+_MANY = 5_000
+
+
+@lru_cache(maxsize=500)
+def _are_many(question: Question, name: str) -> Statement:
+    some = _found(question, name, literal(1)).limit(_MANY).subquery("some")
+    return Statement(select(func.count() == _MANY).select_from(some))
+
+
+async def _common_relations(reader: Reader, question: Question) -> frozenset[str]:
+    """Return the relations that SQLite has to look for from each record, because many have them.
+
+    It takes the same way always; PostgreSQL knows how frequent values are and chooses.
+    """
+    if reader.dialect.name != "sqlite":
+        return frozenset()
+    return frozenset(
+        [
+            name
+            for name in _relations(question.names)
+            if await reader.text(_are_many(question, name), question.values)
+        ]
     )
 
 
-def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bool]:
+def clause(
+    resource: Resource, name: str, *, bind: str = "", is_single: bool = False
+) -> ColumnElement[bool]:
     """Build the condition of one filter from its name.
 
     It is `x` (a list means any of it), `x_gte`, `x_lt`, `x_known`, or the name of a span, which holds
@@ -258,6 +348,10 @@ def clause(resource: Resource, name: str, *, bind: str = "") -> ColumnElement[bo
     if name not in columns:  # a single word of a list: tag of tags, flag of flags
         return contains_any(columns[f"{name}s"], bindparam(bind, type_=Texts))
     column = columns[name]
+    if isinstance(column.type, Boolean) and is_single:
+        return column
+    if is_single:
+        return column == bindparam(bind, type_=column.type)
     if isinstance(column.type, Boolean):
         return column == bindparam(bind, type_=Boolean)
     assert not isinstance(column.type, Document)

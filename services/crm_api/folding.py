@@ -5,10 +5,18 @@ import unicodedata
 
 _UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe"}
+    # Letters with a stroke, or without a dot, that Unicode does not take apart.
+    | {"ı": "i", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"}
 )
 _SEPARATORS = re.compile(r"[\W_]+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _PLAIN = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
+
+LEGAL_FORMS = frozenset(
+    "gmbh ag kg ohg gbr ug se eg ev mbh co cokg inc ltd llc plc corp limited company und and "
+    "incorporated corporation sarl sa bv nv haftungsbeschraenkt".split()
+)
+"""Words of a firm's name that tell nothing of which firm it is."""
 
 
 def fold(text: str) -> str:

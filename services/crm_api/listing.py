@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from services.crm_api.filters import NOT_FILTERS, Question, ask
+from services.crm_api.places import seal, unseal
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN, Filters, ListQuery
@@ -39,11 +40,11 @@ _RECORD_ID: TypeAdapter[str] = TypeAdapter(RecordId)
 async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort: str) -> Answer:
     """Answer one page of a list: `{"items": […], "next": "…"}`, `next` being absent on the last."""
     question = await ask(call, resource, query)
-    personal = call.may(f"{resource.scopes}:pii")
+    personal = call.may(resource.pii_scope)
     column = resource.table.c[sort.removeprefix("-")]
     if not personal and column.name in resource.personal:
         # The order of names would tell what is blanked out.
-        raise Forbidden(f"This order needs a key with the scope {resource.scopes}:pii.")
+        raise Forbidden(f"This order needs a key with the scope {resource.pii_scope}.")
     shape = await shape_of(call, resource, query)
     signed = {"of": resource.name, "sort": sort, **question.asked}
     values: dict[str, Any] = {**question.values, "page_size": query.limit + 1}
@@ -53,12 +54,17 @@ async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort:
         continued = "null" if last is None and column.nullable else "value"
         values |= {"last_id": _parsed_id(last_id)}
         if continued == "value":
+            if column.name in resource.personal:
+                last = await unseal(call.database, last)
             values |= {"last_value": _parsed(column, last)}
     statement = _statement(question, sort, continued, shape)
     rows = await call.database.texts(statement, values)
     total = None
     if getattr(query, "count", False):
         total = await call.database.text(_count(question), question.values)
+    if column.name in resource.personal and len(rows) > query.limit:
+        item, value, last_id = rows[query.limit - 1]
+        rows[query.limit - 1] = (item, await seal(call.database, value), last_id)
     return page(call, rows, signed, limit=query.limit, total=total)
 
 
@@ -97,14 +103,14 @@ async def shape_of(call: Call, resource: Resource, query: Filters) -> ItemShape:
         The key may not read what is to be embedded.
     """
     chosen = check_fields(resource, getattr(query, "fields", None))
-    only = None if chosen is None else frozenset(chosen) | ALWAYS_SHOWN
+    only = None if chosen is None else ALWAYS_SHOWN.union(chosen)
     embed: set[tuple[str, bool]] = set()
     for name in getattr(query, "embed", ()):
         reached = RELATIONS[resource.name][name].resource
         if not call.may(f"{reached.scopes}:read"):
             raise Forbidden(f"To embed this needs a key with the scope {reached.scopes}:read.")
-        embed.add((name, call.may(f"{reached.scopes}:pii")))
-    return ItemShape(call.may(f"{resource.scopes}:pii"), only, frozenset(embed))
+        embed.add((name, call.may(reached.pii_scope)))
+    return ItemShape(call.may(resource.pii_scope), only, frozenset(embed))
 
 
 def check_fields(resource: Resource, fields: str | None) -> list[str] | None:
@@ -136,19 +142,22 @@ def page(
         body += f',"total":{total}'
     if not more:
         return Answer((body + "}").encode())
-    last = rows[-1]
-    value = last[1]
+    cursor = cursor_behind(rows[-1][1], rows[-1][2], signed)
+    parameters = [
+        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
+    ]
+    following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
+    headers = {"Link": f'<{following}>; rel="next"'}
+    return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
+
+
+def cursor_behind(value: Any, last_id: str, signed: Mapping[str, Any]) -> str:
+    """Return the cursor behind a row, by the value that orders it and its id."""
     if isinstance(value, datetime):
         value = wire_instant(value)
     elif isinstance(value, date):
         value = value.isoformat()
-    parameters = [
-        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
-    ]
-    cursor = write_cursor((value, last[2]), signed)
-    following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
-    headers = {"Link": f'<{following}>; rel="next"'}
-    return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
+    return write_cursor((value, last_id), signed)
 
 
 def _parsed(column: ColumnElement[Any], value: Any) -> Any:
@@ -180,14 +189,16 @@ def _statement(question: Question, sort: str, continued: str, shape: ItemShape) 
     if continued:
         clauses.append(_behind(column, table.c.id, descending=descending, continued=continued))
     order = [column.desc(), table.c.id.desc()] if descending else [column.asc(), table.c.id.asc()]
-    if column.nullable:  # unknown comes last, and first in the reverse
+    if column.nullable and column is not table.c.deleted_at:
+        # Unknown comes last, and first in the reverse; what is in the trash has its instant.
         order[0] = order[0].nulls_first() if descending else order[0].nulls_last()
-    return Statement(
-        select(shape.json(resource), column, table.c.id)
-        .where(*clauses)
-        .order_by(*order)
-        .limit(bindparam("page_size"))
-    )
+    chosen = select(shape.json(resource), column, table.c.id)
+    most: ColumnElement[int] = bindparam("page_size")
+    if not question.is_filtered:
+        return Statement(chosen.where(*clauses).order_by(*order).limit(most))
+    # Where no index gives the order, SQLite would write the JSON of all rows before it sorts them.
+    page = select(table.c.id).where(*clauses).order_by(*order).limit(most).subquery("page")
+    return Statement(chosen.select_from(table.join(page, page.c.id == table.c.id)).order_by(*order))
 
 
 def _behind(

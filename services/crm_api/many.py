@@ -98,6 +98,11 @@ async def remove_many(
 async def forget_many(transaction: Transaction, ids: Sequence[str]) -> None:
     """Drop the external references of these records, and their values from before each change."""
     await transaction.run(_DROP_REFS, {"ids": ids})
+    await forget_before(transaction, ids)
+
+
+async def forget_before(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Drop the values of these records from before each change."""
     await transaction.run(_FORGET, {"ids": ids, "nothing": None})
 
 

@@ -80,7 +80,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     many = plural.replace("-", " ")
     routes = Routes(plural)
     add_export(feature)
-    reads, writes, sees = (f"{resource.scopes}:{right}" for right in ("read", "write", "pii"))
+    reads, writes = (f"{resource.scopes}:{right}" for right in ("read", "write"))
+    sees = resource.pii_scope
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
     New: Any = _shown(feature.new, feature.example)
     Patch: Any = _shown(feature.patch, feature.example_patch)
@@ -113,7 +114,9 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     async def list_all(call: Call, query: Listed) -> Answer:
         if feature.search is not None and query.q is not None:
             return await feature.search(call, query)
-        return await listing.answer_page(call, resource, query, sort=query.sort)
+        latest = query.in_trash and "sort" not in query.model_fields_set
+        sort = "-deleted_at" if latest else query.sort
+        return await listing.answer_page(call, resource, query, sort=sort)
 
     async def read(call: Call, id: id_path) -> Answer:
         try:
@@ -206,7 +209,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
             "name": f"list_{plural}".replace("-", "_"), "summary": f"List {many}",
             "description": f"A page of live {many}. Follow `next` for more; an unknown parameter is "
-            "an error, a filter given several times means any of its values.",
+            "an error, a filter given several times means any of its values. With `in_trash=true` the "
+            "list is of what can be restored.",
         }),
         ("POST", "", create, {
             "answer": shown, "status": 201, "scope": writes, "writes": True, "writes_last": True,

@@ -74,6 +74,12 @@ class _Statements:
             .order_by(self.table.c.id)
             .with_for_update()
         )
+        self.hold = Statement(
+            select(self.table.c.id)
+            .where(any_of(self.table.c.id, bindparam("ids", type_=Texts)))
+            .order_by(self.table.c.id)
+            .with_for_update()
+        )
         self.insert = {
             personal: Statement(
                 insert(self.table).returning(resource.json(personal=personal)), along=_CHANGE
@@ -162,6 +168,12 @@ async def lock_many(
         return {}
     rows = await transaction.all(_of(resource).lock_many, {"ids": sorted(set(record_ids))})
     return {row["id"]: row for row in rows}
+
+
+async def hold(transaction: Transaction, resource: Resource, record_ids: Sequence[str]) -> None:
+    """Lock records like `lock_many`, for who reads them later on, one by one in any order."""
+    if record_ids:
+        await transaction.texts(_of(resource).hold, {"ids": sorted(set(record_ids))})
 
 
 def complete_row(resource: Resource, values: Mapping[str, Any], *, stamp: Stamp) -> Record:

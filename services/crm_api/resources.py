@@ -44,8 +44,14 @@ def identifier() -> Column[str]:
     return Column("id", Identifier, primary_key=True)
 
 
-def _blank(column: Column[Any]) -> ColumnElement[Any]:
-    """Return what a key sees of a column that it may not see: lists and objects are empty, not null."""
+def _blank(column: Column[Any], here: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what a key sees of a column that it may not see: lists and objects are empty, not null.
+
+    A column can say in its info how only a part of it is `masked`.
+    """
+    if "masked" in column.info:
+        masked: ColumnElement[Any] = column.info["masked"](here)
+        return masked
     if isinstance(column.type, Document):
         return cast({} if column.info.get("empty") == "{}" else [], Document())
     return null()
@@ -57,14 +63,22 @@ def key_index(table: str) -> Index:
     return Index(f"uq_{table}_key", "key", unique=True, postgresql_where=live, sqlite_where=live)
 
 
+def known_index(table: str, name: str, *order: str) -> Index:
+    """Build the index of a column that is mostly unknown: rows without it cost nothing."""
+    known = text(f"{name} IS NOT NULL")
+    columns = (name, *order, "id")
+    return Index(f"ix_{table}_{name}", *columns, postgresql_where=known, sqlite_where=known)
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
     """A table and what of it goes over the wire.
 
     `money` maps a wire field to the columns of its minor units and its currency; `personal` names the
     fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave. `plural` is
-    the path; `scope` is what the scopes are called, where several resources share them; `spans` maps a
-    filter to the columns of a start and an end that it lies between.
+    the path; `scope` is what the scopes are called, where several resources share them, and `pii` what
+    the one for personal fields is called, where it is another's; `spans` maps a filter to the columns of
+    a start and an end that it lies between.
     """
 
     name: str
@@ -74,6 +88,7 @@ class Resource:
     personal: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     scope: str = ""
+    pii: str = ""
     spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,6 +103,11 @@ class Resource:
     def scopes(self) -> str:
         """What stands before the colon in the scopes for it."""
         return self.scope or self.plural
+
+    @property
+    def pii_scope(self) -> str:
+        """The scope that shows the personal fields."""
+        return f"{self.pii or self.scopes}:pii"
 
     @cached_property
     def _money_columns(self) -> frozenset[str]:
@@ -138,7 +158,7 @@ class Resource:
                 pairs.append((name, json_money(here, table.c[self.money[name][1]])))
             elif column.name not in self._money_columns:
                 blank = not personal and column.name in self.personal
-                pairs.append((column.name, _blank(column) if blank else here))
+                pairs.append((column.name, _blank(column, here) if blank else here))
         if self.personal:
             pairs.append(
                 ("is_redacted", literal_column("false" if personal else "true", Boolean()))
@@ -152,5 +172,5 @@ class Resource:
         for column in self.table.columns:
             if column.name not in self.hidden:
                 blank = not personal and column.name in self.personal
-                part: ColumnElement[Any] = _blank(column) if blank else wire_text(column)
+                part: ColumnElement[Any] = _blank(column, column) if blank else wire_text(column)
                 yield part.label(column.name)

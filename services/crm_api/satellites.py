@@ -60,11 +60,17 @@ class Shapes:
 
 
 def shapes_of(
-    title: str, fields: type[Shape], *, about: str, fixed: tuple[str, ...] = ()
+    title: str,
+    fields: type[Shape],
+    *,
+    about: str,
+    fixed: tuple[str, ...] = (),
+    kept: type[Shape] | None = None,
 ) -> Shapes:
     """Build the shapes of a satellite from the fields that people enter.
 
-    `about` describes one record; `fixed` names the fields that never change after the creation.
+    `about` describes one record; `fixed` names the fields that never change after the creation;
+    `kept` is what is shown if that is not just the fields and what is kept of every record.
     """
     refs: Any = (
         ExternalRefs,
@@ -85,7 +91,7 @@ def shapes_of(
 
     shown = model(
         title,
-        (Kept, fields),
+        kept or (Kept, fields),
         about,
         id=(RecordId, Field(description="Made by this service.")),
     )

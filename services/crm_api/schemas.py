@@ -93,7 +93,7 @@ class KeptOfPeople(Kept):
     """What the service keeps about records that hold personal data."""
 
     is_redacted: bool = Field(
-        description="True if this key lacks the pii scope: personal fields are then null."
+        description="True if this key lacks the pii scope: personal fields are then null or empty."
     )
 
 
@@ -174,6 +174,11 @@ class ListQuery(Filters, Page):
     )
     count: QueryFlag = Field(
         default=False, description="Also tell in `total` how many there are on all pages."
+    )
+    in_trash: QueryFlag = Field(
+        default=False,
+        description="Only what lies in the trash and can be restored, instead of what is live; without "
+        "`sort` the last that was thrown away comes first. The other filters hold as well.",
     )
 
 

@@ -44,7 +44,10 @@ def check_past(values: Mapping[str, Any], names: Iterable[str], *, now: datetime
     for name in names:
         value = values.get(name)
         if value is not None and value > now + _CLOCK_DIFFERENCE:
-            message = "This lies in the future; record it once it has happened."
+            message = (
+                "This lies more than five minutes in the future, which are allowed for clocks that "
+                "differ; record it once it has happened."
+            )
             raise InTheFuture(
                 message, errors=[FieldError(f"/body/{name}", "in_the_future", message)]
             )

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from services.foundation import idempotency, migrating
 from services.foundation.database import Database
-from services.foundation.docs_page import mount_docs
+from services.foundation.docs_page import Packed, mount_docs
 from services.foundation.edge import Edge
 from services.foundation.gate import Gate
 from services.foundation.openapi import build_openapi
@@ -114,16 +114,18 @@ def _mount_plain(
     app: FastAPI, about: Mapping[str, Any], is_ready: Callable[[], Awaitable[bool]]
 ) -> None:
     """Health, version and documents: outside /v1, without a key, outside the OpenAPI document."""
-    document: list[bytes] = []
+    documents: list[Packed] = []
+    making = asyncio.Lock()
 
-    def make_document() -> bytes:
-        return orjson.dumps(build_openapi(app, about))
+    def make_document() -> Packed:
+        return Packed.of(orjson.dumps(build_openapi(app, about)))
 
-    async def openapi(_: Request) -> Response:
-        if not document:
-            # In a thread: it takes seconds, and other requests shall not wait for it.
-            document.append(await asyncio.to_thread(make_document))
-        return Response(document[0], media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        async with making:
+            if not documents:
+                # In a thread: it takes a second, and other requests shall not wait for it.
+                documents.append(await asyncio.to_thread(make_document))
+        return documents[0].answer(request, "application/json", {"Cache-Control": "no-cache"})
 
     async def live(_: Request) -> Response:
         return Response(b'{"status":"alive"}', media_type="application/json")

@@ -17,21 +17,29 @@ LANGUAGES, LONGEST_LANGUAGES = r"^[A-Za-z0-9*,;=._ -]*$", 500
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls: a key, or the subject of a token, and what it may do; no quota is the common one."""
+    """Who calls: a key, or the subject of a token, and what it may do.
+
+    No quota is the common one, no expiry is none.
+    """
 
     key_id: str
     name: str
     scopes: frozenset[str]
     requests_per_minute: int | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """Who does it, when, and in which request: what every write leaves behind."""
+    """Who does it, when, and in which request: what every write leaves behind.
+
+    `scopes` is what he may do; what goes on by itself has none.
+    """
 
     now: datetime
     key_id: str
     request_id: str
+    scopes: frozenset[str] = frozenset()
 
 
 class Call(Request):
@@ -54,7 +62,8 @@ class Call(Request):
 
     @property
     def stamp(self) -> Stamp:
-        return Stamp(now=self.now, key_id=self.principal.key_id, request_id=self.request_id)
+        principal = self.principal
+        return Stamp(self.now, principal.key_id, self.request_id, principal.scopes)
 
     def may(self, scope: str) -> bool:
         return scope in self.principal.scopes

@@ -212,6 +212,31 @@ def _joined_on_sqlite(element: joined, compiler: Any, **kw: Any) -> str:
     return f"group_concat({compiler.process(column, **kw)}, ',')"
 
 
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """A column by which SQLite shall not search: another one of the condition says more.
+
+    PostgreSQL knows how frequent values are and needs no hint.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.type = column.type
+        super().__init__(column)
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_on_postgresql(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return str(compiler.process(column, **kw))
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_on_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
+    (column,) = element.clauses
+    return f"+{compiler.process(column, **kw)}"
+
+
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """Build `column is one of the values` for values that never change."""
     return or_(*(column == value for value in values))
@@ -278,6 +303,72 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
             f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
         )
     return f"json_extract({document}, '$.{element.key}')"
+
+
+class without_values(FunctionElement[Any]):  # noqa: N801
+    """A JSON object of lists, those of some members empty: `email` names also `email.…`."""
+
+    type = Document()
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        assert all(name.isidentifier() for name in self.names), "names of columns are plain words"
+        super().__init__(document)
+
+    def listed(self) -> str:
+        return ", ".join(f"'{name}'" for name in self.names)
+
+
+@compiles(without_values, "postgresql")
+def _without_values_on_postgresql(element: without_values, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"(SELECT coalesce(jsonb_object_agg(have.key, CASE WHEN split_part(have.key, '.', 1) "
+        f"IN ({element.listed()}) THEN '[]'::jsonb ELSE have.value END), '{{}}'::jsonb) "
+        f"FROM jsonb_each({document}) AS have)"
+    )
+
+
+@compiles(without_values, "sqlite")
+def _without_values_on_sqlite(element: without_values, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    name = "substr(have.key, 1, instr(have.key || '.', '.') - 1)"
+    return (
+        f"(SELECT json_group_object(have.key, json(CASE WHEN {name} IN ({element.listed()}) "
+        f"THEN '[]' ELSE have.value END)) FROM json_each({document}) AS have)"
+    )
+
+
+class without_member(FunctionElement[Any]):  # noqa: N801
+    """A JSON list of objects in each of which one member is null."""
+
+    type = Document()
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], name: str) -> None:
+        assert name.isidentifier(), "a member is a plain word"
+        self.name = name
+        super().__init__(document)
+
+
+@compiles(without_member, "postgresql")
+def _without_member_on_postgresql(element: without_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    null = f"jsonb_build_object('{element.name}', NULL)"
+    return (
+        f"(SELECT coalesce(jsonb_agg(have.value || {null} ORDER BY have.place), '[]'::jsonb) "
+        f"FROM jsonb_array_elements({document}) WITH ORDINALITY AS have(value, place))"
+    )
+
+
+@compiles(without_member, "sqlite")
+def _without_member_on_sqlite(element: without_member, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    return (
+        f"(SELECT json_group_array(json_set(have.value, '$.{element.name}', NULL)) "
+        f"FROM json_each({document}) AS have)"
+    )
 
 
 class json_length(FunctionElement[int]):  # noqa: N801

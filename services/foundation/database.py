@@ -23,6 +23,8 @@ class UniqueViolation(Exception):
 class Reader(Protocol):
     """Runs statements and gives back records, or the text that the database made."""
 
+    dialect: Dialect
+
     async def all(
         self, statement: Statement, values: Mapping[str, Any] = NOTHING
     ) -> list[Record]: ...
@@ -55,6 +57,13 @@ class Transaction(Reader, Protocol):
         """Insert many rows the fastest way there is; all name the same columns."""
         ...
 
+    async def alone(self, names: Iterable[str]) -> None:
+        """Wait until nobody else is in here with one of these names; keep others out to the end.
+
+        Of use before a look-up for what is not there yet, which no row can be locked for.
+        """
+        ...
+
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work`; if it raises, take back what it wrote and let the exception through."""
         ...
@@ -65,8 +74,6 @@ Work = Callable[[Transaction], Awaitable[Result]]
 
 class Database(Reader, Protocol):
     """A pool of connections; reads outside a transaction see the newest committed state."""
-
-    dialect: Dialect
 
     async def open(self) -> None: ...
 

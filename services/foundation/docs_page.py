@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import Self
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -44,16 +46,33 @@ _PAGE_HEADERS = {
 
 
 @dataclass(frozen=True)
-class _Asset:
+class Packed:
+    """Content that stays the same, plain and compressed, with a digest that names it."""
+
     plain: bytes
     compressed: bytes
     digest: str
 
+    @classmethod
+    def of(cls, plain: bytes) -> Self:
+        return cls(plain, gzip.compress(plain, mtime=0), hashlib.sha256(plain).hexdigest()[:16])
+
+    def answer(self, request: Request, media_type: str, headers: Mapping[str, str]) -> Response:
+        """Send it compressed to who takes that, and not at all to who has it already."""
+        tag = f'W/"{self.digest}"'  # weak: the same for both ways of sending it
+        sent = {**headers, "ETag": tag, "Vary": "Accept-Encoding"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=sent)
+        content = self.plain
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            content = self.compressed
+            sent["Content-Encoding"] = "gzip"
+        return Response(content, media_type=media_type, headers=sent)
+
 
 @cache
-def _asset(name: str) -> _Asset:
-    plain = (_FOLDER / name).read_bytes()
-    return _Asset(plain, gzip.compress(plain, mtime=0), hashlib.sha256(plain).hexdigest()[:16])
+def _asset(name: str) -> Packed:
+    return Packed.of((_FOLDER / name).read_bytes())
 
 
 def _address(name: str) -> str:
@@ -67,14 +86,9 @@ async def _send_asset(request: Request) -> Response:
         return Response(status_code=404)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
-        "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }
-    content = _asset(name).plain
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        content = _asset(name).compressed
-        headers["Content-Encoding"] = "gzip"
-    return Response(content, media_type=_MEDIA_TYPES[name], headers=headers)
+    return _asset(name).answer(request, _MEDIA_TYPES[name], headers)
 
 
 def mount_docs(app: Starlette, *, title: str) -> None:

@@ -15,7 +15,12 @@ from services.foundation.problems import InternalError, Problem, Unreadable
 from services.foundation.routing import problem_answer, send_answer
 from services.foundation.shortcut import Shortcut
 
-_REQUEST_ID_LONGEST = 64
+_LONGEST_CORRELATION_ID = 64
+_EXPOSED = (
+    b"ETag, Link, Location, Content-Location, Content-Disposition, Content-Language, "
+    b"Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Change-Cursor, X-Request-Id"
+)
+"""What a page of another origin may read of an answer's headers, beside the few that it always may."""
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -73,7 +78,7 @@ class Edge:
             await self._inside(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["request_id"] = identifier = _request_id(scope)
+        scope["request_id"] = identifier = str(uuid7())
         status, is_complete = 0, False
 
         async def send_with_headers(message: Message) -> None:
@@ -119,9 +124,7 @@ class Edge:
             headers.append((b"vary", b"Origin"))
             if origin in self.origins:
                 headers.append((b"access-control-allow-origin", origin.encode()))
-                headers.append(
-                    (b"access-control-expose-headers", b"ETag, Link, Location, X-Request-Id")
-                )
+                headers.append((b"access-control-expose-headers", _EXPOSED))
 
     def _check_host(self, scope: Scope) -> None:
         """Refuse foreign host names, so that a page elsewhere cannot rebind its name to us."""
@@ -155,15 +158,11 @@ def _header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-def _request_id(scope: Scope) -> str:
+def _correlation_id(scope: Scope) -> str | None:
+    """Return what the caller calls the request; it may be the same for several of them."""
     given = _header(scope, b"x-request-id")
-    if (
-        1 <= len(given) <= _REQUEST_ID_LONGEST
-        and given.replace("-", "").isalnum()
-        and given.isascii()
-    ):
-        return given
-    return str(uuid7())
+    is_fine = 1 <= len(given) <= _LONGEST_CORRELATION_ID and given.isascii()
+    return given if is_fine and given.replace("-", "").isalnum() else None
 
 
 class _Bare:
@@ -179,6 +178,7 @@ def _log_request(scope: Scope, status: int, started: float) -> None:
     principal = scope.get("principal")
     fields = {
         "request_id": scope["request_id"],
+        "correlation_id": _correlation_id(scope),
         "method": scope["method"],
         "route": scope.get("route_template", ""),
         "status": status,

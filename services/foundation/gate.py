@@ -99,6 +99,11 @@ class Gate:
         self._known[authorization] = (time.monotonic() + seconds, principal)
         return principal
 
+    def quota_of(self, principal: Principal) -> int:
+        """Return how many requests a minute a caller may send."""
+        own = principal.requests_per_minute
+        return self._quota if own is None else own
+
     def admit(self, scope: Scope, principal: Principal) -> None:
         """Count the request against the key's quota and leave the figures for the answer's headers.
 
@@ -116,9 +121,8 @@ class Gate:
             window.number, window.used = number, 0
         window.used += 1
         window.at = now
-        quota = self._quota
+        quota = self.quota_of(principal)
         if principal.requests_per_minute is not None:
-            quota = principal.requests_per_minute
             scope["rate_policy"] = _policy(quota)
         rest = max(quota - window.used, 0)
         scope["quota"] = b'"default";r=%d;t=%d' % (rest, left)

@@ -155,4 +155,5 @@ async def look_up(reader: Reader, key: str, *, now: datetime) -> Principal:
         scopes -= BEYOND_GRACE
     if row["revoked_at"] is not None or has_expired(row, now):
         raise Unauthenticated("This key was revoked or has expired.")
-    return Principal(identifier, row["name"], scopes, row["requests_per_minute"])
+    quota, end = row["requests_per_minute"], row["expires_at"]
+    return Principal(identifier, row["name"], scopes, quota, end)

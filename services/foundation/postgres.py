@@ -1,6 +1,8 @@
 """PostgreSQL behind `Database`, on asyncpg."""
 
 import asyncio
+import random
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +12,7 @@ import asyncpg
 from sqlalchemy import Table
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
-from services.foundation.problems import Unavailable
+from services.foundation.problems import Contended, Unavailable
 from services.foundation.statements import POSTGRESQL, Record, Statement, driver_rows
 
 _ATTEMPTS = 4
@@ -32,15 +34,34 @@ _TABLE = {"format": "csv", "header": True}
 _STREAM_SECONDS = 6 * 3600
 
 
+_PLANS = {"anew": "force_custom_plan", "once": "force_generic_plan"}
+
+
+# Names of `alone` become one of so many numbers: the table of locks, which all share, cannot run full
+# (64 locks for each of 100 connections, as PostgreSQL comes), however large a batch is.
+_NAMES = 4096
+_ALONE = "SELECT pg_advisory_xact_lock(7, name) FROM unnest($1::integer[]) AS name"
+
+
 class _Reader:
     """The reading half, over one connection."""
+
+    dialect = POSTGRESQL
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 
     async def _fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
         compiled = statement.on(POSTGRESQL)
-        rows: list[Any] = await self.connection.fetch(compiled.text, *compiled.arguments(values))
+        arguments = compiled.arguments(values)
+        if statement.planned is None:
+            rows: list[Any] = await self.connection.fetch(compiled.text, *arguments)
+            return rows
+        await self.connection.execute(f"SET plan_cache_mode = {_PLANS[statement.planned]}")
+        try:
+            rows = await self.connection.fetch(compiled.text, *arguments)
+        finally:
+            await self.connection.execute("RESET plan_cache_mode")
         return rows
 
     async def all(self, statement: Statement, values: Mapping[str, Any] = NOTHING) -> list[Record]:
@@ -82,6 +103,11 @@ class _Transaction(_Reader):
             return
         names, records = driver_rows(table, rows, POSTGRESQL)
         await self.connection.copy_records_to_table(table.name, records=records, columns=names)
+
+    async def alone(self, names: Iterable[str]) -> None:
+        numbers = sorted({zlib.crc32(name.encode()) % _NAMES for name in names})
+        if numbers:
+            await self.connection.fetch(_ALONE, numbers)
 
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         try:
@@ -135,6 +161,10 @@ class _EndingTransaction(_Transaction):
     async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._begin()
         await super().insert_many(table, rows)
+
+    async def alone(self, names: Iterable[str]) -> None:
+        await self._begin()
+        await super().alone(names)
 
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         await self._begin()
@@ -209,6 +239,8 @@ class PostgresDatabase:
                         init=_prepare,
                         reset=_no_reset,
                         statement_cache_size=500,
+                        # By default what is longer than 15 KiB is parsed and planned every time.
+                        max_cacheable_statement_size=0,
                         command_timeout=10,
                         timeout=5,
                         server_settings={
@@ -279,8 +311,9 @@ class PostgresDatabase:
                 raise UniqueViolation(error.table_name or "") from error
             except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
                 if attempt == _ATTEMPTS - 1:
-                    raise Unavailable() from error
-                await asyncio.sleep(0.01 * 2**attempt)
+                    raise Contended() from error
+                # By chance, so that two who blocked each other do not do it again in step.
+                await asyncio.sleep(random.uniform(0.01, 0.05 * 4**attempt))
         raise AssertionError("unreachable")
 
     async def scrub(self) -> bool:

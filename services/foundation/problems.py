@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import ValidationError
 
+from services.foundation.unknown_names import advice
+
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 2000
 
@@ -130,6 +132,10 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": "2"})
 
 
+class Contended(Unavailable):
+    code, title = "contended", "Others write the same records at this moment. Try again soon."
+
+
 @dataclass(frozen=True)
 class Answer:
     """A finished answer: status, body and the headers that belong to it.
@@ -157,12 +163,24 @@ def pointer(part: Any) -> str:
     return _CONTROL.sub("\ufffd", str(part)).replace("~", "~0").replace("/", "~1")[:100]
 
 
-def field_errors(place: str, error: ValidationError, *, name: str = "") -> list[FieldError]:
-    """Turn pydantic's findings into ours, without the rejected value."""
-    found = []
+_MOST_GUESSES = 10
+
+
+def field_errors(
+    place: str, error: ValidationError, *, name: str = "", model: Any = None
+) -> list[FieldError]:
+    """Turn pydantic's findings into ours, without the rejected value.
+
+    With the model that was to be read an unknown name is answered with those that it knows.
+    """
+    found: list[FieldError] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
         location = ([name] if name else []) + list(item["loc"])
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden" and model is not None:
+            *path, unknown = item["loc"]
+            guess = len(found) < _MOST_GUESSES
+            message = advice(model, path, pointer(unknown), guess=guess)
         found.append(
             FieldError(
                 "/".join(["", place, *map(pointer, location)]),

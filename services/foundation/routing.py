@@ -45,6 +45,8 @@ _SUCCESSES = {
     207: "Each item has its own status.",
 }
 MOST_PARAMETERS = 2000
+ANYONE = "*"
+"""In place of a scope: whoever has a key or a token."""
 Endpoint = Callable[..., Awaitable[Any]]
 
 
@@ -62,7 +64,7 @@ class StreamAnswer:
 class RouteRules:
     """What a route asks of its caller and promises to it; OpenAPI shows it, `LeanRoute` does it.
 
-    `scope` is needed, and so are those in `also`.
+    `scope` is needed, and so are those in `also`; `ANYONE` lets every known caller in.
 
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
@@ -84,6 +86,11 @@ class RouteRules:
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
     links: tuple[Link, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes that are needed."""
+        return () if self.scope == ANYONE else (self.scope, *self.also)
 
     def __post_init__(self) -> None:
         if not self.scope.strip():
@@ -201,7 +208,7 @@ class LeanRoute(APIRoute):
         call.scope["principal"] = principal
         # Counted before anything is refused, so that trying what a key may do has its quota, too.
         gate.admit(call.scope, principal)
-        for scope in (self.rules.scope, *self.rules.also):
+        for scope in self.rules.scopes:
             if scope not in principal.scopes:
                 raise Forbidden(f"This needs a key with the scope {scope}.")
 
@@ -216,28 +223,25 @@ class LeanRoute(APIRoute):
                 raise _invalid("path", error, name=name) from None
         pairs = _query_pairs(scope["query_string"])
         if self._query is not None:
-            name, adapter, lists = self._query
+            name, model, adapter, lists = self._query
             more: dict[str, list[str]] = {}
             if self._more:
                 pairs, more = _apart(pairs, self._more)
             try:
                 arguments[name] = adapter.validate_python(_grouped(pairs, lists))
             except ValidationError as error:
-                raise _invalid("query", error) from None
+                raise _invalid("query", error, model=model) from None
             if more:
                 arguments[name].with_more(more)
         elif pairs:
-            raise Invalid(
-                "This path takes no query parameters.",
-                errors=[
-                    FieldError(f"/query/{pointer(pairs[0][0])}", "unknown", "Unknown parameter.")
-                ],
-            )
+            message = "This path takes no query parameters."
+            fault = FieldError(f"/query/{pointer(pairs[0][0])}", "unknown", message)
+            raise Invalid(message, errors=[fault])
         return arguments
 
     async def _read_body(self, call: Call, arguments: dict[str, Any]) -> bytes:
         assert self._body is not None
-        name, adapter, _ = self._body
+        name, model, adapter, _ = self._body
         media = (call.header(b"content-type") or "").split(";")[0].strip().lower()
         if media not in self.rules.body_media_types:
             raise UnsupportedMediaType(f"Send {' or '.join(self.rules.body_media_types)}.")
@@ -246,7 +250,7 @@ class LeanRoute(APIRoute):
         try:
             arguments[name] = adapter.validate_json(body)
         except ValidationError as error:
-            raise _invalid("body", error) from None
+            raise _invalid("body", error, model=model) from None
         return body
 
     async def _write(self, call: Call, arguments: dict[str, Any], body: bytes) -> Any:
@@ -262,8 +266,10 @@ class LeanRoute(APIRoute):
         return await idempotency.settle(call.database, unit, ends_itself=ends_itself)
 
 
-def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozenset[str]] | None:
-    """Return the one model that describes query or body, with the names of its list fields."""
+def _only(
+    place: str, fields: list[Any]
+) -> tuple[str, Any, TypeAdapter[Any], frozenset[str]] | None:
+    """Return the one model that describes query or body, its reader, and the names of its lists."""
     if not fields:
         return None
     if len(fields) > 1:
@@ -275,7 +281,7 @@ def _only(place: str, fields: list[Any]) -> tuple[str, TypeAdapter[Any], frozens
         for name, info in getattr(annotation, "model_fields", {}).items()
         if "list[" in str(info.annotation)
     )
-    return only.name, TypeAdapter(annotation), lists
+    return only.name, annotation, TypeAdapter(annotation), lists
 
 
 def _more_prefix(fields: list[Any]) -> str:
@@ -386,8 +392,8 @@ def _refuse_constant(_: str) -> NoReturn:
     raise _Refused("NaN and Infinity are not JSON.")
 
 
-def _invalid(place: str, error: ValidationError, *, name: str = "") -> Problem:
-    errors = field_errors(place, error, name=name)
+def _invalid(place: str, error: ValidationError, *, name: str = "", model: Any = None) -> Problem:
+    errors = field_errors(place, error, name=name, model=model)
     if place == "body" and errors[0].code == "json_invalid":
         return Unreadable("The body is not valid JSON.")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -87,6 +87,8 @@ def _translate(error: sqlite3.Error) -> Exception:
 class _Reader:
     """The reading half, over one connection."""
 
+    dialect = SQLITE
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
@@ -158,6 +160,9 @@ class _Transaction(_Reader):
         except sqlite3.Error as error:
             raise _translate(error) from error
 
+    async def alone(self, names: Iterable[str]) -> None:
+        """Do nothing: one writes at a time anyway."""
+
     async def savepoint(self, work: Callable[[], Awaitable[Result]]) -> Result:
         self.connection.execute("SAVEPOINT step")
         try:
@@ -210,8 +215,6 @@ class _Job:
 
 class SqliteDatabase(_Reader):
     """One file, one reading connection on the event loop, one writing thread."""
-
-    dialect = SQLITE
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -17,6 +17,7 @@ SQLITE: Dialect = sqlite.dialect()
 Record = dict[str, Any]
 Converter = Callable[[Any], Any]
 Access = Literal["reads", "locks", "writes"]
+Planned = Literal["anew", "once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,18 @@ class Statement:
 
     `along` is a second write that always goes with this one: PostgreSQL does both as one statement
     (a common table expression), so in one round trip; SQLite one after the other.
+    `planned` tells PostgreSQL when to plan it: `anew` for each values, where the best way to a rare value
+    is a bad one to a frequent value; `once` where planning costs more than running; else it guesses.
     """
 
-    def __init__(self, clause: Executable, *, along: Executable | None = None) -> None:
-        self.clause, self.along = clause, along
+    def __init__(
+        self,
+        clause: Executable,
+        *,
+        along: Executable | None = None,
+        planned: Planned | None = None,
+    ) -> None:
+        self.clause, self.along, self.planned = clause, along, planned
         self._compiled: dict[str, Compiled] = {}
 
     def on(self, dialect: Dialect) -> Compiled:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ REMEMBER_SECONDS = 300.0
 _LONGEST_TOKEN = 8192
 _LONGEST_SET = 256 * 1024
 _SHORTEST_RSA_BITS = 2048
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _LONGEST_NAME = 100
 
 _AGAIN_SECONDS = 600.0
@@ -323,6 +324,7 @@ class Issuer:
             key_id=_subject_id(self._rules.issuer, subject),
             name=subject[:_LONGEST_NAME],
             scopes=self._rules.scopes.intersection(granted.split(" ")),
+            expires_at=datetime.fromtimestamp(min(claims["exp"], _LATEST), UTC),
         )
 
 

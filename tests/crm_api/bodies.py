@@ -214,3 +214,24 @@ def problem(answer: httpx.Response, status: int, code: str | None = None) -> dic
     if code is not None:
         assert document["code"] == code, document
     return document
+
+
+def statements_of(crm: Crm, path: str) -> list[str]:
+    """Return the statements that a read takes on SQLite, their values in them."""
+    told: list[str] = []
+    app: Any = crm.app
+    connection = app.app.state.database.connection
+    connection.set_trace_callback(told.append)
+    try:
+        answer = crm.client.get(path)
+    finally:
+        connection.set_trace_callback(None)
+    assert answer.status_code == 200, answer.text
+    return told
+
+
+def plan_of(crm: Crm, statement: str) -> list[str]:
+    """Return the steps that SQLite takes for a statement."""
+    app: Any = crm.app
+    rows = app.app.state.database.connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+    return [row[3] for row in rows]

@@ -7,6 +7,7 @@ import pytest
 from services.crm_api.settings import Settings
 from services.foundation.application import utc_now
 from tests.conftest import BOTH, Crm, Templates
+from tests.crm_api.receivers import Receiver
 
 
 @pytest.fixture(scope="session", params=BOTH)
@@ -28,3 +29,10 @@ def service(
     )
     yield crm
     crm.stop()
+
+
+@pytest.fixture
+def hook() -> Iterator[str]:
+    """The URL of a target that takes whatever webhooks send."""
+    with Receiver() as receiver:
+        yield receiver.url

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import all_pages, problem
+from tests.crm_api.bodies import all_pages, problem, statements_of
 
 
 def say(crm: Crm, contact: str, **fields: Any) -> dict[str, Any]:
@@ -142,3 +142,58 @@ def test_a_stranger_has_neither(service: Crm) -> None:
     for place in ("card", "timeline", "consents"):
         path = f"/v1/contacts/01977b3a-5c00-7000-8000-000000000001/{place}"
         problem(service.client.get(path), 404)
+
+
+def test_pages_of_a_timeline_hold_everything_once_while_others_write(
+    service: Crm, family: dict[str, str]
+) -> None:
+    path = f"/v1/contacts/{family['firm']}/timeline?limit=3"
+    before = [item["id"] for item in all_pages(service.client, path)]
+    seen: list[str] = []
+    for number in range(50):
+        page = service.client.get(path).json()
+        seen += [item["id"] for item in page["items"]]
+        at = f"20{25 + number % 2}-04-{number % 28 + 1:02}T12:00:00Z"  # before and behind the place
+        service.create("interactions", contact_id=family["anna"], kind="note", occurred_at=at)
+        if "next" not in page:
+            break
+        path = page["next"]
+    assert len(seen) == len(set(seen))
+    assert [each for each in seen if each in before] == before
+
+
+def test_a_card_and_a_timeline_take_as_many_statements_for_much_as_for_little(
+    make_crm: Any,
+) -> None:
+    crm = make_crm("sqlite")
+    firm = crm.create("contacts", kind="organisation", name="Weber Möbel GmbH")["id"]
+    anna = crm.create("contacts", kind="person", name="Anna Weber", parent_id=firm)["id"]
+
+    paths = [f"/v1/contacts/{id}/{page}" for id in (firm, anna) for page in ("card", "timeline")]
+    few = [len(statements_of(crm, path)) for path in paths]
+    assert max(few) <= 3
+    for number in range(30):
+        crm.create("interactions", contact_id=anna, kind="call", occurred_at="2026-01-01T10:00:00Z")
+        crm.create("deals", contact_id=(firm, anna)[number % 2])
+    assert [len(statements_of(crm, path)) for path in paths] == few
+
+
+def test_a_contact_is_changed_by_the_etag_of_its_card(service: Crm, family: dict[str, str]) -> None:
+    path = f"/v1/contacts/{family['anna']}"
+    card = service.client.get(f"{path}/card")
+    assert card.headers["etag"] == f'"{card.json()["contact"]["version"]}"'
+    headers = {"If-Match": card.headers["etag"], "Content-Type": "application/merge-patch+json"}
+    changed = service.client.patch(path, json={"job_title": "Head"}, headers=headers)
+    assert changed.status_code == 200, changed.text
+    assert service.client.get(f"{path}/card").headers["etag"] == changed.headers["etag"]
+
+
+def test_the_timeline_tells_who_changed_a_contact(service: Crm, family: dict[str, str]) -> None:
+    path = f"/v1/contacts/{family['anna']}"
+    with service.client_with("contacts:read", "contacts:write") as other:
+        headers = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
+        assert other.patch(path, json={"job_title": "Boss"}, headers=headers).status_code == 200
+        own = other.get("/v1/keys/self").json()["id"]
+    items = service.client.get(f"{path}/timeline?type=change&limit=2").json()["items"]
+    mine = service.client.get("/v1/keys/self").json()["id"]
+    assert [item["change"]["key_id"] for item in items] == [own, mine]

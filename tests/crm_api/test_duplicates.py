@@ -2,16 +2,24 @@
 
 import csv
 import itertools
+import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.crm_api.duplicates.matching import blocking_keys, candidate_pairs, compare
+from services.crm_api.duplicates.matching import (
+    LARGEST_BLOCK,
+    THRESHOLD,
+    blocking_keys,
+    candidate_pairs,
+    compare,
+)
 from services.crm_api.duplicates.schemas import CODES
 from tests.conftest import DATA, Crm
 from tests.crm_api.bodies import all_pages, fresh, make, problem
@@ -229,6 +237,21 @@ def test_a_contact_that_is_there_already_is_refused_with_the_candidates(service:
     assert answer[0]["problem"]["existing_id"]
 
 
+def test_why_somebody_is_there_already_is_told_only_with_the_right_to_see_it(service: Crm) -> None:
+    person = anna()
+    made = service.create("contacts", **person)
+    with service.client_with("contacts:read", "contacts:write") as blind:
+        found = problem(blind.post("/v1/contacts", json=person), 409, "possible_duplicate")
+        items = [{"action": "create", "data": person}]
+        (item,) = blind.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+        for told in (found, item["problem"]):
+            assert told["existing_id"] == made["id"]
+            assert "same_" not in json.dumps(told)
+        assert set(found["candidates"][0]) == {"id", "score"}
+    (item,) = service.client.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+    assert "same_email" in json.dumps(item["problem"])
+
+
 def test_duplicates_are_listed_with_their_reasons(service: Crm) -> None:
     person = anna()
     one = service.create("contacts", **person)
@@ -268,3 +291,136 @@ def test_an_import_rejects_who_is_there_or_stands_twice_unless_told(crm: Crm) ->
     assert (state["created_count"], state["rejected_count"]) == (2, 2)
     state = imported(crm, content, resource="contacts", source="list", allow_duplicates=True)
     assert (state["created_count"], state["rejected_count"]) == (2, 0)
+
+
+def test_a_name_alone_proposes_nobody_and_a_town_beside_it_does() -> None:
+    thomas = {"kind": "person", "given_name": "Thomas", "family_name": "Müller"}
+    for one, other, is_proposed in (
+        ({}, {}, False),
+        ({"email": "t.mueller@a.example"}, {"email": "thomas@b.example"}, False),
+        ({"city": "Kiel"}, {"city": "Kiel"}, True),
+        ({"city": "Kiel", "phone": "0171 1"}, {"city": "Kiel", "phone": "0172 2"}, False),
+        ({"city": "Kiel"}, {"city": "Bonn"}, False),
+        ({"birth_date": "1970-01-02"}, {"birth_date": "1970-01-02"}, True),
+    ):
+        match = compare({**thomas, **one}, {**thomas, **other})
+        assert match is not None
+        assert (match.score >= THRESHOLD) == is_proposed, (one, other, match)
+
+
+def test_a_key_that_too_many_share_is_passed_over_and_others_still_count(crm: Crm) -> None:
+    person = {"kind": "person", "given_name": "Anna", "family_name": "Weber", "city": "Kiel"}
+    wanted = {**person, "birth_date": "1971-03-04"}
+    one = crm.create("contacts", **wanted)
+
+    def found() -> list[str]:
+        items = crm.client.post("/v1/duplicates/check", json=person).json()["items"]
+        return [item["contact"]["id"] for item in items]
+
+    assert found() == [one["id"]]
+    items = [
+        {"action": "create", "data": {**person, "allow_duplicate": True}}
+        for _ in range(LARGEST_BLOCK)
+    ]
+    crm.client.post("/v1/contacts/batch", json={"items": items})
+    assert found() == []
+    answer = crm.client.post("/v1/contacts", json=wanted)
+    assert problem(answer, 409)["existing_id"] == one["id"]
+
+
+# Dismissals
+
+
+def twins(crm: Crm, **fields: Any) -> tuple[str, str]:
+    """Return two contacts that look like one."""
+    person = {**anna(), **fields}
+    return crm.create("contacts", **person)["id"], crm.create("contacts", **person)["id"]
+
+
+def dismiss(crm: Crm, one: str, other: str) -> Any:
+    pair = {"first_id": one, "second_id": other}
+    return crm.client.post("/v1/duplicates/dismissals", json=pair)
+
+
+def proposed(crm: Crm, contact_id: str) -> set[str]:
+    """Return who is proposed for a contact, by both lists, which have to agree."""
+    items = crm.client.get(f"/v1/contacts/{contact_id}/duplicates").json()["items"]
+    found = {item["contact"]["id"] for item in items}
+    pairs = [
+        {pair["first_id"], pair["second_id"]}
+        for pair in all_pages(crm.client, "/v1/duplicates?limit=500")
+    ]
+    assert set().union(*(pair for pair in pairs if contact_id in pair)) - {contact_id} == found
+    return found
+
+
+def test_a_dismissed_pair_is_proposed_no_more_until_it_is_taken_back(service: Crm) -> None:
+    one, other = twins(service)
+    third = service.create("contacts", **{**anna(), "email": f"{fresh('y')}@example.org"})["id"]
+    assert proposed(service, one) == {other}
+    answer = dismiss(service, other, one)
+    assert answer.status_code == 201
+    dismissal = answer.json()
+    assert [dismissal["first_id"], dismissal["second_id"]] == sorted((one, other))
+    again = dismiss(service, one, other)
+    assert (again.status_code, again.json()) == (200, dismissal)
+    assert proposed(service, one) == proposed(service, other) == set()
+    later = dismiss(service, one, third).json()
+    listed = all_pages(service.client, "/v1/duplicates/dismissals?limit=1")
+    assert [item for item in listed if item["id"] in (later["id"], dismissal["id"])] == [
+        later,
+        dismissal,
+    ]
+    path = f"/v1/duplicates/dismissals/{dismissal['id']}"
+    assert service.client.delete(path).status_code == 204
+    problem(service.client.delete(path), 404)
+    assert proposed(service, one) == {other}
+
+
+def test_only_two_live_contacts_are_dismissed(service: Crm) -> None:
+    one, other = twins(service)
+    nobody = "01977b3a-5c00-7000-8000-0000000000ff"
+    found = problem(dismiss(service, one, one), 422, "no_pair")
+    assert found["errors"][0]["pointer"] == "/body/second_id"
+    found = problem(dismiss(service, nobody, one), 422, "no_pair")
+    assert found["errors"][0]["pointer"] == "/body/first_id"
+    service.client.delete(f"/v1/contacts/{other}", headers={"If-Match": "*"})
+    found = problem(dismiss(service, one, other), 422, "no_pair")
+    assert found["errors"][0]["pointer"] == "/body/second_id"
+
+
+@pytest.mark.parametrize("how", ["merge", "erasure"])
+def test_a_dismissal_goes_with_a_contact_that_is_merged_or_erased(service: Crm, how: str) -> None:
+    one, other = twins(service)
+    third = service.create("contacts", **anna())["id"]
+    for pair in ((one, other), (other, third), (one, third)):
+        assert dismiss(service, *pair).status_code == 201
+    if how == "merge":
+        body, path = {"duplicate_id": other}, f"/v1/contacts/{one}/merge"
+    else:
+        body, path = {"reason": "requested"}, f"/v1/contacts/{other}/erasure"
+    answer = service.client.post(path, json=body, headers={"If-Match": "*"})
+    assert answer.status_code in (200, 201), answer.text
+    listed = all_pages(service.client, "/v1/duplicates/dismissals?limit=200")
+    pairs = [{item["first_id"], item["second_id"]} for item in listed]
+    assert {one, third} in pairs
+    assert not [pair for pair in pairs if other in pair]
+
+
+def test_the_same_pair_dismissed_by_many_at_once_is_kept_once(service: Crm) -> None:
+    one, other = twins(service)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: dismiss(service, one, other), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_a_list_of_pairs_can_be_shown_without_reading_the_contacts(service: Crm) -> None:
+    one, other = twins(service, name="Anna from Kiel")
+    (pair,) = [
+        pair
+        for pair in all_pages(service.client, "/v1/duplicates?limit=500")
+        if one in (pair["first_id"], pair["second_id"])
+    ]
+    assert {pair["first_id"], pair["second_id"]} == {one, other}
+    assert pair["first_display_name"] == pair["second_display_name"] == "Anna from Kiel"

@@ -255,3 +255,68 @@ def test_what_is_exported_can_be_imported_again_with_everything_found_by_itself(
             after = sent[before["id"]]
             names = {name for body in bodies for name in body}
             assert {name: after[name] for name in names} == {name: before[name] for name in names}
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize(
+    ("form", "language"),
+    [("excel_csv", "de"), ("xlsx", "en"), ("xlsx", "de"), ("ndjson", "en")],
+)
+def test_what_is_exported_changes_the_same_records_of_its_base_and_makes_no_others(
+    make_crm: MakeCrm, kind: str, form: str, language: str
+) -> None:
+    crm = make_crm(kind)
+    owner = ""
+    for plural, bodies in SOURCE.items():
+        for body in bodies:
+            more = {} if plural == "contacts" else {"contact_id": owner}
+            made = crm.create(plural, **body, **more)
+            owner = owner or made["id"]
+        before = everything(crm.client, plural)
+        answer = export(crm, plural, language=language, format=form)
+        media = answer.headers["content-type"].partition(";")[0]
+        query = {"media": media, "resource": plural, "source": "own"}
+        state = imported(crm, answer.content, **query)
+        assert {"id"} <= {each["field"] for each in state["columns"]}
+        assert (state["questions"], state["rejected_count"]) == ([], 0)
+        assert state["unchanged_count"] == len(before), state
+        assert everything(crm.client, plural) == before
+        if form == "excel_csv":
+            old, new = {"contacts": ("Köln", "Ulm"), "deals": ("A table", "A desk"),
+                        "interactions": ("Delivery", "Late")}[plural]  # fmt: skip
+            edited = answer.content.decode("utf-8-sig").replace(old, new)
+            assert imported(crm, edited, **query)["updated_count"] == 1
+            after = everything(crm.client, plural)
+            assert [each["id"] for each in after] == [each["id"] for each in before]
+            changed = [each for each in after if each["version"] > 1]
+            assert [new in each.values() for each in changed] == [True]
+
+
+def test_an_export_of_another_base_makes_records_once_that_point_to_each_other(
+    make_crm: MakeCrm,
+) -> None:
+    old, new = make_crm("sqlite"), make_crm("sqlite")
+    contact = old.create("contacts", kind="person", name="Anna", email="anna@example.org")
+    old.create("deals", contact_id=contact["id"], title="A table")
+    for expected in ("created_count", "unchanged_count"):
+        for plural in ("contacts", "deals"):
+            answer = export(old, plural, language="de", format="xlsx")
+            media = answer.headers["content-type"]
+            state = imported(new, answer.content, media=media, resource=plural, source="old")
+            assert state[expected] == 1, state
+    (copied,) = everything(new.client, "contacts")
+    assert copied["external_refs"] == [{"source": "old", "id": contact["id"]}]
+    assert everything(new.client, "deals")[0]["contact_id"] == copied["id"]
+
+
+def test_the_id_of_a_merged_contact_means_the_one_that_it_is_part_of(service: Crm) -> None:
+    kept = service.create("contacts", kind="person", name=fresh("Anna"))
+    gone = service.create("contacts", kind="person", name=fresh("Bea"))
+    merge = f"/v1/contacts/{kept['id']}/merge"
+    headers = {"If-Match": "*"}
+    answer = service.client.post(merge, json={"duplicate_id": gone["id"]}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    content = f"Customer ID,Ort\n{gone['id']},Ulm\n{kept['id']},Ulm\n"
+    state = imported(service, content, resource="contacts", source=fresh("own"))
+    assert (state["updated_count"], state["unchanged_count"]) == (1, 1), state
+    assert service.client.get(f"/v1/contacts/{kept['id']}").json()["city"] == "Ulm"

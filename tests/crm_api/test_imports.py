@@ -222,7 +222,24 @@ def test_a_date_that_only_some_cells_show_is_asked_with_what_each_answer_makes_o
         {"sample": "03.04.2024", "reading": "2024-04-03"},
         {"sample": "31.02.2024", "reading": "\u2013"},
     ]
-    assert {each["reading"] for each in readings["YYYY-MM-DD"]} == {"\u2013"}
+    assert set(readings) == {"D.M.YYYY"}, "no format that reads nothing is offered"
+
+
+def test_a_date_format_that_reads_no_sample_is_neither_offered_nor_taken(crm: Crm) -> None:
+    content = f"{ORDERS}1,K1,5.3.2026,10.00,won\n2,K2,soon,11.00,won\n3,K3,later,11.00,won\n"
+    state = upload(crm, content, **ORDER_QUERY, mapping="date:closed_at").json()
+    (question,) = state["questions"]
+    assert [each["value"] for each in question["options"]] == ["D.M.YYYY"]
+    path, answer = f"/v1/imports/{state['id']}", {"code": question["code"], "column": "date"}
+    for spelling in ("M/D/YYYY", "YYYYMMDD"):
+        refused = crm.patch(path, {"answers": [{**answer, "value": spelling}]}, version="*")
+        (error,) = refused.json()["errors"]
+        assert refused.status_code == 422
+        assert error["pointer"] == "/body/settings/date_formats/date"
+        assert error["code"] == "format_reads_nothing"
+    assert crm.client.get(path).json()["status"] == "needs_answers"
+    taken = crm.patch(path, {"answers": [{**answer, "value": "D.M.YYYY"}]}, version="*")
+    assert taken.json()["status"] == "ready", taken.text
 
 
 def test_an_ambiguous_decimal_mark_is_asked(crm: Crm) -> None:
@@ -692,3 +709,111 @@ def test_two_processes_never_run_one_import(make_crm: MakeCrm) -> None:
         assert change_count(second.client) == 10_300
     finally:
         second.stop()
+
+
+FIRMS = {"resource": "contacts", "source": "erp", "default": "kind:organisation"}
+STAFF = {"resource": "contacts", "source": "erp", "default": "kind:person"}
+
+
+def test_a_person_finds_its_organisation_by_the_reference_of_the_source(crm: Crm) -> None:
+    imported(crm, "id,firmenname\nF1,Weber GmbH\nF2,Klein AG\n", **FIRMS)
+    (firm,) = [each for each in everything(crm.client, "contacts") if each["name"] == "Weber GmbH"]
+    query = {**STAFF, "mapping": "firma_id:parent_external_id"}
+    lines = "id,vorname,nachname,firma_id\n"
+    content = f"{lines}1,Anna,Weber,F1\n2,Bea,Klein,F9\n"
+    state = imported(crm, content, **query)
+    assert counts(state) == (1, 0, 0, 1)
+    assert rejected(crm.client, state["id"])[1][1:4] == [
+        "firma_id", "contact_missing", "No live contact has the reference F9 of erp.",
+    ]  # fmt: skip
+    people = crm.client.get("/v1/contacts", params={"parent_id": firm["id"]}).json()["items"]
+    assert [each["given_name"] for each in people] == ["Anna"]
+    for dry in (True, False):
+        made = run_with(crm, content, {**query, "create_missing_contacts": "true"}, dry_run=dry)
+        assert (counts(made), made["created_contact_count"]) == ((1, 0, 1, 0), 1)
+    moved = imported(crm, f"{lines}1,Anna,Weber,F2\n2,Bea,Klein,F9\n", **query)
+    assert counts(moved) == (0, 1, 1, 0)
+    people = crm.client.get("/v1/contacts", params={"parent_id": firm["id"]}).json()["items"]
+    assert people == []
+
+
+def run_with(crm: Crm, content: str, query: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
+    return run(crm, upload(crm, content, **query).json()["id"], dry_run=dry_run)
+
+
+def test_an_id_of_another_system_is_no_id_of_an_organisation_here(crm: Crm) -> None:
+    query = {**STAFF, "mapping": "firm:parent_id"}
+    state = imported(crm, "id,vorname,firm\n1,Anna,F1\n", **query)
+    row = rejected(crm.client, state["id"])[1]
+    assert row[1:3] == ["firm", "no_record_id"]
+    assert "parent_external_id" in row[3]
+
+
+def test_the_companies_of_hubspot_and_the_accounts_of_salesforce_are_linked(crm: Crm) -> None:
+    imported(crm, "Record ID,Company name\n77,Weber GmbH\n", resource="contacts")
+    content = "Record ID,First Name,Last Name,Associated Company IDs\n5,Anna,Weber,77\n"
+    state = imported(crm, content, resource="contacts", default="kind:person")
+    assert counts(state) == (1, 0, 0, 0), state
+    account = "Id,Name,BillingCity\n001A,Klein AG,Ulm\n"
+    assert counts(imported(crm, account, resource="contacts")) == (1, 0, 0, 0)
+    content = "Id,AccountId,LastName,FirstName\n003B,001A,Klein,Bea\n"
+    state = imported(crm, content, resource="contacts", default="kind:person")
+    assert counts(state) == (1, 0, 0, 0), state
+    found = {each["id"]: each for each in everything(crm.client, "contacts")}
+    linked = {(each["given_name"], found[each["parent_id"]]["name"])
+              for each in found.values() if each["parent_id"]}  # fmt: skip
+    assert linked == {("Anna", "Weber GmbH"), ("Bea", "Klein AG")}
+
+
+def test_a_contact_names_its_organisation_by_its_reference(crm: Crm) -> None:
+    ref = {"source": "erp", "id": "F1"}
+    firm = crm.create("contacts", kind="organisation", name="Weber GmbH", external_refs=[ref])
+    made = crm.create("contacts", kind="person", name="Anna", parent_ref=ref)
+    assert made["parent_id"] == firm["id"]
+    path = f"/v1/contacts/{made['id']}"
+    assert crm.patch(path, {"parent_ref": None}, version="*").json()["parent_id"] is None
+    assert crm.patch(path, {"parent_ref": ref}, version="*").json()["parent_id"] == firm["id"]
+    upsert = crm.client.put(
+        "/v1/contacts/by-external-id/erp/P1", json={"name": "Bea", "parent_ref": ref}
+    )
+    assert upsert.json()["parent_id"] == firm["id"], upsert.text
+    for wrong in (
+        {"parent_ref": {**ref, "id": "F9"}},
+        {"parent_ref": ref, "parent_id": firm["id"]},
+    ):
+        refused = crm.patch(path, wrong, version="*")
+        assert (refused.status_code, refused.json()["code"]) == (422, "contact_missing")
+        assert refused.json()["errors"][0]["pointer"] == "/body/parent_ref"
+
+
+def test_every_reason_is_told_in_german_to_who_reads_german(crm: Crm) -> None:
+    head = "id,vorname,nachname,email,phone,birth_date,acquisition_cost,parent_external_id\n"
+    crm.create(
+        "contacts", kind="person", given_name="Ida", family_name="Alt", email="ida@example.org"
+    )
+    rows = [
+        ("1,Anna,Weber,no-mail,,,,", "E-Mail-Adresse"),
+        ("2,Bea,Klein,,,,many,", "das ist keine Zahl"),
+        ("3,Cleo,Kurz,,,,,F9", "Kein Kontakt hat die Kennung F9 der Quelle erp."),
+        ("4,Ida,Alt,ida@example.org,,,,", "ist so gut wie sicher derselbe"),
+        (f"5,{'a' * 300},Lang,,,,,", "höchstens 200 Zeichen sind erlaubt"),
+        ("6,Eva,Neu,eva@example.org,,,,", ""),
+        ("7,Eva,Neu,eva@example.org,,,,", "derselbe Kontakt wie Zeile 7."),
+    ]
+    content = head + "\n".join(line for line, _ in rows) + "\n"
+    query: dict[str, Any] = {
+        **STAFF,
+        "currency": "EUR",
+        "decimal_mark": ".",
+        "date_format": "YYYY-MM-DD",
+    }
+    query["mapping"] = [f"{name}:{name}" for name in ("email", "acquisition_cost")]
+    state = imported(crm, content, **query)
+    german = rejected(crm.client, state["id"], **{"Accept-Language": "de"})[1:]
+    told = {int(row[0]) - 1: row[3] for row in german}
+    wanted = {number: text for number, (_, text) in enumerate(rows, 1) if text}
+    assert told.keys() == wanted.keys()
+    for number, text in wanted.items():
+        assert text in told[number], told[number]
+        for word in (" the ", " is ", "such as", "should", "No "):
+            assert word not in told[number], told[number]

@@ -401,3 +401,28 @@ def test_keys_outlive_a_step_of_the_schema_down_and_up(
     (row,) = asyncio.run(read())
     assert (row["id"], row["name"]) == (key.split("_")[2], "kept")
     assert (row["previous_secrets"], row["version"], row["last_used_at"]) == ([], 1, None)
+
+
+def test_every_key_reads_what_it_may_do_itself(service: Crm) -> None:
+    made = make(
+        service,
+        name="Shop",
+        scopes=["deals:read", "contacts:read"],
+        expires_at="2099-12-31T23:00:00Z",
+        requests_per_minute=77,
+    )
+    with client(service.url, made["key"]) as one:
+        answer = one.get("/v1/keys/self")
+        problem(one.get(f"/v1/keys/{made['id']}"), 403, "scope_missing")
+    assert answer.json() == {
+        "id": made["id"],
+        "name": "Shop",
+        "is_token": False,
+        "scopes": ["contacts:read", "deals:read"],
+        "expires_at": made["expires_at"],
+        "requests_per_minute": 77,
+    }
+    own = service.client.get("/v1/keys/self").json()
+    assert own["scopes"] == sorted(SCOPES)
+    assert own["expires_at"] is None
+    assert own["requests_per_minute"] == service.settings.crm_requests_per_minute

@@ -412,3 +412,104 @@ def test_a_merge_with_who_was_recommended_is_taken_back(service: Crm) -> None:
     assert merged["survivor"]["referred_by_id"] is None
     service.client.post(f"/v1/contacts/{duplicate['id']}/unmerge").raise_for_status()
     assert content(read(service, f"/v1/contacts/{survivor['id']}")) == content(survivor)
+
+
+def test_an_upsert_that_names_a_merged_contact_means_the_survivor(service: Crm) -> None:
+    survivor, duplicate = make(service, "contacts"), make(service, "contacts")
+    path = f"/v1/deals/by-external-id/shop/{fresh()}"
+    body = {"contact_id": duplicate["id"], "title": "Table"}
+    made = service.client.put(path, json=body).json()
+    assert merge(service, survivor["id"], duplicate["id"]).status_code == 200
+    again = service.client.put(path, json={**body, "title": "Chairs"})
+    assert again.status_code == 200, again.text
+    assert (again.json()["id"], again.json()["contact_id"]) == (made["id"], survivor["id"])
+    stranger = make(service, "contacts")["id"]
+    problem(service.client.put(path, json={"contact_id": stranger}), 422, "fixed_at_creation")
+
+
+def test_two_merges_are_taken_back_in_any_order(service: Crm) -> None:
+    """Lists and references lose what each merge brought, and keep what others did."""
+    made = [
+        make(
+            service, "contacts", tags=[word], external_refs=[{"source": "shop", "id": fresh(word)}]
+        )
+        for word in ("x", "y", "z")
+    ]
+    x, y, z = (contact["id"] for contact in made)
+    for duplicate in (y, z):
+        merge(service, x, duplicate).raise_for_status()
+    assert read(service, f"/v1/contacts/{x}")["tags"] == ["x", "y", "z"]
+    for duplicate in (y, z):
+        service.client.post(f"/v1/contacts/{duplicate}/unmerge").raise_for_status()
+    for contact in made:
+        assert content(read(service, f"/v1/contacts/{contact['id']}")) == content(contact)
+
+
+def test_an_unmerge_takes_away_custom_values_one_by_one(service: Crm) -> None:
+    keys = [fresh("field").replace("-", "_") for _ in range(2)]
+    for key in keys:
+        body = {
+            "applies_to": "contacts",
+            "key": key,
+            "type": "integer",
+            "label_en": "A",
+            "label_de": "A",
+        }
+        service.client.post("/v1/custom-fields", json=body).raise_for_status()
+    survivor = make(service, "contacts", custom={keys[0]: 1})["id"]
+    duplicate = make(service, "contacts", custom={keys[1]: 2})["id"]
+    merge(service, survivor, duplicate).raise_for_status()
+    path = f"/v1/contacts/{survivor}"
+    assert read(service, path)["custom"] == {keys[0]: 1, keys[1]: 2}
+    service.patch(path, {"custom": {keys[0]: 9}}, version="*").raise_for_status()
+    service.client.post(f"/v1/contacts/{duplicate}/unmerge").raise_for_status()
+    assert read(service, path)["custom"] == {keys[0]: 9}
+
+
+def test_one_id_for_several_requests_makes_them_not_one(service: Crm) -> None:
+    """A gateway may name a whole trace; undo and unmerge still mean one request."""
+    survivor, first, second = (make(service, "contacts")["id"] for _ in range(3))
+    ones = [
+        make(service, "interactions", contact_id=each)["id"] for each in (survivor, first, second)
+    ]
+    service.client.headers["X-Request-Id"] = "trace-1"
+    try:
+        for interaction in ones:
+            answer = service.patch(f"/v1/interactions/{interaction}", {"subject": "x"}, version="*")
+        for duplicate in (first, second):
+            merge(service, survivor, duplicate).raise_for_status()
+        back = service.client.post(f"/v1/contacts/{first}/unmerge").json()
+        assert back["moved"]["interactions"] == 1
+        problem(undo(service, answer), 409, "touched_later")
+    finally:
+        del service.client.headers["X-Request-Id"]
+
+
+def test_a_creation_that_others_rest_on_by_now_is_not_undone(service: Crm) -> None:
+    created = service.client.post(
+        "/v1/contacts",
+        json={"kind": "person", "family_name": fresh("Name"), "allow_duplicate": True},
+    )
+    contact = created.json()["id"]
+    call = make(service, "interactions", contact_id=contact)
+    assert problem(undo(service, created), 409, "in_use")["existing_id"] == call["id"]
+    assert service.client.get(f"/v1/contacts/{contact}").status_code == 200
+    service.client.delete(f"/v1/interactions/{call['id']}", headers={"If-Match": "*"})
+    assert undo(service, created).status_code == 200
+
+
+def test_the_answers_of_merging_carry_the_etag_for_the_next_change(
+    service: Crm, pair: tuple[str, str]
+) -> None:
+    survivor, duplicate = pair
+
+    def change(id: str, tag: str) -> int:
+        headers = {"If-Match": tag, "Content-Type": "application/merge-patch+json"}
+        path = f"/v1/contacts/{id}"
+        return service.client.patch(path, json={"city": "Kiel"}, headers=headers).status_code
+
+    assert "etag" not in merge(service, survivor, duplicate, dry_run=True).headers
+    merged = merge(service, survivor, duplicate)
+    assert change(survivor, merged.headers["etag"]) == 200
+    unmerged = service.client.post(f"/v1/contacts/{duplicate}/unmerge")
+    assert change(duplicate, unmerged.headers["etag"]) == 200

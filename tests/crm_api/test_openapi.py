@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from services.crm_api.app import create_app
 from services.crm_api.settings import Settings
+from tests.conftest import Crm
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi" / "crm_api.json"
 
@@ -87,10 +88,11 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert {"401", "403", "422", "429", "500", "503"} <= operation["responses"].keys()
 
 
-def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+def test_every_body_that_is_text_has_an_example(document: dict[str, Any]) -> None:
     for operation in operations(document):
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            assert content["examples"], operation["operationId"]
+            is_binary = content["schema"].get("format") == "binary"
+            assert is_binary or content["examples"], operation["operationId"]
 
 
 def test_no_field_of_a_body_is_told_to_be_always_there(document: dict[str, Any]) -> None:
@@ -122,3 +124,22 @@ def test_an_item_of_a_list_has_one_shape_with_id_and_version(document: dict[str,
         items = schemas_[f"{name}Page"]["properties"]["items"]["items"]
         assert items == {"$ref": f"#/components/schemas/Listed{name}"}
         assert set(schemas_[f"Listed{name}"]["required"]) == {"id", "version"}
+
+
+def test_the_document_is_sent_compressed_and_only_to_who_has_another(
+    service: Crm, document: dict[str, Any]
+) -> None:
+    answer = service.client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert answer.json() == document
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < len(answer.content) / 5
+    plain = service.client.get("/openapi.json", headers={"Accept-Encoding": "identity"})
+    assert plain.json() == document and "content-encoding" not in plain.headers
+    for each in (answer, plain):
+        assert (each.headers["vary"], each.headers["cache-control"]) == (
+            "Accept-Encoding",
+            "no-cache",
+        )
+        known = {"If-None-Match": each.headers["etag"]}
+        again = service.client.get("/openapi.json", headers=known)
+        assert (again.status_code, again.content) == (304, b"")

@@ -130,6 +130,41 @@ def test_an_erased_person_is_found_nowhere_any_more(crm: Crm, person: str) -> No
     assert erasure | {"scrubbed_at": None} == done | {"scrubbed_at": None}
 
 
+def test_an_erased_person_is_taken_out_of_saved_filters_and_names_of_files(crm: Crm) -> None:
+    email, other = f"{CANARY.lower()}@example.org", "else@example.org"
+    person = make(crm, "contacts", name=f"{CANARY} Weber", email=email)["id"]
+    make(crm, "contacts", name="Else", email=other)
+    alone = crm.create("segments", name="x", filter={"email": [email], "language": ["de"]})
+    both = crm.create("segments", name="y", filter={"email": [email.upper(), other]})
+    former = crm.create("segments", name="z", filter={"email": [email]})
+    changed = crm.patch(f"/v1/segments/{former['id']}", {"filter": {"email": [other]}}, version=1)
+    assert changed.status_code == 200, changed.text
+    body = {"url": "https://example.com/", "event_types": ["crm.contact.*"]}
+    asks = {"contacts": {"email": [email]}}
+    hook = crm.client.post("/v1/webhooks", json={**body, "filters": asks}).json()
+    file = imported(
+        crm,
+        "id,name\n1,Somebody\n",
+        resource="contacts",
+        source="x",
+        file_name=f"{CANARY} Weber.csv",
+    )
+    assert CANARY.lower() in dump(crm).lower()
+    erased = crm.client.post(f"/v1/contacts/{person}/erasure", json={"reason": "requested"})
+    assert erased.status_code == 201, erased.text
+    assert CANARY.lower() not in dump(crm).lower()
+    nobody = ["00000000-0000-0000-0000-000000000000"]
+    shown = crm.client.get(f"/v1/segments/{alone['id']}").json()
+    assert (shown["filter"], shown["version"]) == ({"id": nobody, "language": ["de"]}, 2)
+    assert all_pages(crm.client, f"/v1/contacts?segment_id={alone['id']}") == []
+    (left,) = all_pages(crm.client, f"/v1/contacts?segment_id={both['id']}")
+    assert left["email"] == other
+    webhook = crm.client.get(f"/v1/webhooks/{hook['id']}").json()
+    assert webhook["filters"]["contacts"] == {"id": nobody}
+    assert webhook["pause_reason"] == "filter_invalid"
+    assert crm.client.get(f"/v1/imports/{file['id']}").json()["file_name"] is None
+
+
 def test_an_erased_person_does_not_come_back_unasked(crm: Crm) -> None:
     body = {
         "kind": "person",
@@ -145,6 +180,10 @@ def test_an_erased_person_does_not_come_back_unasked(crm: Crm) -> None:
     content = "id,name,email\n1,Anna Weber,anna@example.org\n2,Bea,bea@example.org\n"
     state = imported(crm, content, resource="contacts", source="list")
     assert (state["created_count"], state["rejected_count"]) == (1, 1)
+    told = crm.client.get(f"/v1/imports/{state['id']}/rejected-rows").text
+    assert "2,,suppressed,This person was erased" in told, "the row and why,"
+    assert "anna" not in told.casefold(), "and nothing of the person"
+    assert told.splitlines()[1].endswith(",,,"), "its cells are blank"
     asked = crm.client.post("/v1/contacts", json={**body, "allow_suppressed": True})
     assert asked.status_code == 201
 

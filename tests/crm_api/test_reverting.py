@@ -138,6 +138,23 @@ def test_what_was_touched_later_stops_a_revert_or_stays_with_its_reason(crm: Crm
     assert {record_id: row[2] for record_id, row in kept(crm, state["id"]).items()} == wanted
 
 
+def test_a_dry_run_of_a_revert_tells_what_the_real_one_would_and_nothing_left_is_no_revert(
+    crm: Crm,
+) -> None:
+    state = imported(crm, f"{PEOPLE}1,Anna,Weber,Bonn\n2,Bea,Klein,Köln\n", **QUERY)
+    now = by_ref(crm)
+    crm.patch(f"/v1/contacts/{now['1']['id']}", {"city": "Rom"}, version="*")
+    for asked in ({"dry_run": True}, {}):
+        assert told(reverted(crm, state["id"], **asked)) == ("succeeded", "refused", 0, 1)
+    tried = reverted(crm, state["id"], keep_touched=True, dry_run=True)
+    assert told(tried) == ("succeeded", "succeeded", 1, 1)
+    crm.patch(f"/v1/contacts/{now['2']['id']}", {"city": "Rom"}, version="*")
+    for asked in ({"dry_run": True}, {}):
+        left = reverted(crm, state["id"], keep_touched=True, **asked)
+        assert told(left) == ("succeeded", "refused", 0, 2), "no record was taken back"
+    assert {each["city"] for each in by_ref(crm).values()} == {"Rom"}
+
+
 def test_contacts_that_an_import_of_deals_made_go_with_its_deals(crm: Crm) -> None:
     lines = "D1,C1,2024-01-05,10.00,won\nD2,C1,2024-01-06,11.00,won\nD3,C2,2024-01-07,12.00,won\n"
     query = {**ORDER_QUERY, "create_missing_contacts": "true"}

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Crm
+from tests.conftest import BOTH, Crm, MakeCrm
 from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short
+from tests.crm_api.test_imports import imported
 
 UNKNOWN = "01977b3a-5c00-7000-8000-00000000ffff"
 
@@ -158,6 +159,45 @@ def test_closing_and_reopening_keep_dates_and_reasons_true(service: Crm) -> None
     ).json()
     assert lost["closed_at"] == "2025-01-06T00:00:00.000000Z"
     assert lost["stage_history"][-1]["entered_at"] == lost["closed_at"]
+
+
+def test_a_deal_is_not_closed_before_it_began(service: Crm) -> None:
+    began, before, after = (f"2025-03-0{day}T00:00:00Z" for day in (2, 1, 3))
+    body = {**place(service, "deals"), "stage": "won", "opened_at": began}
+    wrong = {**body, "closed_at": before}
+    found = problem(service.client.post("/v1/deals", json=wrong), 422, "closed_too_early")
+    assert found["errors"][0]["pointer"] == "/body/closed_at"
+    deal = service.create("deals", **body, closed_at=began)
+    path = f"/v1/deals/{deal['id']}"
+    problem(service.patch(path, {"closed_at": before}, version=1), 422, "closed_too_early")
+    assert service.patch(path, {"closed_at": after}, version=1).status_code == 200
+    opened = service.create("deals", **place(service, "deals"), opened_at=began)
+    path = f"/v1/deals/{opened['id']}"
+    closing = {"stage": "won", "closed_at": before}
+    problem(service.patch(path, closing, version=1), 422, "closed_too_early")
+    assert service.patch(path, {"stage": "won"}, version=1).status_code == 200
+
+
+def test_an_import_rejects_deals_that_were_closed_before_they_began(service: Crm) -> None:
+    source = fresh()
+    make(service, "contacts", external_refs=[{"source": source, "id": "C1"}])
+    head, row = "id,contact_external_id,stage,opened_at,closed_at", "C1,won,2025-03-02"
+    content = f"{head}\nD1,{row},2025-03-01\nD2,{row},2025-03-03\n"
+    state = imported(service, content, resource="deals", source=source, contact_source=source)
+    assert (state["created_count"], state["rejected_count"]) == (1, 1), state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": {"amount": "\u0661\u0660", "currency": "EUR"}},
+        {"discount_pct": "\u0661\u0660"},
+        {"fx_rate": "\u0661.\u0660"},
+    ],
+)
+def test_decimals_have_plain_digits(service: Crm, fields: dict[str, Any]) -> None:
+    body = {**place(service, "deals"), "amount": {"amount": "10", "currency": "EUR"}, **fields}
+    problem(service.client.post("/v1/deals", json=body), 422)
 
 
 def test_a_history_that_does_not_end_in_the_stage_is_refused(service: Crm) -> None:
@@ -623,3 +663,37 @@ def test_a_sales_lead_finds_contracts_that_end_soon_and_customers_without_a_next
     listed = all_pages(service.client, f"{bought}false")
     assert [each["id"] for each in listed] == [forgotten]
     assert [each["id"] for each in all_pages(service.client, f"{bought}true")] == [planned]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_what_happened_may_be_five_minutes_ahead_and_the_problem_says_so(
+    make_crm: MakeCrm, kind: str
+) -> None:
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    crm = make_crm(kind, clock=lambda: now)
+    contact = crm.create("contacts", kind="person", name="Weber")["id"]
+    body = {"contact_id": contact, "kind": "note", "subject": "x"}
+    near = {**body, "occurred_at": "2026-03-01T12:05:00Z"}
+    assert crm.client.post("/v1/interactions", json=near).status_code == 201
+    far = {**body, "occurred_at": "2026-03-01T12:05:01Z"}
+    found = problem(crm.client.post("/v1/interactions", json=far), 422, "in_the_future")
+    assert "five minutes" in found["errors"][0]["message"]
+    schemas = crm.client.get("/openapi.json").json()["components"]["schemas"]
+    told = schemas["NewInteraction"]["properties"]["occurred_at"]["description"]
+    assert "five minutes" in told
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_page_of_another_origin_reads_the_headers_that_it_needs(
+    make_crm: MakeCrm, kind: str
+) -> None:
+    crm = make_crm(kind, crm_allowed_origins=["https://app.example.org"])
+    answer = crm.client.get("/v1/contacts", headers={"Origin": "https://app.example.org"})
+    exposed = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert exposed >= {
+        *("ETag", "Link", "Location", "Content-Location", "X-Request-Id", "X-Change-Cursor"),
+        *("Retry-After", "RateLimit", "RateLimit-Policy", "Content-Disposition"),
+        *("Idempotent-Replayed", "Content-Language"),
+    }
+    stranger = crm.client.get("/v1/contacts", headers={"Origin": "https://evil.example.org"})
+    assert "access-control-expose-headers" not in stranger.headers

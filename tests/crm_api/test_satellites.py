@@ -295,7 +295,9 @@ def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
         {"total": {"amount": "15.50", "currency": "EUR"}, "known_count": 2},
         {"total": {"amount": "700", "currency": "JPY"}, "known_count": 1},
     ]
-    assert len(all_pages(service.client, idea["more"])) == 3
+    assert all_pages(service.client, idea["more"]) == [made[0]]
+    none = service.client.get(path.replace("limit=2", "limit=0")).json()["columns"][0]
+    assert len(all_pages(service.client, none["more"])) == 3
     assert "more" not in order
     since = service.client.get(f"{path}&closed_since=2095-01-01T00:00:00Z").json()["columns"]
     assert [column["count"] for column in since] == [3, 0, 0, 0]
@@ -306,6 +308,38 @@ def test_the_board_shows_each_stage_with_count_sums_and_newest_deals(
     assert slim["deals"][0]["contact"]["id"] == contact
     assert all_pages(service.client, slim["more"])[0].keys() == shown
     problem(service.client.get(f"{path}&fields=colour"), 422)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        "",
+        "&currency=EUR&currency=JPY&opened_at_gte=2025-01-02T01:00:00%2B01:00&stage=idea&stage=order",
+        "&closed_since=2025-02-03T00:00:00Z",
+        "&closed_since=2025-02-01T00:00:00Z&closed_at_gte=2025-02-02T00:00:00Z",
+    ],
+)
+def test_the_links_of_a_board_go_on_behind_the_last_card(
+    service: Crm, pipeline: str, filters: str
+) -> None:
+    contact = make(service, "contacts")["id"]
+    for day in range(1, 6):
+        placed = {"contact_id": contact, "pipeline_id": pipeline}
+        placed |= {"opened_at": f"2025-01-0{day}T00:00:00Z"}
+        amount = {"amount": "1.00", "currency": "EUR"}
+        make(service, "deals", **placed, amount=amount, stage="idea")
+        closed_at = f"2025-02-0{day}T00:00:00Z"
+        make(service, "deals", **placed, amount=amount, stage="order", closed_at=closed_at)
+    path = f"/v1/deals/board?pipeline_id={pipeline}{filters}"
+    whole = service.client.get(f"{path}&limit=50").json()["columns"]
+    some = service.client.get(f"{path}&limit=1").json()["columns"]
+    followed = 0
+    for all_of_it, few in zip(whole, some, strict=True):
+        assert "more" not in all_of_it
+        rest = all_pages(service.client, few["more"]) if "more" in few else []
+        followed += len(rest)
+        assert few["deals"] + rest == all_of_it["deals"]
+    assert followed >= 2
 
 
 # Custom fields

@@ -5,6 +5,6 @@ from tests.fuzz import SEED, cases_in, schemathesis
 
 
 def test_schemathesis_finds_nothing(crm: Crm) -> None:
-    good, said = schemathesis(crm.url, crm.key, examples=4, seed=SEED, phases="examples,fuzzing")
+    good, said = schemathesis(crm.url, crm.key, examples=1, seed=SEED, phases="examples,fuzzing")
     assert good, said
     assert cases_in(said) >= 100, said

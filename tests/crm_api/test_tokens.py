@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from services.crm_api.app import create_app
 from services.crm_api.settings import Settings
 from services.foundation.application import utc_now
 from services.foundation.tokens import InvalidKeySet
+from shared.values import wire_instant
 from tests.conftest import BOTH, Crm, MakeCrm, Templates
 from tests.crm_api.bodies import fresh, problem
 from tests.live import LiveServer, client
@@ -260,12 +262,33 @@ def test_a_user_writes_under_an_id_of_his_own_that_no_key_has(
     made = crm.client.post("/v1/contacts", json=body, headers=headers)
     assert made.json()["id"] not in (write(), write(sub="max"))
     with client(crm.url, token(scope=scope)) as one:
-        key = one.post("/v1/keys", json={"name": "x", "scopes": ["contacts:read"]}).json()
+        end = wire_instant(utc_now() + timedelta(days=365))
+        sent = {"name": "x", "scopes": ["contacts:read"], "expires_at": end}
+        key = one.post("/v1/keys", json=sent).json()
         assert key["created_by"].startswith("~") and len(key["created_by"]) == 8
-        more = one.post("/v1/keys", json={"name": "x", "scopes": ["deals:read"]})
+        more = one.post("/v1/keys", json={**sent, "scopes": ["deals:read"]})
         problem(more, 403, "scope_not_held")
         problem(one.get(f"/v1/keys/{key['created_by']}"), 422)
     assert ask(crm, key["key"]).status_code == 200
+
+
+def test_what_a_user_makes_with_a_token_ends_within_a_year(trusting: Crm) -> None:
+    body = {"name": "x", "scopes": ["contacts:read"]}
+    within, beyond = (wire_instant(utc_now() + timedelta(days=days)) for days in (360, 370))
+    endless = trusting.client.post("/v1/keys", json=body).json()
+    path = f"/v1/keys/{endless['id']}"
+    with client(trusting.url, token(scope="contacts:read keys:manage")) as user:
+        for end in (None, beyond):
+            refused = problem(user.post("/v1/keys", json={**body, "expires_at": end}), 422)
+            assert refused["errors"][0]["code"] == "outlives_maker"
+        made = user.post("/v1/keys", json={**body, "expires_at": within})
+        assert made.status_code == 201, made.text
+        headers = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}
+        mine = f"/v1/keys/{made.json()['id']}"
+        problem(user.patch(mine, json={"expires_at": None}, headers=headers), 422)
+        problem(user.post(f"{path}/rotate", json={"grace_seconds": 0}), 422)
+        assert user.patch(path, json={"expires_at": within}, headers=headers).status_code == 200
+        assert user.post(f"{path}/rotate", json={"grace_seconds": 0}).status_code == 200
 
 
 def test_a_service_that_trusts_nobody_takes_no_token(service: Crm) -> None:
@@ -469,3 +492,18 @@ def test_the_log_holds_nothing_of_a_token(
     told = "\n".join(f"{each.getMessage()} {each.__dict__}" for each in caplog.records)
     assert [each for each in caplog.records if each.getMessage() == "request"]
     assert "canary-7f3a" not in told and mine.split(".")[1] not in told
+
+
+@pytest.mark.parametrize(
+    ("exp", "shown"),
+    [
+        (4_000_000_000, "2096-10-02T07:06:40.000000Z"),
+        (10**15, "9999-12-31T00:00:00.000000Z"),
+    ],
+)
+def test_a_token_reads_what_it_may_do_itself(trusting: Crm, exp: int, shown: str) -> None:
+    mine = token(sub="anna", scope="contacts:read openid", exp=exp)
+    own = ask(trusting, mine, "/v1/keys/self").json()
+    assert own["id"].startswith("~")
+    assert (own["name"], own["is_token"], own["scopes"]) == ("anna", True, ["contacts:read"])
+    assert own["expires_at"] == shown

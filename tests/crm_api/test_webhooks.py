@@ -232,6 +232,57 @@ def test_a_filter_that_is_no_longer_valid_pauses_and_loses_nothing(hooks: Crm) -
         until(lambda: about(receiver.got, contact))
 
 
+def test_a_segment_that_asks_for_more_later_tells_a_webhook_no_more_than_its_key_may_see(
+    hooks: Crm,
+) -> None:
+    segment = hooks.create("segments", name="German", filter={"language": ["de"]})
+    filters = {"contacts": {"segment_id": [segment["id"]]}}
+    rights = ("contacts:read", "segments:read", "segments:write", "webhooks:manage")
+    with Receiver() as receiver, hooks.client_with(*rights) as little:
+        body = {"url": receiver.url, "event_types": ["crm.contact.*"], "filters": filters}
+        made = little.post("/v1/webhooks", json=body).json()
+        email = "ada.oracle@example.org"
+        changed = hooks.patch(
+            f"/v1/segments/{segment['id']}", {"filter": {"email": [email]}}, version=1
+        )
+        assert changed.status_code == 200, changed.text
+        contact = hooks.create("contacts", **PERSON, email=email)
+        until(lambda: read(hooks, made)["pause_reason"] == "filter_invalid")
+        assert (receiver.got, log_of(hooks, made)) == ([], [])
+        headers = {"If-Match": "*", "Content-Type": MERGE}
+        resumed = little.patch(
+            f"/v1/webhooks/{made['id']}", json={"is_active": True}, headers=headers
+        )
+        assert (resumed.status_code, resumed.json()["code"]) == (403, "scope_missing")
+        shown = change(hooks, made, is_active=True)
+        assert shown.json()["granted_by"] == hooks.key.split("_")[2]
+        until(lambda: about(receiver.got, contact))
+        unsubscribe(hooks, made)
+
+
+@pytest.mark.parametrize("end", ["revoked", "narrowed"])
+def test_a_webhook_ends_with_its_key_until_another_answers_for_it(hooks: Crm, end: str) -> None:
+    with (
+        Receiver() as receiver,
+        hooks.client_with("contacts:read", "segments:read", "webhooks:manage") as little,
+    ):
+        body = {"url": receiver.url, "event_types": ["crm.contact.*"]}
+        made = little.post("/v1/webhooks", json=body).json()
+        key = f"/v1/keys/{made['key_id']}"
+        if end == "revoked":
+            assert hooks.client.delete(key).status_code == 204
+            assert read(hooks, made)["pause_reason"] == "key_revoked"
+        else:
+            narrowed = hooks.patch(key, {"scopes": ["segments:read"]}, version=1)
+            assert narrowed.status_code == 200, narrowed.text
+        contact = hooks.create("contacts", **PERSON)
+        until(lambda: read(hooks, made)["pause_reason"] == "key_revoked")
+        assert (receiver.got, log_of(hooks, made)) == ([], [])
+        assert change(hooks, made, is_active=True).status_code == 200
+        until(lambda: about(receiver.got, contact))
+        unsubscribe(hooks, made)
+
+
 def test_nobody_hears_his_own_echo_if_he_asks_for_that(hooks: Crm) -> None:
     other_key = store_key(hooks.settings.database_url, scopes=SCOPES)
     third_key = store_key(hooks.settings.database_url, scopes=SCOPES)

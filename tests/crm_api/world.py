@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.conftest import Crm
 from tests.crm_api.bodies import all_pages, feed
+from tests.crm_api.receivers import until
 from tests.examples import Operation, Request, examples, operations
 
 FIRST = ("contacts", "products", "competitors", "campaigns", "pipelines", "custom-fields")
@@ -16,11 +17,27 @@ ADMITTED = {"allow_duplicate": True, "allow_suppressed": True}
 """What lets the contact of the examples in once more."""
 
 
-class World:
-    """Real records in place of those that examples name."""
+ASKED_FOR: dict[str, tuple[str, dict[str, Any]]] = {
+    "erasures": ("/v1/contacts/{contact}/erasure", {"reason": "requested"}),
+    "retention": ("/v1/retention/runs", {}),
+}
+"""What is made by asking for it: where, and with which body."""
+REACHED: dict[str, Any] = {
+    "crm_webhook_networks": ["127.0.0.0/8"],
+    "crm_webhook_poll_seconds": 0.03,
+}
+"""Settings of a service that delivers to this machine, and soon."""
 
-    def __init__(self, crm: Crm, document: dict[str, Any]) -> None:
-        self.crm, self.client = crm, crm.client
+
+TOLD = ("list_webhook_deliveries", "redeliver_event")
+"""What is done with deliveries."""
+
+
+class World:
+    """Real records in place of those that examples name; webhooks go to `hook`."""
+
+    def __init__(self, crm: Crm, document: dict[str, Any], *, hook: str) -> None:
+        self.crm, self.client, self.hook = crm, crm.client, hook
         self.numbers = itertools.count(1)
         self.creations = {
             operation.path: next(operation.bodies())[1]
@@ -47,8 +64,12 @@ class World:
             body = self.other(plural, body)
         elif name.startswith("upsert_") and "If-Match" in headers:
             headers["If-Match"] = f'"{self.version_of(plural, path)}"'
+        if "delivery_id" in path:
+            path["delivery_id"] = self.deliveries(path["id"])[0]["id"]
         if name == "merge_contact":
             body["duplicate_id"] = self.contact()["id"]
+        elif name == "dismiss_duplicate":
+            body = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
         elif name == "undo_request":
             body["request_id"] = self.some_request()
         if "cursor" in query:
@@ -72,6 +93,8 @@ class World:
             made["campaign_id"] = self.one("campaigns")["id"]
         if "contact_id" in made:
             made["contact_id"] = self.one("contacts")["id"]
+        if "event_types" in made and "url" in made:
+            made["url"] = self.hook
         if "add" in made:
             made["add"] = [self.one("contacts")["id"]]
         return made
@@ -89,6 +112,13 @@ class World:
 
     def make(self, plural: str) -> dict[str, Any]:
         """Create another record from the example of its creation."""
+        if plural == "imports":
+            return self.upload()
+        if plural in ASKED_FOR:
+            path, asked = ASKED_FOR[plural]
+            answer = self.client.post(path.format(contact=self.contact()["id"]), json=asked)
+            assert answer.status_code in (201, 202), answer.text
+            return dict(answer.json())
         body = self.other(plural, self.real(self.creations[f"/v1/{plural}"]))
         answer = self.client.post(f"/v1/{plural}", json=body)
         assert answer.status_code == 201, answer.text
@@ -107,10 +137,12 @@ class World:
     def target(self, operation: Operation, plural: str) -> tuple[str, int]:
         """Return a record that an operation can be done with, and its version."""
         name = operation.name
-        if operation.method == "get" and plural != "imports":
+        if name in TOLD:
+            made = self.told()
+        elif name == "revert_import":
+            made = self.imported()
+        elif operation.method == "get" and plural != "imports":
             made = self.one(plural)
-        elif plural == "imports":
-            made = self.upload()
         elif name == "unmerge_a_contact":
             survivor, made = self.contact(), self.contact()
             self.crm.client.post(
@@ -118,6 +150,8 @@ class World:
                 json={"duplicate_id": made["id"]},
                 headers={"If-Match": "*"},
             ).raise_for_status()
+        elif name == "take_dismissal_back":
+            made = self.dismissal()
         elif name == "change_segment_members":
             made = self.crm.create("segments", kind="static", name="By hand")
         else:
@@ -126,6 +160,11 @@ class World:
             gone = self.client.delete(f"/v1/{plural}/{made['id']}", headers={"If-Match": "*"})
             assert gone.status_code == 204, gone.text
         return made["id"], made.get("version", 1)
+
+    def dismissal(self) -> dict[str, Any]:
+        pair = {"first_id": self.contact()["id"], "second_id": self.contact()["id"]}
+        made: dict[str, Any] = self.client.post("/v1/duplicates/dismissals", json=pair).json()
+        return made
 
     def upload(self) -> dict[str, Any]:
         answer = self.client.post(
@@ -136,6 +175,31 @@ class World:
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
         return made
+
+    def imported(self) -> dict[str, Any]:
+        """Return an import that has written something."""
+        made = self.upload()
+        self.client.post(f"/v1/imports/{made['id']}/start", json={}).raise_for_status()
+
+        def state() -> dict[str, Any]:
+            return dict(self.client.get(f"/v1/imports/{made['id']}").json())
+
+        until(lambda: state()["status"] == "succeeded")
+        return state()
+
+    def told(self) -> dict[str, Any]:
+        """Return a webhook that has told of two events; the same every time."""
+        if "told" not in self.kept:
+            body = {"url": self.hook, "event_types": ["crm.contact.created.v1"]}
+            made = self.client.post("/v1/webhooks", json=body).json()
+            for _ in range(2):
+                self.contact()
+            until(lambda: len(self.deliveries(made["id"])) >= 2)
+            self.kept["told"] = made
+        return self.kept["told"]
+
+    def deliveries(self, webhook_id: str) -> list[dict[str, Any]]:
+        return list(self.client.get(f"/v1/webhooks/{webhook_id}/deliveries").json()["items"])
 
     def version_of(self, plural: str, path: dict[str, Any]) -> int:
         """Return the version of the record that an upsert finds."""
@@ -151,18 +215,18 @@ class World:
     def cursor(self, request: Request, path: dict[str, Any]) -> str:
         """Return a real cursor of a list: that of its second page."""
         where = request.operation.path.format(**path)
-        if "/{id}/" in request.operation.path:
+        if request.operation.path.endswith("/deliveries"):
+            pass  # there are two
+        elif "/{id}/" in request.operation.path:
             for _ in range(2):
                 body = {"channel": "phone", "purpose": "survey", "action": "granted"}
                 self.client.post(f"/v1/contacts/{path['id']}/consents", json=body)
-        elif where == "/v1/erasures":
+        elif where in ("/v1/erasures", "/v1/imports"):
             for _ in range(2):
-                self.client.post(
-                    f"/v1/contacts/{self.contact()['id']}/erasure", json={"reason": "requested"}
-                )
-        elif where == "/v1/imports":
+                self.make(where.removeprefix("/v1/"))
+        elif where == "/v1/duplicates/dismissals":
             for _ in range(2):
-                self.upload()
+                self.dismissal()
         page = self.client.get(where, params={**request.query, "cursor": [], "limit": 1}).json()
         return str(page["next"]).partition("cursor=")[2].partition("&")[0]
 

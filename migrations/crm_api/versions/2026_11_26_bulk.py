@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_26_bulk"
-down_revision = "2026_11_26_privacy"
+down_revision = "2026_11_26_search"
 branch_labels = None
 depends_on = None
 
@@ -32,10 +32,17 @@ APART_ON_POSTGRESQL = (
 )
 # SQLite has no such trigger, and its FTS5 writes out what it holds at every row of one. Whoever inserts
 # many names them in `contact_search_bulk` before, and empties it behind, which indexes them in one go.
+ADD_WORDS = (
+    "INSERT INTO search_words (word) SELECT DISTINCT each.value FROM {source}"
+    "json_each('[' || replace(json_quote({text}), ' ', '\",\"') || ']') AS each "
+    "WHERE length(each.value) BETWEEN 4 AND 40 AND each.value NOT GLOB '*[0-9]*' "
+    "AND NOT EXISTS (SELECT 1 FROM search_words WHERE word = each.value); "
+)
 SEARCH = (
     "INSERT INTO contact_search_rows (contact_id) VALUES (new.id); "
-    "INSERT INTO contact_search (rowid, text) SELECT row_number, new.search_text "
+    "INSERT INTO contact_search (rowid, text) SELECT row_number, ' ' || new.search_text || ' ' "
     "FROM contact_search_rows WHERE contact_id = new.id; "
+    + ADD_WORDS.format(source="", text="new.search_text")
 )
 KEYS = (
     "INSERT OR IGNORE INTO contact_match_keys (key, contact_id) "
@@ -47,9 +54,10 @@ TOGETHER_ON_SQLITE = (
     "CREATE TABLE contact_search_bulk (ids TEXT NOT NULL)",
     "CREATE TRIGGER contact_search_bulk_delete AFTER DELETE ON contact_search_bulk BEGIN "
     "INSERT INTO contact_search_rows (contact_id) SELECT named.value FROM json_each(old.ids) AS named; "
-    f"INSERT INTO contact_search (rowid, text) SELECT row_number, search_text {OF_BULK} "
+    f"INSERT INTO contact_search (rowid, text) SELECT row_number, ' ' || search_text || ' ' {OF_BULK} "
     "JOIN contact_search_rows ON contact_id = contacts.id; "
-    f"INSERT OR IGNORE INTO contact_match_keys (key, contact_id) SELECT matched.value, contacts.id "
+    + ADD_WORDS.format(source=f"{OF_BULK.removeprefix('FROM ').rstrip()}, ", text="contacts.search_text")
+    +     f"INSERT OR IGNORE INTO contact_match_keys (key, contact_id) SELECT matched.value, contacts.id "
     f"{OF_BULK}, json_each(coalesce(contacts.match_keys, '[]')) AS matched ORDER BY 1; END",
     "DROP TRIGGER contact_search_insert",
     "DROP TRIGGER contact_match_keys_insert",

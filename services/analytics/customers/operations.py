@@ -62,8 +62,10 @@ async def find_customer(reader: Reader, publication: Publication, unit_id: str) 
     row = await reader.first(_ONE, {"version": publication.number, "unit_id": unit_id})
     if row is None:
         raise CustomerMissing(
-            f"Version {publication.number} has no customer {unit_id}: a person of an organisation is "
-            "found under the organisation, and a contact entered since waits for the next refresh."
+            f"Version {publication.number} has no customer {unit_id}. It is read as of "
+            f"{publication.version['as_of']}: whom nothing is known of before that day is not in it, "
+            "nor a contact entered since the last refresh. A person of an organisation is found "
+            "under the organisation."
         )
     return row
 

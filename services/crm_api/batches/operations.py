@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from services.crm_api import features
+from services.crm_api.batches.holding import hold_all
 from services.crm_api.batches.schemas import Batch
 from services.crm_api.feature import Feature
 from services.crm_api.records import Written
@@ -54,6 +55,8 @@ async def run_batch(
     wrong = [(index, item) for index, item in enumerate(items) if isinstance(item, ItemInvalid)]
     if is_atomic and wrong:
         raise _undone(wrong)
+    good = [item for item in items if not isinstance(item, ItemInvalid)]
+    await hold_all(transaction, feature, good)
     results = []
     for index, item in enumerate(items):
         try:
@@ -80,16 +83,16 @@ async def run_batch(
 def _read(batch: Batch, item: Any) -> Any:
     """Return the item in its shape, or the problem with it."""
     action = item.get("action") if isinstance(item, dict) else None
-    reader = batch.items.get(action) if isinstance(action, str) else None
-    if reader is None:
+    shape = batch.items.get(action) if isinstance(action, str) else None
+    if shape is None:
         message = f"An object with an action is expected: {', '.join(batch.items)}."
         fault = FieldError("/body/action", "unknown_action", message)
         return ItemInvalid(message, errors=[fault])
     try:
         # As JSON, so that an item is read by the rules of a body that comes alone.
-        return reader.validate_json(to_json(item, inf_nan_mode="constants"))
+        return shape.model_validate_json(to_json(item, inf_nan_mode="constants"))
     except ValidationError as error:
-        errors = field_errors("body", error)
+        errors = field_errors("body", error, model=shape)
         return ItemInvalid(
             f"{errors[0].pointer.removeprefix('/body')}: {errors[0].message}", errors=errors
         )

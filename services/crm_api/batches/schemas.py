@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SkipValidation, TypeAdapter, create_model
+from pydantic import Field, SkipValidation, create_model
 
 from services.crm_api.feature import Feature
 from services.crm_api.schemas import Mode
@@ -56,10 +56,10 @@ class BatchAnswer(Shape):
 
 @dataclass(frozen=True)
 class Batch:
-    """The body of a batch of one resource, and what reads each of its items by their `action`."""
+    """The body of a batch of one resource, and the shape of its items by their `action`."""
 
     request: type[Shape]
-    items: Mapping[str, TypeAdapter[Any]]
+    items: Mapping[str, type[Shape]]
 
 
 def batch_of(feature: Feature) -> Batch:
@@ -110,4 +110,4 @@ def batch_of(feature: Feature) -> Batch:
         items=(items, Field(description="What to do, at most 500 items.")),
     )
     shapes = {"create": create, "update": update, "upsert": upsert, "delete": delete}
-    return Batch(request, {action: TypeAdapter(shape) for action, shape in shapes.items()})
+    return Batch(request, shapes)

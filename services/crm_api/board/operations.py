@@ -22,7 +22,7 @@ def _clauses(question: Question, *, is_recent: bool) -> list[ColumnElement[bool]
 
 @lru_cache(maxsize=200)
 def figures(question: Question, *, is_recent: bool) -> Statement:
-    """Return the statement of counts and sums by stage and currency."""
+    """Return the statement of counts and sums by stage and currency, in no order."""
     d = deals.c
     return Statement(
         select(
@@ -34,7 +34,6 @@ def figures(question: Question, *, is_recent: bool) -> Statement:
         )
         .where(*_clauses(question, is_recent=is_recent))
         .group_by(d.stage, d.currency)
-        .order_by(d.stage, d.currency)
     )
 
 
@@ -53,4 +52,5 @@ def cards(question: Question, shape: ItemShape, *, is_recent: bool, columns: int
         parts.append(select(*newest.subquery(f"column_{at}").c))
     whole = union_all(*parts).subquery("whole")
     order = (whole.c.opened_at.desc(), whole.c.id.desc())
-    return Statement(select(whole.c.stage, whole.c.item).order_by(*order))
+    shown = (whole.c.stage, whole.c.item, whole.c.opened_at, whole.c.id)
+    return Statement(select(*shown).order_by(*order))

@@ -31,7 +31,9 @@ class Column(Stage):
             Field(max_length=20000, pattern=r"^/v1/[!-~]*$", examples=["/v1/deals?stage=new"]),
         ]
         | None
-    ) = Field(default=None, description="The list of all of them; absent if these are all.")
+    ) = Field(
+        default=None, description="The list of the others, behind these; absent if these are all."
+    )
 
 
 class Board(Shape):

@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, select
 
 from services.crm_api.campaign_members.table import campaign_members
 from services.crm_api.campaigns.table import campaigns
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
@@ -49,7 +49,7 @@ async def check_member(
         values["joined_at"] = after["joined_at"] = stamp.now
     if "campaign_id" not in values:
         return
-    await contacts.require(transaction, "contact_id", after["contact_id"])
+    await finding.require(transaction, "contact_id", after["contact_id"])
     if await transaction.text(_CAMPAIGN, {"id": after["campaign_id"]}) is None:
         message = f"There is no campaign {after['campaign_id']}."
         raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])

@@ -22,7 +22,8 @@ class CampaignMemberFields(Shape):
     )
     outcome: Outcome | None = Field(default=None, description="What came of it.")
     joined_at: Instant | None = Field(
-        default=None, description="Since when; absent: now. Not in the future."
+        default=None,
+        description="Since when; absent: now. Not more than five minutes in the future.",
     )
 
 

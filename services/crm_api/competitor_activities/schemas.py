@@ -18,7 +18,7 @@ class CompetitorActivityFields(Shape):
 
     competitor_id: CompetitorId = Field(description="The competitor, by key.")
     kind: Kind = Field(description="What kind of step it was.")
-    occurred_at: Instant = Field(description="When; not in the future.")
+    occurred_at: Instant = Field(description="When; not more than five minutes in the future.")
     description: text(2000, shortest=1, lines=True, example="Tables are 10 % cheaper.") = Field(
         description="What was seen."
     )

@@ -24,7 +24,7 @@ class NewConsentEvent(Shape):
     )
     basis: Basis = Field(default="consent", description="What a permission rests on.")
     occurred_at: Instant | None = Field(
-        default=None, description="When; absent: now. Not in the future."
+        default=None, description="When; absent: now. Not more than five minutes in the future."
     )
     text_version: text(100, shortest=1, example="newsletter-2026-01") | None = Field(
         default=None, description="Which text the contact agreed to."

@@ -1,14 +1,13 @@
 """The rules of contacts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
 from services.crm_api import records
 from services.crm_api.addresses import international
-from services.crm_api.contacts.table import CONTACT, contacts
+from services.crm_api.contacts.finding import ContactMissing, require, unit
+from services.crm_api.contacts.table import CONTACT
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.duplicates.matching import blocking_keys
@@ -20,31 +19,9 @@ from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
 from services.crm_api.times import check_past
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
-from services.foundation.database import Reader, Transaction
-from services.foundation.problems import FieldError, Invalid, NotFound
-from services.foundation.statements import Record, Statement
-
-_EXISTING = Statement(
-    select(contacts.c.id, contacts.c.kind).where(
-        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
-    )
-)
-
-_ROW = Statement(
-    select(contacts).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
-)
-_MERGED = Statement(
-    select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
-)
-_SELECT_PARENT = select(contacts.c.parent_id).where(contacts.c.id == bindparam("id"))
-_PARENT = Statement(_SELECT_PARENT)
-_LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
-
-
-class ContactMissing(Invalid):
-    code, title = "contact_missing", "A contact that the record points to does not exist."
+from services.foundation.database import Transaction
+from services.foundation.problems import FieldError, Invalid
+from services.foundation.statements import Record
 
 
 class ParentNotOrganisation(Invalid):
@@ -63,77 +40,6 @@ class ContactUnnamed(Invalid):
     code, title = "contact_unnamed", "Nothing tells who the contact is."
 
 
-async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
-    """Return the kind of each of these contacts that is live."""
-    if not ids:
-        return {}
-    rows = await reader.all(_EXISTING, {"ids": list(dict.fromkeys(ids))})
-    return {row["id"]: row["kind"] for row in rows}
-
-
-async def read_row(reader: Reader, contact_id: str) -> Record:
-    """Return a live contact's columns.
-
-    Raises
-    ------
-    NotFound
-        There is no such contact.
-    """
-    row = await reader.first(_ROW, {"id": contact_id})
-    if row is None:
-        raise NotFound(f"There is no contact {contact_id}.")
-    return row
-
-
-def unit(contact: Mapping[str, Any]) -> str:
-    """Return the customer unit of a contact whose row is known: its organisation, else itself."""
-    return str(contact["parent_id"] or contact["id"])
-
-
-async def unit_of(reader: Reader, contact_id: str) -> str:
-    """Return the customer unit of a contact: its organisation, else itself."""
-    row = await reader.first(_PARENT, {"id": contact_id})
-    return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
-
-
-async def lock_unit_of(transaction: Transaction, contact_id: str) -> str:
-    """Return the customer unit of a contact and keep others from moving it to another one."""
-    row = await transaction.first(_LOCKED_PARENT, {"id": contact_id})
-    return contact_id if row is None or row["parent_id"] is None else str(row["parent_id"])
-
-
-async def survivor_of(reader: Reader, contact_id: str) -> str | None:
-    """Return the live contact that this one was merged into, over however many merges."""
-    seen = {contact_id}
-    here: str | None = contact_id
-    while here is not None:
-        row = await reader.first(_MERGED, {"id": here})
-        if row is None:
-            return None
-        if row["deleted_at"] is None:
-            return None if here == contact_id else here
-        here = row["merged_into_id"]
-        if here in seen:
-            return None
-        seen.add(str(here))
-    return None
-
-
-async def require(reader: Reader, field: str, contact_id: str) -> str:
-    """Return the kind of a live contact.
-
-    Raises
-    ------
-    ContactMissing
-        There is no such contact; `field` is what pointed to it.
-    """
-    kind = (await existing(reader, [contact_id])).get(contact_id)
-    if kind is None:
-        message = f"There is no contact {contact_id}."
-        raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
-    return kind
-
-
 def _display_name(row: Mapping[str, Any]) -> str:
     full = " ".join(part for part in (row.get("given_name"), row.get("family_name")) if part)
     refs = row.get("external_refs") or [{}]
@@ -143,7 +49,7 @@ def _display_name(row: Mapping[str, Any]) -> str:
 
 DERIVED = ("display_name", "phone_e164", "other_phones", "search_text", "match_keys")
 SAYS_WHO = ("name", "given_name", "family_name", "email", "phone")
-_ADMITTED = ("allow_duplicate", "allow_suppressed")
+_ADMITTED = ("allow_duplicate", "allow_suppressed", "parent_ref")
 _PAST = ("terminated_at", "profiling_objection_at")
 _REACHED_BY = {"email", "phone", "other_emails", "other_phones", "country_code", "external_refs"}
 _NAMES = ("name", "given_name", "family_name", "city")
@@ -179,7 +85,7 @@ def _search_text(row: Mapping[str, Any]) -> str:
     words = dict.fromkeys(fold(text) for text in texts if text)
     # With the country's prefix and as it was told: people search with 030 as well as with +49 30.
     numbers = dict.fromkeys(digits(number) for pair in phones for number in pair if number)
-    return " ".join([*words, *numbers])[:2000]
+    return " ".join(word for word in (*words, *numbers) if word)[:2000]
 
 
 def _require_name(row: Mapping[str, Any]) -> None:
@@ -225,6 +131,32 @@ async def check_row(
         )
 
 
+async def _with_parent(transaction: Transaction, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with the organisation by its id, if they name it by its reference.
+
+    Raises
+    ------
+    ContactMissing
+        They name it both ways, or no live contact has the reference.
+    """
+    values = dict(given)
+    if "parent_ref" not in values:
+        return values
+    ref = values.pop("parent_ref")
+    if ref is None:
+        values.setdefault("parent_id", None)
+        return values
+    if values.get("parent_id") is not None:
+        message = "Name the organisation by parent_id or by parent_ref, and not by both."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "twice", message)])
+    pair = (ref["source"], ref["id"])
+    found = await external_refs.find(transaction, CONTACT.name, [pair])
+    if pair not in found:
+        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
+        raise ContactMissing(message, errors=[FieldError("/body/parent_ref", "unknown", message)])
+    return values | {"parent_id": found[pair]}
+
+
 def new_row(given: Mapping[str, Any]) -> Record:
     """Turn the fields of `NewContact` into a row.
 
@@ -251,12 +183,14 @@ async def create_contact(
     PossibleDuplicate, Suppressed, ExternalRefTaken, CustomFieldUnknown, CustomValueInvalid
         A rule is broken; nothing is written.
     """
+    given = await _with_parent(transaction, given)
     row = new_row(given)
     row["id"] = records.new_id()
     await check_row(transaction, row, row["kind"], now=stamp.now)
     await _admit(transaction, row, is_allowed=given["allow_suppressed"], stamp=stamp)
     if not given["allow_duplicate"]:
-        await duplicates.refuse_duplicate(transaction, row)
+        sees = CONTACT.pii_scope in stamp.scopes
+        await duplicates.refuse_duplicate(transaction, row, personal=sees)
     row["custom"] = await custom_fields.merge_values(
         transaction, CONTACT.plural, None, given["custom"]
     )
@@ -308,7 +242,7 @@ async def change_contact(
         A rule is broken; nothing is written.
     """
     current = await records.lock(transaction, CONTACT, contact_id, version=version)
-    values = row_values(dict(given), CONTACT.money)
+    values = row_values(await _with_parent(transaction, given), CONTACT.money)
     is_allowed = bool(values.get("allow_suppressed"))
     for name in _ADMITTED:  # of an upsert that finds its record
         values.pop(name, None)
@@ -363,32 +297,3 @@ async def check_return(
     await refuse_suppressed(transaction, after, before=current)
     units = {"from_unit": unit(current), "to_unit": unit(after)}
     await terms.move_contact(transaction, current["id"], **units, now=stamp.now)
-
-
-async def resolve_contact(
-    transaction: Transaction, contact_id: str | None, contact_ref: Mapping[str, str] | None
-) -> str:
-    """Return the id of the live contact that a deal or an interaction names.
-
-    Raises
-    ------
-    ContactMissing
-        It names none, both ways at once, or one that does not exist.
-    """
-    if (contact_id is None) == (contact_ref is None):
-        message = "Name the contact by contact_id or by contact_ref, and not by both."
-        raise ContactMissing(message, errors=[FieldError("/body/contact_id", "missing", message)])
-    if contact_id is not None:
-        if not await existing(transaction, [contact_id]):
-            survivor = await survivor_of(transaction, contact_id)
-            if survivor is not None:
-                return survivor
-            await require(transaction, "contact_id", contact_id)
-        return contact_id
-    assert contact_ref is not None
-    pair = (contact_ref["source"], contact_ref["id"])
-    found = await external_refs.find(transaction, CONTACT.name, [pair])
-    if pair not in found:
-        message = f"No live contact has the reference {pair[1]} of {pair[0]}."
-        raise ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
-    return found[pair]

@@ -36,6 +36,7 @@ from services.foundation.queries import QueryFlag
 from shared.values import (
     CountryCode,
     Day,
+    ExternalRef,
     Flag,
     Instant,
     Language,
@@ -108,7 +109,7 @@ class ContactFields(Shape):
     terminated_at: Instant | None = Field(
         default=None,
         description="When the relationship ended: only with the status terminated; a change to "
-        "that status sets it. Not in the future.",
+        "that status sets it. Not more than five minutes in the future.",
     )
     terminated_by: Terminator | None = Field(
         default=None, description="Who ended it; only with the status terminated."
@@ -158,8 +159,8 @@ class ContactFields(Shape):
     )
     profiling_objection_at: Instant | None = Field(
         default=None,
-        description="Since when the contact objects to profiling: no scores are made. Not in the "
-        "future.",
+        description="Since when the contact objects to profiling: no scores are made. Not more than "
+        "five minutes in the future.",
     )
     next_contact_at: Instant | None = Field(
         default=None,
@@ -175,11 +176,19 @@ class ContactFields(Shape):
     )
 
 
+class _Placed(Shape):
+    parent_ref: ExternalRef | None = Field(
+        default=None,
+        description="Instead of parent_id: the organisation by its external reference; null takes it "
+        "away.",
+    )
+
+
 class _Admitted(Shape):
     allow_duplicate: Flag = Field(
         default=False,
         description="Create it although another contact is all but surely the same: without it such "
-        "a contact is refused with 409 and the candidates.",
+        "a contact is refused with 409 and the candidates, and with `contacts:pii` the reasons.",
     )
     allow_suppressed: Flag = Field(
         default=False,
@@ -188,13 +197,13 @@ class _Admitted(Shape):
     )
 
 
-class NewContact(ContactFields, _Admitted):
+class NewContact(ContactFields, _Placed, _Admitted):
     """A contact to create."""
 
     kind: Kind = Field(description="Person or organisation; it never changes.")
 
 
-class ContactPatch(Partial, ContactFields):
+class ContactPatch(Partial, ContactFields, _Placed):
     """The fields to change (merge patch): null clears a field, an absent one stays, lists are replaced."""
 
     allow_suppressed: Flag = Field(
@@ -204,7 +213,7 @@ class ContactPatch(Partial, ContactFields):
     )
 
 
-class UpsertContact(Partial, ContactFields, _Admitted):
+class UpsertContact(Partial, ContactFields, _Placed, _Admitted):
     """A contact to create or change: fields that are sent are set, absent ones keep their value."""
 
     kind: Kind = Field(default="person", description="It never changes.")

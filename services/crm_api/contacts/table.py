@@ -2,7 +2,13 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table, Text, text
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 
 contacts = Table(
@@ -69,13 +75,42 @@ contacts = Table(
     Index("ix_contacts_updated", "updated_at", "id"),
     Index("ix_contacts_display_name", "display_name", "id"),
     Index("ix_contacts_email", "email"),
-    Index("ix_contacts_owner", "owner_id", "id"),
+    # A filter of one value, in the order of the list.
+    *(
+        Index(f"ix_contacts_{name}", name, "created_at", "id")
+        for name in ("owner_id", "country_code", "status", "city", "zip")
+    ),
+    *(
+        known_index("contacts", name, "created_at")
+        for name in ("source_campaign_id", "preferred_channel", "purchase_motive", "language")
+    ),
+    Index(
+        "ix_contacts_credit_hold",
+        "created_at",
+        "id",
+        postgresql_where=text("credit_hold"),
+        sqlite_where=text("credit_hold = 1"),
+    ),
+    Index("ix_contacts_next_contact_at", "next_contact_at", "id"),
     Index("ix_contacts_phone", "phone_e164"),
     Index("ix_contacts_referred_by_id", "referred_by_id"),
     Index("ix_contacts_merged_into_id", "merged_into_id"),
     # Where SQLite is told of many new rows, so that triggers index them together.
     info={"in_bulk": "contact_search_bulk"},
 )
+
+search_words = Table(
+    "search_words",
+    metadata,
+    # In the order of bytes, so that a beginning is a range.
+    Column(
+        "word",
+        String(40).with_variant(String(40, collation="C"), "postgresql"),
+        nullable=False,
+        index=True,
+    ),
+)
+"""The words of all search texts that are only letters; triggers keep them, some perhaps twice."""
 
 CONTACT = Resource(
     name="contact",

@@ -1,4 +1,4 @@
-"""Puts the customer card together: one statement, whatever is on the card."""
+"""Puts the customer card together: one statement for all of it, whatever is on the card."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, and_, bindparam, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_, select
 
+from services.crm_api.contacts.finding import existing
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.customer_card.schemas import MOST
 from services.crm_api.deals.table import DEAL, deals
@@ -15,7 +16,13 @@ from services.crm_api.interactions.cases import OPEN_STATUSES
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.terms.operations import ANSWERED
 from services.foundation.columns import Instant
-from services.foundation.constructs import json_list, json_record, one_of
+from services.foundation.constructs import (
+    json_list,
+    json_record,
+    one_of,
+    unindexed,
+    without_member,
+)
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Statement
@@ -25,15 +32,32 @@ Sees = tuple[bool, bool, bool]
 """Whether personal fields of contacts, interactions and deals are shown."""
 
 
-def unit_members() -> Select[Any]:
-    """Select the contact `id` and, if it is an organisation, its persons."""
+def is_of_unit(column: ColumnElement[Any], kind: str) -> ColumnElement[bool]:
+    """Build the condition that a record is of the contact `id` or, if that is an organisation, its persons."""
+    if kind == "person":
+        return column == bindparam("id")
     member = contacts.alias("member")
     of_unit = or_(member.c.id == bindparam("id"), member.c.parent_id == bindparam("id"))
-    return select(member.c.id).where(of_unit, member.c.deleted_at.is_(None)).correlate(None)
+    members = select(member.c.id).where(of_unit, member.c.deleted_at.is_(None)).correlate(None)
+    return column.in_(members)
+
+
+async def kind_of(reader: Reader, contact_id: str) -> str:
+    """Return whether a live contact is a person or an organisation.
+
+    Raises
+    ------
+    NotFound
+        There is no such contact.
+    """
+    kind = (await existing(reader, [contact_id])).get(contact_id)
+    if kind is None:
+        raise NotFound(f"There is no contact {contact_id}.")
+    return kind
 
 
 @cache
-def _card(sees: Sees) -> Statement:
+def _card(sees: Sees, unit: str) -> Statement:
     parent = contacts.alias("organisation")
     organisation = (
         select(CONTACT.json(personal=sees[0], of=parent))
@@ -42,42 +66,49 @@ def _card(sees: Sees) -> Statement:
         .scalar_subquery()
     )
     i, d = interactions.c, deals.c
-    of_unit = and_(i.contact_id.in_(unit_members()), i.deleted_at.is_(None))
-    deals_of_unit = and_(d.contact_id.in_(unit_members()), d.deleted_at.is_(None))
-    happened = and_(of_unit, i.is_planned.is_(False))
+    columns: Iterable[ColumnElement[Any]] = (i.kind, i.status, d.stage_kind, d.payment_status)
+    if unit != "person":  # SQLite would go by these: all offers there are, instead of the unit's
+        columns = map(unindexed, columns)
+    kind, status, stage_kind, payment_status = columns
+    of_unit = and_(is_of_unit(i.contact_id, unit), i.deleted_at.is_(None))
+    deals_of_unit = and_(is_of_unit(d.contact_id, unit), d.deleted_at.is_(None))
+    happened = and_(of_unit, not_(i.is_planned))
     now = bindparam("now", type_=Instant)
     is_live = and_(
-        i.kind == "offer",
+        kind == "offer",
         or_(i.outcome.is_(None), not_(one_of(i.outcome, ANSWERED))),
         or_(i.valid_until.is_(None), i.valid_until > now),
     )
-    is_open = and_(i.kind == "complaint", one_of(i.status, OPEN_STATUSES))
+    is_open = and_(kind == "complaint", one_of(status, OPEN_STATUSES))
 
     def some(where: Any, *order: Any, most: int = MOST) -> json_list:
         shown = INTERACTION.json(personal=sees[1])
-        return json_list(select(shown).where(where).order_by(*order, i.id).limit(most))
+        return json_list(select(shown).where(where).order_by(*order).limit(most))
 
     def some_deals(where: Any, *order: Any) -> json_list:
         shown = DEAL.json(personal=sees[2])
-        return json_list(
-            select(shown).where(deals_of_unit, where).order_by(*order, d.id).limit(MOST)
-        )
+        return json_list(select(shown).where(deals_of_unit, where).order_by(*order).limit(MOST))
 
-    bought = select(json_record(("at", d.closed_at), ("lines", d.lines))).where(
-        deals_of_unit, d.stage_kind == "won"
+    # Both descending: in the order of an index, so that only what is shown is written as JSON.
+    newest = (i.occurred_at.desc(), i.id.desc())
+    lines = d.lines if sees[2] else without_member(d.lines, "name")
+    bought = select(json_record(("at", d.closed_at), ("lines", lines))).where(
+        deals_of_unit, stage_kind == "won"
     )
     return Statement(
         select(
             CONTACT.json(personal=sees[0]),
             organisation,
-            some(happened, i.occurred_at.desc(), most=3),
-            some(and_(happened, is_open), i.occurred_at),
-            some(and_(happened, is_live), i.occurred_at.desc()),
-            some(and_(of_unit, i.is_planned.is_(True)), i.due_at),
-            some_deals(d.stage_kind == "open", d.opened_at.desc()),
-            some_deals(one_of(d.payment_status, ("issued", "disputed")), d.due_at, d.opened_at),
+            some(happened, *newest, most=3),
+            some(and_(happened, is_open), i.occurred_at, i.id),
+            some(and_(happened, is_live), *newest),
+            some(and_(of_unit, i.is_planned), i.due_at, i.id),
+            some_deals(stage_kind == "open", d.opened_at.desc(), d.id.desc()),
+            some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at, d.id),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
-        ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
+            contacts.c.version,
+        ).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None)),
+        planned="once",
     )
 
 
@@ -94,21 +125,25 @@ _PARTS = (
 )
 
 
-async def read_card(reader: Reader, contact_id: str, *, sees: Sees, now: datetime) -> bytes:
-    """Return the card as JSON.
+async def read_card(
+    reader: Reader, contact_id: str, *, sees: Sees, now: datetime
+) -> tuple[bytes, int]:
+    """Return the card as JSON, and the version of the contact.
 
     Raises
     ------
     NotFound
         There is no such live contact.
     """
-    rows = await reader.texts(_card(sees), {"id": contact_id, "now": now})
+    kind = await kind_of(reader, contact_id)
+    rows = await reader.texts(_card(sees, kind), {"id": contact_id, "now": now})
     if not rows:
         raise NotFound(f"There is no contact {contact_id}.")
-    *parts, bought = rows[0]
+    *parts, bought, version = rows[0]
     owned = orjson.dumps(_owned(orjson.loads(bought))[:MOST]).decode()
     members = zip(_PARTS, [*parts, owned], strict=True)
-    return ("{" + ",".join(f'"{name}":{part or "null"}' for name, part in members) + "}").encode()
+    shown = ",".join(f'"{name}":{part or "null"}' for name, part in members)
+    return f"{{{shown}}}".encode(), version
 
 
 def _owned(deals: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

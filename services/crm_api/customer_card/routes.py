@@ -6,7 +6,7 @@ from fastapi import Path
 
 from services.crm_api.customer_card.operations import read_card
 from services.crm_api.customer_card.schemas import CustomerCard
-from services.foundation.calls import Call
+from services.foundation.calls import Call, etag
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -20,6 +20,7 @@ routes = Routes("contacts")
     answer=CustomerCard,
     scope="contacts:read",
     also=("interactions:read", "deals:read"),
+    headers=(("ETag", ""),),
     problems=(404,),
     summary="Read the customer card",
 )
@@ -27,6 +28,7 @@ async def get_customer_card(
     call: Call, id: Annotated[RecordId, Path(description="The id of a contact.")]
 ) -> Answer:
     """All for the page that a person opens before a conversation, in one call. An organisation's card
-    holds what happened with its persons, too."""
+    holds what happened with its persons, too. The ETag is that of the contact, for If-Match."""
     sees = (call.may("contacts:pii"), call.may("interactions:pii"), call.may("deals:pii"))
-    return Answer(await read_card(call.database, id, sees=sees, now=call.now))
+    card, version = await read_card(call.database, id, sees=sees, now=call.now)
+    return Answer(card, headers=etag(version))

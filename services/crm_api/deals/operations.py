@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.pipelines import operations as pipelines
@@ -46,6 +46,10 @@ _PAST = (
 
 class MixedCurrencies(Invalid):
     code, title = "mixed_currencies", "All amounts of a deal have one currency."
+
+
+class ClosedTooEarly(Invalid):
+    code, title = "closed_too_early", "A deal is not closed before it began."
 
 
 class NotClosed(Invalid):
@@ -229,8 +233,8 @@ def new_row(
 
     Raises
     ------
-    MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible, FraudUnconfirmed, StageImpossible,
-    HistoryMismatch, InTheFuture
+    MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing, PartImpossible, FraudUnconfirmed,
+    StageImpossible, HistoryMismatch, InTheFuture
         A rule is broken.
     """
     row = row_values(dict(given), DEAL.money)
@@ -239,18 +243,27 @@ def new_row(
     _check_stage(row["stage"], kinds)
     row["stage_kind"] = kinds[row["stage"]]
     if row["stage_kind"] in CLOSED and row.get("closed_at") is None:
-        row["closed_at"] = now
+        row["closed_at"] = max(now, row.get("opened_at") or now)
     _check_closing(row)
     _check_parts(row)
     _confirm_fraud(row, now=now)
     row["opened_at"] = row.get("opened_at") or row.get("closed_at") or now
     check_past(row, _PAST, now=now)
+    _check_order(row)
     past = given.get("stage_history")
     _check_history(past, now=now)
     at = row.get("closed_at") or row["opened_at"]
     row["stage_history"] = _history(past, row["stage"], at, kinds)
     row["payment_status"] = _payment_status(row)
     return row
+
+
+def _check_order(row: Mapping[str, Any]) -> None:
+    if row["closed_at"] is not None and row["closed_at"] < row["opened_at"]:
+        message = f"The deal began later, at {wire_instant(row['opened_at'])}."
+        raise ClosedTooEarly(
+            message, errors=[FieldError("/body/closed_at", ClosedTooEarly.code, message)]
+        )
 
 
 async def _kinds(transaction: Transaction, pipeline: str) -> dict[str, str]:
@@ -265,14 +278,14 @@ async def create_deal(
 
     Raises
     ------
-    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing, PartImpossible,
-    FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
+    ContactMissing, PipelineMissing, MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing,
+    PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture, CustomFieldUnknown,
     CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
     """
     values = dict(given)
     contact_ref = values.pop("contact_ref", None)
-    values["contact_id"] = await contacts.resolve_contact(
+    values["contact_id"] = await finding.resolve_contact(
         transaction, values.get("contact_id"), contact_ref
     )
     kinds = await _kinds(transaction, values["pipeline_id"])
@@ -296,7 +309,7 @@ async def change_deal(
 
     Raises
     ------
-    NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, LostReasonMissing,
+    NotFound, StaleVersion, PipelineMissing, MixedCurrencies, NotClosed, ClosedTooEarly, LostReasonMissing,
     PartImpossible, FraudUnconfirmed, StageImpossible, HistoryMismatch, InTheFuture,
     CustomFieldUnknown, CustomValueInvalid, ExternalRefTaken
         A rule is broken; nothing is written.
@@ -318,6 +331,8 @@ async def change_deal(
         _check_parts(after)
     values["payment_status"] = _payment_status(after)
     check_past(values, _PAST, now=stamp.now)
+    if "closed_at" in values:
+        _check_order({**current, **values})
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, DEAL.plural, current["custom"], values["custom"]
@@ -386,8 +401,9 @@ async def _move(
         raise _impossible(f"A deal does not move from {current['stage']} to {stage}", allowed)
     kind = values["stage_kind"] = kinds[stage]
     if kind in CLOSED:
-        values.setdefault("closed_at", now)
-        values["closed_at"] = values["closed_at"] or now
+        # Another process may have opened it by a clock that is a little ahead.
+        latest = max(now, current["opened_at"])
+        values["closed_at"] = values.get("closed_at") or latest
     else:
         values.setdefault("closed_at", None)
     for name, wanted in (("won_reason", "won"), ("lost_reason", "lost"), ("lost_note", "lost")):

@@ -66,7 +66,9 @@ class Line(Shape):
     product_id: text(64, shortest=1, example="SKU-100") | None = Field(
         default=None, description="The product's id or number."
     )
-    name: text(200, example="Oak table") | None = Field(default=None, description="What was sold.")
+    name: text(200, example="Oak table") | None = Field(
+        default=None, description="What was sold; null without the scope `deals:pii`."
+    )
     quantity: Quantity = Field(default="1", description="How many.")
     unit_price: Money | None = Field(default=None, description="Net price of one.")
     discount_pct: Percentage | None = Field(default=None, description="Discount in percent.")
@@ -111,7 +113,8 @@ class DealFields(Shape):
         default=None, description="When a decision is expected."
     )
     closed_at: Instant | None = Field(
-        default=None, description="When it was won or lost; not in the future."
+        default=None,
+        description="When it was won or lost; not more than five minutes in the future.",
     )
     won_reason: WonReason | None = Field(default=None, description="Why it was won.")
     lost_reason: LostReason | None = Field(
@@ -176,7 +179,9 @@ class _Placed(Shape):
         default=None, description="Instead of contact_id: the contact by its external reference."
     )
     opened_at: Instant | None = Field(
-        default=None, description="When it began; absent: closed_at, else now. Not in the future."
+        default=None,
+        description="When it began; absent: closed_at, else now. Not more than five minutes in the "
+        "future.",
     )
     stage_history: History | None = Field(
         default=None, description="Only for deals that come with a past; absent: the present stage."

@@ -2,8 +2,15 @@
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table, text
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
+from services.foundation.constructs import without_member
 
 AMOUNTS = (
     "amount",
@@ -30,7 +37,13 @@ deals = Table(
     # Exact decimals travel as text: SQLite has no decimal type, and nothing filters by them.
     Column("discount_pct", String(8)),
     Column("fx_rate", String(24)),
-    Column("lines", Document, nullable=False),
+    # Whoever writes what was sold by hand may write for whom; what is of the catalogue has an id.
+    Column(
+        "lines",
+        Document,
+        nullable=False,
+        info={"masked": lambda column: without_member(column, "name")},
+    ),
     Column("opened_at", Instant, nullable=False),
     Column("expected_close_date", Day),
     Column("closed_at", Instant),
@@ -59,7 +72,17 @@ deals = Table(
     *record_columns(),
     Index("ix_deals_contact", "contact_id", "opened_at", "id"),
     Index("ix_deals_stage", "stage", "opened_at", "id"),
+    # Holds all that the figures of a board are made of; the currency first, so that no list takes it.
+    Index("ix_deals_sums", "pipeline_id", "currency", "stage", "amount_minor", "deleted_at"),
     Index("ix_deals_board", "pipeline_id", "stage", "opened_at", "id"),
+    Index("ix_deals_payment_status", "payment_status", "opened_at", "id"),
+    *(
+        known_index("deals", name, "opened_at")
+        for name in ("campaign_id", "competitor_id", "promo_code", "lost_reason")
+    ),
+    *(known_index("deals", name) for name in ("due_at", "contract_end_at")),
+    Index("ix_deals_closed_at", "closed_at", "id"),
+    Index("ix_deals_expected_close_date", "expected_close_date", "id"),
     Index("ix_deals_owner", "owner_id", "opened_at", "id"),
     Index("ix_deals_due", "due_at", "id"),
     Index("ix_deals_contract_end", "contract_end_at", "id"),
@@ -80,5 +103,5 @@ DEAL = Resource(
     plural="deals",
     table=deals,
     money={name: (f"{name}_minor", "currency") for name in AMOUNTS},
-    personal=frozenset({"title", "lost_note", "document_refs", "custom"}),
+    personal=frozenset({"title", "lines", "lost_note", "document_refs", "custom"}),
 )

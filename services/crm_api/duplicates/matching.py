@@ -15,43 +15,10 @@ from typing import Any
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from services.crm_api.folding import digits, fold
+from services.crm_api.duplicates.evidence import EVIDENCE, Evidence
+from services.crm_api.folding import LEGAL_FORMS, digits, fold
 
 Contact = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a finding weighs.
-
-    Each field is in bits: log2 of the ratio of how often one and the same person (or organisation)
-    shows it to how often two strangers that share a blocking key do. Source: judgement, from the error
-    rates of typed data (about one field in ten has a slip) and from how many people share a value.
-    """
-
-    prior: float = -5.0
-    same_email: float = 12.0
-    similar_email: float = 7.0
-    different_email: float = -2.5
-    same_phone: float = 9.0
-    different_phone: float = -2.0
-    same_birth_date: float = 9.0
-    similar_birth_date: float = 5.0
-    different_birth_date: float = -5.0
-    same_family_name: float = 6.0
-    similar_family_name: float = 4.0
-    different_family_name: float = -4.5
-    same_given_name: float = 4.5
-    similar_given_name: float = 3.0
-    different_given_name: float = -5.0
-    swapped_names: float = 8.0
-    same_name: float = 11.0
-    similar_name: float = 6.0
-    different_name: float = -8.0
-    same_address: float = 7.0
-    similar_address: float = 4.5
-    same_place: float = 2.5
-    different_address: float = -1.5
 
 
 @dataclass(frozen=True)
@@ -75,7 +42,6 @@ class Match:
         return self.score >= CERTAIN and any(reason.code in _IDENTIFYING for reason in self.reasons)
 
 
-EVIDENCE = Evidence()
 THRESHOLD = 0.75
 """From this score on a pair is proposed to people."""
 CERTAIN = 0.98
@@ -88,15 +54,19 @@ IDENTIFYING_KEYS = ("e:", "p:", "b:", "o:", "s:")
 
 Only the same street beside another postal code has none of them.
 """
-LARGEST_BLOCK = 200
+REACHING_KEYS = ("e:", "p:")
+"""How the keys begin of what reaches a contact: e-mail addresses and telephone numbers."""
+_BESIDE_A_NAME = frozenset(
+    {
+        *("same_email", "similar_email", "same_phone", "same_birth_date", "similar_birth_date"),
+        *("same_address", "similar_address"),
+    }
+)
+LARGEST_BLOCK = 100
 """A key that more contacts share says too little to compare them all."""
 LARGEST_WEAK_BLOCK = 20
 """The same for a key that identifies nobody, where only what is all but sure is looked for."""
 _SIMILAR_NAME = 0.88
-_LEGAL_FORMS = frozenset(
-    "gmbh ag kg ohg gbr ug se eg ev mbh co cokg inc ltd llc plc corp limited company und and "
-    "incorporated corporation sarl sa bv nv haftungsbeschraenkt".split()
-)
 _SAME_MAIL = {"googlemail.com": "gmail.com"}
 # At these, addresses that are alike belong to people who are not.
 _PUBLIC_MAIL = frozenset(
@@ -154,7 +124,7 @@ def read(contact: Contact) -> Compared:
         *first, family = name.split()
         given = " ".join(first)
     if not is_person:
-        words = [word for word in name.split() if word not in _LEGAL_FORMS]
+        words = [word for word in name.split() if word not in LEGAL_FORMS]
         name = " ".join(words) or name
     born = contact.get("birth_date") or ""
     return Compared(
@@ -263,6 +233,8 @@ def compare_read(a: Compared, b: Compared, *, evidence: Evidence = EVIDENCE) -> 
     if a.is_person and {"different_given_name"} & set(found) and "same_birth_date" not in found:
         # A family shares a home, a telephone and a mailbox; its members are not one.
         bits = min(bits, -2.0)
+    if _is_coincidence(a.is_person, set(found)):
+        bits = min(bits, 1.0)
     score = 1.0 / (1.0 + 2.0 ** -max(min(bits, 60.0), -60.0))
     ordered = sorted(reasons, key=lambda reason: (-reason.weight, reason.code))
     return Match(round(score, 4), tuple(ordered))
@@ -277,6 +249,19 @@ def may_be_certain(a: Compared, b: Compared) -> bool:
         or not set(a.phones).isdisjoint(b.phones)
         or (not a.is_person and sorted(a.name.split()) == sorted(b.name.split()))
     )
+
+
+def _is_coincidence(is_person: bool, found: set[str]) -> bool:
+    """Tell whether two contacts have no more than a name in common.
+
+    Of a million people hundreds have the same one: that alone is no reason to ask anybody. A town beside
+    it is one if the name is the very same and nothing else differs; so is the whole name of a firm.
+    """
+    if found & _BESIDE_A_NAME:
+        return False
+    names = {"same_family_name", "same_given_name"} if is_person else {"same_name"}
+    is_telling = names <= found and ("same_place" in found or not is_person)
+    return not is_telling or any(code.startswith("different") for code in found)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
 from services.crm_api.contacts.table import contacts
+from services.crm_api.dismissals.operations import dismissed_among, dismissed_with
 from services.crm_api.duplicates.matching import (
     IDENTIFYING_KEYS,
     LARGEST_BLOCK,
     LARGEST_WEAK_BLOCK,
+    REACHING_KEYS,
     THRESHOLD,
     Compared,
     Match,
@@ -25,7 +27,7 @@ from services.crm_api.duplicates.matching import (
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of, each_text, joined
-from services.foundation.database import Reader
+from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
 
@@ -36,12 +38,6 @@ _COMPARED = (
 )
 _keys = contact_match_keys.c
 _columns = [contacts.c[name] for name in _COMPARED]
-_SHARING = Statement(
-    select(*_columns, _keys.key)
-    .join(contact_match_keys, _keys.contact_id == contacts.c.id)
-    .where(any_of(_keys.key, bindparam("keys", type_=Texts)), contacts.c.deleted_at.is_(None))
-    .limit(bindparam("most"))
-)
 _BY_ID = Statement(
     select(*_columns).where(
         any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
@@ -57,6 +53,15 @@ _IN_STREETS = Statement(
 _wanted = each_text(bindparam("keys", type_=Document)).table_valued("value", name="wanted")
 _holders: Select[Any] = (
     select(literal_column("1")).where(_keys.key == _wanted.c.value).correlate(_wanted)
+)
+# A key that too many share is not read beyond that: everybody may have the same name.
+_telling = select(_wanted.c.value).where(
+    ~_holders.limit(1).offset(literal_column(str(LARGEST_BLOCK))).exists()
+)
+_SHARING = Statement(
+    select(*_columns, contacts.c.display_name, _keys.key)
+    .join(contact_match_keys, _keys.contact_id == contacts.c.id)
+    .where(_keys.key.in_(_telling), contacts.c.deleted_at.is_(None))
 )
 _ids = select(joined(_keys.contact_id)).where(_keys.key == _wanted.c.value)
 # Key by key, because a planner that does not know the table yet would read all of it; keys that some
@@ -75,7 +80,6 @@ _SHARED_KEYS = Statement(
     .order_by(_keys.key)
     .limit(bindparam("page_size"))
 )
-_ROWS = 20_000
 _IDS_AT_ONCE = 1000
 _EARLIER = 50
 
@@ -87,23 +91,31 @@ class Candidate:
     id: str
     match: Match
 
-    def document(self) -> dict[str, Any]:
-        reasons = [{"code": each.code, "weight": each.weight} for each in self.match.reasons]
-        return {"id": self.id, "score": self.match.score, "reasons": reasons}
+    def document(self, *, personal: bool) -> dict[str, Any]:
+        """Return what is told of it; why it is the same says what its personal fields are."""
+        if personal:
+            return {"id": self.id, **_told(self.match)}
+        return {"id": self.id, "score": self.match.score}
+
+
+def _told(match: Match) -> dict[str, Any]:
+    reasons = [{"code": each.code, "weight": each.weight} for each in match.reasons]
+    return {"score": match.score, "reasons": reasons}
 
 
 class PossibleDuplicate(Conflict):
     code, title = "possible_duplicate", "This contact is there already, as far as one can tell."
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, personal: bool = False) -> None:
         best = candidates[0]
-        why = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        reasons = ", ".join(reason.code for reason in best.match.reasons if reason.weight > 0)
+        why = f" ({reasons})" if personal else ""
         super().__init__(
-            f"The contact {best.id} is all but surely the same ({why}). Change that one, or create "
+            f"The contact {best.id} is all but surely the same{why}. Change that one, or create "
             "this one with allow_duplicate.",
             extra={
                 "existing_id": best.id,
-                "candidates": [candidate.document() for candidate in candidates],
+                "candidates": [candidate.document(personal=personal) for candidate in candidates],
             },
         )
 
@@ -116,17 +128,17 @@ class RepeatedRow(Conflict):
 
 
 async def find(reader: Reader, contact: Mapping[str, Any]) -> list[Candidate]:
-    """Return the contacts that are likely the same, the likeliest first; itself is none of them."""
+    """Return the contacts that are likely the same, the likeliest first.
+
+    Itself is none of them, nor are those that are known to be others.
+    """
     keys = blocking_keys(contact)
     if not keys:
         return []
-    blocks: dict[str, list[Record]] = defaultdict(list)
-    for row in await reader.all(_SHARING, {"keys": keys, "most": _ROWS}):
-        blocks[row["key"]].append(row)
-    others = {
-        row["id"]: row for block in blocks.values() if len(block) <= LARGEST_BLOCK for row in block
-    }
-    others.pop(contact.get("id"), None)
+    others = {row["id"]: row for row in await reader.all(_SHARING, {"keys": keys})}
+    if contact.get("id"):
+        for known in {contact["id"], *await dismissed_with(reader, contact["id"])}:
+            others.pop(known, None)
     who = read(contact)
     found = [_candidate(who, row["id"], read(row)) for row in others.values()]
     return _likeliest(each for each in found if each and each.match.score >= THRESHOLD)
@@ -195,17 +207,28 @@ def _certain(
     return _likeliest(each for each in found if each and each.match.is_certain)
 
 
-async def refuse_duplicate(reader: Reader, contact: Mapping[str, Any]) -> None:
-    """Do nothing if nobody who is there is all but surely the same.
+async def wait_for_twins(transaction: Transaction, wanted: Iterable[Mapping[str, Any]]) -> None:
+    """Wait for whoever creates a contact with an address or a number of these at this moment."""
+    keys = {key for contact in wanted for key in _keys_of(contact)}
+    await transaction.alone(key for key in keys if key.startswith(REACHING_KEYS))
+
+
+async def refuse_duplicate(
+    transaction: Transaction, contact: Mapping[str, Any], *, personal: bool
+) -> None:
+    """Do nothing if nobody who is there, or who comes at this moment, is all but surely the same.
+
+    Only who may see what is `personal` is told why.
 
     Raises
     ------
     PossibleDuplicate
         Somebody is; the problem has the candidates.
     """
-    (found,) = await find_certain(reader, [contact])
+    await wait_for_twins(transaction, [contact])
+    (found,) = await find_certain(transaction, [contact])
     if found:
-        raise PossibleDuplicate(found)
+        raise PossibleDuplicate(found, personal=personal)
 
 
 class Newcomers:
@@ -232,29 +255,53 @@ def _is_certain(one: Compared, other: Compared) -> bool:
     return match is not None and match.is_certain
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two contacts that are likely one."""
+
+    first: Record
+    second: Record
+    match: Match
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        return self.first["id"], self.second["id"]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "first_id": self.first["id"],
+            "first_display_name": self.first["display_name"],
+            "second_id": self.second["id"],
+            "second_display_name": self.second["display_name"],
+            **_told(self.match),
+        }
+
+
 async def pairs_behind(
     reader: Reader, after: str, *, page_size: int
-) -> tuple[list[tuple[str, str, Match]], str | None]:
+) -> tuple[list[Pair], str | None]:
     """Return the pairs that share the next keys behind `after`, and the last of these keys if more follow.
 
-    A pair that shares several keys comes with the first of them only.
+    A pair that shares several keys comes with the first of them only, a dismissed one not at all.
     """
     rows = await reader.all(_SHARED_KEYS, {"after": after, "page_size": page_size})
     keys = [row["key"] for row in rows]
     if not keys:
         return [], None
-    sharing = await reader.all(_SHARING, {"keys": keys, "most": _ROWS})
+    sharing = await reader.all(_SHARING, {"keys": keys})
     blocks: dict[str, list[Record]] = defaultdict(list)
     for row in sharing:
         blocks[row["key"]].append(row)
-    found: list[tuple[str, str, Match]] = []
+    found: list[Pair] = []
     for key in keys:
         members = sorted(blocks[key], key=lambda row: str(row["id"]))
         found += _pairs(key, members)
-    return found, keys[-1] if len(keys) == page_size else None
+    dismissed = await dismissed_among(reader, {pair.ids for pair in found})
+    left = [pair for pair in found if pair.ids not in dismissed]
+    return left, keys[-1] if len(keys) == page_size else None
 
 
-def _pairs(key: str, members: Sequence[Record]) -> Iterable[tuple[str, str, Match]]:
+def _pairs(key: str, members: Sequence[Record]) -> Iterable[Pair]:
     keys_of = [set(blocking_keys(member)) for member in members]
     for at, one in enumerate(members):
         for place in range(at + 1, len(members)):
@@ -262,4 +309,4 @@ def _pairs(key: str, members: Sequence[Record]) -> Iterable[tuple[str, str, Matc
                 continue
             match = compare(one, members[place])
             if match is not None and match.score >= THRESHOLD:
-                yield one["id"], members[place]["id"], match
+                yield Pair(one, members[place], match)

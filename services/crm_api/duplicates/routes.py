@@ -7,6 +7,7 @@ import orjson
 from fastapi import Body, Path, Query
 
 from services.crm_api import records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.schemas import EXAMPLE, NewContact
 from services.crm_api.contacts.table import CONTACT
@@ -17,8 +18,9 @@ from services.crm_api.duplicates.schemas import (
     DuplicatePairPage,
     ListDuplicates,
 )
+from services.crm_api.places import seal, unseal
 from services.foundation.calls import Call
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import read_cursor, write_cursor
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -34,7 +36,7 @@ async def _answer(call: Call, found: Sequence[Candidate]) -> Answer:
     items = []
     for each in found:
         if each.id in shown:
-            told = each.document()
+            told = each.document(personal=True)
             del told["id"]
             items.append(f'{orjson.dumps(told).decode()[:-1]},"contact":{shown[each.id]}}}')
     return Answer(('{"items":[' + ",".join(items) + "]}").encode())
@@ -52,8 +54,8 @@ async def find_duplicates(
     call: Call, id: Annotated[RecordId, Path(description="The id of a contact.")]
 ) -> Answer:
     """With a score and its reasons, the likeliest first. Merge them with
-    `POST /v1/contacts/{id}/merge`."""
-    row = await contacts.read_row(call.database, id)
+    `POST /v1/contacts/{id}/merge`, or say that they are others: `POST /v1/duplicates/dismissals`."""
+    row = await finding.read_row(call.database, id)
     return await _answer(call, await operations.find(call.database, row))
 
 
@@ -80,25 +82,18 @@ async def check_duplicates(call: Call, body: Checked) -> Answer:
 )
 async def list_duplicates(call: Call, query: Annotated[ListDuplicates, Query()]) -> Answer:
     """Goes through the whole base, a page at a time; contacts are compared only if they share something
-    telling: an address, a number, how their names sound. Follow `next` to the end; each pair comes once.
+    telling: an address, a number, how their names sound. Follow `next` to the end; each pair comes once,
+    one that was dismissed with `POST /v1/duplicates/dismissals` not at all.
     """
     signed, after = {"of": "duplicates"}, ""
     if query.cursor is not None:
-        (after,) = read_cursor(query.cursor, signed, length=1)
-        if not isinstance(after, str) or "\x00" in after:
-            raise bad_cursor()
+        (sealed,) = read_cursor(query.cursor, signed, length=1)
+        after = await unseal(call.database, sealed)  # a key has an address in it, or a name
     found, last = await operations.pairs_behind(call.database, after, page_size=query.limit)
-    items = [
-        {
-            "first_id": first,
-            "second_id": second,
-            "score": match.score,
-            "reasons": [{"code": each.code, "weight": each.weight} for each in match.reasons],
-        }
-        for first, second, match in found
-    ]
+    items = [pair.document() for pair in found]
     if last is None:
         return Answer(orjson.dumps({"items": items}))
-    following = f"/v1/duplicates?limit={query.limit}&cursor={write_cursor((last,), signed)}"
+    cursor = write_cursor((await seal(call.database, last),), signed)
+    following = f"/v1/duplicates?limit={query.limit}&cursor={cursor}"
     headers = {"Link": f'<{following}>; rel="next"'}
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)

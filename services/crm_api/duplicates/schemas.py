@@ -7,7 +7,7 @@ from pydantic import Field
 from services.crm_api.contacts.schemas import Contact
 from services.crm_api.schemas import ListPage
 from services.foundation.queries import CursorText, Query, query_integer
-from shared.values import Probability, RecordId, Shape, number
+from shared.values import Probability, RecordId, Shape, number, text
 
 Code = Literal[
     "same_email",
@@ -34,6 +34,7 @@ Code = Literal[
     "different_address",
 ]
 CODES = get_args(Code)
+DisplayName = text(410, example="Anna Weber")
 
 
 class MatchReason(Shape):
@@ -67,7 +68,9 @@ class DuplicatePair(Shape):
     """Two contacts that are likely one."""
 
     first_id: RecordId = Field(description="One of them.")
+    first_display_name: DisplayName = Field(description="What the first is called.")
     second_id: RecordId = Field(description="The other one.")
+    second_display_name: DisplayName = Field(description="What the second is called.")
     score: Probability = Field(description="How likely the two are one.")
     reasons: Annotated[list[MatchReason], Field(max_length=20)] = Field(
         description="Why, the strongest first."

@@ -146,7 +146,7 @@ _OWN_IDS = {
     "deals": ("Deal ID", "Deal-ID"),
     "interactions": ("Interaction ID", "Aktivität-ID"),
 }
-"""Under these names an import takes them for the ids of the records."""
+"""Under these names an import knows the ids of the records as our own."""
 _ENGLISH = {
     "contact_id": "Customer ID",
     # Their ids mean nothing in another base, so an import is not to take them for those of its own.
@@ -164,6 +164,20 @@ def label(plural: str, field: str, language: str) -> str:
     if is_german and field in GERMAN:
         return GERMAN[field]
     return _ENGLISH.get(field) or field.replace("_", " ").capitalize()
+
+
+_OURS = frozenset(("id", "external_refs", "version"))
+
+
+def own_id_headers(plural: str, headers: Iterable[str]) -> dict[str, str]:
+    """Return which columns are those that an export of ours gives the ids, and which id each holds."""
+    names = frozenset(headers)
+    known = dict.fromkeys(_OWN_IDS[plural], "id")
+    if plural != "contacts":
+        known |= dict.fromkeys((_ENGLISH["contact_id"], GERMAN["contact_id"]), "contact_id")
+    if names >= _OURS:  # one for programs, whose headers are the fields of the wire
+        known["id"] = "id"
+    return {name: known[name] for name in names & known.keys()}
 
 
 def german_headers(targets: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -76,9 +76,9 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
     if fields is not None and form == "csv":
         raise invalid("/query/fields", "not_with_csv", "The flat CSV has all columns.")
     sort: str | None = getattr(query, "sort", None)
-    personal = call.may(f"{resource.scopes}:pii")
+    personal = call.may(resource.pii_scope)
     if sort and not personal and sort.removeprefix("-") in resource.personal:
-        raise Forbidden(f"This order needs a key with the scope {resource.scopes}:pii.")
+        raise Forbidden(f"This order needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query, without=FORM)
     if form == "xlsx":
         await operations.refuse_too_many(call.database, question)

@@ -13,7 +13,7 @@ Format = Literal["ndjson", "csv", "excel_csv", "xlsx"]
 Delimiter = Literal["comma", "semicolon", "tab"]
 FORM = frozenset({"format", "bom", "delimiter"})
 """The parameters that are no filters."""
-_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "q", "fields", "sort"})
+_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "q", "fields", "sort", "in_trash"})
 
 
 class ExportForm(Filters):
@@ -22,9 +22,10 @@ class ExportForm(Filters):
     format: Format = Field(
         default="ndjson",
         description="For machines: `ndjson`, one record a line as the API shows it, and `csv`, flat columns "
-        "with money in minor units and lists as JSON text, several times faster. For people: `xlsx`, "
-        "typed cells, and `excel_csv`, a CSV file that a spreadsheet opens as it should: readable "
-        "headers in the language of Accept-Language, decimal money beside its currency, ISO dates, "
+        "with money in minor units and lists as JSON text, several times faster; every text is as it was "
+        "entered, also one that a spreadsheet would run as a formula, so do not open it in one. For "
+        "people: `xlsx`, typed cells, and `excel_csv`, a CSV file that a spreadsheet opens as it should: "
+        "readable headers in the language of Accept-Language, decimal money beside its currency, ISO dates, "
         "custom fields as columns of their own, texts that look like formulas made harmless by an "
         "apostrophe. What is exported for people can be imported again.",
     )

@@ -21,8 +21,8 @@ from shared.values import Money, Shape
 MEMO_ENTRIES = 20_000
 _MAIN = frozenset(("email", "phone", *ADDRESS))
 _SELDOM_TWICE = frozenset(("text", "lines", "structure", "list", "objects"))
-REFERENCES = ("external_id", "contact_external_id")
-"""Targets of columns that are no fields of the wire."""
+REFERENCES = ("id", "external_id", "contact_id", "contact_external_id", "parent_external_id")
+"""Targets of columns that name records; whether one of ours is meant, the database tells."""
 
 
 @lru_cache(maxsize=MEMO_ENTRIES)

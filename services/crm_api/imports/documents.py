@@ -46,7 +46,7 @@ def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
     detected, resource = row["detected"], row["resource"]
     columns = plan.columns_in_force(resource, settings, detected)
     questions = open_questions(resource, settings, detected, columns)
-    id_column = next((column.name for column in columns if column.field == "external_id"), None)
+    ids = plan.id_column(columns)
     shown = {name: row[name] for name in _AS_STORED}
     shown |= {name: row[name] and wire_instant(row[name]) for name in _INSTANTS}
     return shown | {
@@ -59,7 +59,7 @@ def document(row: Record, *, language: str, personal: bool) -> dict[str, Any]:
         "columns": [_column(column, personal=personal) for column in columns],
         "questions": shown_questions(questions, language=language, personal=personal),
         "notices": _notices(detected, columns, language),
-        "settings": settings.model_dump() | {"id_column": id_column},
+        "settings": settings.model_dump() | {"id_column": ids and ids.name},
         "progress": _progress(row),
         "failure": _failure(row["failure"], language),
         "revert": _revert(row["revert"]),

@@ -319,8 +319,9 @@ async def page(
 async def rejected_file(
     database: Database, row: Record, *, language: str, personal: bool
 ) -> AsyncIterator[bytes]:
-    """Yield the rejected rows as CSV; their cells are blank without the pii scope."""
+    """Yield the rejected rows as CSV; their cells are blank without the pii scope, and of erased people."""
     names = [column["name"] for column in row["detected"]["columns"] if not column["path"]]
+    blank = [""] * len(names)
     yield csv_lines([["row_number", "column", "code", "message", *names]])
     after = -1
     while True:
@@ -332,7 +333,7 @@ async def rejected_file(
                     each["column_name"],
                     each["code"],
                     each[f"message_{language}"],
-                    *(each["cells"] if personal else [""] * len(each["cells"])),
+                    *(each["cells"] if personal and each["cells"] else blank),
                 ]
                 for each in found
             )

@@ -1,6 +1,6 @@
 """What is in force for an import: what was given, laid over what was detected."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any, NamedTuple
@@ -95,6 +95,12 @@ def _labels(field: str, known: Known) -> dict[str, str]:
 def base(field: str) -> str:
     """Return the field of the wire that a target fills: `amount_minor` fills `amount`."""
     return field.removesuffix("_minor")
+
+
+def id_column(columns: Sequence[PlannedColumn]) -> PlannedColumn | None:
+    """Return the column that tells the rows apart; None if their content does."""
+    by_field = {column.field: column for column in columns}
+    return by_field.get("external_id") or by_field.get("id")
 
 
 def hints(settings: ImportSettings) -> Hints:

@@ -12,16 +12,25 @@ from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.crm_api.imports.values import dates, numbers, texts
 from services.crm_api.imports.values.labels import CHOICES
 from services.crm_api.imports.values.numbers import DecimalMark
-from services.crm_api.imports.values.readings import Readings, day_readings, number_readings
+from services.crm_api.imports.values.readings import (
+    Readings,
+    day_readings,
+    number_readings,
+    reads_some,
+)
 
 _REQUIRED = {
-    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id"),),
+    "contacts": (("name", "given_name", "family_name", "email", "phone", "external_id", "id"),),
     "deals": (("contact_external_id", "contact_id"),),
     "interactions": (("contact_external_id", "contact_id"), ("occurred_at", "due_at", "done_at")),
 }
 _USUAL_CURRENCIES = ("EUR", "USD", "CHF", "GBP")
 _DECIMAL_MARKS: tuple[DecimalMark, ...] = (",", ".")
-_USUAL_FORMATS = ("YYYY-MM-DD", "D.M.YYYY", "D/M/YYYY", "M/D/YYYY", "YYYYMMDD")
+_USUAL_FORMATS = (
+    *("YYYY-MM-DD", "D.M.YYYY", "D/M/YYYY", "M/D/YYYY", "D-M-YYYY", "M-D-YYYY", "YYYY/MM/DD"),
+    *("D.M.YY@1950", "D.M.YY@2000", "D/M/YY@1950", "D/M/YY@2000", "M/D/YY@1950", "M/D/YY@2000"),
+    *("YYYYMMDD", "epoch_ms"),
+)
 _TEXTS = {
     "contact_external_id_unmapped": (
         "which column names the contact?",
@@ -49,12 +58,13 @@ _TEXTS = {
     ),
     "organisation_beside_person": (
         (
-            "this column names organisations, but the rows are persons, who cannot be linked to them "
-            "here: ignore it, or take it as their name?"
+            "this column names organisations, but the rows are persons, who are linked to them by an id "
+            "(parent_external_id), not by a name: ignore it, or take it as their name?"
         ),
         (
-            "diese Spalte nennt Organisationen, die Zeilen sind aber Personen, die hier nicht mit ihnen "
-            "verknüpft werden können: auslassen, oder als Namen nehmen?"
+            "diese Spalte nennt Organisationen, die Zeilen sind aber Personen, die über eine Kennung "
+            "(parent_external_id) mit ihnen verknüpft werden, nicht über einen Namen: auslassen, oder als "
+            "Namen nehmen?"
         ),
     ),
     "repeated_header": (
@@ -167,7 +177,8 @@ def _about_column(column: PlannedColumn, asked: list[Document]) -> Iterator[Docu
     if column.how in DATED and column.date_format is None:
         fitting = [each for each in asked if "date" in each["code"] or "year" in each["code"]]
         formats = [(each, day_readings(samples, each)) for each in _USUAL_FORMATS]
-        yield from fitting or [question("date_format_unclear", column.name, formats)]
+        reading = [option for option in formats if reads_some(option[1])]
+        yield from fitting or [question("date_format_unclear", column.name, reading)]
     if column.how in NUMERIC and column.decimal_mark is None:
         fitting = [each for each in asked if "decimal" in each["code"]]
         marks = [(each, number_readings(samples, each)) for each in _DECIMAL_MARKS]

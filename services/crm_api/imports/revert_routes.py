@@ -19,6 +19,7 @@ from services.crm_api.imports.routes import (
 from services.crm_api.imports.schemas import Import
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes, StreamAnswer
 
@@ -36,6 +37,10 @@ EXAMPLE = {"dry_run": False, "keep_touched": False}
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
     problems=(404, 409),
+    links=(
+        Link("get_import", "Read how far it is.", {"id": of_answer("id")}),
+        Link("read_kept_records", "What it leaves alone, and why.", {"id": of_answer("id")}),
+    ),
     summary="Take an import back",
 )
 async def revert_import(
@@ -49,7 +54,8 @@ async def revert_import(
 
     First everything is looked at. If a record was touched later, or something that others entered
     belongs to it, nothing is taken back and `revert.status` is `refused`; with `keep_touched` the rest
-    is. `GET /v1/imports/{id}/kept-records` names these records. A reverted import can be started again.
+    is, and only if nothing else is left it is `refused` too. `GET /v1/imports/{id}/kept-records` names
+    these records. A reverted import can be started again.
     """
     row = await operations.read(call.database, id)
     allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])

@@ -24,8 +24,9 @@ class ImportRevert(Shape):
     """The last taking back of an import."""
 
     status: Literal["queued", "running", "succeeded", "refused", "failed"] = Field(
-        description="`refused`: records were touched later and nothing was taken back; "
-        "`GET /v1/imports/{id}/kept-records` names them."
+        description="`refused`: records were touched later and nothing was taken back, with "
+        "`keep_touched` because none was left; `GET /v1/imports/{id}/kept-records` names them. A dry "
+        "run tells what the same revert would."
     )
     is_dry_run: Flag = Field(description="Whether it only looks.")
     keep_touched: Flag = Field(description="Whether it leaves alone what was touched later.")

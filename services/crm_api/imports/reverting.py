@@ -173,10 +173,12 @@ class Revert:
 
     async def _turn(self, transaction: Transaction, current: Record, state: Record) -> bool:
         """End, or go over from looking to writing; returns whether it has ended."""
-        if state["phase"] == "checking" and not state["is_dry_run"]:
-            if state["kept_count"] and not state["keep_touched"]:
-                await self._end(transaction, current, state, "refused")
-                return True
+        kept, is_checked = state["kept_count"], state["phase"] == "checking"
+        # An import of which nothing can be taken back is not reverted, even with `keep_touched`.
+        if kept and (not state["reverted_count"] or (is_checked and not state["keep_touched"])):
+            await self._end(transaction, current, state | {"reverted_count": 0}, "refused")
+            return True
+        if is_checked and not state["is_dry_run"]:
             await transaction.run(FORGET_KEPT, {"at_import": self._id})
             state |= {"phase": "reverting", "after": None, "reverted_count": 0, "kept_count": 0}
             await operations.change(transaction, current, {"revert": state})

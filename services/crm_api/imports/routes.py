@@ -11,6 +11,7 @@ from fastapi import Body, Path, Query
 from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, plan, uploads
 from services.crm_api.imports.documents import document
+from services.crm_api.imports.examples import FILE_BODY
 from services.crm_api.imports.questions import answered
 from services.crm_api.imports.runner import ImportRunner
 from services.crm_api.imports.schemas import (
@@ -47,33 +48,6 @@ routes = Routes("imports")
 SCOPE = "imports:write"
 _HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
-_CSV = "Kundennummer;Vorname;Nachname;E-Mail\nC-2001;Carla;Vogel;carla.vogel@example.org\n"
-_CARD = (
-    "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:C-2001\r\nFN:Carla Vogel\r\nN:Vogel;Carla;;;\r\n"
-    "EMAIL:carla.vogel@example.org\r\nEND:VCARD\r\n"
-)
-_FILES = {
-    "text/csv": _CSV,
-    "text/tab-separated-values": _CSV.replace(";", "\t"),
-    "application/x-ndjson": '{"external_id": "C-2001", "given_name": "Carla", '
-    '"family_name": "Vogel", "email": "carla.vogel@example.org"}\n',
-    "application/octet-stream": _CSV,
-    **dict.fromkeys(("text/vcard", "text/x-vcard", "text/directory"), _CARD),
-}
-_FILE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "The file as it is, at most 200 MiB.",
-        "content": {
-            media: {
-                "schema": {"type": "string", "format": "binary"},
-                # A workbook is no text that an example could hold.
-                **({"examples": {"typical": {"value": _FILES[media]}}} if media in _FILES else {}),
-            }
-            for media in FORMATS
-        },
-    }
-}
 _PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}}})
 _START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
 
@@ -141,7 +115,7 @@ async def once(call: Call, sent: bytes, work: Callable[[Transaction], Awaitable[
     ),
     summary="Upload a file",
     retryable=True,
-    openapi_extra=_FILE,
+    openapi_extra=FILE_BODY,
     responses={202: {"model": Import, "description": "Uploaded and queued"}},
 )
 async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> Answer:
@@ -412,7 +386,8 @@ async def cancel_import(call: Call, id: ImportId) -> Answer:
 async def get_rejected_rows(call: Call, id: ImportId) -> StreamAnswer:
     """A CSV file: line number, column, code and message of each rejected row, then its cells.
 
-    The cells are blank without the scope `<resource>:pii`. Correct them, drop the first four
+    The cells are blank without the scope `<resource>:pii`, and of a person who was erased nothing is
+    kept (code `suppressed`). Correct them, drop the first four
     columns, and upload the file as a new import.
     """
     row = await allowed(call, id)

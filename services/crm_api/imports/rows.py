@@ -10,13 +10,19 @@ from pydantic import ValidationError
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
 from services.crm_api.feature import Feature
-from services.crm_api.imports.cells import MEMO_ENTRIES, FieldReaders, checked_field
+from services.crm_api.imports import german
+from services.crm_api.imports.cells import (
+    MEMO_ENTRIES,
+    REFERENCES,
+    FieldReaders,
+    checked_field,
+)
 from services.crm_api.imports.gathering import Gathering
 from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.records import Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
-from services.crm_api.imports.values import amounts
+from services.crm_api.imports.values import amounts, texts
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.pipelines.operations import PipelineMissing
@@ -62,6 +68,7 @@ class Refused(NamedTuple):
 class Prepared(NamedTuple):
     """A row that keeps every rule that can be checked without the database.
 
+    `own_id` and `contact_id` are what may be ids of ours, and count before the references.
     `given` are the fields that it sends; `row` is what it becomes if its reference is new, and
     `fault`, if told, why it cannot become that.
     """
@@ -70,10 +77,12 @@ class Prepared(NamedTuple):
     ordinal: int
     cells: tuple[str, ...]
     ref: Pair
+    own_id: str | None
     given: dict[str, Any]
     row: Record
     contact_ref: Pair | None
     contact_id: str | None
+    parent_ref: Pair | None
     fault: Problem | None
 
 
@@ -93,15 +102,19 @@ class RowConverter:
         self._contact_source = settings.contact_source or settings.source
         self._readers: dict[str | None, FieldReaders] = {}
         self._currencies: dict[str, str | None] = {}
-        self._contact_ids: set[str] = set()
+        self._checked_ids: set[str] = set()
         self._currency = next((each for each in self._mapped if each.field == "currency"), None)
         fixed = settings.defaults.get("currency")
         self._fixed_currency = amounts.currency_code(fixed) if fixed else settings.currency
         by_field = {base(column.field or ""): column.name for column in self._mapped}
-        self.has_ids = "external_id" in by_field
+        self._id_column = by_field.get("external_id") or by_field.get("id")
+        self.has_ids = self._id_column is not None
         contact = by_field.get("contact_external_id") or by_field.get("contact_id")
         if contact:
             by_field |= {"contact_ref": contact, "contact_id": contact}
+        parent = by_field.get("parent_external_id") or by_field.get("parent_id")
+        if parent:
+            by_field |= {"parent_ref": parent, "parent_id": parent}
         if "closing_date" in by_field:
             by_field.setdefault("closed_at", by_field["closing_date"])
             by_field.setdefault("expected_close_date", by_field["closing_date"])
@@ -151,9 +164,10 @@ class RowConverter:
                 self._gather(given)
             if "closing_date" in given:
                 self._close(given, given.pop("closing_date"))
-            column = self._columns.get("external_id")
-            ref = self._ref(given.pop("external_id", None) if self.has_ids else identity)
-            column = self._columns.get("contact_external_id")
+            column = self._id_column
+            own, told = given.pop("id", None), given.pop("external_id", None)
+            ref = self._ref((told or own) if self.has_ids else identity)
+            column = self._columns.get("contact_ref") or self._columns.get("parent_ref")
             self._place(given)
         except ValueRejected as fault:
             return _value_refused(row, column, fault)
@@ -165,7 +179,7 @@ class RowConverter:
             if name not in given:
                 return Refused(row.row_number, row.ordinal, self._columns.get(name), "missing",
                                f"{name} is missing", f"{name} fehlt", row.cells)  # fmt: skip
-        return self._completed(row, given, ref, now)
+        return self._completed(row, given, ref, own and texts.own_id(own), now)
 
     def _gather(self, given: dict[str, Any]) -> None:
         """Put together what several columns are, and check it as the API does."""
@@ -191,8 +205,11 @@ class RowConverter:
             day = at.astimezone(self._zone).date()
             given["expected_close_date"] = day.isoformat() if is_wire else day
 
-    def wire_body(self, cells: tuple[str, ...]) -> Shape:
-        """Return the body that the API would be sent for a row that was prepared before."""
+    def wire_body(self, cells: tuple[str, ...], parent_id: str | None) -> Shape:
+        """Return the body that the API would be sent for a row that was prepared before.
+
+        It names the organisation that was found by its reference, and no other record.
+        """
         readers = self._readers_of(cells)
         body = dict(readers.fixed_wire)
         for reader in readers.cells:
@@ -204,8 +221,10 @@ class RowConverter:
             self._gathering.gather(body)
         if "closing_date" in body:
             self._close(body, datetime.fromisoformat(body.pop("closing_date")), is_wire=True)
-        body.pop("external_id", None)
-        self._place(body)
+        for name in REFERENCES:  # what they name is found, and no contact changes
+            body.pop(name, None)
+        if parent_id is not None:
+            body["parent_id"] = parent_id
         return self.feature.upsert.model_validate(body)
 
     def refused(self, row: Prepared, problem: Problem) -> Refused:
@@ -216,8 +235,9 @@ class RowConverter:
             column = self._columns.get(parts[2]) if len(parts) > 2 else None
             column = column or self._columns.get(".".join(parts[2:4]))
             text = problem.errors[0].message
+        told = german.reason(text, problem.code)[:_LONGEST_MESSAGE]
         text = text[:_LONGEST_MESSAGE]
-        return Refused(row.row_number, row.ordinal, column, problem.code, text, text, row.cells)
+        return Refused(row.row_number, row.ordinal, column, problem.code, text, told, row.cells)
 
     def _readers_of(self, cells: tuple[str, ...]) -> FieldReaders:
         currency = self._fixed_currency
@@ -248,22 +268,34 @@ class RowConverter:
         return ref
 
     def _place(self, given: dict[str, Any]) -> None:
-        """Turn the external id of the contact into a reference."""
-        external_id = given.pop("contact_external_id", None)
-        if external_id is None:
-            return
+        """Turn the ids of the contact and of the organisation into references."""
+        contact, told = given.pop("contact_id", None), given.pop("contact_external_id", None)
+        if told or contact:
+            given["contact_ref"] = self._contact_ref(told or contact)
+        if own := contact and texts.own_id(contact):
+            given["contact_id"] = own
+        parent = given.pop("parent_external_id", None)
+        if parent is not None:
+            given["parent_ref"] = self._contact_ref(parent)
+
+    def _contact_ref(self, external_id: str) -> dict[str, str]:
         ref = {"source": self._contact_source, "id": external_id}
-        if external_id not in self._contact_ids:
+        if external_id not in self._checked_ids:
             ExternalRef.model_validate(ref)
-            if len(self._contact_ids) < MEMO_ENTRIES:
-                self._contact_ids.add(external_id)
-        given["contact_ref"] = ref
+            if len(self._checked_ids) < MEMO_ENTRIES:
+                self._checked_ids.add(external_id)
+        return ref
 
     def _completed(
-        self, row: Row, given: dict[str, Any], ref: dict[str, str], now: datetime
+        self,
+        row: Row,
+        given: dict[str, Any],
+        ref: dict[str, str],
+        own_id: str | None,
+        now: datetime,
     ) -> Prepared:
         full = {**self._unsent, **given, "external_refs": [ref]}
-        contact_ref = full.pop("contact_ref", None)
+        contact_ref, parent_ref = full.pop("contact_ref", None), full.pop("parent_ref", None)
         fault: Problem | None = None
         new: Record = {}
         try:
@@ -275,10 +307,12 @@ class RowConverter:
             row.ordinal,
             row.cells,
             (ref["source"], ref["id"]),
+            own_id,
             given,
             new,
             contact_ref and (contact_ref["source"], contact_ref["id"]),
             full.get("contact_id"),
+            parent_ref and (parent_ref["source"], parent_ref["id"]),
             fault,
         )
 
@@ -323,14 +357,16 @@ def _member(cell: str, path: tuple[str, ...]) -> str:
 
 def _value_refused(row: Row, column: str | None, fault: ValueRejected) -> Refused:
     english = f"{fault.message_en}; expected: {fault.expected}"
-    german = f"{fault.message_de}; erwartet: {fault.expected}"
+    told = f"{fault.message_de}; erwartet: {german.expected(fault.expected)}"
     return Refused(row.row_number, row.ordinal, column, fault.code,
-                   english[:_LONGEST_MESSAGE], german[:_LONGEST_MESSAGE], row.cells)  # fmt: skip
+                   english[:_LONGEST_MESSAGE], told[:_LONGEST_MESSAGE], row.cells)  # fmt: skip
 
 
 def _invalid(row: Row, column: str | None, error: ValidationError) -> Refused:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     inside = "/".join(str(part) for part in first["loc"][1:])
-    text = (f"{inside}: {message}" if inside else message)[:_LONGEST_MESSAGE]
-    return Refused(row.row_number, row.ordinal, column, first["type"], text, text, row.cells)
+    both = (message, german.reason(message, first["type"]))
+    english, told = (f"{inside}: {each}" if inside else each for each in both)
+    return Refused(row.row_number, row.ordinal, column, first["type"],
+                   english[:_LONGEST_MESSAGE], told[:_LONGEST_MESSAGE], row.cells)  # fmt: skip

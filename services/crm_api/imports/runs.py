@@ -64,8 +64,7 @@ class _Memory:
                 before.update(given)
             elif self._comes_again(row):
                 self.rows[row.ref] = dict(row.given)
-            if row.contact_ref is not None:
-                needed.add(row.contact_ref[1])
+            needed |= {ref[1] for ref in (row.contact_ref, row.parent_ref) if ref is not None}
         outcome.refused.sort(key=lambda refused: refused.ordinal)
         made = [each for each in outcome.created_contacts if each in needed]
         outcome.created_contacts = [each for each in made if self._remember(each)]
@@ -84,7 +83,7 @@ class _Memory:
 
 def _contradiction(before: dict[str, Any], given: dict[str, Any]) -> str | None:
     """Return what of an earlier row of the same id stays and is told otherwise now."""
-    for name in ("kind", "contact_ref", "contact_id"):
+    for name in ("kind", "contact_ref"):
         if given.get(name, before.get(name)) != before.get(name):
             return "kind" if name == "kind" else "contact_id"
     return None
@@ -142,7 +141,7 @@ class Run:
 
     def _open(self, converter: RowConverter, columns: Sequence[plan.PlannedColumn]) -> ChunkReader:
         dialect = plan.dialect(self._claimed["detected"])
-        column = next((each for each in columns if each.field == "external_id"), None)
+        column = plan.id_column(columns)
         if self._is_dry and column is not None:
             self._memory.id_column = column.at
             self._memory.repeated = repeated_external_ids(self._path, dialect, column.at)

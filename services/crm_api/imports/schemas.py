@@ -95,8 +95,11 @@ class ImportSettings(Shape):
     mapping: Annotated[dict[ColumnName, FieldName], Field(max_length=1000)] = Field(
         default={},
         description="Field by column; `ignore` leaves a column out, an absent one has the "
-        "suggested field. `external_id` is the record's own id, `contact_external_id` that of its "
-        "contact. `custom.<key>` is a custom field. Of contacts, `other_emails.2.email`, "
+        "suggested field. `external_id` is the record's id in its source, `contact_external_id` that "
+        "of its contact, `parent_external_id` that of a person's organisation. `id` is our own id, as "
+        "exports have it: a row with that of a live record changes this record, another one is as an "
+        "`external_id`; likewise `contact_id`. `custom.<key>` is a custom field. Of contacts, "
+        "`other_emails.2.email`, "
         "`other_phones.1.label`, `other_addresses.1.street` and so on are the parts of further "
         "addresses and numbers. Of deals, `closing_date` is `closed_at` of a closed deal and "
         "`expected_close_date` of an open one.",
@@ -121,7 +124,8 @@ class ImportSettings(Shape):
         "recognized program is its own source, such as `hubspot`.",
     )
     contact_source: Source | None = Field(
-        default=None, description="The source of `contact_external_id`; null: `source`."
+        default=None,
+        description="The source of `contact_external_id` and `parent_external_id`; null: `source`.",
     )
     time_zone: TimeZone = Field(description="Of times without an offset and of days.")
     currency: Currency | None = Field(
@@ -129,8 +133,8 @@ class ImportSettings(Shape):
     )
     create_missing_contacts: Flag = Field(
         default=False,
-        description="Create a person for a `contact_external_id` that no contact has; otherwise "
-        "the row is rejected.",
+        description="Create a person for a `contact_external_id` that no contact has, and an "
+        "organisation for such a `parent_external_id`; otherwise the row is rejected.",
     )
 
 
@@ -185,12 +189,15 @@ class UploadQuery(Query):
     file_name: text(200, example="orders.csv") | None = Field(default=None, description="A label.")
     source: Source = Field(default="import", description="The source of the external references.")
     contact_source: Source | None = Field(
-        default=None, description="The source of the contacts' external ids, if it is another one."
+        default=None,
+        description="The source of `contact_external_id` and `parent_external_id`, if it is another one.",
     )
     start: QueryFlag = Field(default=False, description="Start at once if no question is open.")
     dry_run: QueryFlag = Field(default=False, description="With `start`: only try.")
     create_missing_contacts: QueryFlag = Field(
-        default=False, description="Create a person for an unknown `contact_external_id`."
+        default=False,
+        description="Create a person for an unknown `contact_external_id`, an organisation for an unknown "
+        "`parent_external_id`.",
     )
     allow_duplicates: QueryFlag = Field(
         default=False, description="Also import contacts that are all but surely there already."

@@ -15,8 +15,9 @@ from services.crm_api.imports.plan import (
     targets,
 )
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
-from services.crm_api.imports.values import dates, fields
+from services.crm_api.imports.values import dates, fields, texts
 from services.crm_api.imports.values.fields import RESOURCES, CellReading
+from services.crm_api.imports.values.readings import day_readings, reads_some
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.foundation.problems import FieldError, Invalid, field_errors
 
@@ -44,7 +45,7 @@ def parsed_settings(given: Document) -> ImportSettings:
     try:
         return ImportSettings.model_validate(given)
     except ValidationError as error:
-        errors = field_errors("body/settings", error)
+        errors = field_errors("body/settings", error, model=ImportSettings)
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors) from None
 
 
@@ -65,7 +66,7 @@ def check_settings(
     Raises
     ------
     Invalid
-        A column or a field is unknown, a field is filled twice, or a form is none.
+        A column or a field is unknown, a field is filled twice, a form is none or reads no sample.
     """
     faults = list(_faults(resource, settings, targets(resource, known)))
     if detected is not None:
@@ -76,9 +77,33 @@ def check_settings(
             for column in getattr(settings, setting)
             if column not in names
         ]
+        faults += _unreading_formats(settings, detected)
     if faults:
         errors = [FieldError(f"/body/settings/{at}", code, text) for at, code, text in faults]
         raise Invalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors)
+
+
+def _unreading_formats(
+    settings: ImportSettings, detected: Document
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the formats under which no sample of their column is a date: no row could be read."""
+    for column in detected["columns"]:
+        name = column["name"]
+        spelling = settings.date_formats.get(name)
+        samples = [each for each in column["samples"] if not texts.is_absent(each)]
+        for asked in detected["questions"]:
+            if asked["column"] == name:
+                samples += [pair[0] for each in asked["options"] for pair in each["readings"]]
+        if spelling and samples and not _reads(samples, spelling):
+            message = f"No sample of this column is a date of the form {spelling}."
+            yield f"date_formats/{name}", "format_reads_nothing", message
+
+
+def _reads(samples: list[str], spelling: str) -> bool:
+    try:
+        return reads_some(day_readings(samples, spelling))
+    except ValueError:  # no format at all, which is told elsewhere
+        return True
 
 
 def _faults(
@@ -93,15 +118,20 @@ def _faults(
             yield f"mapping/{column}", "unknown_field", f"{resource} have no field {field}."
         elif filled.setdefault(base(field), column) != column:
             yield f"mapping/{column}", "field_filled_twice", f"Another column is {base(field)} too."
-    if {"contact_id", "contact_external_id"} <= filled.keys():
-        column = filled["contact_id"]
-        yield f"mapping/{column}", "field_filled_twice", "Name the contact by one column."
+    told = filled.keys() | settings.defaults.keys()
+    for own, other, what in (
+        ("contact_id", "contact_external_id", "contact"),
+        ("parent_id", "parent_external_id", "organisation"),
+    ):
+        if {own, other} <= told:
+            at = f"mapping/{filled[own]}" if own in filled else f"defaults/{own}"
+            yield at, "field_filled_twice", f"Name the {what} by one column."
     form_faults = list(_form_faults(settings))
     yield from form_faults
     if any(at in filled for at in map(base, settings.defaults)):
         yield "defaults", "field_filled_twice", "A column is mapped to a field that has a default."
     for field, value in settings.defaults.items():
-        if field not in fields or field == "external_id":
+        if field not in fields or field in ("id", "external_id"):
             yield f"defaults/{field}", "unknown_field", f"{resource} have no field {field}."
             continue
         try:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import bindparam, insert, select
 
 from services.crm_api import bulk, features, records
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
-from services.crm_api.contacts.operations import ContactMissing
-from services.crm_api.contacts.schemas import NewContact
+from services.crm_api.contacts.finding import ContactMissing
+from services.crm_api.contacts.schemas import Kind, NewContact
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.duplicates import operations as duplicates
@@ -21,7 +23,7 @@ from services.crm_api.imports.rows import Pair, Prepared, Refused, RowConverter
 from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.privacy import suppression
-from services.crm_api.schemas import row_values
+from services.crm_api.schemas import row_values, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -80,6 +82,8 @@ async def write_rows(
     prepared = [item for item in items if isinstance(item, Prepared)]
     resource = rules.feature.resource
     found = await external_refs.find(transaction, resource.name, [item.ref for item in prepared])
+    ours = await _own(transaction, rules.feature, prepared)
+    found |= {item.ref: ours[item.own_id or ""] for item in prepared if item.own_id in ours}
     placed = await _Contacts.of(transaction, prepared, rules)
     for group in _without_repetition(prepared):
         known = [item for item in group if item.ref in found]
@@ -87,8 +91,21 @@ async def write_rows(
         await _change(transaction, known, found, placed, rules, stamp, outcome)
         created = await _create(transaction, new, placed, rules, stamp, outcome)
         found.update(created)
+        if resource is CONTACT:
+            placed.by_ref.update(created)
     outcome.refused.sort(key=lambda refused: refused.ordinal)
     return outcome
+
+
+async def _own(
+    transaction: Transaction, feature: Feature, items: Sequence[Prepared]
+) -> Mapping[str, str]:
+    """Return the live records that rows name by our own ids."""
+    ids = list(dict.fromkeys(item.own_id for item in items if item.own_id))
+    if feature.resource is CONTACT:
+        return await finding.answering(transaction, ids)
+    rows = await transaction.all(_read_many(feature.resource.plural), {"ids": ids}) if ids else []
+    return {row["id"]: row["id"] for row in rows if row["deleted_at"] is None}
 
 
 async def reject(transaction: Transaction, import_id: str, refused: Iterable[Refused]) -> None:
@@ -102,7 +119,8 @@ async def reject(transaction: Transaction, import_id: str, refused: Iterable[Ref
             "code": row.code[:64],
             "message_en": row.message_en,
             "message_de": row.message_de,
-            "cells": row.cells,
+            # Nothing of a person who was erased is kept, or the file would bring it back here.
+            "cells": () if row.code == suppression.Suppressed.code else row.cells,
         }
         for row in refused
     ]
@@ -111,11 +129,14 @@ async def reject(transaction: Transaction, import_id: str, refused: Iterable[Ref
 
 
 def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    """Cut a chunk where a reference comes again: its second row changes what the first created."""
+    """Cut a chunk where a reference comes again: its second row changes what the first created.
+
+    It is cut too where a person follows its organisation.
+    """
     group: list[Prepared] = []
     seen: set[Pair] = set()
     for item in items:
-        if item.ref in seen:
+        if item.ref in seen or item.parent_ref in seen:
             yield group
             group, seen = [], set()
         group.append(item)
@@ -129,13 +150,14 @@ class _Contacts:
     def __init__(
         self,
         by_ref: dict[Pair, str],
-        ids: frozenset[str],
+        ids: Mapping[str, str],
         erased: frozenset[Pair],
         rules: ChunkRules,
         custom: Mapping[str, Record],
     ) -> None:
         self.by_ref, self.ids, self._erased, self._rules = by_ref, ids, erased, rules
         self.custom = custom
+        self.kind = "organisation" if rules.feature.resource is CONTACT else "person"
 
     @classmethod
     async def of(
@@ -144,10 +166,17 @@ class _Contacts:
         prepared: Sequence[Prepared],
         rules: ChunkRules,
     ) -> "_Contacts":
-        refs = list(dict.fromkeys(item.contact_ref for item in prepared if item.contact_ref))
+        named = [item.contact_ref or item.parent_ref for item in prepared]
+        refs = list(dict.fromkeys(ref for ref in named if ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
-        live = frozenset(await contacts.existing(transaction, ids))
+        live = await finding.answering(transaction, ids)
+        wanted = {*live.values(), *by_ref.values()}
+        # Of an offer its unit is locked later on.
+        is_alone = any(item.row.get("kind") == "offer" for item in prepared)
+        held = await finding.hold(transaction, sorted(wanted), is_alone=is_alone)
+        if not wanted.issubset(held):
+            raise LookAgain
         new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []
         found = await suppression.suppressed(
             transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]
@@ -166,8 +195,8 @@ class _Contacts:
         FixedAtCreation
             It is of another kind or of another contact.
         """
-        contact = item.contact_id
-        if item.contact_ref is not None:
+        contact = self.ids.get(item.contact_id or "")
+        if contact is None and item.contact_ref is not None:
             contact = self.by_ref.get(item.contact_ref, "")  # an unknown one is another one
         for name, sent in (("kind", item.given.get("kind")), ("contact_id", contact)):
             if sent is not None and sent != current.get(name, sent):
@@ -181,25 +210,35 @@ class _Contacts:
         ContactMissing, Suppressed
             There is none, and none is to be created; or it was erased and is not to come back.
         """
-        if item.contact_ref is not None and item.contact_id is None:
-            found = self.by_ref.get(item.contact_ref)
-            if item.contact_ref in self._erased:
-                raise suppression.Suppressed(
-                    "The row's contact was erased and is not created again."
-                )
-            if found is None and not self._rules.creates_contacts:
-                source, external_id = item.contact_ref
-                raise _missing(f"No live contact has the reference {external_id} of {source}.")
-            return found
-        if item.contact_id is None or item.contact_ref is not None:
-            raise _missing("The row names no contact, or it names it twice.")
-        if item.contact_id not in self.ids:
-            raise _missing(f"There is no contact {item.contact_id}.")
-        return item.contact_id
+        if item.contact_ref is None:
+            raise _missing("contact_ref", "The row names no contact.")
+        if own := self.ids.get(item.contact_id or ""):
+            return own
+        return self._of_ref("contact_ref", item.contact_ref)
+
+    def parent(self, item: Prepared) -> str | None:
+        """Return the id of the organisation that the row names, or None if it is to be created.
+
+        Raises
+        ------
+        ContactMissing, Suppressed
+            As `place`.
+        """
+        assert item.parent_ref is not None
+        return self._of_ref("parent_ref", item.parent_ref)
+
+    def _of_ref(self, field: str, ref: Pair) -> str | None:
+        if ref in self._erased:
+            raise suppression.Suppressed("The row's contact was erased and is not created again.")
+        found = self.by_ref.get(ref)
+        if found is None and not self._rules.creates_contacts:
+            source, external_id = ref
+            raise _missing(field, f"No live contact has the reference {external_id} of {source}.")
+        return found
 
 
-def _missing(message: str) -> ContactMissing:
-    return ContactMissing(message, errors=[FieldError("/body/contact_ref", "unknown", message)])
+def _missing(field: str, message: str) -> ContactMissing:
+    return ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
 
 
 async def _create(
@@ -218,6 +257,8 @@ async def _create(
         try:
             if rules.feature.resource is not CONTACT:
                 item.row["contact_id"] = placed.place(item)
+            elif item.parent_ref is not None:
+                item.row["parent_id"] = placed.parent(item)
             if item.row["custom"]:
                 item.row["custom"] = custom_fields.checked_values(
                     placed.custom, rules.feature.resource.plural, None, item.row["custom"]
@@ -295,28 +336,40 @@ async def _create_contacts(
     stamp: Stamp,
     outcome: Outcome,
 ) -> None:
-    """Create a person for every reference that no contact has, and point the rows to it."""
+    """Create a contact for every reference that none has, and point the rows to it."""
     unplaced = [
-        item for item in items if "contact_id" in item.row and item.row["contact_id"] is None
+        (item.row, field, ref)
+        for item in items
+        for field, ref in (("contact_id", item.contact_ref), ("parent_id", item.parent_ref))
+        if ref is not None and item.row[field] is None
     ]
-    refs = list(dict.fromkeys(item.contact_ref for item in unplaced if item.contact_ref))
-    wanted = [ref for ref in refs if ref not in placed.by_ref]
+    await _create_missing(transaction, [ref for _, _, ref in unplaced], placed, stamp, outcome)
+    for row, name, ref in unplaced:
+        row[name] = placed.by_ref[ref]
+
+
+async def _create_missing(
+    transaction: Transaction,
+    refs: Iterable[Pair],
+    placed: _Contacts,
+    stamp: Stamp,
+    outcome: Outcome,
+) -> None:
+    """Create a person that a deal or an interaction names, or an organisation that a person names."""
+    wanted = [ref for ref in dict.fromkeys(refs) if ref not in placed.by_ref]
     if wanted:
-        bodies = [_person(ref) for ref in wanted]
+        bodies = [_contact(placed.kind, ref) for ref in wanted]
         ids = await bulk.create_many(transaction, CONTACT, bodies, stamp=stamp)
         placed.by_ref.update(zip(wanted, ids, strict=True))
         outcome.created_contacts += [external_id for _, external_id in wanted]
-    for item in unplaced:
-        if item.contact_ref is not None:
-            item.row["contact_id"] = placed.by_ref[item.contact_ref]
 
 
-_PERSON = NewContact(kind="person").model_dump()
+_BODIES = {kind: NewContact(kind=kind).model_dump() for kind in get_args(Kind)}
 
 
-def _person(ref: Pair) -> Record:
+def _contact(kind: str, ref: Pair) -> Record:
     refs = [{"source": ref[0], "id": ref[1]}]
-    return contacts.new_row({**_PERSON, "external_refs": refs})
+    return contacts.new_row({**_BODIES[kind], "external_refs": refs})
 
 
 async def _change(
@@ -340,15 +393,20 @@ async def _change(
             raise LookAgain
         try:
             placed.check_fixed(item, current)
+            parent_id: str | None = None
+            if item.parent_ref is not None:
+                if placed.parent(item) is None:
+                    await _create_missing(transaction, [item.parent_ref], placed, stamp, outcome)
+                item.given["parent_id"] = parent_id = placed.by_ref[item.parent_ref]
             if _is_same(feature, item, current):
                 outcome.unchanged += 1
                 continue
-            written = await features.upsert(
+            sent = sent_fields(rules.converter.wire_body(item.cells, parent_id))
+            written = await features.set_fields(
                 transaction,
                 feature,
-                item.ref,
-                rules.converter.wire_body(item.cells),
-                mode="update",
+                current["id"],
+                _but_as_shown(item, sent, current),
                 version=None,
                 stamp=stamp,
                 personal=False,
@@ -364,6 +422,19 @@ async def _change(
             outcome.updated += 1
 
 
+def _but_as_shown(item: Prepared, sent: Mapping[str, Any], stored: Record) -> dict[str, Any]:
+    """Leave out what an export of ours shows of its record: a sheet knows no fractions of a second."""
+    if item.own_id is None:
+        return dict(sent)
+    return {
+        name: value
+        for name, value in sent.items()
+        if not isinstance(value, datetime)
+        or not isinstance(stored.get(name), datetime)
+        or value != stored[name].replace(microsecond=0)
+    }
+
+
 def changeable(feature: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what a record keeps from its creation: its contact, its kind."""
     return {name: value for name, value in given.items() if name in feature.patch.model_fields}
@@ -371,7 +442,8 @@ def changeable(feature: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_same(feature: Feature, item: Prepared, stored: Record) -> bool:
     """Say whether every sent field that may change equals the stored one; a no proves nothing."""
-    sent = changeable(feature, item.given)
+    sent = changeable(feature, _but_as_shown(item, item.given, stored))
+    sent.pop("parent_ref", None)  # by now it is in parent_id
     money = feature.resource.money
     for name, value in sent.items():
         if name in money and value is not None and value["currency"] != stored[money[name][1]]:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from sqlalchemy import bindparam, or_, select
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import contacts as contacts_table
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import deals
@@ -147,14 +147,14 @@ async def hold_terms(transaction: Transaction, row: Record, *, now: datetime) ->
         Another offer is live with other terms.
     """
     if terms.is_live(row, now=now):
-        unit = await contacts.lock_unit_of(transaction, row["contact_id"])
+        unit = await finding.lock_unit_of(transaction, row["contact_id"])
         await terms.claim(transaction, unit, row, now=now)
 
 
 async def release_terms(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
     """Let the terms of an offer go that is thrown away."""
     if current["kind"] == "offer" and current["product_id"] is not None:
-        unit = await contacts.lock_unit_of(transaction, current["contact_id"])
+        unit = await finding.lock_unit_of(transaction, current["contact_id"])
         await terms.release(transaction, unit, current, now=stamp.now)
 
 
@@ -191,10 +191,10 @@ async def _check_reminder(transaction: Transaction, row: Mapping[str, Any]) -> N
     """Let a reminder go out only for a deal of its customer, and not unasked despite a complaint."""
     if row["kind"] != "payment_reminder":
         return
-    unit = await contacts.unit_of(transaction, row["contact_id"])
+    unit = await finding.unit_of(transaction, row["contact_id"])
     if row["deal_id"] is not None:
         buyer = await transaction.text(_DEAL, {"id": row["deal_id"]})
-        if buyer is None or await contacts.unit_of(transaction, str(buyer)) != unit:
+        if buyer is None or await finding.unit_of(transaction, str(buyer)) != unit:
             message = "The deal is one of another customer."
             fault = FieldError("/body/deal_id", "deal_of_another", message)
             raise DealOfAnother(message, errors=[fault])
@@ -216,7 +216,7 @@ async def _check_recording(transaction: Transaction, row: Mapping[str, Any]) -> 
     """
     if row["recording_ref"] is None:
         return
-    contact = await contacts.read_row(transaction, row["contact_id"])
+    contact = await finding.read_row(transaction, row["contact_id"])
     allowed = {
         consent["channel"]
         for consent in contact["consents"]
@@ -247,8 +247,11 @@ async def create_interaction(
     """
     values = dict(given)
     contact_ref = values.pop("contact_ref", None)
-    values["contact_id"] = await contacts.resolve_contact(
-        transaction, values.get("contact_id"), contact_ref
+    values["contact_id"] = await finding.resolve_contact(
+        transaction,
+        values.get("contact_id"),
+        contact_ref,
+        is_alone=values["kind"] == "offer",  # `hold_terms` locks it
     )
     row = new_row(values, now=stamp.now)
     row["id"] = records.new_id()

@@ -126,7 +126,8 @@ class InteractionFields(Shape):
         description="When it is to be done: it is planned until `done_at` says it was done.",
     )
     done_at: Instant | None = Field(
-        default=None, description="Of a planned one: when it was done; not in the future."
+        default=None,
+        description="Of a planned one: when it was done; not more than five minutes in the future.",
     )
     status: CaseStatus | None = Field(
         default=None,
@@ -218,7 +219,8 @@ class NewInteraction(InteractionFields, _Placed):
     kind: Kind = Field(description="What it was; it never changes.")
     occurred_at: Instant | None = Field(
         default=None,
-        description="When it happened; not in the future. A planned one (`due_at`) has none.",
+        description="When it happened; not more than five minutes in the future. A planned one "
+        "(`due_at`) has none.",
     )
 
 
@@ -234,7 +236,8 @@ class UpsertInteraction(Partial, InteractionFields, _Placed):
     kind: Kind = Field(default="note", description="It never changes.")
     occurred_at: Instant | None = Field(
         default=None,
-        description="When it happened; not in the future. A planned one (`due_at`) has none.",
+        description="When it happened; not more than five minutes in the future. A planned one "
+        "(`due_at`) has none.",
     )
 
 

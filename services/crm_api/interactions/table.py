@@ -13,7 +13,13 @@ from sqlalchemy import (
     text,
 )
 
-from services.crm_api.resources import Resource, identifier, metadata, record_columns
+from services.crm_api.resources import (
+    Resource,
+    identifier,
+    known_index,
+    metadata,
+    record_columns,
+)
 from services.foundation.columns import Document, Identifier, Instant, Whole
 
 interactions = Table(
@@ -66,6 +72,28 @@ interactions = Table(
     Column("tags", Document, nullable=False),
     *record_columns(),
     Index("ix_interactions_contact", "contact_id", "occurred_at", "id"),
+    *(
+        Index(f"ix_interactions_{name}", name, "occurred_at", "id")
+        for name in ("kind", "user_id", "channel")
+    ),
+    *(
+        known_index("interactions", name, "occurred_at")
+        for name in ("product_id", "campaign_id", "status", "outcome")
+    ),
+    *(
+        Index(
+            f"ix_interactions_{name}_of_contact",
+            *("contact_id", order, "id"),
+            postgresql_where=text(where),
+            sqlite_where=text(sqlite),
+        )
+        for name, order, where, sqlite in (
+            ("offers", "occurred_at", "kind = 'offer'", "kind = 'offer'"),
+            ("complaints", "occurred_at", "kind = 'complaint'", "kind = 'complaint'"),
+            ("promises", "due_at", "is_planned", "is_planned = 1"),
+        )
+    ),
+    Index("ix_interactions_due_at", "due_at", "id"),
     Index("ix_interactions_occurred", "occurred_at", "id"),
     Index("ix_interactions_created", "created_at", "id"),
     Index(

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, tuple_, update
 
 from services.crm_api.audit.operations import note
+from services.crm_api.webhooks.operations import pause_granted
 from services.foundation.calls import Principal, Stamp
 from services.foundation.database import Reader, Transaction
 from services.foundation.keys import has_expired, insert_key, new_key, secret_hash
@@ -29,6 +30,8 @@ from shared.values import wire_instant
 MANAGE = "keys:manage"
 _ENVIRONMENT = "live"
 _MOST_PREVIOUS = 10
+LONGEST_OF_TOKEN = timedelta(days=366)
+"""A user's token ends in minutes, and he may be gone; what he makes with it shall not stay for ever."""
 _READ = Statement(select(keys).where(keys.c.id == bindparam("id")))
 _LOCK = Statement(select(keys).where(keys.c.id == bindparam("id")).with_for_update())
 
@@ -80,6 +83,18 @@ def document(row: Record, *, now: datetime) -> dict[str, Any]:
     }
 
 
+def own_document(caller: Principal, *, quota: int) -> dict[str, Any]:
+    """Return what a caller is shown of himself."""
+    return {
+        "id": caller.key_id,
+        "name": caller.name,
+        "is_token": caller.key_id.startswith(TOKEN_MARK),
+        "scopes": sorted(caller.scopes),
+        "expires_at": caller.expires_at and wire_instant(caller.expires_at),
+        "requests_per_minute": quota,
+    }
+
+
 def _still_good(row: Record, now: datetime) -> list[dict[str, str]]:
     return [each for each in row["previous_secrets"] if each["until"] > wire_instant(now)]
 
@@ -109,7 +124,7 @@ def _check_expiry(expires_at: datetime | None, by: Caller, now: datetime) -> Non
         raise invalid(
             "/body/expires_at",
             "outlives_maker",
-            f"Your key ends at {until}: what it makes or changes ends by then.",
+            f"What you make, rotate or prolong has to end by {until}; give it an expires_at by then.",
         )
     if expires_at is not None and expires_at <= now:
         raise invalid(
@@ -135,7 +150,7 @@ async def _caller(transaction: Transaction, by: Principal, now: datetime) -> Cal
         His key was revoked, has expired, or may not manage keys any more.
     """
     if by.key_id.startswith(TOKEN_MARK):
-        return Caller(by.key_id, by.scopes, None)
+        return Caller(by.key_id, by.scopes, now + LONGEST_OF_TOKEN)
     row = await transaction.first(_LOCK, {"id": by.key_id})
     if row is None or row["revoked_at"] is not None or has_expired(row, now):
         raise Unauthenticated("This key was revoked or has expired.")
@@ -267,7 +282,7 @@ async def rotate(
 
 
 async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp: Stamp) -> None:
-    """End a key for good; one that is revoked already stays as it is.
+    """End a key for good, and pause its webhooks; one that is revoked already stays as it is.
 
     Raises
     ------
@@ -281,3 +296,4 @@ async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp:
     if row["revoked_at"] is None:
         await _note(transaction, "key_revoked", key_id, stamp)
         await _write(transaction, row, {"revoked_at": stamp.now, "previous_secrets": []})
+        await pause_granted(transaction, key_id, now=stamp.now)

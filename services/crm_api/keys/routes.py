@@ -17,6 +17,7 @@ from services.crm_api.keys.schemas import (
     ListKeys,
     MadeKey,
     NewKey,
+    OwnKey,
     Rotation,
 )
 from services.crm_api.schemas import sent_fields
@@ -24,7 +25,7 @@ from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer
-from services.foundation.routing import MERGE_PATCH, Routes
+from services.foundation.routing import ANYONE, MERGE_PATCH, Routes
 from services.foundation.statements import Record
 from shared.values import wire_instant
 
@@ -86,8 +87,8 @@ def _made(call: Call, row: Record, key: str, *, status: int) -> Answer:
 async def create_key(call: Call, body: Annotated[NewKey, _NEW]) -> Answer:
     """Makes a key and shows it this once; only a hash of its secret is stored.
 
-    It can be given no scope that the caller lacks: 403 `scope_not_held` names those; and by a key that
-    ends, none that ends later. Sent again with
+    It can be given no scope that the caller lacks: 403 `scope_not_held` names those. By a key that ends it
+    is given an end no later than that, by a token one within 366 days: 422 `outlives_maker`. Sent again with
     the same Idempotency-Key no second key is made, and the answer has `key` null, since the first
     one was not kept: rotate the key if the first answer is lost.
     """
@@ -130,6 +131,21 @@ def _after(query: ListKeys) -> tuple[datetime, str] | None:
     if instant.tzinfo is None or not isinstance(last_id, str) or "\x00" in last_id:
         raise bad_cursor()
     return instant, last_id
+
+
+@routes.add(
+    "GET",
+    "/keys/self",
+    answer=OwnKey,
+    scope=ANYONE,
+    summary="Read what the own key or token may do",
+)
+async def get_own_key(call: Call) -> Answer:
+    """For a page that hides what its user may not do. Every caller may ask it; what is changed of a key
+    shows within five seconds."""
+    gate = call.scope["app"].state.gate
+    own = operations.own_document(call.principal, quota=gate.quota_of(call.principal))
+    return Answer(orjson.dumps(own))
 
 
 @routes.add(
@@ -188,6 +204,7 @@ async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) ->
 async def revoke_key(call: Call, id: KeyId) -> Answer:
     """Ends it for good, within five seconds, and whatever its version is; it stays in the list.
 
+    Webhooks that it made, or was the last to change, are paused: `key_revoked`.
     The key that calls cannot be revoked: 409. One that is revoked already stays as it is.
     """
     await operations.revoke(call.transaction, id, by=call.principal, stamp=call.stamp)

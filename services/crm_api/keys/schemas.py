@@ -7,7 +7,7 @@ from pydantic import Field
 from services.crm_api.schemas import ListPage, Partial
 from services.crm_api.scopes import SCOPES
 from services.foundation.queries import Page
-from shared.values import Instant, Shape, Version, text, whole
+from shared.values import Flag, Instant, Shape, Version, text, whole
 
 LONGEST_GRACE_SECONDS = 7 * 24 * 3600
 MOST_REQUESTS = 1_000_000
@@ -93,6 +93,23 @@ class Key(Shape):
     revoked_at: Instant | None = Field(description="When it was revoked; null if it was not.")
     version: Version = Field(
         description="Grows by one with every change, not with use; the ETag holds it."
+    )
+
+
+class OwnKey(Shape):
+    """What the key or token of a request may do."""
+
+    id: Annotated[
+        str, Field(max_length=8, pattern=r"^[A-Za-z0-9~_-]{1,8}$", examples=["q7Rk2mZx"])
+    ] = Field(description="The id of the key; with `~` of the user of a token.")
+    name: text(100, example="Shop") = Field(
+        description="Who uses the key, and for what; the subject of a token."
+    )
+    is_token: Flag = Field(description="True for a token of an identity provider, else false.")
+    scopes: ShownScopes = Field(description="What it may do.")
+    expires_at: Instant | None = Field(description="When it ends; null never.")
+    requests_per_minute: whole(1, 1_000_000_000, example=600) = Field(
+        description="Its quota; what is left of it is in the header `RateLimit` of every answer."
     )
 
 

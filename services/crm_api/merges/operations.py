@@ -10,11 +10,13 @@ from services.crm_api import records
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
 from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
+from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
-from services.crm_api.customer_card.operations import unit_members
+from services.crm_api.customer_card.operations import is_of_unit
 from services.crm_api.deals.table import DEAL
+from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
@@ -37,6 +39,7 @@ _KEPT = {
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
+_ALWAYS_DERIVED = tuple(name for name in contacts.DERIVED if name != "other_phones")
 _MONEY = {"acquisition_cost": ("acquisition_cost_minor", "acquisition_cost_currency")}
 
 _ADD = Statement(insert(merges))
@@ -100,7 +103,7 @@ _SEGMENTS = _Side(segment_members, "segment_id")
 _EVENTS = _Side(consent_events, "id")
 _OFFERS = Statement(
     select(interactions_table).where(
-        interactions_table.c.contact_id.in_(unit_members()),
+        is_of_unit(interactions_table.c.contact_id, "organisation"),
         interactions_table.c.kind == "offer",
         interactions_table.c.product_id.is_not(None),
         interactions_table.c.deleted_at.is_(None),
@@ -148,13 +151,14 @@ async def merge_contacts(
     )
     values = _merged_values(survivor, duplicate, take)
     done = Done(survivor_id, duplicate_id)
-    to_unit = contacts.unit({**survivor, **values})
+    to_unit = finding.unit({**survivor, **values})
     for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
-        units = {"from_unit": contacts.unit(contact), "to_unit": to_unit}
+        units = {"from_unit": finding.unit(contact), "to_unit": to_unit}
         await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     # The duplicate first: a reference belongs to one live contact.
     gone = {"merged_into_id": survivor_id}
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
+    await dismissals.forget(transaction, [duplicate_id])
     for name, resource, column in _CHILDREN:
         done.moved[name] = await records.move_children(
             transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp
@@ -383,7 +387,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         values={"merged_into_id": None, "consents": allowed},
     )
     for contact in ({**survivor, **back}, duplicate):
-        units = {"from_unit": contacts.unit(survivor), "to_unit": contacts.unit(contact)}
+        units = {"from_unit": finding.unit(survivor), "to_unit": finding.unit(contact)}
         await _move_terms(transaction, contact["id"], **units, stamp=stamp)
     await transaction.run(_END, {"at_id": merge["id"], "now": stamp.now})
     return done
@@ -392,14 +396,37 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
 def _values_back(
     survivor: Record, set_columns: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Record, list[str]]:
-    """Return the survivor's columns from before the merge, and the fields that changed since."""
-    names = [name for name in set_columns if name != "consents"]
+    """Return the survivor's columns without what the merge set, and the fields that changed since.
+
+    Of a list, and of the custom fields, what the merge added goes and what came later stays; any other
+    field that changed since stays as it is.
+    """
+    names = [name for name in set_columns if name not in ("consents", *_ALWAYS_DERIVED)]
     before = records.as_columns(CONTACT, {name: set_columns[name]["before"] for name in names})
     after = records.as_columns(CONTACT, {name: set_columns[name]["after"] for name in names})
-    back = {name: before[name] for name in names if survivor[name] == after[name]}
-    kept = {name for name in names if name not in back} - set(contacts.DERIVED)
+    back: Record = {}
+    kept: set[str] = set()
+    for name in names:
+        now = survivor[name]
+        if now == after[name]:
+            back[name] = before[name]
+        elif name == "custom":
+            back[name] = _custom_back(now, before[name], after[name])
+        elif isinstance(now, list):
+            added = [item for item in after[name] if item not in before[name]]
+            back[name] = [item for item in now if item not in added]
+        else:
+            kept.add(name)
     whole = contacts.complete({**survivor, **back})
     for name in contacts.DERIVED:
         if whole[name] != survivor[name]:
             back[name] = whole[name]
-    return back, sorted({CONTACT.wire_name(name) for name in kept})
+    return back, sorted({CONTACT.wire_name(name) for name in kept - set(contacts.DERIVED)})
+
+
+def _custom_back(now: Record, before: Record, after: Record) -> Record:
+    """Return the custom fields without the values that the merge brought, as far as they still are there."""
+    set_by_merge = {key for key, value in after.items() if before.get(key) != value}
+    gone = {key for key in set_by_merge if key in now and now[key] == after[key]}
+    former = {key: before[key] for key in gone if key in before}
+    return dict(sorted({**{k: v for k, v in now.items() if k not in gone}, **former}.items()))

@@ -10,7 +10,7 @@ from services.crm_api import records
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.merges.operations import Done, merge_contacts, unmerge_contact
 from services.crm_api.merges.schemas import EXAMPLE, MergeContacts, Merged, MergeQuery, Unmerged
-from services.foundation.calls import Call
+from services.foundation.calls import Call, etag
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
@@ -32,18 +32,21 @@ class _OnlyTried(Exception):
 async def _answer(
     transaction: Transaction, done: Done, *, personal: bool, is_dry_run: bool, unmerged: bool
 ) -> Answer:
-    survivor, _ = await records.read(transaction, CONTACT, done.survivor_id, personal=personal)
+    survivor, version = await records.read(
+        transaction, CONTACT, done.survivor_id, personal=personal
+    )
     told = asdict(done) | {"is_dry_run": is_dry_run}
     del told["survivor_id"]
     parts = {"survivor": survivor}
     if unmerged:
-        parts["duplicate"], _ = await records.read(
+        parts["duplicate"], version = await records.read(
             transaction, CONTACT, done.duplicate_id, personal=personal
         )
     else:
         del told["kept"]
     shown = ",".join(f'"{name}":{body}' for name, body in parts.items())
-    return Answer(f"{orjson.dumps(told).decode()[:-1]},{shown}}}".encode())
+    headers = {} if is_dry_run else etag(version)
+    return Answer(f"{orjson.dumps(told).decode()[:-1]},{shown}}}".encode(), headers=headers)
 
 
 @routes.add(
@@ -53,6 +56,7 @@ async def _answer(
     scope="contacts:write",
     writes=True,
     if_match="required",
+    headers=(("ETag", ""),),
     problems=(404, 409),
     links=(Link("unmerge_a_contact", "Take it back.", {"id": of_answer("duplicate_id")}),),
     summary="Merge another contact into this one",
@@ -66,7 +70,8 @@ async def merge_contact(
     """Interactions, deals, persons, referrals, memberships and consents of the duplicate become those of
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
     number becomes a further one. The duplicate's id answers with this contact from then on.
-    `POST /v1/contacts/{duplicate_id}/unmerge` takes it back."""
+    `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
+    now; a dry run has none."""
 
     async def merge() -> Answer:
         done = await merge_contacts(
@@ -101,12 +106,14 @@ async def merge_contact(
     answer=Unmerged,
     scope="contacts:write",
     writes=True,
+    headers=(("ETag", ""),),
     problems=(404, 409),
     summary="Take the merge of a contact back",
 )
 async def unmerge_a_contact(call: Call, id: ContactId) -> Answer:
     """`id` is the contact that was merged into another one. What the merge moved goes back, what it set
-    is taken back; what was changed or added since stays with the other one, `kept` names such fields."""
+    is taken back; what was changed or added since stays with the other one, `kept` names such fields.
+    The ETag is that of the contact that is one of its own again."""
     done = await unmerge_contact(call.transaction, id, stamp=call.stamp)
     return await _answer(
         call.transaction,

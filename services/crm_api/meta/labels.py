@@ -313,11 +313,30 @@ LABELS: Mapping[str, Labels] = {
         "unlawful": ("Kept unlawfully", "Unrechtmäßig gespeichert"),
         "other": ("Other", "Anderer Grund"),
     },
+    "recorded_erasure_reason": {
+        "requested": ("The person asked for it", "Auf Wunsch der Person"),
+        "consent_withdrawn": ("Consent withdrawn", "Einwilligung widerrufen"),
+        "purpose_ended": ("Purpose ended", "Zweck entfallen"),
+        "unlawful": ("Kept unlawfully", "Unrechtmäßig gespeichert"),
+        "other": ("Other", "Anderer Grund"),
+        "retention": ("Kept long enough", "Aufbewahrung abgelaufen"),
+    },
+    "erasure_replay_result": {
+        "erased": ("Erased again", "Erneut gelöscht"),
+        "erased_already": ("Was erased already", "War schon gelöscht"),
+        "unknown": ("Not known here", "Hier unbekannt"),
+    },
+    "retention_run_status": {
+        "queued": ("Waiting", "Wartet"),
+        "running": ("Running", "Läuft"),
+        "done": ("Done", "Fertig"),
+    },
     "webhook_pause_reason": {
         "requested": ("By request", "Auf Wunsch"),
         "failing": ("No success for three days", "Seit drei Tagen kein Erfolg"),
         "gone": ("The target is gone", "Das Ziel gibt es nicht mehr"),
         "filter_invalid": ("A filter is no longer valid", "Ein Filter gilt nicht mehr"),
+        "key_revoked": ("Its key is no longer valid", "Sein Schlüssel gilt nicht mehr"),
     },
     "delivery_status": {
         "pending": ("Waiting", "Wartet"),

@@ -10,11 +10,13 @@ from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_me
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.deals.table import DEAL, deals
+from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges.table import merges
 from services.crm_api.privacy import traces
 from services.crm_api.privacy.kept import emptied
+from services.crm_api.privacy.saved_filters import forget_in_filters
 from services.crm_api.privacy.suppression import suppress
 from services.crm_api.privacy.table import erasures
 from services.crm_api.resources import Resource
@@ -158,6 +160,27 @@ async def find(reader: Reader, contact_id: str) -> tuple[list[Record], traces.Ma
     return family, traces.marks_of(ids, [*family, *earlier])
 
 
+async def _lock_person(
+    transaction: Transaction, contact_id: str
+) -> tuple[list[Record], traces.Marks]:
+    """Find a person and keep others from writing to it or pointing to it.
+
+    It is looked up again once it is locked: who was waited for may have changed it or merged it.
+
+    Raises
+    ------
+    NotFound
+        There is none, or it is erased already.
+    """
+    locked: set[str] = set()
+    while True:
+        family, marks = await find(transaction, contact_id)
+        if locked.issuperset(marks.ids):
+            return family, marks
+        locked |= set(marks.ids)
+        await records.lock_many(transaction, CONTACT, sorted(locked))
+
+
 async def erase(
     transaction: Transaction,
     contact_id: str,
@@ -180,8 +203,7 @@ async def erase(
     NotFound
         There is no such contact, live, in the trash or merged; or it is erased already.
     """
-    family, marks = await find(transaction, contact_id)
-    await records.lock_many(transaction, CONTACT, [row["id"] for row in family])
+    family, marks = await _lock_person(transaction, contact_id)
     ids = list(marks.ids)
     earlier = await traces.rows_from_before(transaction, ids)
     erasure_id = records.new_id()
@@ -196,8 +218,10 @@ async def erase(
     await empty_contacts(transaction, family, stamp=stamp)
     await _leave_groups(transaction, ids, stamp)
     files = await traces.forget_imports(transaction, ids, marks)
+    await forget_in_filters(transaction, marks, stamp=stamp)
     await traces.forget_answers(transaction, marks)
     await transaction.run(_FORGET_MERGES, {"ids": ids})
+    await dismissals.forget(transaction, ids)
     counts["imports"] = len(files)
     root = next(row for row in family if row["merged_into_id"] is None)
     erasure: Record = {

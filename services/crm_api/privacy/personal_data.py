@@ -22,6 +22,7 @@ from services.crm_api.changes.table import changes
 from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.deals.table import DEAL
+from services.crm_api.dismissals.table import duplicate_dismissals
 from services.crm_api.imports.table import imports, rejected_rows
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges.table import merges
@@ -105,6 +106,9 @@ def _statement() -> Statement:
         ),
         select(_line("merge", _columns(merges, "set_columns", "moved"))).where(
             or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id))
+        ),
+        select(_line("duplicate_dismissal", _columns(duplicate_dismissals))).where(
+            or_(_ids(duplicate_dismissals.c.first_id), _ids(duplicate_dismissals.c.second_id))
         ),
         select(_line("change", change))
         .join_from(changes, who, who.c.id == told.key_id, isouter=True)

@@ -25,7 +25,7 @@ from services.crm_api.privacy.traces import remove_files
 from services.foundation import idempotency
 from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
-from services.foundation.links import Link
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
 from services.foundation.routing import Routes, StreamAnswer
 from services.foundation.statements import Record
@@ -49,9 +49,10 @@ async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
     """For Art. 15 and 20 GDPR: one JSON object a line with `type` and `record`. The first, `about`, says
     which contacts are the person (merged ones too), where analytics tells what is computed of it, the
     purposes, and how long what is kept. Then the contacts, interactions, deals, memberships, consents
-    as they are and with their history, merges, who changed or read what when with which key and by
-    which import, rejected rows of imports that name it, who can receive it, and erasures. It answers in
-    the same way for an erased person: with what is left. The reading itself is noted in the audit log."""
+    as they are and with their history, merges, dismissed duplicates, who changed or read what when with
+    which key and by which import, rejected rows of imports that name it, who can receive it, and
+    erasures. It answers in the same way for an erased person: with what is left. The reading itself is
+    noted in the audit log."""
     database, stamp = call.database, call.stamp
     about, parts = await personal_data.gather(database, id)
     await database.write(
@@ -96,7 +97,10 @@ async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
     problems=(404, 409),
-    links=(Link("list_erasures", "All erasures."),),
+    links=(
+        Link("get_erasure", "Read how far it is.", {"id": of_answer("id")}),
+        Link("list_erasures", "All erasures."),
+    ),
     summary="Erase a person",
     responses={202: {"model": Erasure, "description": "Who it is, is gone; the rest goes on"}},
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, bindparam, cast, delete, or_, select, update
+from sqlalchemy import String, bindparam, cast, delete, null, or_, select, update
 
 from services.crm_api.changes.table import changes
 from services.crm_api.folding import digits
@@ -47,6 +47,12 @@ _BLANK_IMPORT = Statement(
     .where(imports.c.id == bindparam("at_id"))
     .values(detected=bindparam("set_detected", type_=Document))
 )
+_NAMED = Statement(
+    select(imports.c.id, imports.c.file_name).where(imports.c.file_name.is_not(None))
+)
+_BLANK_NAME = Statement(
+    update(imports).where(imports.c.id == bindparam("at_id")).values(file_name=null())
+)
 _DROP_REJECTED = Statement(delete(rejected_rows).where(_ids(rejected_rows.c.import_id)))
 _DROP_NAMING = Statement(
     delete(rejected_rows).where(
@@ -84,6 +90,12 @@ class Marks:
             return [*found, *(f"%{each}%" for each in self.ids)]
         rows = ("%".join(f'"{_escaped(cell)}"' for cell in cells) for cells in self.cells)
         return [*found, *(f"%{row}%" for row in rows)]
+
+    def occur_in(self, name: str) -> bool:
+        """Say whether a short text, a file's name for instance, names the person."""
+        folded = name.casefold()
+        parts = [(text,) for text in self.texts] + [cell for cell in self.cells if len(cell) > 1]
+        return any(all(part.casefold() in folded for part in each) for each in parts)
 
 
 def _escaped(text: str) -> str:
@@ -127,6 +139,7 @@ async def forget_imports(
 ) -> list[str]:
     """Drop what imports show of a person; returns those that wrote these records."""
     own = await transaction.all(_WRITTEN_BY, {"ids": list(written)})
+    await _forget_names(transaction, marks)
     patterns = marks.patterns(of_cells=True)
     others = await transaction.all(_SHOWN_IN, {"patterns": patterns}) if patterns else []
     await _blank(transaction, others)
@@ -136,6 +149,13 @@ async def forget_imports(
     if patterns:
         await transaction.run(_DROP_NAMING, {"patterns": patterns})
     return files
+
+
+async def _forget_names(transaction: Transaction, marks: Marks) -> None:
+    if marks.texts or marks.cells:
+        for row in await transaction.all(_NAMED):
+            if marks.occur_in(row["file_name"]):
+                await transaction.run(_BLANK_NAME, {"at_id": row["id"]})
 
 
 async def forget_samples(transaction: Transaction, import_ids: Sequence[str]) -> None:

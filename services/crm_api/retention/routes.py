@@ -15,6 +15,7 @@ from services.crm_api.retention.schemas import (
 from services.foundation import idempotency
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from services.foundation.statements import Record
@@ -63,6 +64,7 @@ async def read_retention(call: Call) -> Answer:
     scope=SCOPE,
     retryable=True,
     headers=(("Location", ""), ("Retry-After", "")),
+    links=(Link("get_retention_run", "Read how far it is.", {"id": of_answer("id")}),),
     summary="Run the rules of retention, or look what they would do",
 )
 async def run_retention(

@@ -3,16 +3,16 @@
 from sqlalchemy import bindparam, delete, insert, select
 
 from services.crm_api import records
-from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.filters import custom_filters
-from services.crm_api.segments.saved import read_filter
+from services.crm_api.segments.saved import personal_filters, read_filter
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Transaction
-from services.foundation.problems import FieldError, Invalid
+from services.foundation.problems import FieldError, Forbidden, Invalid
 from services.foundation.statements import Record, Statement
 
 _members = segment_members.c
@@ -42,20 +42,27 @@ async def check_segment(
     values: Record,
     /,
     *,
-    stamp: Stamp,  # noqa: ARG001
+    stamp: Stamp,
 ) -> None:
-    """Refuse filters that the list of contacts would not take.
+    """Refuse filters that the list of contacts would not take, or not from this caller.
 
     Raises
     ------
     FilterOfStatic, FilterInvalid, CustomFieldUnknown, CustomValueInvalid
         A rule is broken.
+    Forbidden
+        A filter looks at what the key may not see.
     """
     if bool(after["filter"]) != (after["kind"] == "filter"):
         raise FilterOfStatic(
             errors=[FieldError("/body/filter", "filter_of_static", FilterOfStatic.title)]
         )
     if "filter" in values:
+        personal = personal_filters(CONTACT, after["filter"])
+        if personal and CONTACT.pii_scope not in stamp.scopes:
+            raise Forbidden(
+                f"The filter {personal[0]} needs a key with the scope {CONTACT.pii_scope}."
+            )
         more = read_filter(after["filter"]).more_filters
         await custom_filters(transaction, CONTACT, more, at="/body/filter")
 
@@ -74,11 +81,11 @@ async def change_members(
     if segment["kind"] != "static":
         raise NotStatic()
     wanted = list(dict.fromkeys(add))
-    live = await contacts.existing(transaction, wanted)
+    live = await finding.hold(transaction, wanted)
     for at, contact_id in enumerate(add):
         if contact_id not in live:
             message = f"There is no contact {contact_id}."
-            raise contacts.ContactMissing(
+            raise finding.ContactMissing(
                 message, errors=[FieldError(f"/body/add/{at}", "unknown", message)]
             )
     here = {"at_segment": segment_id}

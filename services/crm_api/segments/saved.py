@@ -1,6 +1,6 @@
 """Saved filters: read from a segment, and read into the filters of a list."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TypeVar, get_origin
 
@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import bindparam, select
 
 from services.crm_api.contacts.schemas import ContactFilters
+from services.crm_api.resources import Resource
 from services.crm_api.schemas import Filters
 from services.crm_api.segments.table import segments
 from services.foundation.database import Reader
@@ -82,8 +83,13 @@ def read_saved(filters: type[Kind], saved: Mapping[str, list[str]], *, place: st
     try:
         return filters.model_validate(given).with_more(more)
     except ValidationError as error:
-        errors = field_errors(place, error)
+        errors = field_errors(place, error, model=filters)
         raise FilterInvalid(f"{errors[0].pointer}: {errors[0].message}", errors=errors) from None
+
+
+def personal_filters(resource: Resource, saved: Iterable[str]) -> list[str]:
+    """Return the parameters that look at personal fields, which their values tell."""
+    return sorted(name for name in saved if name.partition(".")[0] in resource.personal)
 
 
 def _fault(place: str, name: str, message: str) -> FieldError:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.satellites import shapes_of
-from services.crm_api.schemas import Key, ListQuery, RecordIds, Texts, UserId
+from services.crm_api.schemas import KeptOfPeople, Key, ListQuery, RecordIds, Texts, UserId
 from shared.values import Count, Shape, text
 
 Kind = Literal["filter", "static"]
@@ -16,6 +16,14 @@ FilterName = Annotated[
 FilterValues = Annotated[
     list[text(200, shortest=1, example="won")],  # type: ignore[misc]
     Field(min_length=1, max_length=200),
+]
+ShownValues = Annotated[
+    list[text(200, shortest=1, example="won")],  # type: ignore[misc]
+    Field(max_length=200),
+]
+ShownFilter = Annotated[
+    dict[FilterName, ShownValues],
+    Field(max_length=50, examples=[{"language": ["de"], "deals.stage_kind": ["won"]}]),
 ]
 
 
@@ -41,14 +49,28 @@ class SegmentFields(Shape):
     ] = Field(
         default={},
         description="Parameters of `GET /v1/contacts` with their values; several values mean any of "
-        "them. Only for the kind filter.",
+        "them. Only for the kind filter. Those that look at personal fields need `contacts:pii`.",
     )
     owner_id: UserId | None = Field(default=None, description="Who looks after it.")
 
 
+class KeptSegment(KeptOfPeople, SegmentFields):
+    """What is shown of a segment; what a filter asks of personal fields is personal as well."""
+
+    filter: ShownFilter = Field(
+        description="Parameters of `GET /v1/contacts` with their values. Without the scope "
+        "`contacts:pii`, parameters of personal fields have no values. Whoever is erased is taken out of it; "
+        "where nothing else was asked for, an `id` of zeros stands instead, which is nobody's."
+    )
+
+
 FIXED = ("kind",)
 SHAPES = shapes_of(
-    "Segment", SegmentFields, about="A saved filter, or a list, of contacts.", fixed=FIXED
+    "Segment",
+    SegmentFields,
+    about="A saved filter, or a list, of contacts.",
+    fixed=FIXED,
+    kept=KeptSegment,
 )
 
 

@@ -2,8 +2,10 @@
 
 from sqlalchemy import Column, ForeignKey, Index, String, Table
 
+from services.crm_api.contacts.table import CONTACT
 from services.crm_api.resources import Resource, identifier, key_index, metadata, record_columns
 from services.foundation.columns import Document, Identifier, Instant
+from services.foundation.constructs import without_values
 
 segments = Table(
     "segments",
@@ -13,7 +15,12 @@ segments = Table(
     Column("name", String(200), nullable=False),
     Column("description", String(1000)),
     Column("kind", String(16), nullable=False),
-    Column("filter", Document, nullable=False),
+    Column(
+        "filter",
+        Document,
+        nullable=False,
+        info={"masked": lambda column: without_values(column, CONTACT.personal)},
+    ),
     Column("owner_id", String(64)),
     *record_columns(),
     key_index("segments"),
@@ -30,4 +37,11 @@ segment_members = Table(
     Index("ix_segment_members_contact", "contact_id"),
 )
 
-SEGMENT = Resource(name="segment", plural="segments", table=segments)
+SEGMENT = Resource(
+    name="segment",
+    plural="segments",
+    table=segments,
+    # It may ask for somebody by his address.
+    personal=frozenset({"filter"}),
+    pii="contacts",
+)

@@ -22,7 +22,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from services.crm_api.changes.table import changes
 from services.crm_api.consents.table import PERSONAL, consent_events
 from services.crm_api.contacts.table import CONTACT
-from services.crm_api.customer_card.operations import unit_members
+from services.crm_api.customer_card.operations import is_of_unit
 from services.crm_api.interactions.table import INTERACTION, interactions
 from services.foundation.columns import Document, Identifier, Instant
 from services.foundation.constructs import json_record
@@ -93,15 +93,15 @@ def _item(
     return item.label("item"), type_coerce(at, Instant()).label("at"), id.label("id")
 
 
-def _interactions(sees: tuple[bool, bool, bool]) -> Select[Any]:
+def _interactions(sees: tuple[bool, bool, bool], unit: str) -> Select[Any]:
     i = interactions.c
     part = INTERACTION.json(personal=sees[0])
     return select(
         *_item("interaction", i.occurred_at, cast(i.id, String), i.contact_id, part)
-    ).where(i.contact_id.in_(unit_members()), i.deleted_at.is_(None), i.is_planned.is_(False))
+    ).where(is_of_unit(i.contact_id, unit), i.deleted_at.is_(None), i.is_planned.is_(False))
 
 
-def _moves(sees: tuple[bool, bool, bool]) -> Select[Any]:
+def _moves(sees: tuple[bool, bool, bool], unit: str) -> Select[Any]:
     def deal(name: str, kind: Any) -> ColumnElement[Any]:
         return literal_column(f"deals.{name}", kind)
 
@@ -117,40 +117,43 @@ def _moves(sees: tuple[bool, bool, bool]) -> Select[Any]:
         select(*_item("deal_move", at, id, deal("contact_id", Identifier()), part))
         .select_from(deal_moves())
         .where(
-            deal("contact_id", Identifier()).in_(unit_members()),
+            is_of_unit(deal("contact_id", Identifier()), unit),
             deal("deleted_at", Instant()).is_(None),
         )
     )
 
 
-def _consents(*, personal: bool) -> Select[Any]:
+def _consents(unit: str, *, personal: bool) -> Select[Any]:
     e = consent_events.c
     hidden = {"key_id"} | (set() if personal else PERSONAL)
     part = json_record(*((column.name, column) for column in e if column.name not in hidden))
     return select(*_item("consent", e.occurred_at, cast(e.id, String), e.contact_id, part)).where(
-        e.contact_id.in_(unit_members())
+        is_of_unit(e.contact_id, unit)
     )
 
 
-def _changes() -> Select[Any]:
+def _changes(unit: str) -> Select[Any]:
     c = changes.c
-    names = ("action", "version", "changed", "request_id")
+    names = ("action", "version", "changed", "request_id", "key_id")
     part = json_record(*((name, c[name]) for name in names))
     return select(*_item("change", c.occurred_at, cast(c.seq, String), c.record_id, part)).where(
-        c.resource == CONTACT.name, c.record_id.in_(unit_members())
+        c.resource == CONTACT.name, is_of_unit(c.record_id, unit)
     )
 
 
 @lru_cache(maxsize=200)
 def timeline_statement(
-    types: frozenset[str], sees: tuple[bool, bool, bool], *, is_continued: bool
+    types: frozenset[str], sees: tuple[bool, bool, bool], unit: str, *, is_continued: bool
 ) -> Statement:
-    """Return the statement of a page: each part gives its newest, the whole the newest of these."""
+    """Return the statement of a page: each part gives its newest, the whole the newest of these.
+
+    `unit` is the kind of the contact: a person, or an organisation with its persons.
+    """
     made = {
-        "interaction": _interactions(sees),
-        "deal_move": _moves(sees),
-        "consent": _consents(personal=sees[2]),
-        "change": _changes(),
+        "interaction": _interactions(sees, unit),
+        "deal_move": _moves(sees, unit),
+        "consent": _consents(unit, personal=sees[2]),
+        "change": _changes(unit),
     }
     parts = []
     for name in TYPES:
@@ -167,5 +170,6 @@ def timeline_statement(
     return Statement(
         select(whole.c.item, whole.c.at, whole.c.id)
         .order_by(whole.c.at.desc(), whole.c.id.desc())
-        .limit(bindparam("page_size"))
+        .limit(bindparam("page_size")),
+        planned="once",
     )

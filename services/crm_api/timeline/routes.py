@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query
 
-from services.crm_api import listing, records
-from services.crm_api.contacts.table import CONTACT
+from services.crm_api import listing
+from services.crm_api.customer_card.operations import kind_of
 from services.crm_api.timeline.operations import TYPES, timeline_statement
 from services.crm_api.timeline.schemas import ReadTimeline, TimelinePage
 from services.foundation.calls import Call
@@ -34,12 +34,12 @@ async def get_timeline(
     """Interactions that happened, moves of deals, consents and changes of the contact, newest first; an
     organisation's timeline holds those of its persons, too."""
     types = frozenset(query.type or TYPES)
-    await records.read(call.database, CONTACT, id, personal=False)
+    kind = await kind_of(call.database, id)
     sees = (call.may("interactions:pii"), call.may("deals:pii"), call.may("contacts:pii"))
     signed = {"of": "timeline", "id": id, "type": sorted(types)}
     values: dict[str, Any] = {"id": id, "page_size": query.limit + 1}
     if query.cursor is not None:
         values |= listing.read_place(query.cursor, signed)
-    statement = timeline_statement(types, sees, is_continued=query.cursor is not None)
+    statement = timeline_statement(types, sees, kind, is_continued=query.cursor is not None)
     rows = await call.database.texts(statement, values)
     return listing.page(call, rows, signed, limit=query.limit)

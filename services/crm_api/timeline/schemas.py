@@ -33,6 +33,9 @@ class ContactChange(Shape):
     request_id: text(64, example="019abf10-7a5c-7000-8000-000000000000") = Field(
         description="The request that did it."
     )
+    key_id: text(8, example="q7Rk2mZx") = Field(
+        description="Who did it: a key, or with `~` the user of a token."
+    )
 
 
 class TimelineItem(Shape):

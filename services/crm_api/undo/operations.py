@@ -5,13 +5,19 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import bindparam, select
 
 from services.crm_api import records
+from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER
 from services.crm_api.changes.table import changes
+from services.crm_api.contacts.table import CONTACT
+from services.crm_api.deals.table import DEAL
 from services.crm_api.feature import BY_RESOURCE
+from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges import operations as merges
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.undo.schemas import MOST_CHANGES
 from services.foundation.calls import Stamp
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
@@ -37,11 +43,37 @@ _NEWEST = Statement(
     .order_by(_table.version.desc())
     .limit(1)
 )
+_USES = (
+    (CONTACT, INTERACTION, "contact_id"),
+    (CONTACT, DEAL, "contact_id"),
+    (CONTACT, CONTACT, "parent_id"),
+    (CONTACT, CAMPAIGN_MEMBER, "contact_id"),
+    (DEAL, INTERACTION, "deal_id"),
+)
+_USERS = [
+    (
+        owner.name,
+        user,
+        Statement(
+            select(user.table.c.id, user.table.c[column].label("used_id"))
+            .where(
+                any_of(user.table.c[column], bindparam("ids", type_=Texts)),
+                user.table.c.deleted_at.is_(None),
+            )
+            .limit(1)
+        ),
+    )
+    for owner, user, column in _USES
+]
 _REVERSE = {"created": "deleted", "restored": "deleted", "deleted": "restored"}
 
 
 class TouchedLater(Conflict):
     code, title = "touched_later", "Something later changed what the request wrote."
+
+
+class InUse(Conflict):
+    code, title = "in_use", "Something that was entered since belongs to what the request created."
 
 
 class NotUndoable(Invalid):
@@ -89,6 +121,8 @@ async def undo(
     ------
     TouchedLater
         A record was written again since; the problem names it and by which request.
+    InUse
+        Something that was entered since belongs to what the request created.
     Conflict
         Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken),
         others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), or it would
@@ -110,7 +144,26 @@ async def undo(
         rows = await records.lock_many(transaction, resource, [change["record_id"]])
         current[at] = rows[change["record_id"]]
         done.append((resource, written))
+    await _refuse_used(transaction, found)
     return done
+
+
+async def _refuse_used(transaction: Transaction, found: Sequence[Record]) -> None:
+    """Leave nothing behind that belongs to what was created and is gone now."""
+    for owner, user, statement in _USERS:
+        ids = [
+            change["record_id"]
+            for change in found
+            if change["resource"] == owner and change["action"] == "created"
+        ]
+        row = await transaction.first(statement, {"ids": ids}) if ids else None
+        if row is not None:
+            message = (
+                f"The {user.title} {row['id']} belongs to the {owner} {row['used_id']}, which the request "
+                "created. Nothing was undone."
+            )
+            fault = FieldError(f"/{user.plural}/{row['id']}", InUse.code, message)
+            raise InUse(message, errors=[fault], extra={"existing_id": row["id"]})
 
 
 async def _untouched(
@@ -162,7 +215,13 @@ async def _as_they_are(
 async def take_back(
     transaction: Transaction, resource: Resource, current: Record, change: Record, *, stamp: Stamp
 ) -> Written:
-    """Take one change back by the rules that deleting, restoring and changing have."""
+    """Take one change of a locked record back, by the rules of deleting, restoring and changing.
+
+    Raises
+    ------
+    Conflict
+        Meanwhile another record has what this one had, rests on it, or it is of an erased person.
+    """
     feature = BY_RESOURCE[resource.name]
     action = _REVERSE.get(change["action"])
     if action == "deleted":

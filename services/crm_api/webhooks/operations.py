@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,10 +23,11 @@ from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import new_id
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.schemas import Filters
-from services.crm_api.segments.saved import read_saved
+from services.crm_api.segments.saved import personal_filters, read_saved
 from services.crm_api.webhooks.table import webhooks
-from services.foundation.calls import Stamp
+from services.foundation.calls import Principal, Stamp
 from services.foundation.database import Reader, Transaction
+from services.foundation.keys import has_expired
 from services.foundation.problems import (
     Conflict,
     FieldError,
@@ -37,6 +38,8 @@ from services.foundation.problems import (
     invalid,
 )
 from services.foundation.statements import Record, Statement
+from services.foundation.tables import keys
+from services.foundation.tokens import TOKEN_MARK
 from shared.values import wire_instant
 
 MANAGE = "webhooks:manage"
@@ -57,17 +60,31 @@ _READ = Statement(select(webhooks).where(*_is_there))
 _LOCK = Statement(select(webhooks).where(*_is_there).with_for_update())
 _COUNT = Statement(select(func.count()).where(webhooks.c.deleted_at.is_(None)))
 _ADD = Statement(insert(webhooks))
+_GRANTED = Statement(
+    select(keys.c.scopes, keys.c.expires_at, keys.c.revoked_at).where(keys.c.id == bindparam("id"))
+)
+_LOCK_ALL = Statement(select(webhooks).order_by(webhooks.c.id).with_for_update())
+_LOCK_GRANTED = Statement(
+    select(webhooks)
+    .where(
+        func.coalesce(webhooks.c.granted_by, webhooks.c.key_id) == bindparam("key_id"),
+        webhooks.c.is_active,
+        webhooks.c.deleted_at.is_(None),
+    )
+    .order_by(webhooks.c.id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks a webhook's filters; no scopes mean the webhook itself, whose maker was asked before."""
+    """Who asks a webhook's filters: a caller, or the webhook with the rights that it was given."""
 
     database: Reader
-    scopes: frozenset[str] | None = None
+    scopes: frozenset[str]
 
     def may(self, scope: str) -> bool:
-        return self.scopes is None or scope in self.scopes
+        return scope in self.scopes
 
 
 class ScopeNotHeld(Forbidden):
@@ -100,14 +117,26 @@ def _list(is_continued: bool) -> Statement:
     return Statement(ordered.limit(bindparam("page_size")))
 
 
-def document(row: Record, *, now: datetime) -> dict[str, Any]:
-    """Return what is shown of a webhook."""
+def document(row: Record, *, scopes: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return what is shown of a webhook, without what its filters ask of fields that are personal."""
     until = row["previous_secret_until"]
     return {
         **{name: row[name] for name in _SHOWN},
+        "filters": {
+            plural: _shown_filter(FILTERS[plural][0], saved, scopes)
+            for plural, saved in row["filters"].items()
+        },
+        "granted_by": granted_by(row),
         **{name: None if row[name] is None else wire_instant(row[name]) for name in _INSTANTS},
         "previous_secret_until": wire_instant(until) if until is not None and until > now else None,
     }
+
+
+def _shown_filter(
+    resource: Resource, saved: Mapping[str, list[str]], scopes: Collection[str]
+) -> dict[str, list[str]]:
+    hidden = () if resource.pii_scope in scopes else personal_filters(resource, saved)
+    return {name: [] if name in hidden else values for name, values in saved.items()}
 
 
 def signing_secrets(row: Record, *, now: datetime) -> list[str]:
@@ -163,13 +192,7 @@ async def check(asker: Asker, after: Mapping[str, Any]) -> None:
     ScopeNotHeld, Invalid, Forbidden
         He lacks a scope; a filter is wrong; it looks at what he may not see.
     """
-    wanted = {_resource_of(each) for each in after["event_types"]}
-    lacking = sorted({f"{RESOURCES[name].scopes}:read" for name in wanted if not _may(asker, name)})
-    if lacking:
-        raise ScopeNotHeld(
-            f"Your key lacks {', '.join(lacking)}, so no webhook of its making can tell of that.",
-            errors=[FieldError("/body/event_types", "scope_not_held", each) for each in lacking],
-        )
+    wanted = _check_events(asker, after)
     for name in await questions(asker, after["filters"]):
         if name not in wanted:
             plural = RESOURCES[name].plural
@@ -180,12 +203,63 @@ async def check(asker: Asker, after: Mapping[str, Any]) -> None:
             )
 
 
+def _check_events(asker: Asker, webhook: Mapping[str, Any]) -> set[str]:
+    wanted = {_resource_of(each) for each in webhook["event_types"]}
+    lacking = sorted({f"{RESOURCES[name].scopes}:read" for name in wanted if not _may(asker, name)})
+    if lacking:
+        raise ScopeNotHeld(
+            f"Your key lacks {', '.join(lacking)}, so no webhook of its making can tell of that.",
+            errors=[FieldError("/body/event_types", "scope_not_held", each) for each in lacking],
+        )
+    return wanted
+
+
+async def questions_now(reader: Reader, row: Record, *, now: datetime) -> dict[str, Question]:
+    """Read the filters of a webhook with the rights that it has at this moment.
+
+    What was allowed when it was made need not be: its key may be over, a segment may ask something else.
+
+    Raises
+    ------
+    ScopeNotHeld
+        Its key was revoked, has expired, or may not read these events any more.
+    Invalid, Forbidden
+        A filter does not hold any more; it looks at what the key may not see.
+    """
+    asker = Caller(reader, await _scopes(reader, row, now=now))
+    _check_events(asker, row)
+    return await questions(asker, row["filters"])
+
+
+def granted_by(row: Record) -> str:
+    """Return whose rights a webhook has."""
+    return str(row["granted_by"] or row["key_id"])
+
+
+async def _scopes(reader: Reader, row: Record, *, now: datetime) -> frozenset[str]:
+    key_id = granted_by(row)
+    if key_id.startswith(TOKEN_MARK):
+        return frozenset(row["granted_scopes"] or ())
+    key = await reader.first(_GRANTED, {"id": key_id})
+    is_over = key is None or key["revoked_at"] is not None or has_expired(key, now)
+    return frozenset() if key is None or is_over else frozenset(key["scopes"])
+
+
+def _grant(by: Principal) -> Record:
+    """Return whose rights a webhook gets: a key is asked at every event, a token only now."""
+    is_token = by.key_id.startswith(TOKEN_MARK)
+    return {
+        "granted_by": by.key_id,
+        "granted_scopes": sorted(by.scopes) if is_token else None,
+    }
+
+
 def _may(asker: Asker, resource: str) -> bool:
     return asker.may(f"{RESOURCES[resource].scopes}:read")
 
 
 async def create(
-    transaction: Transaction, *, given: Mapping[str, Any], stamp: Stamp
+    transaction: Transaction, *, given: Mapping[str, Any], by: Principal, stamp: Stamp
 ) -> tuple[Record, str]:
     """Store a new webhook, which tells of what is written from now on; returns its secret, too.
 
@@ -208,6 +282,7 @@ async def create(
         "position_transaction": position[0],
         "position_seq": position[1],
         "key_id": stamp.key_id,
+        **_grant(by),
         "version": 1,
         "created_at": stamp.now,
         "updated_at": stamp.now,
@@ -267,9 +342,17 @@ async def write(transaction: Transaction, row: Record, changed: Record, *, now: 
 
 
 async def change(
-    transaction: Transaction, row: Record, *, given: Mapping[str, Any], now: datetime
+    transaction: Transaction,
+    row: Record,
+    *,
+    given: Mapping[str, Any],
+    by: Principal,
+    now: datetime,
 ) -> Record:
-    """Change a locked webhook; what is put on again forgets its failures, also if it was never off."""
+    """Change a locked webhook, which has the rights of its changer from now on.
+
+    What is put on again forgets its failures, also if it was never off.
+    """
     wanted = dict(given)
     if "event_types" in wanted:
         wanted["event_types"] = sorted(set(wanted["event_types"]))
@@ -279,7 +362,7 @@ async def change(
         changed |= resumed if changed["is_active"] else _paused("requested", now)
     if "url" in changed:
         changed |= _WELL
-    return await write(transaction, row, changed, now=now) if changed else row
+    return await write(transaction, row, changed | _grant(by), now=now) if changed else row
 
 
 async def rotate(
@@ -313,6 +396,25 @@ async def pause(transaction: Transaction, webhook_id: str, reason: str, *, now: 
     row = await transaction.first(_LOCK, {"id": webhook_id})
     if row is not None and row["is_active"]:
         await write(transaction, row, _paused(reason, now), now=now)
+
+
+async def lock_all(transaction: Transaction) -> list[Record]:
+    """Read all webhooks for a change, in the order of their ids, deleted ones too."""
+    return await transaction.all(_LOCK_ALL)
+
+
+async def replace_filters(
+    transaction: Transaction, row: Record, saved: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Give a locked webhook filters that nobody asked for, and pause it."""
+    paused = _paused("filter_invalid", now) if row["is_active"] else {}
+    await write(transaction, row, {"filters": dict(saved), **paused}, now=now)
+
+
+async def pause_granted(transaction: Transaction, key_id: str, *, now: datetime) -> None:
+    """Pause what tells with the rights of a key that is revoked."""
+    for row in await transaction.all(_LOCK_GRANTED, {"key_id": key_id}):
+        await write(transaction, row, _paused("key_revoked", now), now=now)
 
 
 async def delete(transaction: Transaction, row: Record, *, now: datetime) -> None:

@@ -36,6 +36,7 @@ from services.foundation import idempotency
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import write_cursor
 from services.foundation.database import Transaction
+from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, invalid
 from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
@@ -43,6 +44,7 @@ from shared.values import RecordId, Shape, wire_instant
 
 routes = Routes("webhooks")
 WebhookId = Annotated[RecordId, Path(description="The id of a webhook.")]
+_HERE = {"id": of_answer("id")}
 _QUESTION = {"of": "webhooks"}
 _TEST_SECONDS = 8.0
 
@@ -56,14 +58,17 @@ def _runner(call: Call) -> WebhookRunner:
     return runner
 
 
+def _document(call: Call, row: Record) -> dict[str, Any]:
+    return operations.document(row, scopes=call.principal.scopes, now=call.now)
+
+
 def _answer(call: Call, row: Record) -> Answer:
-    body = operations.document(row, now=call.now)
-    return Answer(orjson.dumps(body), headers=etag(row["version"]))
+    return Answer(orjson.dumps(_document(call, row)), headers=etag(row["version"]))
 
 
 def _made(call: Call, row: Record, secret: str, *, status: int) -> Answer:
     """Show a webhook with its secret; what is stored for a request that comes again has none."""
-    body = operations.document(row, now=call.now)
+    body = _document(call, row)
     return Answer(
         orjson.dumps({**body, "secret": secret}),
         status,
@@ -104,6 +109,12 @@ async def _once(
     retryable=True,
     headers=(("Location", ""), ("ETag", "")),
     problems=(409,),
+    links=(
+        Link("get_webhook", "Read it.", _HERE),
+        Link("patch_webhook", "Change this version.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+        Link("list_webhook_deliveries", "What was sent, and what came of it.", _HERE),
+        Link("delete_webhook", "End it.", {**_HERE, "If-Match": ANSWERED_VERSION}),
+    ),
     summary="Make a webhook",
 )
 async def create_webhook(call: Call, body: Annotated[NewWebhook, _shown(EXAMPLE)]) -> Answer:
@@ -121,7 +132,9 @@ async def create_webhook(call: Call, body: Annotated[NewWebhook, _shown(EXAMPLE)
     async def work(transaction: Transaction) -> Answer:
         given = body.model_dump()
         await _check(call, transaction, given)
-        row, secret = await operations.create(transaction, given=given, stamp=call.stamp)
+        row, secret = await operations.create(
+            transaction, given=given, by=call.principal, stamp=call.stamp
+        )
         return _made(call, row, secret, status=201)
 
     return await _once(call, body, work)
@@ -140,7 +153,7 @@ async def list_webhooks(call: Call, query: Annotated[ListWebhooks, Query()]) -> 
     after = {} if query.cursor is None else listing.read_place(query.cursor, _QUESTION)
     rows = await operations.page(call.database, after=after, limit=query.limit + 1)
     more, rows = len(rows) > query.limit, rows[: query.limit]
-    items = [operations.document(row, now=call.now) for row in rows]
+    items = [_document(call, row) for row in rows]
     if not more:
         return Answer(orjson.dumps({"items": items}))
     place = (wire_instant(rows[-1]["created_at"]), rows[-1]["id"])
@@ -180,7 +193,8 @@ async def patch_webhook(
     call: Call, id: WebhookId, body: Annotated[WebhookPatch, _shown(EXAMPLE_PATCH)]
 ) -> Answer:
     """JSON merge patch (RFC 7396). Your key needs the read scopes of all events that the webhook tells of
-    afterwards. `is_active` true resumes one that was paused by you or by us: what waits is sent at once."""
+    afterwards, and sees to it from now on (`granted_by`). `is_active` true resumes one that was paused by
+    you or by us: what waits is sent at once."""
     version, given = call.expected_version(), sent_fields(body)
     if "url" in given:
         await _check_target(call, given["url"])
@@ -188,7 +202,9 @@ async def patch_webhook(
     async def work(transaction: Transaction) -> Answer:
         row = await operations.lock(transaction, id, version=version)
         await _check(call, transaction, {**row, **given})
-        changed = await operations.change(transaction, row, given=given, now=call.now)
+        changed = await operations.change(
+            transaction, row, given=given, by=call.principal, now=call.now
+        )
         if changed["is_active"] and not row["is_active"]:
             await deliveries.hasten(transaction, id, now=call.now)
         return _answer(call, changed)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from services.crm_api.changes.operations import Position, last_position, read_on
+from services.crm_api.filters import Question
 from services.crm_api.webhooks import deliveries, operations, schedule
 from services.crm_api.webhooks.sending import Outcome, Sender
 from services.crm_api.webhooks.table import webhooks
@@ -154,15 +155,34 @@ class Service:
 
     async def _fill(self, webhook: Record) -> None:
         """Read what is due; the feed is asked only when less than a page is."""
-        while not self._waiting:
+        now = self._clock()
+        asked = None if self._waiting else await self._asked(webhook, now=now)
+        while asked is not None and not self._waiting:
             now = self._clock()
             due = await deliveries.due(self._database, self._id, now=now)
-            if len(due) == deliveries.PAGE or not await self._take_more(webhook, now=now):
+            if len(due) == deliveries.PAGE or not await self._take_more(webhook, asked, now=now):
                 flying = {row["id"] for row in self._flying.values()}
                 self._waiting = [row for row in due if row["id"] not in flying]
                 return
 
-    async def _take_more(self, webhook: Record, *, now: datetime) -> bool:
+    async def _asked(self, webhook: Record, *, now: datetime) -> dict[str, Question] | None:
+        """Read what the filters ask; None if the webhook had to be paused, and nothing may be sent."""
+        try:
+            return await operations.questions_now(self._database, webhook, now=now)
+        except Unavailable:
+            raise
+        except operations.ScopeNotHeld:
+            reason = "key_revoked"
+        except Problem:
+            reason = "filter_invalid"
+        await self._database.write(
+            partial(operations.pause, webhook_id=self._id, reason=reason, now=now)
+        )
+        return None
+
+    async def _take_more(
+        self, webhook: Record, asked: Mapping[str, Question], *, now: datetime
+    ) -> bool:
         """Turn the next stretch of the feed into deliveries; says whether to look again."""
         position = deliveries.position_of(webhook)
         changes, further = await read_on(self._database, position, limit=deliveries.PAGE)
@@ -174,17 +194,6 @@ class Service:
             for row in changes
             if row["occurred_at"] >= oldest and deliveries.wants(webhook, row)
         ]
-        try:
-            asked = await operations.questions(
-                operations.Caller(self._database), webhook["filters"]
-            )
-        except Unavailable:
-            raise
-        except Problem:
-            await self._database.write(
-                partial(operations.pause, webhook_id=self._id, reason="filter_invalid", now=now)
-            )
-            return False
         told = await deliveries.fitting(self._database, asked, told)
         is_taken = await self._database.write(
             partial(deliveries.take, webhook=webhook, changes=told, position=further, now=now)

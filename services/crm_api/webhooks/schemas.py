@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.crm_api.changes.schemas import EventSubject
 from services.crm_api.schemas import ListPage, Partial, absent
-from services.crm_api.segments.schemas import FilterName, FilterValues
+from services.crm_api.segments.schemas import FilterName, FilterValues, ShownFilter
 from services.foundation.queries import Page
 from shared.values import Count, Flag, Instant, RecordId, Shape, Version, text, whole, word
 
@@ -57,7 +57,7 @@ SkippedKeys = Annotated[list[KeyId], Field(max_length=20, examples=[["q7Rk2mZx"]
 Saved = Annotated[
     dict[FilterName, FilterValues], Field(max_length=50, examples=[{"stage_kind": ["won"]}])
 ]
-PauseReason = Literal["requested", "failing", "gone", "filter_invalid"]
+PauseReason = Literal["requested", "failing", "gone", "filter_invalid", "key_revoked"]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 DeliveryError = Literal[
     "name_not_resolved",
@@ -126,14 +126,30 @@ class WebhookPatch(Partial, WebhookFields):
     event_types: EventTypes = absent(WebhookFields.model_fields["event_types"])  # type: ignore[assignment]
 
 
+class ShownFilters(Shape):
+    """For each kind of record, parameters of its list with their values."""
+
+    contacts: ShownFilter = Field(description="Parameters of `GET /v1/contacts`.")
+    interactions: ShownFilter = Field(description="Parameters of `GET /v1/interactions`.")
+    deals: ShownFilter = Field(description="Parameters of `GET /v1/deals`.")
+
+
 class Webhook(WebhookFields):
     """A webhook without its secret."""
+
+    filters: ShownFilters = Field(  # type: ignore[assignment]
+        description="Only events of records that fit. Without the pii scope of the records, parameters "
+        "of personal fields have no values."
+    )
 
     id: RecordId = Field(description="Made by this service.")
     paused_at: Instant | None = Field(description="Since when nothing is sent; null while active.")
     pause_reason: PauseReason | None = Field(
         description="`requested`: by somebody; `failing`: for 72 hours no attempt succeeded; `gone`: the "
-        "target answered 410; `filter_invalid`: a filter names what is not there any more."
+        "target answered 410; `filter_invalid`: a filter names what is not there any more, what the key "
+        "in `granted_by` may not see, or somebody who was erased; `key_revoked`: that key was revoked, has "
+        "expired, or may not read these events any more. Whoever may read them resumes it with `is_active` "
+        "true."
     )
     failing_since: Instant | None = Field(
         description="The first failure since the last success; null while all is well."
@@ -142,6 +158,10 @@ class Webhook(WebhookFields):
         description="Until when the secret from before a rotation signs as well; null if none does."
     )
     key_id: KeyId = Field(description="The key that made it; the one that `skip_own` means.")
+    granted_by: KeyId = Field(
+        description="The key that made it or last changed it: it tells and looks at only what that key "
+        "may read at the moment, and is paused when that key is revoked."
+    )
     version: Version = Field(description="Grows by one with every change; the ETag holds it.")
     created_at: Instant = Field(description="When it was made.")
     updated_at: Instant = Field(description="When it was last changed.")
@@ -169,7 +189,9 @@ class MadeWebhook(Webhook):
 class WebhookPage(ListPage):
     """A page of webhooks, the newest first."""
 
-    items: Annotated[list[Webhook], Field(max_length=200)]
+    items: Annotated[list[Webhook], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListWebhooks(Page):
@@ -222,7 +244,9 @@ class Delivery(Shape):
 class DeliveryPage(ListPage):
     """A page of deliveries, the newest first."""
 
-    items: Annotated[list[Delivery], Field(max_length=200)]
+    items: Annotated[list[Delivery], Field(max_length=200)] = Field(
+        description="What is on this page."
+    )
 
 
 class ListDeliveries(Page):

@@ -34,6 +34,9 @@ webhooks = Table(
     Column("lease_holder", String(36)),
     Column("lease_until", Instant),
     Column("key_id", String(8), nullable=False),
+    # Whose rights it has; null: of the key that made it. Scopes only of a token, which is kept nowhere.
+    Column("granted_by", String(8)),
+    Column("granted_scopes", Document),
     Column("version", Whole, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

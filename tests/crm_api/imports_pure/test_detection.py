@@ -517,7 +517,7 @@ def test_opportunities_are_mapped_and_their_dates_settled() -> None:
             "deals",
             {
                 "Invoice": "external_id",
-                "Customer ID": "contact_external_id",
+                "Customer ID": "contact_id",
                 "InvoiceDate": "closed_at",
             },
         ),
@@ -553,6 +553,7 @@ def test_every_field_is_found_under_its_own_name_once() -> None:
     for resource, fields in RESOURCES.items():
         found_fields = suggest_mapping(resource, list(fields), {}).fields
         expected = {name: name for name in fields}
+        del expected["id"]  # only an export of ours holds our own ids, and its headers show it
         if resource == "deals":
             assert "closed_at" in found_fields
         assert found_fields == expected

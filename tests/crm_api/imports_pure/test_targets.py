@@ -8,13 +8,16 @@ from services.crm_api.imports.values.fields import MOST_OTHERS, RESOURCES, custo
 NOT_IMPORTED = {
     "external_refs": "made of `external_id` and the source",
     "contact_ref": "made of `contact_external_id` and the source",
+    "parent_ref": "made of `parent_external_id` and the source",
     "custom": "each custom field is a target of its own",
     "allow_duplicate": "the import has `allow_duplicates` for all its rows",
     "allow_suppressed": "a person asks for it, a file does not",
 }
 ONLY_IMPORTED = {
-    "external_id": "the id of the record",
+    "id": "the id of the record here",
+    "external_id": "the id of the record elsewhere",
     "contact_external_id": "the id of its contact",
+    "parent_external_id": "the id of its organisation",
     "currency": "of all amounts of a row",
     "closing_date": "closed_at or expected_close_date, by the stage",
 }

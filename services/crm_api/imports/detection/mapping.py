@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.crm_api.exports.labels import own_id_headers
 from services.crm_api.imports.detection.notices import Notice, notice
 from services.crm_api.imports.detection.profiles import Profile, numbered_field, vendor_key
 from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, HEADERS, header_key
@@ -32,7 +33,8 @@ def suggest_mapping(
 ) -> Suggestions:
     """Suggest a field for every column whose name or content speaks for one, each field once.
 
-    `external_id` is the row's own id, `contact_external_id` the one of its contact. Nothing is
+    `external_id` is the row's own id, `contact_external_id` the one of its contact; `id` and
+    `contact_id` are those that an export of ours gives. Nothing is
     suggested, but a doubt told, for a column whose samples do not fit the field, one whose name
     comes again, and one of organisations beside the names of persons. Where a file of deals has no
     other day of purchase, the day of the invoice counts as it.
@@ -41,8 +43,11 @@ def suggest_mapping(
     best: dict[str, tuple[int, str]] = {}
     doubts: dict[str, tuple[str, str]] = {}
     repeated = _repeated(headers)
+    ours = own_id_headers(resource, headers)
     for header in headers:
         target, rank = HEADERS[resource].get(header_key(repeated.get(header, header)), ("", 0))
+        if header in ours:
+            target, rank = ours[header], 0
         if not target and "email" in RESOURCES[resource]:
             shown = [sample.strip() for sample in samples.get(header, ()) if sample.strip()]
             if shown and all(_MAIL.fullmatch(sample) for sample in shown):
@@ -64,6 +69,8 @@ def suggest_mapping(
         if header_key(header) in COMPANY_HEADERS:
             del best["name"]
             doubts[header] = ("organisation_beside_person", "name")
+    if "id" in best:
+        best.pop("external_id", None)
     chosen = {header: target for target, (_, header) in best.items()}
     return Suggestions({name: chosen[name] for name in headers if name in chosen}, doubts)
 
@@ -144,7 +151,7 @@ def _reads_free(target: str, read_as: str) -> bool:
 def _reads(target: str, read_as: str, shown: Sequence[str]) -> bool:
     """Say whether at least half of the samples can be cells of the field."""
     how, _, vocabulary = read_as.partition(":")
-    if target == "contact_external_id":
+    if target in ("contact_external_id", "parent_external_id"):
         good = [sample for sample in shown if ";" not in sample]
     elif target == "email" or target.endswith(".email") or target == "other_emails":
         apart = [re.split(r":::|[;|,]", sample)[0].strip() for sample in shown]

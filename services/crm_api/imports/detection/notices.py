@@ -8,8 +8,14 @@ _TEXTS = {
         "diese Spalte wird zu keinem Feld; ordnen Sie sie einem zu, auch einem eigenen, wenn sie zählt",
     ),
     "organisation_not_linked": (
-        "this column names the organisation of a person, which is not linked here",
-        "diese Spalte nennt die Organisation einer Person, die hier nicht verknüpft wird",
+        (
+            "this column names the organisation of a person, which is linked by an id only: map such a "
+            "column to parent_external_id"
+        ),
+        (
+            "diese Spalte nennt die Organisation einer Person, die nur über eine Kennung verknüpft wird: "
+            "ordnen Sie eine solche Spalte parent_external_id zu"
+        ),
     ),
     "cells_do_not_fit": (
         "the cells of this column do not fit the field {field}, it is left out",

@@ -60,7 +60,7 @@ PROFILES: tuple[Profile, ...] = (
          "Record ID - Contact|First Name", "Datensatz-ID|Vorname|Nachname",
          "Datensatz-ID|E-Mail|Lifecycle-Phase", "hs_object_id|firstname", "hs_object_id|email",
          "property_firstname|property_lastname", "property_email|id"),
-        source="hubspot",
+        source="hubspot", contact_source="hubspot_company",
     ),
     _profile(
         "hubspot_companies", "contacts", HUBSPOT,

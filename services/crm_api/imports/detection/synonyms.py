@@ -19,6 +19,8 @@ _PEOPLE = {
     "name": "name firma firmenname company company_name organisation organization unternehmen "
     "account account_name kunde kundenname customer customer_name full_name vollname "
     "ansprechpartner",
+    "parent_external_id": "parent_external_id organisation_id organization_id firmen_id firma_id "
+    "company_id unternehmens_id",
     "given_name": "vorname first_name given_name firstname forename rufname",
     "family_name": "nachname last_name family_name surname familienname zuname lastname",
     "email": "e_mail email mail email_address e_mail_adresse mailadresse email_work e_mail_1",
@@ -132,9 +134,11 @@ for _resource, _named in (("contacts", _PEOPLE), ("interactions", _TALK), ("deal
         header_key(synonym): (target, rank)
         for target, synonyms in _named.items()
         for rank, synonym in enumerate(synonyms.split(), 1)
-    } | {header_key(target): (target, 0) for target in RESOURCES[_resource]}
+    } | {header_key(target): (target, 0) for target in RESOURCES[_resource] if target != "id"}
     HEADERS[_resource] |= {
-        header_key(header): (target, 0) for header, target in german_headers(RESOURCES[_resource])
+        header_key(header): (target, 0)
+        for header, target in german_headers(RESOURCES[_resource])
+        if target not in ("id", "contact_id")  # these are known by their exact headers
     }
 
 

@@ -23,6 +23,9 @@ def _address(kind: str, german: dict[str, str]) -> dict[str, str]:
 HUBSPOT: dict[str, dict[str, str]] = {
     "hubspot_contacts": {
         "external_id": f"{_HUBSPOT_ID}|Record ID - Contact|Datensatz-ID - Kontakt|vid",
+        "parent_external_id": "Primary Associated Company ID|Associated Company IDs|"
+        "Associated Company ID|Zugeordnete Unternehmens-IDs|Zugehörige Unternehmens-IDs|"
+        "IDs der zugeordneten Unternehmen|associatedcompanyid",
         "given_name": "First Name|Vorname|firstname",
         "family_name": "Last Name|Nachname|lastname",
         "email": "Email|E-Mail|E-Mail-Adresse|email",
@@ -97,6 +100,7 @@ _BILLING = {
 SALESFORCE: dict[str, dict[str, str]] = {
     "salesforce_contacts": {
         "external_id": "Id|Contact ID|Kontakt-ID",
+        "parent_external_id": "AccountId|Account ID|Account-ID",
         "given_name": "FirstName|First Name|Vorname",
         "family_name": "LastName|Last Name|Nachname",
         "email": "Email|E-Mail",

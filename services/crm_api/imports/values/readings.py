@@ -18,6 +18,11 @@ def day_readings(samples: Iterable[str], date_format: str) -> Readings:
     return _readings(samples, lambda cell: dates.day(cell, date_format=date_format, zone=zone))
 
 
+def reads_some(readings: Readings) -> bool:
+    """Say whether at least one of the samples has a reading."""
+    return any(reading != _NONE for _, reading in readings)
+
+
 def number_readings(samples: Iterable[str], decimal_mark: DecimalMark) -> Readings:
     """Return the numbers that the samples would be."""
     return _readings(samples, lambda cell: numbers.number_shown(cell, decimal_mark=decimal_mark))

@@ -121,6 +121,32 @@ _YES = {"1", "true", "t", "yes", "y", "on", "x", "ja", "j", "wahr", "1.0", "\u27
 _NO = {"0", "false", "f", "no", "n", "off", "nein", "falsch", "0.0", "\u2717"}
 
 
+_RECORD_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def own_id(cell: str) -> str | None:
+    """Return the id of a record of ours, as far as a text can be one."""
+    small = clean(cell).lower()
+    return small if _RECORD_ID.fullmatch(small) else None
+
+
+def record_id(cell: str) -> str | None:
+    """Return the id of a record; those of other systems are refused."""
+    if is_absent(cell):
+        return None
+    found = own_id(cell)
+    if found is None:
+        raise ValueRejected(
+            "no_record_id",
+            "this is no id of a record here; ids of another system belong into the target "
+            "parent_external_id, contact_external_id or external_id",
+            "das ist keine Kennung eines Datensatzes von hier; Kennungen eines anderen Systems gehören "
+            "in das Ziel parent_external_id, contact_external_id oder external_id",
+            expected="an id such as 01890a5d-ac96-774b-bcce-b302099a8057",
+        )
+    return found
+
+
 def boolean(cell: str) -> bool | None:
     """Return what a yes or no in English or German, a figure or a cross says."""
     low = clean(cell).casefold()

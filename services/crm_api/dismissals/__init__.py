@@ -1,0 +1,1 @@
+"""Dismissals: pairs of contacts that look like one, and were found to be two."""

@@ -1,0 +1,69 @@
+"""What to say of a name that nobody knows: the one that was meant, or those that there are."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from services.foundation.queries import Query
+
+LONGEST_LIST = 500
+LIKELY = 3
+
+
+def advice(model: Any, path: Sequence[int | str], unknown: str, *, guess: bool = True) -> str:
+    """Say that `unknown` is no name there, and what is.
+
+    `model` describes what was sent, `path` says where in it the name stands. Without `guess` nothing
+    is looked for that resembles it, which takes its time if it is asked a hundred times.
+    """
+    models = _models_at(model, path)
+    what = "parameter" if any(issubclass(each, Query) for each in models) else "field"
+    told, names = f"There is no {what} `{unknown}`", _names(models)
+    near = get_close_matches(unknown, names, LIKELY) if guess else []
+    if near:
+        return f"{told}; did you mean {' or '.join(f'`{name}`' for name in near)}?"
+    return f"{told}; there are: {_listed(names)}." if names else f"{told}."
+
+
+def _models_at(model: Any, path: Sequence[int | str]) -> list[type[BaseModel]]:
+    """Return the models that may describe what stands at a path; places in lists lead nowhere else."""
+    models = _models_in(model)
+    for part in path:
+        fields = [
+            field
+            for each in models
+            for name, field in each.model_fields.items()
+            if part in (name, field.alias)
+        ]
+        if fields:
+            models = [found for field in fields for found in _models_in(field.annotation)]
+    return models
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _names(models: Iterable[type[BaseModel]]) -> list[str]:
+    names: dict[str, None] = {}
+    for each in models:
+        names |= {field.alias or name: None for name, field in each.model_fields.items()}
+        if issubclass(each, Query) and each.more_prefix:
+            names[f"{each.more_prefix}…"] = None
+    return list(names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Write names one after the other, and how many are left when there is no more room."""
+    shown: list[str] = []
+    length = 0
+    for name in names:
+        length += len(name) + 2
+        if length > LONGEST_LIST:
+            return f"{', '.join(shown)} and {len(names) - len(shown)} more"
+        shown.append(name)
+    return ", ".join(shown)
