@@ -193,8 +193,10 @@ class _Job:
         self.result: Any = None
         self.error: BaseException | None = None
 
-    def attempt(self, transaction: _Transaction) -> None:
+    def attempt(self, transaction: _Transaction, *, is_first: bool = False) -> None:
         async def unit() -> Any:
+            if is_first:
+                return await self.work(transaction)
             return await transaction.savepoint(lambda: self.work(transaction))
 
         try:
@@ -259,7 +261,13 @@ class SqliteDatabase(_Reader):
         transaction, last = _Transaction(connection), False
         try:
             connection.execute("BEGIN IMMEDIATE")
-            group[0].attempt(transaction)
+            # The transaction itself is the first one's savepoint. In a real one, each statement of a large
+            # job takes longer than the one before: SQLite walks over all that it keeps for undoing.
+            group[0].attempt(transaction, is_first=True)
+            if group[0].error is not None:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
             while len(group) < _GROUP and not self._jobs.empty():
                 job = self._jobs.get()
                 if job is None:
