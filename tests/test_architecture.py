@@ -13,6 +13,7 @@ SOURCES = sorted(
 LONGEST = 430
 FEATURE_FILES = {"__init__.py", "routes.py", "operations.py", "schemas.py", "table.py"}
 MORE_FILES = {
+    "batches": {"holding.py"},
     "contacts": {"finding.py", "further.py", "mistakes.py", "search.py"},
     "duplicates": {"evidence.py", "matching.py"},
     "exports": {"columns.py", "labels.py", "sheets.py"},

@@ -291,7 +291,11 @@ def test_an_export_begins_at_a_cursor_after_which_the_feed_misses_nothing(crm: C
                     "city=Kiel",
                     "zip=24103",
                 ),
-                *("source_campaign_id=x", "preferred_channel=phone", "purchase_motive=price"),
+                *(
+                    "source_campaign_id=x",
+                    "preferred_channel=phone",
+                    "purchase_motive=advantage_price",
+                ),
                 *("language=en", "credit_hold=true", "email=a@b.example", "phone_e164=%2B491"),
                 *("sort=next_contact_at", "sort=-next_contact_at", "sort=display_name"),
                 *("deals.stage=won", "deals.campaign_id=x", "interactions.kind=complaint"),

@@ -45,8 +45,8 @@ async def _answer(
     else:
         del told["kept"]
     shown = ",".join(f'"{name}":{body}' for name, body in parts.items())
-    headers = {} if is_dry_run else etag(version)
-    return Answer(f"{orjson.dumps(told).decode()[:-1]},{shown}}}".encode(), headers=headers)
+    body = f"{orjson.dumps(told).decode()[:-1]},{shown}}}".encode()
+    return Answer(body, headers=etag(version))
 
 
 @routes.add(
@@ -71,7 +71,7 @@ async def merge_contact(
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
     number becomes a further one. The duplicate's id answers with this contact from then on.
     `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
-    now; a dry run has none."""
+    now, after a dry run as before."""
 
     async def merge() -> Answer:
         done = await merge_contacts(
@@ -97,7 +97,8 @@ async def merge_contact(
     try:
         return await call.transaction.savepoint(merge)
     except _OnlyTried as tried:
-        return tried.answer
+        _, version = await records.read(call.transaction, CONTACT, id, personal=False)
+        return Answer(tried.answer.body, headers=etag(version))
 
 
 @routes.add(
