@@ -110,7 +110,7 @@ def add_interactions(crm: Crm, canaries: Canaries, contact_id: str) -> None:
 
 def add_person(crm: Crm, canaries: Canaries, firm: str) -> str:
     """Enter a person with a canary in every text of everything that can be told of it."""
-    body = canaries.of(NewContact, "contact")
+    body = canaries.of(NewContact, "contact", without=("parent_ref",))
     body |= {"kind": "person", "parent_id": firm, "allow_duplicate": True, "custom": {}}
     body["family_name"] += f" {TRIGRAM}"
     fields = {"record_type": "contacts", "label": "Hobby", "key": "hobby", "type": "text"}

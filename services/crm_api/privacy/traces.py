@@ -33,9 +33,15 @@ def _like(column: Any) -> Any:
 _BEFORE = Statement(
     select(changes.c.before).where(_ids(changes.c.record_id), changes.c.before.is_not(None))
 )
+# An import that ran several times wrote in as many requests.
 _WRITTEN_BY = Statement(
     select(imports.c.id, imports.c.detected).where(
-        imports.c.request_id.in_(select(changes.c.request_id).where(_ids(changes.c.record_id)))
+        select(changes.c.seq)
+        .where(
+            _ids(changes.c.record_id),
+            cast(imports.c.run_requests, String).contains(changes.c.request_id),
+        )
+        .exists()
     )
 )
 _IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(_ids(imports.c.id)))
