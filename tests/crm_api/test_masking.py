@@ -45,7 +45,10 @@ def is_open(place: str) -> bool:
 
 def fill(crm: Crm, canaries: Canaries) -> dict[str, str]:
     """Enter a person with canaries everywhere; returns an id for each kind of path."""
-    body = canaries.of(NewContact, "contact", without=("parent_ref",)) | {"kind": "person", "custom": {}}
+    body = canaries.of(NewContact, "contact", without=("parent_ref",)) | {
+        "kind": "person",
+        "custom": {},
+    }
     person = crm.create("contacts", **body)["id"]
     twin = crm.create("contacts", **body | {"external_refs": []})["id"]
     text = {"contact_id": person, "occurred_at": "2025-02-03T10:00:00Z", "custom": {}}

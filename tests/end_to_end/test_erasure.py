@@ -93,6 +93,8 @@ def post(crm: Crm, path: str, body: dict[str, Any], **headers: str) -> dict[str,
 def add_interactions(crm: Crm, canaries: Canaries, contact_id: str) -> None:
     """Enter an interaction for every text that one can hold, of a kind that can hold it."""
     body = canaries.of(NewInteraction, "interaction", without=("contact_ref",))
+    may_record = {"channel": "phone", "purpose": "recording", "action": "granted"}
+    post(crm, f"/v1/contacts/{contact_id}/consents", may_record)
     for name, value in body.items():
         for kind in get_args(Kind):
             sent = {"contact_id": contact_id, "kind": kind, "occurred_at": "2025-02-03T10:00:00Z"}
@@ -153,7 +155,7 @@ def add_person(crm: Crm, canaries: Canaries, firm: str) -> str:
 
 def add_twins(crm: Crm, canaries: Canaries, person: str) -> None:
     """Merge two more into the person, one of them imported; leave files that name it."""
-    other = canaries.of(NewContact, "twin")
+    other = canaries.of(NewContact, "twin", without=("parent_ref",))
     other |= {"kind": "person", "allow_duplicate": True, "custom": {}}
     twin = post(crm, "/v1/contacts", other)["id"]
     post(crm, f"/v1/contacts/{person}/merge", {"duplicate_id": twin}, **{"If-Match": "*"})
