@@ -121,7 +121,8 @@ def test_stages_of_an_own_pipeline_are_read_by_their_kind(
     ]
     crm.create("pipelines", key="projects", name="Projects", stages=stages)
     person = crm.create("contacts", kind="person", name="Anna")["id"]
-    deal = crm.create("deals", contact_id=person, pipeline_id="projects")
+    begun = {"opened_at": "2026-01-01T00:00:00Z"}
+    deal = crm.create("deals", contact_id=person, pipeline_id="projects", **begun)
     path = f"/v1/deals/{deal['id']}"
     crm.patch(path, {"stage": "order", "closed_at": "2026-01-02T00:00:00Z"}, version=1)
     (row,) = _table(client, "deals", tmp_path)[0].to_pylist()
