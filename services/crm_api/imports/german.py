@@ -66,8 +66,8 @@ _PATTERNS = [
         (r"Enter it only if the person asked for it: .+",
          ("Diese Person wurde auf ihren Wunsch gelöscht; nur wenn sie darum bittet, wird sie einzeln mit "
          "allow_suppressed wieder erfasst.")),
-        (r"The contact (\S+) is all but surely the same \((.+)\)\. .+",
-         (r"Der Kontakt \1 ist so gut wie sicher derselbe (\2). Ändern Sie diesen, oder importieren Sie mit "
+        (r"The contact (\S+) is all but surely the same\. .+",
+         (r"Der Kontakt \1 ist so gut wie sicher derselbe. Ändern Sie diesen, oder importieren Sie mit "
          r"allow_duplicates.")),
         (r"The row is all but surely the same contact as row (\d+)\.",
          r"Die Zeile ist so gut wie sicher derselbe Kontakt wie Zeile \1."),
