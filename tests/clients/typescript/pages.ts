@@ -122,7 +122,7 @@ async function everyDeal(owner: string): Promise<string[]> {
   return ids;
 }
 
-async function move(deal: Deal, stage: string) {
+async function move(deal: Pick<Deal, "id" | "version">, stage: string) {
   return crm.PATCH("/v1/deals/{id}", {
     params: { path: { id: deal.id }, header: ifMatch(deal) },
     headers: mergePatch,
