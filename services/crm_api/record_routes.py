@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 
 from services.crm_api import features, listing, records
@@ -15,6 +15,7 @@ from services.crm_api.exports.routes import add_export
 from services.crm_api.feature import Feature
 from services.crm_api.records import Written
 from services.crm_api.schemas import Mode, sent_fields
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, NotFound, StaleVersion
@@ -56,7 +57,7 @@ def answer_written(written: Written, plural: str) -> Answer:
 
 def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
     """Declare a body with an example of it."""
-    return Annotated[body, Body(openapi_examples={"typical": {"value": example}})]
+    return Annotated[body, typical(example)]
 
 
 def _links(name: str, singular: str) -> tuple[Link, ...]:

@@ -9,15 +9,15 @@ from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import String, bindparam, insert, literal, select, update
+from sqlalchemy import bindparam, insert, select, update
 from uuid_utils import uuid7
 
 from services.crm_api.changes.table import changes
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.resources import Resource
 from services.foundation.calls import Stamp
-from services.foundation.columns import Day, Document, Instant, Texts
-from services.foundation.constructs import any_of
+from services.foundation.columns import Day, Instant
+from services.foundation.constructs import is_among
 from services.foundation.database import NOTHING, Reader, Transaction
 from services.foundation.problems import NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
@@ -59,7 +59,7 @@ class _Statements:
         self.read_many = {
             personal: Statement(
                 select(self.table.c.id, resource.json(personal=personal)).where(
-                    any_of(self.table.c.id, bindparam("ids", type_=Texts)),
+                    is_among(self.table.c.id),
                     self.table.c.deleted_at.is_(None),
                 )
             )
@@ -70,13 +70,13 @@ class _Statements:
         )
         self.lock_many = Statement(
             select(self.table)
-            .where(any_of(self.table.c.id, bindparam("ids", type_=Texts)))
+            .where(is_among(self.table.c.id))
             .order_by(self.table.c.id)
             .with_for_update()
         )
         self.hold = Statement(
             select(self.table.c.id)
-            .where(any_of(self.table.c.id, bindparam("ids", type_=Texts)))
+            .where(is_among(self.table.c.id))
             .order_by(self.table.c.id)
             .with_for_update()
         )
@@ -301,7 +301,7 @@ def telling(
         "new_record_id": row["id"],
         "new_action": action,
         "new_version": row["version"],
-        "new_changed": _wire_names(resource, tuple(names)),
+        "new_changed": wire_names(resource, tuple(names)),
         "new_key_id": stamp.key_id,
         "new_request_id": stamp.request_id,
         "new_occurred_at": stamp.now,
@@ -335,80 +335,8 @@ def as_columns(resource: Resource, kept: Mapping[str, Any]) -> Record:
     return row
 
 
-@cache
-def _move(resource: Resource, column: str, *, is_back: bool) -> tuple[Statement, Statement]:
-    """Build what moves all children of a record to another one, telling of each in the feed."""
-    table = resource.table
-    where = [table.c[column] == bindparam("from_id", type_=table.c[column].type)]
-    if is_back:
-        moved = changes.alias("moved")
-        where.append(
-            table.c.id.in_(
-                select(moved.c.record_id).where(
-                    moved.c.request_id == bindparam("merge_request"),
-                    moved.c.resource == resource.name,
-                    moved.c.action == "updated",
-                )
-            )
-        )
-    columns = {
-        "resource": literal(resource.name),
-        "record_id": table.c.id,
-        "action": literal("updated"),
-        "version": table.c.version + 1,
-        "changed": bindparam("changed", type_=Document),
-        "key_id": bindparam("key_id", type_=String),
-        "request_id": bindparam("request_id", type_=String),
-        "occurred_at": bindparam("at", type_=Instant),
-        "before": bindparam("before", type_=Document),
-    }
-    told = insert(changes).from_select(list(columns), select(*columns.values()).where(*where))
-    move = (
-        update(table)
-        .where(*where)
-        .values(
-            {
-                column: bindparam("to_id", type_=table.c[column].type),
-                "version": table.c.version + 1,
-                "updated_at": bindparam("at", type_=Instant),
-            }
-        )
-        .returning(table.c.id)
-    )
-    return Statement(told), Statement(move)
-
-
-async def move_children(
-    transaction: Transaction,
-    resource: Resource,
-    column: str,
-    *,
-    from_id: str,
-    to_id: str,
-    stamp: Stamp,
-    moved_by: str | None = None,
-) -> int:
-    """Let all records that point to one record point to another; returns how many.
-
-    `moved_by` limits it to those that a request moved before: the way back. Two statements, however
-    many records there are.
-    """
-    told, move = _move(resource, column, is_back=moved_by is not None)
-    values = {
-        "from_id": from_id,
-        "to_id": to_id,
-        "merge_request": moved_by,
-        "changed": [resource.wire_name(column)],
-        "key_id": stamp.key_id,
-        "request_id": stamp.request_id,
-        "at": stamp.now,
-        "before": {column: from_id},
-    }
-    await transaction.run(told, values)
-    return len(await transaction.texts(move, values))
-
-
 @lru_cache(maxsize=1000)
-def _wire_names(resource: Resource, columns: tuple[str, ...]) -> list[str]:
+def wire_names(resource: Resource, columns: tuple[str, ...]) -> list[str]:
+    """Return the fields that the feed names for these columns."""
     shown = {resource.wire_name(column) for column in columns if column not in resource.hidden}
     return sorted(shown - _BOOKKEEPING)

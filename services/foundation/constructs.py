@@ -7,13 +7,14 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Text,
+    bindparam,
     or_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
-from services.foundation.columns import Day, Document, Identifier, Instant
+from services.foundation.columns import Day, Document, Identifier, Instant, Texts
 from shared.money import CURRENCY_EXPONENTS
 
 
@@ -233,6 +234,11 @@ def _unindexed_on_postgresql(element: unindexed, compiler: Any, **kw: Any) -> st
 def _unindexed_on_sqlite(element: unindexed, compiler: Any, **kw: Any) -> str:
     (column,) = element.clauses
     return f"+{compiler.process(column, **kw)}"
+
+
+def is_among(column: ColumnElement[Any]) -> any_of:
+    """Build the condition that a column is one of the texts of the parameter `ids`."""
+    return any_of(column, bindparam("ids", type_=Texts))
 
 
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:

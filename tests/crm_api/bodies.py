@@ -235,3 +235,18 @@ def plan_of(crm: Crm, statement: str) -> list[str]:
     app: Any = crm.app
     rows = app.app.state.database.connection.execute(f"EXPLAIN QUERY PLAN {statement}")
     return [row[3] for row in rows]
+
+
+def merge(crm: Crm, survivor: str, duplicate: str, **more: Any) -> httpx.Response:
+    query = {"dry_run": "true"} if more.pop("dry_run", False) else {}
+    return crm.client.post(
+        f"/v1/contacts/{survivor}/merge",
+        json={"duplicate_id": duplicate, **more},
+        params=query,
+        headers={"If-Match": "*"},
+    )
+
+
+def undo(crm: Crm, answer: httpx.Response) -> httpx.Response:
+    request_id = answer.headers["x-request-id"]
+    return crm.client.post("/v1/changes/undo", json={"request_id": request_id})

@@ -2,27 +2,16 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import all_pages, feed, fresh, make, problem
+from tests.crm_api.bodies import all_pages, feed, fresh, make, merge, problem, undo
 
 KEPT = ("version", "updated_at")
 
 
 def content(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in KEPT}
-
-
-def merge(crm: Crm, survivor: str, duplicate: str, **more: Any) -> httpx.Response:
-    query = {"dry_run": "true"} if more.pop("dry_run", False) else {}
-    return crm.client.post(
-        f"/v1/contacts/{survivor}/merge",
-        json={"duplicate_id": duplicate, **more},
-        params=query,
-        headers={"If-Match": "*"},
-    )
 
 
 def read(crm: Crm, path: str) -> dict[str, Any]:
@@ -195,11 +184,6 @@ def test_merges_of_merges_are_taken_back_from_the_outside(service: Crm) -> None:
 
 
 # Undo
-
-
-def undo(crm: Crm, answer: httpx.Response) -> httpx.Response:
-    request_id = answer.headers["x-request-id"]
-    return crm.client.post("/v1/changes/undo", json={"request_id": request_id})
 
 
 def test_a_request_is_undone_and_the_undoing_too(service: Crm) -> None:

@@ -15,10 +15,11 @@ from services.foundation.connecting import connect
 from services.foundation.database import Transaction
 from services.foundation.problems import Contended
 from tests.conftest import Crm
-from tests.crm_api.bodies import fresh, make, problem
+from tests.crm_api.bodies import fresh, make, merge, problem
 from tests.crm_api.test_imports import finished, upload
-from tests.crm_api.test_merging import merge
 
+# On SQLite one writes at a time.
+pytestmark = pytest.mark.parametrize("crm", ["postgresql"], indirect=True)
 NEW = {
     "interactions": {"kind": "note", "occurred_at": "2025-01-01T00:00:00Z", "subject": "Secret"},
     "deals": {"title": "Secret", "stage": "new"},
@@ -53,14 +54,6 @@ def locked(crm: Crm, contact_id: str) -> Iterator[Wait]:
         finally:
             for connection in (holder, watcher):  # what is open is rolled back
                 runner.run(connection.close())
-
-
-@pytest.fixture
-def crm(service: Crm) -> Crm:
-    """The service on PostgreSQL, where more than one writes at a time."""
-    if service.settings.database_url.startswith("sqlite"):
-        pytest.skip("one writes at a time")
-    return service
 
 
 @pytest.fixture

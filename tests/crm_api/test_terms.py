@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import BOTH, Crm, MakeCrm
-from tests.crm_api.bodies import all_pages, fresh, make, problem
+from tests.crm_api.bodies import all_pages, fresh, make, merge, problem, undo
 
 
 def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> httpx.Response:
@@ -20,11 +20,6 @@ def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> h
         **more,
     }
     return crm.client.post("/v1/interactions", json=body)
-
-
-def undo(crm: Crm, answer: httpx.Response) -> httpx.Response:
-    body = {"request_id": answer.headers["x-request-id"]}
-    return crm.client.post("/v1/changes/undo", json=body)
 
 
 def firm_of(crm: Crm) -> str:
@@ -97,14 +92,6 @@ def test_an_undo_does_not_move_a_person_into_a_conflict(service: Crm) -> None:
     found = problem(undo(service, left), 409, "terms_conflict")
     assert found["existing_id"] == other["id"]
     assert service.client.get(f"/v1/contacts/{person}").json()["parent_id"] is None
-
-
-def merge(crm: Crm, survivor: str, duplicate: str) -> httpx.Response:
-    return crm.client.post(
-        f"/v1/contacts/{survivor}/merge",
-        json={"duplicate_id": duplicate},
-        headers={"If-Match": "*"},
-    )
 
 
 def test_a_merge_brings_terms_together_or_is_refused_and_can_be_taken_back(service: Crm) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 from uuid_utils import uuid7
 
 from services.analytics import store
@@ -16,6 +16,7 @@ from services.analytics.refreshes.schemas import (
     Refresh,
     RefreshPage,
 )
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
@@ -39,7 +40,7 @@ RefreshId = Annotated[RecordId, Path(description="The id of the refresh.")]
 )
 async def create_refresh(
     call: Call,
-    body: Annotated[NewRefresh, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[NewRefresh, typical(EXAMPLE)],
 ) -> Answer:
     """Queues a refresh; follow it at `Location`. Refreshes run one after the other."""
     operations.check_as_of(body.as_of, now=call.now)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import listing, records
 from services.crm_api.consents import operations
@@ -16,6 +16,7 @@ from services.crm_api.consents.schemas import (
 )
 from services.crm_api.consents.table import PERSONAL, consent_events
 from services.crm_api.contacts.table import CONTACT
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.links import Link
 from services.foundation.problems import Answer
@@ -24,7 +25,7 @@ from shared.values import RecordId, wire_instant
 
 routes = Routes("contacts")
 ContactId = Annotated[RecordId, Path(description="The id of a contact.")]
-NewEvent = Annotated[NewConsentEvent, Body(openapi_examples={"typical": {"value": EXAMPLE}})]
+NewEvent = Annotated[NewConsentEvent, typical(EXAMPLE)]
 _INSTANTS = ("occurred_at", "created_at")
 
 

@@ -7,15 +7,14 @@ from sqlalchemy import bindparam, select
 
 from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.external_refs.table import external_refs as external_refs_table
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import is_among
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
 
 _SELECT_LIVE = (
     select(contacts.c.id, contacts.c.kind)
-    .where(any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None))
+    .where(is_among(contacts.c.id), contacts.c.deleted_at.is_(None))
     .order_by(contacts.c.id)
 )
 _EXISTING = Statement(_SELECT_LIVE)
@@ -38,9 +37,6 @@ _LOCKED_NAMED = Statement(_SELECT_NAMED.with_for_update(of=contacts))
 _ROW = Statement(
     select(contacts).where(contacts.c.id == bindparam("id"), contacts.c.deleted_at.is_(None))
 )
-_MERGED = Statement(
-    select(contacts.c.merged_into_id, contacts.c.deleted_at).where(contacts.c.id == bindparam("id"))
-)
 _SELECT_PARENT = select(contacts.c.parent_id).where(contacts.c.id == bindparam("id"))
 _PARENT = Statement(_SELECT_PARENT)
 _LOCKED_PARENT = Statement(_SELECT_PARENT.with_for_update())
@@ -48,7 +44,7 @@ _LOOKS = 2
 """Again, as a reference may have gone to another contact while the one that had it was waited for."""
 _ANSWERING = Statement(
     select(contacts.c.id, contacts.c.deleted_at, contacts.c.merged_into_id).where(
-        any_of(contacts.c.id, bindparam("ids", type_=Texts))
+        is_among(contacts.c.id)
     )
 )
 
@@ -132,19 +128,8 @@ async def lock_unit_of(transaction: Transaction, contact_id: str) -> str:
 
 async def survivor_of(reader: Reader, contact_id: str) -> str | None:
     """Return the live contact that this one was merged into, over however many merges."""
-    seen = {contact_id}
-    here: str | None = contact_id
-    while here is not None:
-        row = await reader.first(_MERGED, {"id": here})
-        if row is None:
-            return None
-        if row["deleted_at"] is None:
-            return None if here == contact_id else here
-        here = row["merged_into_id"]
-        if here in seen:
-            return None
-        seen.add(str(here))
-    return None
+    found = (await answering(reader, [contact_id])).get(contact_id)
+    return None if found == contact_id else found
 
 
 async def require(transaction: Transaction, field: str, contact_id: str) -> str:

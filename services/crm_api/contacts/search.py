@@ -28,7 +28,7 @@ from services.crm_api.folding import LEGAL_FORMS, digits, fold
 from services.crm_api.listing import ItemShape
 from services.foundation.calls import Call
 from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import any_of, is_among
 from services.foundation.database import Reader
 from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.statements import Statement
@@ -292,11 +292,7 @@ def _statement(question: Question, asked: Asked) -> Statement:
 
 @lru_cache(maxsize=500)
 def _shown(shape: ItemShape) -> Statement:
-    return Statement(
-        select(contacts.c.id, shape.json(CONTACT)).where(
-            any_of(contacts.c.id, bindparam("ids", type_=Texts))
-        )
-    )
+    return Statement(select(contacts.c.id, shape.json(CONTACT)).where(is_among(contacts.c.id)))
 
 
 def _score(words: Sequence[str], text: str) -> float:

@@ -1,4 +1,4 @@
-"""Puts the customer card together: one statement for all of it, whatever is on the card."""
+"""Puts the customer card together: what the contact is, then one statement for all that is on the card."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

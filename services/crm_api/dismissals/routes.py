@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import listing
 from services.crm_api.dismissals import operations
@@ -15,6 +15,7 @@ from services.crm_api.dismissals.schemas import (
     NewDismissal,
 )
 from services.crm_api.dismissals.table import duplicate_dismissals
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
@@ -22,7 +23,7 @@ from services.foundation.routing import Routes
 from shared.values import RecordId, wire_instant
 
 routes = Routes("duplicates")
-New = Annotated[NewDismissal, Body(openapi_examples={"typical": {"value": EXAMPLE}})]
+New = Annotated[NewDismissal, typical(EXAMPLE)]
 
 
 @routes.add(

@@ -26,7 +26,7 @@ from services.crm_api.duplicates.matching import (
 )
 from services.crm_api.duplicates.table import contact_match_keys
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, each_text, joined
+from services.foundation.constructs import any_of, each_text, is_among, joined
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
@@ -39,13 +39,11 @@ _COMPARED = (
 _keys = contact_match_keys.c
 _columns = [contacts.c[name] for name in _COMPARED]
 _BY_ID = Statement(
-    select(*_columns).where(
-        any_of(contacts.c.id, bindparam("ids", type_=Texts)), contacts.c.deleted_at.is_(None)
-    )
+    select(*_columns).where(is_among(contacts.c.id), contacts.c.deleted_at.is_(None))
 )
 _IN_STREETS = Statement(
     select(*_columns).where(
-        any_of(contacts.c.id, bindparam("ids", type_=Texts)),
+        is_among(contacts.c.id),
         any_of(contacts.c.street, bindparam("streets", type_=Texts)),
         contacts.c.deleted_at.is_(None),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import records
 from services.crm_api.contacts import finding
@@ -19,6 +19,7 @@ from services.crm_api.duplicates.schemas import (
     ListDuplicates,
 )
 from services.crm_api.places import seal, unseal
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.cursors import read_cursor, write_cursor
 from services.foundation.problems import Answer
@@ -26,7 +27,7 @@ from services.foundation.routing import Routes
 from shared.values import RecordId
 
 routes = Routes("duplicates")
-Checked = Annotated[NewContact, Body(openapi_examples={"typical": {"value": EXAMPLE}})]
+Checked = Annotated[NewContact, typical(EXAMPLE)]
 
 
 async def _answer(call: Call, found: Sequence[Candidate]) -> Answer:

@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import Body
-
 from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, reverts
 from services.crm_api.imports.revert_schemas import RevertImport
@@ -17,6 +15,7 @@ from services.crm_api.imports.routes import (
     runner_of,
 )
 from services.crm_api.imports.schemas import Import
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
@@ -46,7 +45,7 @@ EXAMPLE = {"dry_run": False, "keep_touched": False}
 async def revert_import(
     call: Call,
     id: ImportId,
-    body: Annotated[RevertImport, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[RevertImport, typical(EXAMPLE)],
 ) -> Answer:
     """Puts back what the import wrote: what it created goes to the trash, the contacts included that it
     made for its rows; what it changed has its values from before. It is queued like the import itself;

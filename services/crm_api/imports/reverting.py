@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, exists, func, insert, select
 
-from services.crm_api import bulk, records
+from services.crm_api import many, records
 from services.crm_api.campaign_members.table import campaign_members
 from services.crm_api.changes.table import changes
 from services.crm_api.contacts.table import contacts
@@ -22,7 +22,7 @@ from services.crm_api.resources import RESOURCES
 from services.crm_api.undo.operations import take_back
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import any_of, is_among
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import Problem
 from services.foundation.statements import Record, Statement
@@ -52,12 +52,12 @@ _PAGE = Statement(
 )
 _OF_RECORDS = Statement(
     select(_told.seq, _told.record_id, _told.action, _told.version, _told.before)
-    .where(any_of(_told.record_id, bindparam("ids", type_=Texts)), _of_import)
+    .where(is_among(_told.record_id), _of_import)
     .order_by(_told.version)
 )
 _LATER = Statement(
     select(_told.record_id, _told.request_id, _told.version)
-    .where(any_of(_told.record_id, bindparam("ids", type_=Texts)))
+    .where(is_among(_told.record_id))
     .order_by(_told.version)
 )
 _KEEP = kept_records.c
@@ -74,7 +74,7 @@ def _using(table: Table, column: str) -> Statement:
     return Statement(
         select(table.c[column].label("used"))
         .where(
-            any_of(table.c[column], bindparam("ids", type_=Texts)),
+            is_among(table.c[column]),
             table.c.deleted_at.is_(None),
             ~made | stays,
         )
@@ -276,7 +276,9 @@ class _Chunk:
         for row in created:
             if feature.on_trash is not None:
                 await feature.on_trash(self._transaction, row, stamp=self._stamp)
-        await bulk.trash_many(self._transaction, resource, created, stamp=self._stamp)
+        await many.trash_many(
+            self._transaction, resource, [row["id"] for row in created], stamp=self._stamp
+        )
         faults: dict[str, str] = {}
         for record_id, part in parts.items():
             if part.is_created or part.row is None:

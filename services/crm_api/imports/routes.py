@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api.audit.operations import note
 from services.crm_api.imports import operations, plan, uploads
@@ -35,6 +35,7 @@ from services.crm_api.imports.settings import (
 from services.crm_api.imports.upload_settings import FORMATS, uploaded_settings
 from services.crm_api.records import new_id
 from services.foundation import idempotency
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
@@ -48,8 +49,8 @@ routes = Routes("imports")
 SCOPE = "imports:write"
 _HERE = {"id": of_answer("id")}
 ImportId = Annotated[RecordId, Path(description="The id of an import.")]
-_PATCH = Body(openapi_examples={"typical": {"value": {"file_name": "orders.csv"}}})
-_START = Body(openapi_examples={"typical": {"value": {"dry_run": True}}})
+_PATCH = typical({"file_name": "orders.csv"})
+_START = typical({"dry_run": True})
 
 
 def runner_of(call: Call) -> ImportRunner:

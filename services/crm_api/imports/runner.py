@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, select
 
+from services.crm_api.background import Background
 from services.crm_api.imports import operations
 from services.crm_api.imports.reverting import Revert
 from services.crm_api.imports.runs import Run
@@ -20,12 +21,10 @@ from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Database, Transaction
 from services.foundation.leases import LENGTH, Leases
-from services.foundation.problems import Unavailable
 from services.foundation.statements import Record, Statement
 
 log = logging.getLogger("phasewise")
 _POLL_SECONDS = 2.0
-_RETRY_SECONDS = 1.0
 _STALE_PART = timedelta(days=1)
 _CANDIDATES = Statement(
     select(imports.c.id, imports.c.status, imports.c.lease_holder, imports.c.lease_until)
@@ -50,27 +49,22 @@ class ImportRunner:
         self.folder, self.time_zone = folder, time_zone
         self._database, self._clock, self._chunk_rows = database, clock, chunk_rows
         self._leases = Leases(database, imports, folder=folder, clock=clock)
-        self._work = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._queue = Background("imports", self._work, poll_seconds=_POLL_SECONDS)
 
     async def start(self) -> None:
         """Take over what the last process left, then wait for work."""
         self._leases.open()
         self._remove_stale_parts()
-        self._task = asyncio.create_task(self._work_forever(), name="imports")
+        self._queue.start()
 
     async def stop(self) -> None:
         """Stop after the statement at hand and let others go on at once."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await self._queue.stop()
         await self._leases.close()
 
     def wake(self) -> None:
         """Tell that something was queued."""
-        self._work.set()
+        self._queue.wake()
 
     def _remove_stale_parts(self) -> None:
         """Remove uploads that broke off with their process."""
@@ -80,21 +74,9 @@ class ImportRunner:
                 if part.stat().st_mtime < before:
                     part.unlink()
 
-    async def _work_forever(self) -> None:
-        while True:
-            self._work.clear()
-            try:
-                while (claimed := await self._claim()) is not None:
-                    await self._run(claimed)
-            except Unavailable:
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            except Exception:
-                log.exception("the queue of imports failed")
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), _POLL_SECONDS)
+    async def _work(self) -> None:
+        while (claimed := await self._claim()) is not None:
+            await self._run(claimed)
 
     async def _claim(self) -> Record | None:
         for seen in await self._database.all(_CANDIDATES, {"statuses": operations.RUNNING}):

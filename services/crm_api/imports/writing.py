@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import insert, select
 
-from services.crm_api import bulk, features, records
+from services.crm_api import features, many, records
 from services.crm_api.contacts import finding
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.schemas import Kind, NewContact
@@ -25,8 +25,7 @@ from services.crm_api.interactions import operations as interactions
 from services.crm_api.privacy import suppression
 from services.crm_api.schemas import row_values, sent_fields
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import is_among
 from services.foundation.database import Transaction
 from services.foundation.problems import NotFound, Problem
 from services.foundation.statements import Record, Statement
@@ -49,7 +48,7 @@ class Outcome:
 @lru_cache(maxsize=8)
 def _read_many(plural: str) -> Statement:
     table = FEATURES[plural].resource.table
-    return Statement(select(table).where(any_of(table.c.id, bindparam("ids", type_=Texts))))
+    return Statement(select(table).where(is_among(table.c.id)))
 
 
 async def write_rows(
@@ -162,7 +161,7 @@ async def _create(
     if not good:
         return {}
     await _create_contacts(transaction, good, placed, stamp, outcome)
-    ids = await bulk.create_many(
+    ids = await many.create_many(
         transaction, rules.feature.resource, [item.row for item in good], stamp=stamp
     )
     outcome.created += len(good)
@@ -246,7 +245,7 @@ async def _create_missing(
     wanted = [ref for ref in dict.fromkeys(refs) if ref not in placed.by_ref]
     if wanted:
         bodies = [_contact(placed.kind, ref) for ref in wanted]
-        ids = await bulk.create_many(transaction, CONTACT, bodies, stamp=stamp)
+        ids = await many.create_many(transaction, CONTACT, bodies, stamp=stamp)
         placed.by_ref.update(zip(wanted, ids, strict=True))
         outcome.created_contacts += [external_id for _, external_id in wanted]
 

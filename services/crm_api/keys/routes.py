@@ -1,12 +1,11 @@
 """Keys over HTTP."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api.keys import operations
 from services.crm_api.keys.schemas import (
@@ -21,6 +20,7 @@ from services.crm_api.keys.schemas import (
     Rotation,
 )
 from services.crm_api.schemas import sent_fields
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
@@ -35,11 +35,7 @@ _QUESTION = {"of": "keys"}
 _HERE = {"id": of_answer("id")}
 
 
-def _shown(value: Mapping[str, Any]) -> Any:
-    return Body(openapi_examples={"typical": {"value": value}})
-
-
-_NEW = _shown(
+_NEW = typical(
     {
         "name": "Shop",
         "scopes": ["contacts:read", "contacts:write"],
@@ -47,8 +43,8 @@ _NEW = _shown(
         "requests_per_minute": 600,
     }
 )
-_PATCH = _shown({"name": "Shop, new", "requests_per_minute": None})
-_ROTATION = _shown({"grace_seconds": 86400})
+_PATCH = typical({"name": "Shop, new", "requests_per_minute": None})
+_ROTATION = typical({"grace_seconds": 86400})
 
 
 def _answer(call: Call, row: Record) -> Answer:

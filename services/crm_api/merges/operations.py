@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 
-from services.crm_api import records
+from services.crm_api import many, records
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
 from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
@@ -143,7 +143,7 @@ async def merge_contacts(
     await records.trash(transaction, CONTACT, duplicate, stamp=stamp, action="merged", values=gone)
     await dismissals.forget(transaction, [duplicate_id])
     for name, resource, column in _CHILDREN:
-        done.moved[name] = await records.move_children(
+        done.moved[name] = await many.move_children(
             transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp
         )
     moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
@@ -280,7 +280,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     back, done.kept = values_back(survivor, merge["set_columns"])
     way = {"from_id": survivor_id, "to_id": duplicate_id}
     for name, resource, column in _CHILDREN:
-        done.moved[name] = await records.move_children(
+        done.moved[name] = await many.move_children(
             transaction, resource, column, **way, stamp=stamp, moved_by=merge["request_id"]
         )
     moved: Mapping[str, list[str]] = merge["moved"]

@@ -4,12 +4,13 @@ from dataclasses import asdict
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import records
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.merges.operations import Done, merge_contacts, unmerge_contact
 from services.crm_api.merges.schemas import EXAMPLE, MergeContacts, Merged, MergeQuery, Unmerged
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
@@ -65,7 +66,7 @@ async def merge_contact(
     call: Call,
     id: ContactId,
     query: Annotated[MergeQuery, Query()],
-    body: Annotated[MergeContacts, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[MergeContacts, typical(EXAMPLE)],
 ) -> Answer:
     """Interactions, deals, persons, referrals, memberships and consents of the duplicate become those of
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone

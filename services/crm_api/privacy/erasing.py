@@ -1,7 +1,6 @@
 """Erases a person: at once what tells who it is, then its interactions and deals, part by part."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, null, or_, select, update
 
@@ -23,7 +22,7 @@ from services.crm_api.resources import Resource
 from services.crm_api.segments.table import segment_members
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import any_of, is_among
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
@@ -64,22 +63,18 @@ _FAMILY = Statement(
 )
 
 
-def _ids(column: Any) -> Any:
-    return any_of(column, bindparam("ids", type_=Texts))
-
-
 _EMPTY_EVENTS = Statement(
     update(consent_events)
-    .where(_ids(consent_events.c.contact_id))
+    .where(is_among(consent_events.c.contact_id))
     .values(source=null(), evidence_ref=null())
     .returning(consent_events.c.id)
 )
 _FORGET_MERGES = Statement(
-    delete(merges).where(or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id)))
+    delete(merges).where(or_(is_among(merges.c.survivor_id), is_among(merges.c.duplicate_id)))
 )
-_LEAVE_SEGMENTS = Statement(delete(segment_members).where(_ids(segment_members.c.contact_id)))
-_MEMBERS = Statement(select(campaign_members.c.id).where(_ids(campaign_members.c.contact_id)))
-_LINES = Statement(select(deals.c.id, deals.c.lines).where(_ids(deals.c.id)))
+_LEAVE_SEGMENTS = Statement(delete(segment_members).where(is_among(segment_members.c.contact_id)))
+_MEMBERS = Statement(select(campaign_members.c.id).where(is_among(campaign_members.c.contact_id)))
+_LINES = Statement(select(deals.c.id, deals.c.lines).where(is_among(deals.c.id)))
 _SET_LINES = Statement(
     update(deals)
     .where(deals.c.id == bindparam("at_id"))
@@ -88,7 +83,7 @@ _SET_LINES = Statement(
 _NEXT = {
     resource.name: Statement(
         select(resource.table.c.id)
-        .where(_ids(resource.table.c.contact_id), resource.table.c.id > bindparam("after"))
+        .where(is_among(resource.table.c.contact_id), resource.table.c.id > bindparam("after"))
         .order_by(resource.table.c.id)
         .limit(bindparam("part"))
     )
@@ -98,7 +93,7 @@ _COUNT = {
     resource.name: Statement(
         select(func.count().label("count"))
         .select_from(resource.table)
-        .where(_ids(resource.table.c.contact_id))
+        .where(is_among(resource.table.c.contact_id))
     )
     for resource in _CHILDREN
 }

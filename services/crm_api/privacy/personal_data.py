@@ -31,7 +31,7 @@ from services.crm_api.privacy.table import erasures
 from services.crm_api.resources import Resource
 from services.crm_api.segments.table import segment_members, segments
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, json_record, like_any
+from services.foundation.constructs import is_among, json_record, like_any
 from services.foundation.database import Database, Reader
 from services.foundation.statements import Statement
 from services.foundation.tables import keys
@@ -46,10 +46,6 @@ PURPOSES = (
 )
 
 
-def _ids(column: Any) -> Any:
-    return any_of(column, bindparam("ids", type_=Texts))
-
-
 def _line(kind: str, record: Any) -> Any:
     return json_record(
         ("type", literal_column(f"'{kind}'", String())), ("record", type_coerce(record, Document()))
@@ -62,7 +58,7 @@ def _columns(table: Any, *hidden: str) -> Any:
 
 def _of(kind: str, resource: Resource) -> Select[Any]:
     table = resource.table.c
-    return select(_line(kind, resource.json(personal=True))).where(_ids(table.contact_id))
+    return select(_line(kind, resource.json(personal=True))).where(is_among(table.contact_id))
 
 
 def _statement() -> Statement:
@@ -94,35 +90,38 @@ def _statement() -> Statement:
         ("cells", rejected_rows.c.cells),
     )
     parts = (
-        select(_line("contact", CONTACT.json(personal=True))).where(_ids(contacts.c.id)),
+        select(_line("contact", CONTACT.json(personal=True))).where(is_among(contacts.c.id)),
         _of("interaction", INTERACTION),
         _of("deal", DEAL),
         _of("campaign_member", CAMPAIGN_MEMBER),
         select(_line("segment_member", member))
         .join_from(segment_members, segments)
-        .where(_ids(segment_members.c.contact_id)),
+        .where(is_among(segment_members.c.contact_id)),
         select(_line("consent_event", _columns(consent_events))).where(
-            _ids(consent_events.c.contact_id)
+            is_among(consent_events.c.contact_id)
         ),
         select(_line("merge", _columns(merges, "set_columns", "moved"))).where(
-            or_(_ids(merges.c.survivor_id), _ids(merges.c.duplicate_id))
+            or_(is_among(merges.c.survivor_id), is_among(merges.c.duplicate_id))
         ),
         select(_line("duplicate_dismissal", _columns(duplicate_dismissals))).where(
-            or_(_ids(duplicate_dismissals.c.first_id), _ids(duplicate_dismissals.c.second_id))
+            or_(
+                is_among(duplicate_dismissals.c.first_id),
+                is_among(duplicate_dismissals.c.second_id),
+            )
         ),
         select(_line("change", change))
         .join_from(changes, who, who.c.id == told.key_id, isouter=True)
         .join(of_import, of_import.c.request_id == told.request_id, isouter=True)
-        .where(_ids(told.record_id)),
+        .where(is_among(told.record_id)),
         select(_line("audit_event", noted))
         .join_from(audit_events, reader, reader.c.id == events.key_id, isouter=True)
-        .where(_ids(events.record_id)),
+        .where(is_among(events.record_id)),
         select(_line("rejected_row", refused)).where(
             like_any(cast(rejected_rows.c.cells, String), bindparam("patterns", type_=Texts))
         ),
         select(
             _line("erasure", _columns(erasures, "contact_ids", "checkpoint", "address_hashes"))
-        ).where(_ids(erasures.c.contact_id)),
+        ).where(is_among(erasures.c.contact_id)),
     )
     return Statement(union_all(*(select(cast(part.subquery().c.line, String)) for part in parts)))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import listing
 from services.crm_api.audit.operations import note
@@ -23,6 +23,7 @@ from services.crm_api.privacy.schemas import (
 from services.crm_api.privacy.table import erasures
 from services.crm_api.privacy.traces import remove_files
 from services.foundation import idempotency
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
@@ -107,7 +108,7 @@ async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
 async def erase_contact(
     call: Call,
     id: ContactId,
-    body: Annotated[ErasureRequest, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[ErasureRequest, typical(EXAMPLE)],
 ) -> Answer:
     """For Art. 17 GDPR, for good: names, addresses, texts, custom values and references of the contact,
     of those merged into it or that it was merged into, and of all its interactions and deals are
@@ -180,7 +181,7 @@ async def get_erasure(
 )
 async def replay_erasures(
     call: Call,
-    body: Annotated[Replay, Body(openapi_examples={"typical": {"value": EXAMPLE_REPLAY}})],
+    body: Annotated[Replay, typical(EXAMPLE_REPLAY)],
 ) -> Answer:
     """Takes items of `GET /v1/erasures` that were kept elsewhere, and erases again whom the backup
     brought back: `erased`, or `erased_already`; `unknown` are those whom the backup does not know, whose

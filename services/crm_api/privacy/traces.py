@@ -12,7 +12,7 @@ from services.crm_api.changes.table import changes
 from services.crm_api.folding import digits
 from services.crm_api.imports.table import imports, rejected_rows
 from services.foundation.columns import Document, Texts
-from services.foundation.constructs import any_of, like_any
+from services.foundation.constructs import is_among, like_any
 from services.foundation.database import Reader, Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records
@@ -22,29 +22,25 @@ _READ_BYTES = 2**20
 _ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
 
 
-def _ids(column: Any) -> Any:
-    return any_of(column, bindparam("ids", type_=Texts))
-
-
 def _like(column: Any) -> Any:
     return like_any(column, bindparam("patterns", type_=Texts))
 
 
 _BEFORE = Statement(
-    select(changes.c.before).where(_ids(changes.c.record_id), changes.c.before.is_not(None))
+    select(changes.c.before).where(is_among(changes.c.record_id), changes.c.before.is_not(None))
 )
 # An import that ran several times wrote in as many requests.
 _WRITTEN_BY = Statement(
     select(imports.c.id, imports.c.detected).where(
         select(changes.c.seq)
         .where(
-            _ids(changes.c.record_id),
+            is_among(changes.c.record_id),
             cast(imports.c.run_requests, String).contains(changes.c.request_id),
         )
         .exists()
     )
 )
-_IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(_ids(imports.c.id)))
+_IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(is_among(imports.c.id)))
 _SHOWN_IN = Statement(
     select(imports.c.id, imports.c.detected).where(_like(cast(imports.c.detected, String)))
 )
@@ -59,7 +55,7 @@ _NAMED = Statement(
 _BLANK_NAME = Statement(
     update(imports).where(imports.c.id == bindparam("at_id")).values(file_name=null())
 )
-_DROP_REJECTED = Statement(delete(rejected_rows).where(_ids(rejected_rows.c.import_id)))
+_DROP_REJECTED = Statement(delete(rejected_rows).where(is_among(rejected_rows.c.import_id)))
 _DROP_NAMING = Statement(
     delete(rejected_rows).where(
         or_(

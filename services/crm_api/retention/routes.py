@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Body, Path
+from fastapi import Path
 
 from services.crm_api.retention import operations
 from services.crm_api.retention.schemas import (
@@ -13,6 +13,7 @@ from services.crm_api.retention.schemas import (
     RetentionRun,
 )
 from services.foundation import idempotency
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
@@ -69,7 +70,7 @@ async def read_retention(call: Call) -> Answer:
 )
 async def run_retention(
     call: Call,
-    body: Annotated[RetentionRequest, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[RetentionRequest, typical(EXAMPLE)],
 ) -> Answer:
     """Queues a run; with `dry_run`, as by default, it only counts what is due and names some ids."""
     run = operations.new_run(

@@ -36,8 +36,8 @@ from services.crm_api.resources import RESOURCES, Resource, metadata
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.crm_api.settings import Settings
 from services.foundation.calls import Stamp
-from services.foundation.columns import Instant, Texts
-from services.foundation.constructs import any_of, one_of
+from services.foundation.columns import Instant
+from services.foundation.constructs import is_among, one_of
 from services.foundation.database import Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records
@@ -86,10 +86,6 @@ class Rule:
         return Statement(select(func.count().label("count")).select_from(counted)), Statement(part)
 
 
-def _ids(column: Any) -> Any:
-    return any_of(column, bindparam("ids", type_=Texts))
-
-
 def _references(to: Table) -> list[tuple[Table, Any]]:
     """Return all columns that point to a table."""
     return [
@@ -130,7 +126,7 @@ def _of_trash(resource: Resource, days: int) -> Rule:
         (
             owner,
             column.name,
-            Statement(select(other.c.id).where(_ids(other.c[column.name]))),
+            Statement(select(other.c.id).where(is_among(other.c[column.name]))),
         )
         for other, column, owner in links
     ]
@@ -152,7 +148,7 @@ def _of_trash(resource: Resource, days: int) -> Rule:
     return Rule(f"trash_{resource.plural.replace('-', '_')}", about, days, due, remove)
 
 
-_MEMBERS_OF = Statement(delete(segment_members).where(_ids(segment_members.c.segment_id)))
+_MEMBERS_OF = Statement(delete(segment_members).where(is_among(segment_members.c.segment_id)))
 
 
 async def _empty(transaction: Transaction, ids: list[str], turn: Turn, /) -> None:
@@ -289,7 +285,7 @@ def _proof() -> tuple[Select[Any], Remove]:
 
 _BLANK_IMPORTS = Statement(
     update(imports)
-    .where(_ids(imports.c.id))
+    .where(is_among(imports.c.id))
     .values(emptied_at=bindparam("now", type_=Instant), file_name=bindparam("nothing"))
 )
 

@@ -9,8 +9,7 @@ from services.crm_api.filters import custom_filters
 from services.crm_api.segments.saved import personal_filters, read_filter
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import is_among
 from services.foundation.database import Transaction
 from services.foundation.problems import FieldError, Forbidden, Invalid
 from services.foundation.statements import Record, Statement
@@ -18,7 +17,7 @@ from services.foundation.statements import Record, Statement
 _members = segment_members.c
 _HERE = (
     _members.segment_id == bindparam("at_segment"),
-    any_of(_members.contact_id, bindparam("ids", type_=Texts)),
+    is_among(_members.contact_id),
 )
 _PRESENT = Statement(select(_members.contact_id).where(*_HERE))
 _REMOVE = Statement(delete(segment_members).where(*_HERE))

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Path
+from fastapi import Path
 
 from services.crm_api.record_routes import record_routes
 from services.crm_api.satellites import satellite
@@ -18,6 +18,7 @@ from services.crm_api.segments.schemas import (
     ListSegments,
 )
 from services.crm_api.segments.table import SEGMENT
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
@@ -55,7 +56,7 @@ _EXAMPLE = {"add": ["01977b3a-5c00-7000-8000-000000000001"]}
 async def change_segment_members(
     call: Call,
     id: Annotated[RecordId, Path(description="The id of a segment.")],
-    body: Annotated[ChangeMembers, Body(openapi_examples={"typical": {"value": _EXAMPLE}})],
+    body: Annotated[ChangeMembers, typical(_EXAMPLE)],
 ) -> Answer:
     """All or nothing. `GET /v1/contacts?segment_id=…` lists the members, of a filter as well."""
     added, removed = await change_members(

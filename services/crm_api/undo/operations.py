@@ -16,8 +16,7 @@ from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.undo.schemas import MOST_CHANGES
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.foundation.constructs import is_among
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
@@ -57,7 +56,7 @@ _USERS = [
         Statement(
             select(user.table.c.id, user.table.c[column].label("used_id"))
             .where(
-                any_of(user.table.c[column], bindparam("ids", type_=Texts)),
+                is_among(user.table.c[column]),
                 user.table.c.deleted_at.is_(None),
             )
             .limit(1)

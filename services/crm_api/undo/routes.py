@@ -3,11 +3,11 @@
 from typing import Annotated
 
 import orjson
-from fastapi import Body
 
 from services.crm_api.resources import RESOURCES
 from services.crm_api.undo import operations
 from services.crm_api.undo.schemas import EXAMPLE, UndoAnswer, UndoRequest
+from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.problems import Answer, Forbidden
 from services.foundation.routing import Routes
@@ -26,7 +26,7 @@ routes = Routes("changes")
 )
 async def undo_request(
     call: Call,
-    body: Annotated[UndoRequest, Body(openapi_examples={"typical": {"value": EXAMPLE}})],
+    body: Annotated[UndoRequest, typical(EXAMPLE)],
 ) -> Answer:
     """All records that the request created, changed, threw away or restored are as they were before it,
     or none of them: 409 tells what later touched which record. Undoing is a write like any other, so it

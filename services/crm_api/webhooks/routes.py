@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import Body, Path, Query
+from fastapi import Path, Query
 
 from services.crm_api import listing
 from services.crm_api.records import new_id
@@ -33,6 +33,7 @@ from services.crm_api.webhooks.schemas import (
 from services.crm_api.webhooks.table import deliveries as log
 from services.crm_api.webhooks.targets import TargetRefused
 from services.foundation import idempotency
+from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import write_cursor
 from services.foundation.database import Transaction
@@ -47,10 +48,6 @@ WebhookId = Annotated[RecordId, Path(description="The id of a webhook.")]
 _HERE = {"id": of_answer("id")}
 _QUESTION = {"of": "webhooks"}
 _TEST_SECONDS = 8.0
-
-
-def _shown(value: Mapping[str, Any]) -> Any:
-    return Body(openapi_examples={"typical": {"value": value}})
 
 
 def _runner(call: Call) -> WebhookRunner:
@@ -117,7 +114,7 @@ async def _once(
     ),
     summary="Make a webhook",
 )
-async def create_webhook(call: Call, body: Annotated[NewWebhook, _shown(EXAMPLE)]) -> Answer:
+async def create_webhook(call: Call, body: Annotated[NewWebhook, typical(EXAMPLE)]) -> Answer:
     """From now on every event of these types is sent to the URL by POST, at least once, as the CloudEvent
     of `GET /v1/changes`: ids and names of fields, no personal data. Signed by Standard Webhooks 1.0.0:
     headers `webhook-id`, `webhook-timestamp`, `webhook-signature`; check them with a library of
@@ -190,7 +187,7 @@ async def get_webhook(call: Call, id: WebhookId) -> Answer:
     summary="Change, pause or resume a webhook",
 )
 async def patch_webhook(
-    call: Call, id: WebhookId, body: Annotated[WebhookPatch, _shown(EXAMPLE_PATCH)]
+    call: Call, id: WebhookId, body: Annotated[WebhookPatch, typical(EXAMPLE_PATCH)]
 ) -> Answer:
     """JSON merge patch (RFC 7396). Your key needs the read scopes of all events that the webhook tells of
     afterwards, and sees to it from now on (`granted_by`). `is_active` true resumes one that was paused by
@@ -241,7 +238,7 @@ async def delete_webhook(call: Call, id: WebhookId) -> Answer:
     summary="Give a webhook another secret",
 )
 async def rotate_webhook_secret(
-    call: Call, id: WebhookId, body: Annotated[SecretRotation, _shown({"grace_seconds": 86400})]
+    call: Call, id: WebhookId, body: Annotated[SecretRotation, typical({"grace_seconds": 86400})]
 ) -> Answer:
     """Shows the new secret this once. During the grace every event has two signatures, by the new secret
     and by the one before, so that the receiver can change over when it likes."""
@@ -334,7 +331,7 @@ async def redeliver_event(
 async def redeliver_failed_events(
     call: Call,
     id: WebhookId,
-    body: Annotated[Redelivery, _shown({"since": "2026-11-21T19:00:00Z"})],
+    body: Annotated[Redelivery, typical({"since": "2026-11-21T19:00:00Z"})],
 ) -> Answer:
     """Those that were given up and those that wait after a failure, the oldest first, 10,000 at most."""
     row = await operations.lock(call.transaction, id)

@@ -4,7 +4,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, BinaryIO, Literal, NamedTuple
 from xml.parsers import expat
@@ -123,9 +123,7 @@ class Container:
             plain = {name.rpartition(":")[2]: value for name, value in attributes.items()}
             found.append(Element(tag.rpartition(":")[2], plain))
 
-        parser = expat.ParserCreate()
-        parser.StartElementHandler = start
-        parser.StartDoctypeDeclHandler = no_doctype
+        parser = new_parser(start)
         with self.reading(), self.open(part) as file:
             while chunk := file.read(_CHUNK):
                 parser.Parse(chunk, False)
@@ -195,12 +193,7 @@ class _TextsParser:
         self._runs: list[str] = []
         self._is_text = False
         self._size = self._longest = self._phonetic = 0
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._data
-        self._parser.StartDoctypeDeclHandler = no_doctype
+        self._parser = new_parser(self._start, self._end, self._data)
 
     def feed(self, chunk: bytes) -> None:
         self._parser.Parse(chunk, False)
@@ -244,9 +237,24 @@ def unescaped(text: str) -> str:
     return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def no_doctype(*_: object) -> None:
+def _no_doctype(*_: object) -> None:
     """Refuse the part of XML that can name other files or swell."""
     raise BrokenWorkbook("damaged_workbook")
+
+
+def new_parser(
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None] | None = None,
+    data: Callable[[str], None] | None = None,
+) -> expat.XMLParserType:
+    """Make a parser of a part of a workbook that calls these; it takes no document type."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = data
+    parser.StartDoctypeDeclHandler = _no_doctype
+    return parser
 
 
 def _format(identifier: str, codes: dict[str, str]) -> NumberFormat:

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import BinaryIO, Literal, NamedTuple
-from xml.parsers import expat
 
 from services.crm_api.imports.reading.records import LONGEST_CELL, NumberText
 from services.crm_api.imports.reading.workbook_parts import (
     BrokenWorkbook,
     Container,
     NumberFormat,
-    no_doctype,
+    new_parser,
     unescaped,
 )
 
@@ -144,12 +143,7 @@ class _SheetParser:
         self._text: list[str] | None = None
         self._value = ""
         self._size = self._phonetic = 0
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._data
-        self._parser.StartDoctypeDeclHandler = no_doctype
+        self._parser = new_parser(self._start, self._end, self._data)
 
     def feed(self, chunk: bytes) -> None:
         self._parser.Parse(chunk, False)
