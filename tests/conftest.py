@@ -32,6 +32,8 @@ settings.register_profile(
     "default", max_examples=10, stateful_step_count=30, deadline=None, derandomize=True
 )
 settings.register_profile("long", max_examples=300, stateful_step_count=60, deadline=None)
+# Hypothesis takes a profile of its own where the variable CI is set; the option still wins.
+settings.load_profile("default")
 
 
 def pytest_configure() -> None:

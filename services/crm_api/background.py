@@ -46,5 +46,7 @@ class Background:
                 continue
             except Exception:
                 log.exception("%s failed", self._name)
+            # Not `wait_for`: in Python 3.11 it loses a stop that comes together with a wake.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._woken.wait()

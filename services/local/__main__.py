@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import os
+import queue
 import shlex
 import signal
 import subprocess
 import sys
-import threading
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
 
-# A flag, not an exception: one that came between starting a service and noting it would leave it.
-_stop = threading.Event()
+# Not an exception: one that came between starting a service and noting it would leave it. Not an
+# event either: to set it in a signal's handler can wait for ever for the wait that was interrupted.
+_stops: queue.SimpleQueue[int] = queue.SimpleQueue()
 Process = subprocess.Popen[bytes]
 
 
@@ -46,14 +48,22 @@ class NotStarted(Exception):
     """A service ended, or the first refresh failed, before all was ready."""
 
 
+def listen() -> None:
+    """Let the signals that ask for an end be noticed by the next `say` or `pause`."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup and shells' & want it ignored
+            signal.signal(number, lambda number, _: _stops.put(number))
+
+
 def say(text: str) -> None:
-    if _stop.is_set():
+    if not _stops.empty():
         raise Stopped
     print(text, flush=True)
 
 
 def pause(seconds: float) -> None:
-    if _stop.wait(seconds):
+    with suppress(queue.Empty):
+        _stops.get(timeout=seconds)
         raise Stopped
 
 
@@ -228,9 +238,7 @@ def main() -> None:
         os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
         os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
     os.environ.setdefault("PHASEWISE_LOG_LEVEL", "warning")
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup and shells' & want it ignored
-            signal.signal(number, lambda *_: _stop.set())
+    listen()
     processes: list[Process] = []
     try:
         with plain_failures():

@@ -136,6 +136,14 @@ class Ground(RuleBasedStateMachine):
             assert wanted & self.refs(records[0].plural).keys(), problem
         elif problem["code"] == "merged_away":
             assert any(each.merged_into for each in records), problem
+        elif problem["code"] == "in_use":
+            user = self.records[problem["existing_id"]]
+            used = {user.body.get(name) for name in ("contact_id", "deal_id", "parent_id")}
+            assert user.is_live and used & {each.id for each in records}, problem
+        elif problem["code"] == "contact_missing":
+            members = [each for each in records if each.plural == "campaign-members"]
+            contacts = [self.records[each.body["contact_id"]] for each in members]
+            assert any(not each.is_live for each in contacts), problem
         else:
             assert problem["code"] == "member_already", problem
         return None

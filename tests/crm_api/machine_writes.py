@@ -208,7 +208,7 @@ class Writes(Ground):
             return
         was_stale, before = record.is_stale, record.body
         answer = self.send("POST", f"/v1/{record.plural}/{record.id}/restore")
-        if answer.status_code == 409:
+        if answer.status_code in (409, 422):
             self.check_conflict(answer, record)
             return
         self.learn(record.plural, answer)

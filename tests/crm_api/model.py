@@ -73,6 +73,8 @@ class Done:
     request_id: str
     touched: tuple[tuple[str, int, int], ...]
     is_undoable: bool = True
+    merged: str | None = None
+    """The contact that the request merged away: to undo it is to take the merge back."""
 
 
 def next_consents(events: Iterable[Mapping[str, Any]]) -> list[Body]:

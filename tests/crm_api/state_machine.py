@@ -51,7 +51,8 @@ class CrmMachine(Writes):
         done = self.done[-1 - at % len(self.done)]
         answer = self.send("POST", "/v1/changes/undo", {"request_id": done.request_id})
         is_untouched = all(
-            self.records[id].version == after and self.records[id].merged_into is None
+            self.records[id].version == after
+            and (id == done.merged or self.records[id].merged_into is None)
             for id, _, after in done.touched
         )
         if not done.is_undoable:
@@ -60,7 +61,9 @@ class CrmMachine(Writes):
             assert (answer.status_code, answer.json()["code"]) == (409, "touched_later"), (
                 answer.text
             )
-        elif answer.status_code == 409:
+        elif done.merged is not None:
+            self.end_merge(answer, done.merged)
+        elif answer.status_code in (409, 422):
             self.check_conflict(answer, *(self.records[id] for id, _, _ in done.touched))
         else:
             assert answer.status_code == 200, answer.text
@@ -103,6 +106,7 @@ class CrmMachine(Writes):
 
     def follow_merge(self, survivor: Kept, duplicate: Kept, answer: httpx.Response) -> None:
         before = (dict(survivor.body), dict(duplicate.body))
+        versions = {each.id: each.version for each in self.records.values()}
         moved: list[tuple[str, str]] = []
         joined = {m.body["contact_id"] for m in self.live("campaign-members")}
         for each in self.records.values():
@@ -130,8 +134,12 @@ class CrmMachine(Writes):
             "is_member": is_member, "version": survivor.version,
             "event_count": len(self.events[survivor.id]),
         }  # fmt: skip
-        touched = (duplicate.id, duplicate.version - 1, duplicate.version)
-        self.note(answer, touched, is_undoable=False)
+        touched = [
+            (record_id, version, self.records[record_id].version)
+            for record_id, version in versions.items()
+            if self.records[record_id].version != version
+        ]
+        self.note(answer, *touched, merged=duplicate.id)
 
     def adopt(self, record: Kept, shown: Body) -> None:
         """Take over a record that a larger write shows; it was changed at most a few times."""
@@ -144,9 +152,11 @@ class CrmMachine(Writes):
     def unmerge(self, at: int) -> None:
         """Both are as they were, but for what was changed in between."""
         duplicate_id = list(self.merges)[at % len(self.merges)]
+        self.end_merge(self.send("POST", f"/v1/contacts/{duplicate_id}/unmerge"), duplicate_id)
+
+    def end_merge(self, answer: httpx.Response, duplicate_id: str) -> None:
         merge, duplicate = self.merges[duplicate_id], self.records[duplicate_id]
         survivor = self.records[merge["into"]]
-        answer = self.send("POST", f"/v1/contacts/{duplicate_id}/unmerge")
         if not survivor.is_live:
             assert (answer.status_code, answer.json()["code"]) == (409, "not_merged"), answer.text
             return
@@ -154,7 +164,17 @@ class CrmMachine(Writes):
             self.check_conflict(answer, duplicate)
             return
         assert answer.status_code == 200, answer.text
-        shown = answer.json()
+        shown = {
+            "duplicate": self.http.get(f"/v1/contacts/{duplicate.id}").json(),
+            "survivor": self.http.get(f"/v1/contacts/{survivor.id}").json(),
+        }
+        if "duplicate" in answer.json():
+            assert answer.json()["duplicate"] == shown["duplicate"]
+            assert answer.json()["survivor"] == shown["survivor"]
+        else:
+            told = {item["id"]: item["version"] for item in answer.json()["items"]}
+            assert told[duplicate.id] == shown["duplicate"]["version"]
+            assert told.get(survivor.id, survivor.version) == shown["survivor"]["version"]
         old_survivor, old_duplicate = merge["before"]
         assert shown["duplicate"]["version"] == duplicate.version + 1
         without = {*MOVING, "consents"}

@@ -227,6 +227,36 @@ def test_it_ends_cleanly_in_the_middle_of_the_first_start(another: LocalRun) -> 
     assert another.said[-1] == "stopping\n"
 
 
+def test_a_signal_that_interrupts_a_wait_is_noticed_by_the_next() -> None:
+    program = """
+import os, signal, threading, time
+from services.local import __main__ as local
+
+local.listen()
+is_over = False
+
+def rain():
+    while not is_over:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.00005)
+
+raining = threading.Thread(target=rain)
+raining.start()
+stops, deadline = 0, time.monotonic() + 3
+while time.monotonic() < deadline:
+    try:
+        local.pause(0.000001)
+    except local.Stopped:
+        stops += 1
+is_over = True
+raining.join()
+print(stops)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert int(run.stdout) > 100
+
+
 def test_without_the_demo_the_base_is_empty_and_read_as_of_today(another: LocalRun) -> None:
     another.environment |= {"PHASEWISE_DEMO": "false", "PHASEWISE_REFRESH_MINUTES": "0"}
     another.start()
