@@ -118,6 +118,7 @@ class Routes:
     def __init__(self, tag: str, prefix: str = "/v1") -> None:
         self.tag, self.prefix = tag, prefix
         self._entries: list[tuple[str, Endpoint, RouteRules, dict[str, Any]]] = []
+        self._built: list[LeanRoute] = []
 
     def add(
         self, method: str, path: str, *, answer: Any, status: int = 200, **rules: Any
@@ -135,20 +136,26 @@ class Routes:
         return declare
 
     def mount(self, app: FastAPI) -> None:
+        """Give the application the routes; they know none, so that several may have the same."""
+        if len(self._built) < len(self._entries):
+            self._built = self._build()
+        app.router.routes.extend(self._built)
+
+    def _build(self) -> "list[LeanRoute]":
         literal = frozenset(path for path, *_ in self._entries if "{" not in path)
-        for path, endpoint, rules, options in self._entries:
-            app.router.routes.append(
-                LeanRoute(
-                    path,
-                    endpoint,
-                    rules=rules,
-                    literal=literal,
-                    tags=[self.tag],
-                    operation_id=endpoint.__name__,
-                    name=endpoint.__name__,
-                    **options,
-                )
+        return [
+            LeanRoute(
+                path,
+                endpoint,
+                rules=rules,
+                literal=literal,
+                tags=[self.tag],
+                operation_id=endpoint.__name__,
+                name=endpoint.__name__,
+                **options,
             )
+            for path, endpoint, rules, options in self._entries
+        ]
 
 
 class LeanRoute(APIRoute):

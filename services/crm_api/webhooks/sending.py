@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 
 import httpx
 from standardwebhooks import Webhook
@@ -78,8 +79,14 @@ class Sender:
 
     def __init__(self, *, allowed: Networks, trust: ssl.SSLContext | None = None) -> None:
         self.resolver = Resolver(allowed)
-        self._http = httpx.AsyncClient(
-            transport=PinnedTransport(self.resolver, trust=trust or httpx.create_ssl_context()),
+        self._trust = trust
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """Made with the first event: to read whom to trust takes a while."""
+        trust = self._trust or httpx.create_ssl_context()
+        return httpx.AsyncClient(
+            transport=PinnedTransport(self.resolver, trust=trust),
             timeout=SECONDS,
             follow_redirects=False,
             trust_env=False,
@@ -87,7 +94,8 @@ class Sender:
         )
 
     async def close(self) -> None:
-        await self._http.aclose()
+        if "_http" in vars(self):
+            await self._http.aclose()
         self.resolver.close()
 
     async def check(self, url: str) -> None:
