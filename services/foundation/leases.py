@@ -50,10 +50,13 @@ class Leases:
         )
 
     def open(self) -> None:
-        """Show that this process lives."""
+        """Show that this process lives, and remove what those that are gone left."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock_file = os.open(self._lock_path(self.holder), os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in self._folder.glob("*.lock"):
+            if path != self._lock_path(self.holder) and self._is_gone(path.stem):
+                path.unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Let others go on at once."""
@@ -105,12 +108,6 @@ class Leases:
         """Give a row back; if the database is away, the lease ends by itself."""
         with contextlib.suppress(Unavailable):
             await self._set(self._set_one, until=self._clock(), row_id=row_id)
-
-    def forget_gone_holders(self) -> None:
-        """Remove the lock files of processes that are gone."""
-        for path in self._folder.glob("*.lock"):
-            if path != self._lock_path(self.holder) and self._is_gone(path.stem):
-                path.unlink(missing_ok=True)
 
     async def _set(self, statement: Statement, *, until: datetime, row_id: str = "") -> None:
         values = {"at_id": row_id, "at_holder": self.holder, "set_until": until}

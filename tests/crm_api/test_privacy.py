@@ -189,9 +189,15 @@ def test_an_erased_person_does_not_come_back_unasked(crm: Crm) -> None:
 
 
 def test_all_about_a_person_is_read_in_one_call_and_noted(crm: Crm, person: str) -> None:
+    target = {"url": "https://1.1.1.1/hooks?token=s3cret", "event_types": ["crm.contact.*"]}
+    webhook = crm.client.post("/v1/webhooks", json=target).json()
     answer = crm.client.get(f"/v1/contacts/{person}/personal-data")
     assert answer.headers["content-type"].startswith("application/x-ndjson")
     lines = [json.loads(line) for line in answer.text.splitlines()]
+    recipients = [line["record"] for line in lines if line["type"] == "recipient"]
+    assert {each["kind"] for each in recipients} == {"key", "webhook"}
+    assert (recipients[-1]["id"], recipients[-1]["host"]) == (webhook["id"], "1.1.1.1")
+    assert "s3cret" not in answer.text
     kinds = {line["type"] for line in lines}
     assert kinds >= {"contact", "interaction", "deal", "consent_event", "change"}
     assert len([line for line in lines if line["type"] == "contact"]) == 3

@@ -30,6 +30,7 @@ from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.crm_api.bodies import feed
 from tests.crm_api.receivers import Got, Receiver, Reply, until
 from tests.crm_api.served import Served, durable_database
+from tests.crm_api.test_retention import run as run_retention
 from tests.live import LiveServer, client, free_port
 
 QUICK: dict[str, Any] = {
@@ -927,3 +928,26 @@ def test_there_is_a_most_of_webhooks(make_crm: MakeCrm) -> None:
 def test_there_are_events_of_every_resource() -> None:
     create_app(Settings(crm_database_url="sqlite:///never-opened.sqlite3"))  # knows all resources
     assert set(schemas.RESOURCES) == set(RESOURCES)
+
+
+def test_what_was_sent_goes_after_a_month_and_at_once_with_its_webhook(
+    timed: Crm, clock: Clock
+) -> None:
+    with Receiver() as receiver:
+        kept, gone = (subscribe(timed, receiver.url) for _ in range(2))
+        timed.create("contacts", **ANYBODY)
+        until(lambda: len(receiver.got) == 2)
+        until(lambda: log_of(timed, kept)[0]["status"] == "delivered")
+        unsubscribe(timed, gone)
+        done = run_retention(timed)
+        assert (done["webhook_deliveries"]["count"], done["webhooks"]["examples"]) == (
+            1,
+            [gone["id"]],
+        )
+        clock.forward(days=29)
+        assert run_retention(timed) == {}
+        assert len(log_of(timed, kept)) == 1
+        clock.forward(days=2)
+        assert run_retention(timed)["webhook_deliveries"]["count"] == 1
+        assert log_of(timed, kept) == []
+        assert timed.client.get(f"/v1/webhooks/{kept['id']}").status_code == 200

@@ -125,7 +125,6 @@ class ImportRunner:
                 await run.fail("internal_error")
         finally:
             heartbeat.cancel()
-            self._leases.forget_gone_holders()
 
     def _of(self, claimed: Record) -> Run | Revert:
         if claimed["status"] == "reverting":

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from sqlalchemy import (
@@ -30,6 +31,7 @@ from services.crm_api.privacy import erasing, traces
 from services.crm_api.privacy.table import erasures
 from services.crm_api.resources import Resource
 from services.crm_api.segments.table import segment_members, segments
+from services.crm_api.webhooks.table import webhooks
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import is_among, json_record, like_any
 from services.foundation.database import Database, Reader
@@ -38,6 +40,11 @@ from services.foundation.tables import keys
 
 _KEYS = Statement(
     select(keys.c.id, keys.c.name, keys.c.scopes, keys.c.revoked_at, keys.c.last_used_at)
+)
+_WEBHOOKS = Statement(
+    select(webhooks.c.id, webhooks.c.url, webhooks.c.event_types, webhooks.c.is_active).where(
+        webhooks.c.deleted_at.is_(None)
+    )
 )
 PURPOSES = (
     {"purpose": "contract", "basis": "Art. 6(1)(b) GDPR", "about": "offers, deals, service"},
@@ -160,6 +167,12 @@ async def gather(reader: Reader, contact_id: str) -> tuple[list[Any], Mapping[st
             shown = {"kind": "key", **{name: key[name] for name in ("id", "name", "revoked_at")}}
             shown["last_used_at"] = key["last_used_at"]
             first.append({"type": "recipient", "record": shown})
+    for webhook in await reader.all(_WEBHOOKS):
+        # They are sent ids and names of fields. The rest of an address can hold a secret.
+        host = urlsplit(webhook["url"]).hostname
+        shown = {"kind": "webhook", "id": webhook["id"], "host": host}
+        shown["event_types"] = webhook["event_types"]
+        first.append({"type": "recipient", "record": shown})
     return first, {"ids": ids, "patterns": marks.patterns(of_cells=True)}
 
 

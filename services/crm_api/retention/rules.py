@@ -35,6 +35,8 @@ from services.crm_api.privacy.traces import forget_samples
 from services.crm_api.resources import RESOURCES, Resource, metadata
 from services.crm_api.segments.table import SEGMENT, segment_members
 from services.crm_api.settings import Settings
+from services.crm_api.webhooks.deliveries import KEPT
+from services.crm_api.webhooks.table import deliveries, webhooks
 from services.foundation.calls import Stamp
 from services.foundation.columns import Instant
 from services.foundation.constructs import is_among, one_of
@@ -308,6 +310,31 @@ def _imports() -> Select[Any]:
     )
 
 
+def _of_webhooks() -> tuple[Rule, Rule]:
+    """What was sent to webhooks, and those that were deleted."""
+    d, deleted = deliveries.c, webhooks.alias("deleted")
+    is_of_deleted = (
+        select(deleted.c.id)
+        .where(deleted.c.id == d.webhook_id, deleted.c.deleted_at.is_not(None))
+        .exists()
+    )
+    has_some = select(d.id).where(d.webhook_id == webhooks.c.id).exists()
+    return (
+        Rule(
+            "webhook_deliveries",
+            "What was sent to webhooks, and how that went; of deleted ones at once.",
+            KEPT.days,
+            *_rows(deliveries, or_(d.created_at < BEFORE, is_of_deleted)),
+        ),
+        Rule(
+            "webhooks",
+            "Webhooks that were deleted.",
+            0,
+            *_rows(webhooks, webhooks.c.deleted_at < BEFORE, ~has_some),
+        ),
+    )
+
+
 def rules(settings: Settings) -> tuple[Rule, ...]:
     """Return all rules in the order in which they are run: what points to others goes first."""
     trash, audit = settings.retention_trash_days, settings.retention_audit_days
@@ -332,6 +359,7 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
             None if months is None else months * 30,
             is_automatic=settings.retention_inactive_contacts == "trash",
         ),
+        *_of_webhooks(),
         Rule("idempotency", "Stored answers of writes.", 7, *answers),
         Rule(
             "imports",

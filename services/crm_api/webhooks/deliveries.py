@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -27,7 +26,7 @@ from services.crm_api.webhooks.schemas import MOST_REDELIVERED
 from services.crm_api.webhooks.table import deliveries, webhooks
 from services.foundation.columns import Instant, Texts
 from services.foundation.constructs import any_of
-from services.foundation.database import Database, Reader, Transaction
+from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict, NotFound
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
@@ -35,7 +34,6 @@ from shared.values import wire_instant
 KEPT = timedelta(days=30)
 PAGE = 200
 MOST_ATTEMPTS_SHOWN = 20
-_CLEANED_AT_ONCE = 1000
 _c = deliveries.c
 _one = (_c.id == bindparam("at_id"), _c.webhook_id == bindparam("at_webhook"))
 _DUE = Statement(
@@ -115,21 +113,6 @@ _HASTEN = Statement(
     .where(_c.webhook_id == bindparam("at_webhook"), _c.next_attempt_at.is_not(None))
     .values(next_attempt_at=bindparam("now", type_=Instant))
 )
-_ALL_IDS = Statement(select(webhooks.c.id, webhooks.c.deleted_at))
-_CLEAN = Statement(
-    delete(deliveries)
-    .where(
-        _c.id.in_(
-            select(_c.id)
-            .where(
-                _c.webhook_id == bindparam("at_webhook"),
-                _c.created_at < bindparam("before", type_=Instant),
-            )
-            .limit(_CLEANED_AT_ONCE)
-        )
-    )
-    .returning(_c.id)
-)
 _FAILED = Statement(
     update(webhooks)
     .where(webhooks.c.id == bindparam("at_id"))
@@ -144,7 +127,6 @@ _WELL = Statement(
     .where(webhooks.c.id == bindparam("at_id"), webhooks.c.failure_count > 0)
     .values(failure_count=0, failing_since=null(), resting_until=null())
 )
-_REMOVE = Statement(delete(webhooks).where(webhooks.c.id == bindparam("at_id")))
 
 
 class WebhookPaused(Conflict):
@@ -339,23 +321,3 @@ async def redeliver_failed(
 async def hasten(transaction: Transaction, webhook_id: str, *, now: datetime) -> None:
     """Make everything due that waits: the target is thought to be well again."""
     await transaction.run(_HASTEN, {"at_webhook": webhook_id, "now": now})
-
-
-async def clean(database: Database, *, now: datetime) -> bool:
-    """Remove a bit of what is too old or belongs to nothing; says whether there may be more."""
-    is_more = False
-    for webhook in await database.all(_ALL_IDS):
-        is_deleted = webhook["deleted_at"] is not None
-        before = now + KEPT if is_deleted else now - KEPT
-        values = {"at_webhook": webhook["id"], "before": before, "at_id": webhook["id"]}
-
-        async def step(
-            transaction: Transaction, values: Record = values, is_deleted: bool = is_deleted
-        ) -> bool:
-            count = len(await transaction.texts(_CLEAN, values))
-            if is_deleted and count < _CLEANED_AT_ONCE:
-                await transaction.run(_REMOVE, values)
-            return count == _CLEANED_AT_ONCE
-
-        is_more |= await database.write(step)
-    return is_more

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,6 @@ log = logging.getLogger("phasewise")
 AT_ONCE = 4
 """Attempts at a time to one target that is well; one that fails gets one."""
 _IDLE_POLLS = 2
-_CLEANING = timedelta(hours=1)
 _GONE = 410
 
 
@@ -47,7 +46,6 @@ class WebhookRunner:
         self._database, self._clock, self._poll_seconds = database, clock, poll_seconds
         self._leases = Leases(database, webhooks, folder=folder, clock=clock)
         self._serving: dict[str, asyncio.Task[None]] = {}
-        self._clean_at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -71,7 +69,6 @@ class WebhookRunner:
             try:
                 if not await self._look():
                     pause *= _IDLE_POLLS
-                await self._clean()
             except Unavailable:
                 pause = max(pause, 1.0)
             except Exception:
@@ -91,13 +88,6 @@ class WebhookRunner:
             if has_work and (self._leases.is_mine(row) or self._leases.is_free(row)):
                 self._serving[row["id"]] = asyncio.create_task(self._serve(row))
         return bool(active)
-
-    async def _clean(self) -> None:
-        now = self._clock()
-        if self._clean_at is None or self._clean_at <= now:
-            self._leases.forget_gone_holders()
-            is_more = await deliveries.clean(self._database, now=now)
-            self._clean_at = now if is_more else now + _CLEANING
 
     async def _serve(self, seen: Record) -> None:
         webhook_id = seen["id"]
