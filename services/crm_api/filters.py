@@ -53,13 +53,19 @@ class Custom:
     suffix: str
 
 
+class Search(Protocol):
+    """What is looked for in texts; its values are among those of the question."""
+
+    def clause(self) -> ColumnElement[bool]: ...
+
+
 @dataclass(frozen=True)
 class Question:
     """What a list is asked for, apart from page and order: filters by name, and their values.
 
     `single` are those of the filters that have one value, for which an index gives the order, too;
     `common` are relations that many records have as it is asked;
-    `in_trash` asks for what lies in the trash instead of what is live;
+    `in_trash` asks for what lies in the trash instead of what is live; `search` holds besides;
     `within` is the filter of a segment, which holds besides; its values carry a `prefix`.
     """
 
@@ -73,17 +79,12 @@ class Question:
     in_trash: bool
     values: Mapping[str, Any] = field(hash=False, compare=False)
     asked: Mapping[str, Any] = field(hash=False, compare=False)
+    search: Search | None = None
 
     @property
     def is_filtered(self) -> bool:
         """Whether it asks for anything but all live records."""
-        return bool(self.names or self.custom or self.within or self.in_trash)
-
-    @property
-    def is_uneven(self) -> bool:
-        """Whether the best way to what it asks for depends on the values: one index will not do."""
-        plain = {name for name in self.single if "__" not in name}
-        return self.within is not None or bool(self.custom) or not self.names <= plain
+        return bool(self.names or self.custom or self.within or self.in_trash or self.search)
 
     def clauses(self) -> list[ColumnElement[bool]]:
         """Return the conditions, and that the record is live, or lies in the trash."""
@@ -108,6 +109,8 @@ class Question:
         clauses += [_related(self, name) for name in _relations(self.names)]
         if self.within is not None:
             clauses += self.within.conditions()
+        if self.search is not None:
+            clauses.append(self.search.clause())
         return clauses
 
 

@@ -320,3 +320,25 @@ def test_the_id_of_a_merged_contact_means_the_one_that_it_is_part_of(service: Cr
     state = imported(service, content, resource="contacts", source=fresh("own"))
     assert (state["updated_count"], state["unchanged_count"]) == (1, 1), state
     assert service.client.get(f"/v1/contacts/{kept['id']}").json()["city"] == "Ulm"
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "excel_csv", "xlsx"])
+def test_what_a_search_finds_is_exported_whole(crm: Crm, form: str) -> None:
+    for number in range(230):
+        crm.create("contacts", kind="person", name=f"Quastenfloss {number}", city="Köln")
+    crm.create("contacts", kind="person", name="Quastenfloss", city="Bonn")
+    crm.create("contacts", kind="person", name="Somebody Else", city="Köln")
+
+    def exported(**query: Any) -> int:
+        answer = export(crm, "contacts", format=form, **query)
+        assert answer.status_code == 200, answer.text
+        lines = table(answer) if form in TABLES else answer.text.splitlines()
+        return len(lines) - (form != "ndjson")
+
+    assert exported(q="quastenflo") == 231
+    assert exported(q="Quastenfloß Koeln", sort="display_name") == 230
+    assert exported(q="Quastenfluss", city="Bonn") == 1, "as it was meant"
+    assert exported(q="nobody") == 0
+    problem(export(crm, "contacts", q="."), 422)
+    blind = crm.client_with("contacts:read", "changes:read")
+    problem(blind.get("/v1/exports/contacts", params={"q": "quastenfloss", "format": form}), 403)

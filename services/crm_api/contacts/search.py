@@ -9,12 +9,12 @@ meets a word of the contact, and only the best are read in full.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from rapidfuzz.distance import OSA
-from sqlalchemy import Join, Text, bindparam, column, select, table
+from sqlalchemy import ColumnElement, Join, Text, bindparam, column, select, table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
@@ -97,12 +97,30 @@ def _has_words_on_sqlite(element: has_words, compiler: Any, **kw: Any) -> str:
     return f"contact_search MATCH {compiler.process(match, **kw)}"
 
 
+class is_found(has_words):  # noqa: N801 - reads as an SQL function
+    """The same, of contacts that are reached by another way."""
+
+    inherit_cache = False
+
+
+@compiles(is_found, "sqlite")
+def _is_found_on_sqlite(element: is_found, compiler: Any, **kw: Any) -> str:
+    return (
+        "contacts.id IN (SELECT contact_id FROM contact_search CROSS JOIN contact_search_rows "
+        f"ON row_number = contact_search.rowid WHERE {_has_words_on_sqlite(element, compiler, **kw)})"
+    )
+
+
 @dataclass(frozen=True)
 class Asked:
     """The shape of a condition: PostgreSQL has one index for words and another for parts of words."""
 
     has_lexemes: bool
     parts: int
+
+    def clause(self) -> ColumnElement[bool]:
+        """Build the condition for a statement that does not begin with `found_contacts`."""
+        return is_found(self)
 
 
 @dataclass(frozen=True)
@@ -161,8 +179,7 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
     Invalid
         The question has no word of two letters, too many words, or comes with a cursor.
     """
-    if not call.may(CONTACT.pii_scope):
-        raise Forbidden(f"A search needs a key with the scope {CONTACT.pii_scope}.")
+    _require_sight(call)
     if query.cursor is not None:
         raise invalid(
             "/query/cursor", "no_further_page", "A search has one page; ask with more words."
@@ -180,6 +197,30 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
     shown = dict(await call.database.texts(_shown(shape), {"ids": best})) if best else {}
     items = [shown[id] for id in best if id in shown]
     return Answer(('{"items":[' + ",".join(items) + "]}").encode())
+
+
+async def narrow(call: Call, question: Question, q: str) -> Question:
+    """Let a question ask besides for all contacts that have these words, or those that were meant.
+
+    Raises
+    ------
+    Forbidden
+        The key may not see what the search looks into.
+    Invalid
+        There is no word of two letters, or there are too many.
+    """
+    _require_sight(call)
+    words = read_words(q)
+    condition = words.condition("within")
+    if not await _candidates(call.database, question, condition, most=1):
+        condition = await _meant(call.database, words) or condition
+    values = {**question.values, **condition.values()}
+    return replace(question, search=condition.asked, values=values)
+
+
+def _require_sight(call: Call) -> None:
+    if not call.may(CONTACT.pii_scope):
+        raise Forbidden(f"A search needs a key with the scope {CONTACT.pii_scope}.")
 
 
 def read_words(q: str) -> Words:

@@ -12,6 +12,7 @@ from fastapi import Query
 from services.crm_api import filters
 from services.crm_api.audit.operations import note
 from services.crm_api.changes.operations import last_position, write_position
+from services.crm_api.contacts import search
 from services.crm_api.exports import operations
 from services.crm_api.exports.columns import SPREAD, SheetColumn, default_fields, sheet_columns
 from services.crm_api.exports.schemas import FORM, ExportForm, export_query
@@ -80,6 +81,8 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
     if sort and not personal and sort.removeprefix("-") in resource.personal:
         raise Forbidden(f"This order needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query, without=FORM)
+    if q := getattr(query, "q", None):
+        question = await search.narrow(call, question, q)
     if form == "xlsx":
         await operations.refuse_too_many(call.database, question)
     shown = resource.wire_names if fields is None else frozenset(fields)

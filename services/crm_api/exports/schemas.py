@@ -13,7 +13,7 @@ Format = Literal["ndjson", "csv", "excel_csv", "xlsx"]
 Delimiter = Literal["comma", "semicolon", "tab"]
 FORM = frozenset({"format", "bom", "delimiter"})
 """The parameters that are no filters."""
-_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "q", "fields", "sort", "in_trash"})
+_OF_PAGES = frozenset({"limit", "cursor", "count", "embed", "fields", "sort", "in_trash"})
 
 
 class ExportForm(Filters):
@@ -54,6 +54,13 @@ def export_query(feature: Feature) -> type[ExportForm]:
     sort = absent(copy(feature.query.model_fields["sort"]))
     sort.description = "Order; absent: none in particular, which is the fastest."
     fields["sort"] = (feature.query.model_fields["sort"].annotation, sort)
+    if "q" in fields:
+        q = copy(feature.query.model_fields["q"])
+        q.description = (
+            "Only those in which all these words are found, as the list finds them; all of them, in no "
+            "order of their own."
+        )
+        fields["q"] = (q.annotation, q)
     title = feature.resource.plural.title().replace("-", "")
     made: Any = create_model(
         f"Export{title}", __base__=ExportForm, __doc__=ExportForm.__doc__, **fields
