@@ -74,21 +74,24 @@ class Call(Request):
                 return str(value.decode("latin-1"))
         return None
 
-    @property
-    def language(self) -> Language:
-        """`de` or `en`, from Accept-Language by its order of preference.
+    def check_language(self) -> None:
+        """Do nothing if Accept-Language can be read.
 
         Raises
         ------
         Unreadable
             The header holds letters that no list of languages has.
         """
-        best = 0.0
-        language: Language = "en"
         header = self.header(b"accept-language") or ""
         if len(header) > LONGEST_LANGUAGES or not re.fullmatch(LANGUAGES, header):
             raise Unreadable("Accept-Language takes languages, for instance de, en;q=0.5.")
-        for part in header.split(",")[:20]:
+
+    @property
+    def language(self) -> Language:
+        """`de` or `en`, from Accept-Language by its order of preference."""
+        best = 0.0
+        language: Language = "en"
+        for part in (self.header(b"accept-language") or "").split(",")[:20]:
             tag, _, quality = part.strip().partition(";q=")
             try:
                 weight = float(quality) if quality else 1.0

@@ -192,6 +192,8 @@ class LeanRoute(APIRoute):
         scope["route_template"] = self.path_format
         try:
             await self._let_in(call)
+            if self.rules.localized:
+                call.check_language()
             arguments = self._read_address(scope)
             body = b"" if self._body is None else await self._read_body(call, arguments)
             arguments[self.call_name] = call

@@ -26,7 +26,7 @@ class Shortcut:
             # In the order of declaration, as the framework looks for them.
             for route in self._routes.get(scope["method"], ()):
                 match = route.path_regex.match(scope["path"])
-                if match is not None:
+                if match is not None and scope["path"] not in route.others:
                     scope["app"], scope["path_params"] = self.app, match.groupdict()
                     await route.app(scope, receive, send)
                     return

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import RESOURCES, TEXT_FIELD, make, place, problem, short
+from tests.crm_api.bodies import RESOURCES, TEXT_FIELD, fresh, make, place, problem, short
 
 JSON_HEADER = {"Content-Type": "application/json"}
 each_resource = pytest.mark.parametrize("plural", RESOURCES)
@@ -329,10 +330,31 @@ def test_what_is_no_http_is_refused_with_a_problem(service: Crm, head: bytes) ->
 
 
 def test_a_literal_path_is_not_taken_for_an_id(service: Crm) -> None:
-    for method in ("GET", "PATCH", "DELETE"):
-        refused = service.client.request(method, "/v1/contacts/batch")
-        problem(refused, 405, "method_not_allowed")
-        assert refused.headers["allow"] == "POST"
+    paths = service.client.get("/openapi.json").json()["paths"]
+    literal = {path: set(each) for path, each in paths.items() if "{" not in path}
+    assert len(literal) > 50
+    for path, declared in literal.items():
+        for method in {"get", "post", "put", "patch", "delete"} - declared:
+            refused = service.client.request(method, path)
+            problem(refused, 405, "method_not_allowed")
+            allowed = {each.lower() for each in refused.headers["allow"].split(", ")}
+            assert allowed - {"head"} == declared, (method, path)
+
+
+def test_a_language_that_cannot_be_read_is_refused_also_when_the_answer_is_repeated(
+    service: Crm,
+) -> None:
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": fresh("key")}
+    query = {"resource": "contacts", "source": "test"}
+
+    def upload(**more: str) -> httpx.Response:
+        return service.client.post(
+            "/v1/imports", params=query, content="name\nAda\n", headers=headers | more
+        )
+
+    assert upload().status_code == 201
+    assert upload(**{"Accept-Language": "de"}).headers["idempotent-replayed"] == "true"
+    problem(upload(**{"Accept-Language": "de<en"}), 400, "unreadable_request")
 
 
 def test_a_name_of_control_characters_is_pointed_at_without_them(service: Crm) -> None:
