@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
+from services.analytics.german import translate
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
 from services.analytics.scheduler import Scheduler
@@ -86,4 +87,5 @@ def create_app(
         serving=serving,
         lifespan=refreshes_run,
         clock=clock,
+        translate=translate,
     )

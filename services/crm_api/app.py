@@ -23,6 +23,7 @@ from services.crm_api.deals.routes import routes as deals
 from services.crm_api.dismissals.routes import routes as dismissals
 from services.crm_api.duplicates.routes import routes as duplicates
 from services.crm_api.exports.routes import routes as exports
+from services.crm_api.german import translate
 from services.crm_api.imports.revert_routes import routes as reverts
 from services.crm_api.imports.routes import routes as imports
 from services.crm_api.imports.runner import ImportRunner
@@ -176,4 +177,5 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         serving=serving,
         lifespan=runners_run,
         clock=clock,
+        translate=translate,
     )

@@ -22,7 +22,6 @@ from services.foundation.edge import Edge
 from services.foundation.gate import Gate
 from services.foundation.openapi import build_openapi
 from services.foundation.problems import (
-    MEDIA_TYPE,
     InternalError,
     MethodNotAllowed,
     NotFound,
@@ -30,9 +29,10 @@ from services.foundation.problems import (
     Unavailable,
     Unreadable,
 )
-from services.foundation.routing import LeanRoute, Routes
+from services.foundation.routing import LeanRoute, Routes, problem_answer
 from services.foundation.settings import TokenRules
 from services.foundation.tokens import Issuer
+from services.foundation.translating import Translator
 
 
 def utc_now() -> datetime:
@@ -60,8 +60,12 @@ def assemble(
     serving: Serving,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     clock: Callable[[], datetime],
+    translate: Translator,
 ) -> ASGIApp:
-    """Build the application of one service; `lifespan` is what runs beside it, database open."""
+    """Build the application of one service; `lifespan` is what runs beside it, database open.
+
+    `translate` knows the German of its problems.
+    """
 
     async def is_ready() -> bool:
         try:
@@ -104,6 +108,7 @@ def assemble(
         hosts=serving.hosts,
         origins=serving.origins,
         rate_policy=gate.policy,
+        translate=translate,
         log_requests=serving.log_requests,
     )
     edge.openapi = lambda: build_openapi(app, about)  # type: ignore[attr-defined]
@@ -178,7 +183,5 @@ def _methods(request: Request) -> list[str]:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    body = error.body(
-        instance=request.scope["path"], request_id=request.scope.get("request_id", "")
-    )
-    return Response(body, error.status, headers=error.headers, media_type=MEDIA_TYPE)
+    answer = problem_answer(error, request.scope)
+    return Response(answer.body, answer.status, answer.headers, answer.media_type)

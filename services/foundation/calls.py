@@ -89,17 +89,7 @@ class Call(Request):
     @property
     def language(self) -> Language:
         """`de` or `en`, from Accept-Language by its order of preference."""
-        best = 0.0
-        language: Language = "en"
-        for part in (self.header(b"accept-language") or "").split(",")[:20]:
-            tag, _, quality = part.strip().partition(";q=")
-            try:
-                weight = float(quality) if quality else 1.0
-            except ValueError:
-                continue
-            if weight > best and tag[:2].lower() in ("de", "en"):
-                best, language = weight, "de" if tag[:2].lower() == "de" else "en"
-        return language
+        return preferred_language(self.header(b"accept-language") or "")
 
     def expected_version(self) -> int | None:
         """Return the version that If-Match names, or None for `*`.
@@ -137,6 +127,21 @@ class Call(Request):
         if header is not None and header.strip() != "*":
             raise Unreadable("If-None-Match takes * on this path: create it, do not change it.")
         return header is not None
+
+
+def preferred_language(header: str) -> Language:
+    """Return the first of our languages by the order of preference of an Accept-Language."""
+    best = 0.0
+    language: Language = "en"
+    for part in header.split(",")[:20]:
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        if weight > best and tag[:2].lower() in ("de", "en"):
+            best, language = weight, "de" if tag[:2].lower() == "de" else "en"
+    return language
 
 
 def _version(header: str) -> int | None:

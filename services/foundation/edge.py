@@ -14,6 +14,7 @@ from uuid_utils import uuid7
 from services.foundation.problems import InternalError, Problem, Unreadable
 from services.foundation.routing import problem_answer, send_answer
 from services.foundation.shortcut import Shortcut
+from services.foundation.translating import Translator
 
 _LONGEST_CORRELATION_ID = 64
 _EXPOSED = (
@@ -66,12 +67,14 @@ class Edge:
         hosts: Collection[str],
         origins: Collection[str],
         rate_policy: bytes,
+        translate: Translator,
         log_requests: bool = True,
     ) -> None:
         self.app, self.hosts, self.origins = app, frozenset(hosts), frozenset(origins)
         self._inside = Shortcut(app)
         self.log_requests = log_requests
         self._rate_policy = rate_policy
+        self._translate = translate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,6 +82,7 @@ class Edge:
             return
         started = time.perf_counter()
         scope["request_id"] = identifier = str(uuid7())
+        scope["translate"] = self._translate
         status, is_complete = 0, False
 
         async def send_with_headers(message: Message) -> None:
@@ -99,14 +103,14 @@ class Edge:
                 await send({"type": "http.response.body", "body": b""})
         except Exception as error:
             if isinstance(error, Problem) and not status:
-                await send_answer(_problem(error, scope), send_with_headers)
+                await send_answer(problem_answer(error, scope), send_with_headers)
                 return
             log.exception("request failed", extra={"fields": {"request_id": identifier}})
             if is_complete:
                 return
             if status:
                 raise
-            await send_answer(_problem(InternalError(), scope), send_with_headers)
+            await send_answer(problem_answer(InternalError(), scope), send_with_headers)
         finally:
             if self.log_requests:
                 _log_request(scope, status, started)
@@ -163,15 +167,6 @@ def _correlation_id(scope: Scope) -> str | None:
     given = _header(scope, b"x-request-id")
     is_fine = 1 <= len(given) <= _LONGEST_CORRELATION_ID and given.isascii()
     return given if is_fine and given.replace("-", "").isalnum() else None
-
-
-class _Bare:
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-
-
-def _problem(problem: Problem, scope: Scope) -> Any:
-    return problem_answer(problem, _Bare(scope))
 
 
 def _log_request(scope: Scope, status: int, started: float) -> None:

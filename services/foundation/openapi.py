@@ -108,7 +108,7 @@ def _described(routes: Sequence[LeanRoute]) -> dict[str, Any]:
 
 
 def _problem_response(status: int) -> dict[str, Any]:
-    names = list(EVERYWHERE)
+    names = [*EVERYWHERE, "Content-Language"]
     if status in (429, 503):
         names.append("Retry-After")
     if status == 401:

@@ -46,7 +46,8 @@ def _text(
 
 PROBLEM = {
     "type": "object",
-    "description": "An error (RFC 9457). `code` is stable and made for programs.",
+    "description": "An error (RFC 9457). `code` is stable and made for programs; the texts come in German "
+    "with `Accept-Language: de`, as far as `Content-Language` says.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
         "type": {

@@ -1,7 +1,7 @@
 """Expected errors and how they answer: problem+json (RFC 9457) and nothing of the rejected value."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -22,8 +22,8 @@ class FieldError:
     code: str
     message: str
 
-    def document(self) -> dict[str, str]:
-        message = self.message[:LONGEST_TEXT]
+    def document(self, *, say: Callable[[str], str] = str) -> dict[str, str]:
+        message = say(self.message)[:LONGEST_TEXT]
         return {"pointer": self.pointer, "code": self.code, "message": message}
 
 
@@ -49,12 +49,15 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
-    def document(self, *, instance: str = "", request_id: str = "") -> dict[str, Any]:
+    def document(
+        self, *, instance: str = "", request_id: str = "", say: Callable[[str], str] = str
+    ) -> dict[str, Any]:
+        """Return what is answered; `say` tells the texts in another language."""
         document: dict[str, Any] = {
             "type": f"urn:phasewise:problem:{self.code}",
-            "title": self.title,
+            "title": say(self.title),
             "status": self.status,
-            "detail": self.detail,
+            "detail": say(self.detail)[:LONGEST_TEXT],
             "code": self.code,
         }
         if instance:
@@ -62,11 +65,13 @@ class Problem(Exception):
         if request_id:
             document["request_id"] = request_id
         if self.errors:
-            document["errors"] = [error.document() for error in self.errors]
+            document["errors"] = [error.document(say=say) for error in self.errors]
         return document | self.extra
 
-    def body(self, *, instance: str = "", request_id: str = "") -> bytes:
-        return orjson.dumps(self.document(instance=instance, request_id=request_id))
+    def body(
+        self, *, instance: str = "", request_id: str = "", say: Callable[[str], str] = str
+    ) -> bytes:
+        return orjson.dumps(self.document(instance=instance, request_id=request_id, say=say))
 
 
 class InternalError(Problem):

@@ -18,7 +18,7 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from services.foundation import idempotency
-from services.foundation.calls import Call, wire_headers
+from services.foundation.calls import Call, preferred_language, wire_headers
 from services.foundation.database import Transaction
 from services.foundation.links import Link
 from services.foundation.problems import (
@@ -34,6 +34,7 @@ from services.foundation.problems import (
     field_errors,
     pointer,
 )
+from services.foundation.translating import Translator
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 BODY_LIMIT = 1024 * 1024
@@ -202,7 +203,7 @@ class LeanRoute(APIRoute):
             else:
                 answer = await self.lean_endpoint(**arguments)
         except Problem as problem:
-            answer = problem_answer(problem, call)
+            answer = problem_answer(problem, scope)
         if self.rules.localized:
             answer = replace(answer, headers={**answer.headers, "Vary": "Accept-Language"})
         if isinstance(answer, StreamAnswer):
@@ -409,10 +410,23 @@ def _invalid(place: str, error: ValidationError, *, name: str = "", model: Any =
     return Invalid(f"{errors[0].pointer}: {errors[0].message}{more}", errors=errors)
 
 
-def problem_answer(problem: Problem, call: Any) -> Answer:
-    """Write a problem as an answer."""
-    body = problem.body(instance=call.scope["path"], request_id=call.scope.get("request_id", ""))
-    return Answer(body, problem.status, MEDIA_TYPE, problem.headers)
+def problem_answer(problem: Problem, scope: Scope) -> Answer:
+    """Write a problem as an answer, in German if that is preferred and as far as it is known."""
+    headers = dict(scope["headers"])
+    language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
+    translate: Translator | None = scope.get("translate") if language == "de" else None
+    is_known = True
+
+    def say(english: str) -> str:
+        nonlocal is_known
+        german = translate(english) if translate else None
+        is_known &= german is not None
+        return german or english
+
+    body = problem.body(instance=scope["path"], request_id=scope.get("request_id", ""), say=say)
+    spoken = ("de" if is_known else "de, en") if translate else "en"
+    told = {"Content-Language": spoken, "Vary": "Accept-Language"}
+    return Answer(body, problem.status, MEDIA_TYPE, {**problem.headers, **told})
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from services.crm_api import german
 from services.crm_api.contacts import operations as contacts
 from services.crm_api.deals import operations as deals
 from services.crm_api.feature import Feature
-from services.crm_api.imports import german
 from services.crm_api.imports.cells import (
     MEMO_ENTRIES,
     REFERENCES,
