@@ -256,16 +256,14 @@ def _custom_bind(item: Custom) -> str:
 
 
 def _custom_clause(resource: Resource, item: Custom, prefix: str) -> ColumnElement[bool]:
-    is_number = item.type in ("integer", "number")
     column = resource.table.c.custom
     if item.type == "choices":
         chosen = type_coerce(json_member(column, item.key, "json"), Document())
         return contains_any(chosen, bindparam(prefix + _custom_bind(item), type_=Texts))
-    kind = "number" if is_number else "text"
+    kind = "number" if item.type in ("integer", "number") else "text"
     member = json_member(column, item.key, kind)
     if not item.suffix:
-        wanted = bindparam(prefix + _custom_bind(item), type_=Texts)
-        return any_of(json_member(column, item.key, "text"), wanted)
+        return any_of(member, bindparam(prefix + _custom_bind(item), type_=Texts))
     bound: ColumnElement[Any] = bindparam(prefix + _custom_bind(item), type_=member.type)
     return member >= bound if item.suffix == "_gte" else member < bound
 

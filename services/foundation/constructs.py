@@ -150,7 +150,10 @@ def _json_money_on_sqlite(element: json_money, compiler: Any, **kw: Any) -> str:
 
 
 class any_of(FunctionElement[bool]):  # noqa: N801
-    """`column is one of the values`, the values being one parameter however many they are."""
+    """`column is one of the values`, the values being one parameter however many they are.
+
+    Where the column holds numbers (`Float`), they are compared as numbers, however they are written.
+    """
 
     type = NullType()  # type: ignore[assignment]
     inherit_cache = True
@@ -163,14 +166,20 @@ class any_of(FunctionElement[bool]):  # noqa: N801
 def _any_of_on_postgresql(element: any_of, compiler: Any, **kw: Any) -> str:
     column, values = element.clauses
     cast = "uuid[]" if isinstance(column.type, Identifier) else "text[]"
+    if isinstance(column.type, Float):
+        cast += "::float8[]"
     value = compiler.process(values, **kw).split("::")[0]
     return f"{compiler.process(column, **kw)} = ANY({value}::{cast})"
 
 
 @compiles(any_of, "sqlite")
 def _any_of_on_sqlite(element: any_of, compiler: Any, **kw: Any) -> str:
-    column, values = (compiler.process(part, **kw) for part in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"
+    column, values = element.clauses
+    value = "CAST(value AS REAL)" if isinstance(column.type, Float) else "value"
+    return (
+        f"{compiler.process(column, **kw)} IN "
+        f"(SELECT {value} FROM json_each({compiler.process(values, **kw)}))"
+    )
 
 
 class each_text(FunctionElement[str]):  # noqa: N801

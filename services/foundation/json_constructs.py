@@ -43,7 +43,10 @@ def _contains_any_on_sqlite(element: contains_any, compiler: Any, **kw: Any) -> 
 
 
 class json_member(FunctionElement[Any]):  # noqa: N801
-    """A member of a JSON object: as text (`true`, `1.5`, the bare string), as a number, or as JSON."""
+    """A member of a JSON object: as text (`true`, `1.5`, the bare string), as JSON, or as a number.
+
+    As a number, a member that is none is null.
+    """
 
     inherit_cache = False
 
@@ -63,21 +66,27 @@ class json_member(FunctionElement[Any]):  # noqa: N801
 def _json_member_on_postgresql(element: json_member, compiler: Any, **kw: Any) -> str:
     (document,) = (compiler.process(part, **kw) for part in element.clauses)
     if element.kind == "number":
-        return f"({document}->>'{element.key}')::float8"
+        return (
+            f"CASE jsonb_typeof({document}->'{element.key}') WHEN 'number' "
+            f"THEN ({document}->>'{element.key}')::float8 END"
+        )
     return f"({document}{'->' if element.kind == 'json' else '->>'}'{element.key}')"
 
 
 @compiles(json_member, "sqlite")
 def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> str:
     (document,) = (compiler.process(part, **kw) for part in element.clauses)
-    if element.kind == "text":
-        # A boolean would come as 1 or 0, which PostgreSQL and people call true and false.
-        value = f"json_extract({document}, '$.{element.key}')"
-        return (
-            f"CASE json_type({document}, '$.{element.key}') WHEN 'true' THEN 'true' "
-            f"WHEN 'false' THEN 'false' ELSE CAST({value} AS TEXT) END"
-        )
-    return f"json_extract({document}, '$.{element.key}')"
+    if element.kind == "json":
+        return f"({document} -> '$.{element.key}')"
+    kind = f"json_type({document}, '$.{element.key}')"
+    value = f"json_extract({document}, '$.{element.key}')"
+    if element.kind == "number":
+        return f"CASE WHEN {kind} IN ('integer', 'real') THEN {value} END"
+    # A boolean would come as 1 or 0, which PostgreSQL and people call true and false.
+    return (
+        f"CASE {kind} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+        f"ELSE CAST({value} AS TEXT) END"
+    )
 
 
 class without_values(FunctionElement[Any]):  # noqa: N801
