@@ -9,6 +9,7 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts import schemas as contact_schemas
 from services.crm_api.contacts.search import answer_search
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals import operations as deals
 from services.crm_api.deals import schemas as deal_schemas
 from services.crm_api.deals.table import DEAL
@@ -258,6 +259,7 @@ async def restore(
         raise NotFound(f"There is no {feature.resource.title} {record_id} in the trash.")
     if feature.on_restore is not None:
         await feature.on_restore(transaction, current, stamp=stamp)
+    await custom_fields.check_return(transaction, feature.resource, current)
     return await records.restore(
         transaction, feature.resource, current, stamp=stamp, personal=personal
     )

@@ -180,6 +180,28 @@ def test_what_others_add_to_a_contact_does_not_keep_the_change_of_an_import(crm:
     assert by_ref(crm)["1"]["city"] is None
 
 
+def test_a_value_that_its_custom_field_does_not_take_any_more_is_not_brought_back(crm: Crm) -> None:
+    options = [{"key": key, "label_en": key, "label_de": key} for key in ("oak", "pine")]
+    body = {"applies_to": "contacts", "key": "wood", "type": "choice", "options": options}
+    field = crm.create("custom-fields", **body, label_en="Wood", label_de="Holz")
+    query = {**QUERY, "mapping": "holz:custom.wood"}
+    head = "id,vorname,nachname,holz\n"
+    imported(crm, f"{head}1,Anna,Weber,oak\n2,Bea,Klein,pine\n", **query)
+    state = imported(crm, f"{head}1,Anna,Weber,pine\n2,Bea,Groß,pine\n", **query)
+    now = by_ref(crm)
+    path = f"/v1/custom-fields/{field['id']}"
+    assert crm.patch(path, {"options": options[1:]}, version=1).status_code == 200
+    assert told(reverted(crm, state["id"])) == ("reverted", "succeeded", 1, 1)
+    (row,) = kept(crm, state["id"], "de").values()
+    assert row[1:4] == [
+        now["1"]["id"],
+        "custom_value_outdated",
+        "Ein eigenes Feld nimmt nicht mehr an, was er vorher hatte.",
+    ]
+    after = by_ref(crm)
+    assert (after["1"]["custom"], after["2"]["family_name"]) == ({"wood": "pine"}, "Klein")
+
+
 def test_what_cannot_be_reverted_says_why(crm: Crm) -> None:
     state = upload(crm, f"{PEOPLE}1,Anna,Weber,Bonn\n", **QUERY).json()
     path = f"/v1/imports/{state['id']}"

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import bindparam, update
 
@@ -10,7 +11,7 @@ from services.crm_api.contacts.table import contacts
 from services.foundation.connecting import connect
 from services.foundation.statements import Statement
 from tests.conftest import Crm
-from tests.crm_api.bodies import all_pages, fresh, make, problem
+from tests.crm_api.bodies import all_pages, fresh, make, merge, problem, undo
 
 _SET_CUSTOM = Statement(
     update(contacts)
@@ -470,6 +471,78 @@ def test_a_custom_field_that_is_thrown_away_leaves_values_that_come_back_with_it
     present = service.create("custom-fields", **body)
     found = problem(service.client.post(f"{path}/restore"), 409, "key_taken")
     assert found["existing_id"] == present["id"]
+
+
+def retype(crm: Crm, key: str, kind: str, applies_to: str = "contacts") -> str:
+    """Throw the field away and make another one with its key; returns the path of the new one."""
+    (former,) = all_pages(crm.client, f"/v1/custom-fields?applies_to={applies_to}&key={key}")
+    crm.client.delete(f"/v1/custom-fields/{former['id']}", headers={"If-Match": "*"})
+    made = crm.create("custom-fields", applies_to=applies_to, key=key, type=kind, **LABELS)
+    return f"/v1/custom-fields/{made['id']}"
+
+
+def refused_return(answer: httpx.Response, key: str, record: str) -> None:
+    found = problem(answer, 409, "custom_value_outdated")
+    assert [fault["pointer"] for fault in found["errors"]] == [f"{record}/custom/{key}"]
+    assert "Eiche" not in answer.text
+
+
+@pytest.mark.parametrize("plural", ["contacts", "interactions", "deals"])
+@pytest.mark.parametrize("way", ["restore", "undo"])
+def test_a_value_comes_back_only_if_its_custom_field_still_takes_it(
+    service: Crm, plural: str, way: str
+) -> None:
+    key = define(service, "text", applies_to=plural)
+    record = make(service, plural, custom={key: "Eiche"})
+    path = f"/{plural}/{record['id']}"
+    if way == "restore":
+        taken = service.client.delete(f"/v1{path}", headers={"If-Match": "*"})
+    else:
+        taken = service.patch(f"/v1{path}", {"custom": {key: None}}, version=1)
+    assert taken.is_success, taken.text
+
+    def bring_back() -> httpx.Response:
+        if way == "restore":
+            return service.client.post(f"/v1{path}/restore")
+        return undo(service, taken)
+
+    present = retype(service, key, "integer", plural)
+    refused_return(bring_back(), key, path)
+    listed = service.client.get(f"/v1{path.rpartition('/')[0]}", params={f"custom.{key}_gte": 5})
+    assert listed.json()["items"] == []
+    service.client.delete(present, headers={"If-Match": "*"})
+    assert bring_back().status_code == 200
+    assert service.client.get(f"/v1{path}").json()["custom"] == {key: "Eiche"}
+    found = problem(service.client.post(f"{present}/restore"), 409, "values_left")
+    assert found["existing_id"] == record["id"]
+    service.patch(f"/v1{path}", {"custom": {key: None}}, version="*")
+    assert service.client.post(f"{present}/restore").status_code == 200
+
+
+def test_an_unmerge_brings_no_value_back_that_its_custom_field_does_not_take(service: Crm) -> None:
+    key = define(service, "text")
+    survivor = make(service, "contacts")["id"]
+    duplicate = make(service, "contacts", custom={key: "Eiche"})["id"]
+    merged = merge(service, survivor, duplicate)
+    service.patch(f"/v1/contacts/{survivor}", {"custom": {key: None}}, version="*")
+    retype(service, key, "integer")
+    unmerge = f"/v1/contacts/{duplicate}/unmerge"
+    refused_return(service.client.post(unmerge), key, f"/contacts/{duplicate}")
+    problem(undo(service, merged), 409, "touched_later")
+
+
+@pytest.mark.parametrize("kind", ["choice", "choices"])
+def test_an_option_that_is_gone_does_not_come_back_with_a_record(service: Crm, kind: str) -> None:
+    key = define(service, kind, options=OAK)
+    value = "oak" if kind == "choice" else ["beech", "oak"]
+    path = f"/contacts/{make(service, 'contacts', custom={key: value})['id']}"
+    service.client.delete(f"/v1{path}", headers={"If-Match": "*"})
+    field = f"/v1/custom-fields/{definition(service, key)['id']}"
+    assert service.patch(field, {"options": OAK[1:]}, version=1).status_code == 200
+    refused_return(service.client.post(f"/v1{path}/restore"), key, path)
+    service.client.delete(field, headers={"If-Match": "*"})
+    assert service.client.post(f"/v1{path}/restore").status_code == 200
+    problem(service.client.post(f"{field}/restore"), 409, "values_left")
 
 
 def store_custom(crm: Crm, contact_id: str, custom: dict[str, Any]) -> None:

@@ -5,15 +5,15 @@ from datetime import date
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, bindparam, select, type_coerce
+from sqlalchemy import ColumnElement, Table, bindparam, select, type_coerce
 
 from services.crm_api.custom_fields.table import custom_fields
-from services.crm_api.resources import RESOURCES
+from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.satellites import KeyTaken
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of
-from services.foundation.database import Reader, Transaction
+from services.foundation.database import NOTHING, Reader, Transaction
 from services.foundation.json_constructs import contains_any, json_member
 from services.foundation.problems import Conflict, FieldError, Invalid, field_errors
 from services.foundation.statements import Record, Statement
@@ -26,6 +26,7 @@ _DEFINITIONS = Statement(
     )
 )
 _LARGEST = 2**53 - 1
+_PAGE = 1000
 _READERS: Mapping[str, TypeAdapter[Any]] = {
     "text": TypeAdapter(text(2000, lines=True)),
     "integer": TypeAdapter(whole(-_LARGEST, _LARGEST, example=1)),
@@ -58,6 +59,11 @@ class CustomFieldUnknown(Invalid):
 
 class CustomValueInvalid(Invalid):
     code, title = "custom_value_invalid", "A custom field has a value that its type does not allow."
+
+
+class CustomValueOutdated(Conflict):
+    code = "custom_value_outdated"
+    title = "A custom value that would come back does not fit its field any more."
 
 
 async def check_definition(
@@ -106,6 +112,58 @@ async def check_key(transaction: Transaction, current: Record, /, *, stamp: Stam
         raise KeyTaken(extra={"existing_id": known["id"]})
 
 
+async def check_restored(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Refuse to restore a field whose key another one has, or that records have other values of.
+
+    Raises
+    ------
+    KeyTaken, ValuesLeft
+        A rule is broken.
+    """
+    await check_key(transaction, current, stamp=stamp)
+    holder = await _misfit(transaction, current)
+    if holder is not None:
+        raise ValuesLeft(
+            f"The record {holder} of {current['applies_to']} has a value of {current['key']} that this "
+            f"field does not take. Set custom.{current['key']} to null there first.",
+            extra={"existing_id": holder},
+        )
+
+
+async def check_return(
+    transaction: Transaction,
+    resource: Resource,
+    after: Record,
+    /,
+    *,
+    present: Mapping[str, Any] = NOTHING,
+) -> None:
+    """Refuse to bring values back that their fields do not take any more.
+
+    A field may have been thrown away and made anew meanwhile, and an option may be gone. `after` is the
+    record as it will be, and `present` those of its custom values that it has all along.
+
+    Raises
+    ------
+    CustomValueOutdated
+        There is such a value; the problem names its field.
+    """
+    values = after.get("custom") or {}
+    back = {key: value for key, value in values.items() if present.get(key) != value}
+    known = await definitions(transaction, resource.plural) if back else {}
+    for key in back:
+        if key in known and not _fits(known[key], back[key]):
+            way = "give it its former options back" if known[key]["options"] else "delete it"
+            message = (
+                f"The {resource.title} {after['id']} would have a value of custom.{key} again that the "
+                f"field {known[key]['id']} does not take as it is now; {way} first."
+            )
+            where = f"/{resource.plural}/{after['id']}/custom/{key}"
+            raise CustomValueOutdated(
+                message, errors=[FieldError(where, CustomValueOutdated.code, message)]
+            )
+
+
 async def _check_options(transaction: Transaction, after: Record, keys: list[str]) -> None:
     known = (await definitions(transaction, after["applies_to"]))[after["key"]]
     for option in known["options"]:
@@ -124,8 +182,7 @@ async def _holder(
     transaction: Transaction, definition: Record, option: str | None = None
 ) -> str | None:
     """Return a live record that has a value of the field, or that option of it."""
-    resource = next(each for each in RESOURCES.values() if each.plural == definition["applies_to"])
-    table, key = resource.table, definition["key"]
+    table, key = _records_with(definition), definition["key"]
     fits: ColumnElement[bool]
     if option is None:
         fits = json_member(table.c.custom, key, "text").is_not(None)
@@ -137,6 +194,32 @@ async def _holder(
     found = Statement(select(table.c.id).where(fits, table.c.deleted_at.is_(None)).limit(1))
     row = await transaction.first(found, {} if option is None else {"options": [option]})
     return None if row is None else str(row["id"])
+
+
+async def _misfit(transaction: Transaction, definition: Record) -> str | None:
+    """Return a live record that has a value of the field's key which the field does not take."""
+    table = _records_with(definition)
+    value = type_coerce(json_member(table.c.custom, definition["key"], "json"), Document())
+    page = Statement(
+        select(table.c.id, value.label("value"))
+        .where(table.c.id > bindparam("after"), value.is_not(None), table.c.deleted_at.is_(None))
+        .order_by(table.c.id)
+        .limit(_PAGE)
+    )
+    after = "00000000-0000-0000-0000-000000000000"
+    while rows := await transaction.all(page, {"after": after}):
+        for row in rows:
+            if not _fits(definition, row["value"]):
+                return str(row["id"])
+        after = rows[-1]["id"]
+    return None
+
+
+def _records_with(definition: Record) -> Table:
+    """Return the table of the records that may have the field."""
+    return next(
+        each.table for each in RESOURCES.values() if each.plural == definition["applies_to"]
+    )
 
 
 async def definitions(reader: Reader, applies_to: str) -> dict[str, Record]:
@@ -189,6 +272,14 @@ def checked_values(
             )
         values[key] = _read(known[key], value)
     return dict(sorted(values.items()))
+
+
+def _fits(definition: Mapping[str, Any], value: Any) -> bool:
+    try:
+        _read(definition, value)
+    except CustomValueInvalid:
+        return False
+    return True
 
 
 def _read(definition: Mapping[str, Any], value: Any) -> Any:

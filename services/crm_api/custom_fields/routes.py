@@ -1,6 +1,6 @@
 """The operations on custom fields over HTTP."""
 
-from services.crm_api.custom_fields.operations import check_definition, check_key
+from services.crm_api.custom_fields.operations import check_definition, check_restored
 from services.crm_api.custom_fields.schemas import (
     EXAMPLE,
     EXAMPLE_PATCH,
@@ -21,7 +21,7 @@ routes = record_routes(
         example_patch=EXAMPLE_PATCH,
         fixed=FIXED,
         check=check_definition,
-        on_restore=check_key,
+        on_restore=check_restored,
         on_deletion="Values that records have stay and are shown; they can be taken away, but neither "
         "set nor filtered by until the field is restored.",
     ),

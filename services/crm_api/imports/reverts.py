@@ -103,6 +103,10 @@ _WHY_KEPT = {
         "What was there before is no longer known.",
         "Was vorher da war, ist nicht mehr bekannt.",
     ),
+    "custom_value_outdated": (
+        "A custom field does not take any more what it had before.",
+        "Ein eigenes Feld nimmt nicht mehr an, was er vorher hatte.",
+    ),
 }
 _OTHERWISE = (
     "Another record has by now what it would have again.",

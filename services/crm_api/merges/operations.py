@@ -12,6 +12,7 @@ from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.customer_card.operations import is_of_unit
 from services.crm_api.deals.table import DEAL
 from services.crm_api.dismissals import operations as dismissals
@@ -264,6 +265,8 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         The contact is not merged, or the survivor is itself merged into another one.
     Suppressed
         The duplicate has an address of a person who was erased since.
+    CustomValueOutdated
+        It has a value that its custom field does not take any more.
     ExternalRefTaken
         Meanwhile another contact has one of the duplicate's references.
     """
@@ -276,6 +279,7 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     if survivor["deleted_at"] is not None:
         raise NotMerged("The contact that it was merged into is not live; bring that back first.")
     await refuse_suppressed(transaction, duplicate)
+    await custom_fields.check_return(transaction, CONTACT, duplicate)
     done = Done(survivor_id, duplicate_id)
     back, done.kept = values_back(survivor, merge["set_columns"])
     way = {"from_id": survivor_id, "to_id": duplicate_id}

@@ -8,6 +8,7 @@ from services.crm_api import records
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER
 from services.crm_api.changes.table import changes
 from services.crm_api.contacts.table import CONTACT
+from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import DEAL
 from services.crm_api.feature import BY_RESOURCE
 from services.crm_api.interactions.table import INTERACTION
@@ -124,8 +125,9 @@ async def undo(
         Something that was entered since belongs to what the request created.
     Conflict
         Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken),
-        others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), or it would
-        bring an erased person back (Suppressed).
+        others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), a custom field
+        does not take what it had (CustomValueOutdated), or it would bring an erased person back
+        (Suppressed).
     """
     newest: dict[tuple[str, str], int] = {}
     for change in found:
@@ -219,7 +221,8 @@ async def take_back(
     Raises
     ------
     Conflict
-        Meanwhile another record has what this one had, rests on it, or it is of an erased person.
+        Meanwhile another record has what this one had, rests on it, a custom field does not take what
+        it had, or it is of an erased person.
     """
     feature = BY_RESOURCE[resource.name]
     action = _REVERSE.get(change["action"])
@@ -230,8 +233,12 @@ async def take_back(
     if action == "restored":
         if feature.on_restore is not None:
             await feature.on_restore(transaction, current, stamp=stamp)
+        await custom_fields.check_return(transaction, resource, current)
         return await records.restore(transaction, resource, current, stamp=stamp, personal=False)
     before = records.as_columns(resource, change["before"])
+    after = {**current, **before}
     if feature.on_return is not None:
-        await feature.on_return(transaction, current, {**current, **before}, stamp=stamp)
+        await feature.on_return(transaction, current, after, stamp=stamp)
+    if "custom" in before:
+        await custom_fields.check_return(transaction, resource, after, present=current["custom"])
     return await records.change(transaction, resource, current, before, stamp=stamp, personal=False)
