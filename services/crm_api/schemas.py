@@ -1,10 +1,11 @@
 """Parts of the shapes that contacts, interactions and deals have in common."""
 
+from collections.abc import Mapping
 from copy import copy
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WrapValidator, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -51,13 +52,28 @@ RecordIds = Annotated[list[RecordId], Field(max_length=MAXIMUM_IDS)]
 Texts = Annotated[list[text(200, shortest=1, example="acme")], Field(max_length=50)]  # type: ignore[misc]
 
 
-CustomValue = (
-    Flag
-    | number(-LARGEST_INTEGER, LARGEST_INTEGER, example=5)
-    | text(2000, lines=True, example="oak")
-    | Annotated[list[word(example="oak")], Field(max_length=200)]  # type: ignore[misc]
-    | None
-)
+_Number = number(-LARGEST_INTEGER, LARGEST_INTEGER, example=5)
+_Text = text(2000, lines=True, example="oak")
+_Words: Any = Annotated[list[word(example="oak")], Field(max_length=200)]  # type: ignore[misc]
+_CUSTOM_VALUES: Mapping[type, TypeAdapter[Any]] = {
+    bool: TypeAdapter(Flag),
+    **dict.fromkeys((int, float), TypeAdapter(_Number)),
+    str: TypeAdapter(_Text),
+    list: TypeAdapter(_Words),
+}
+
+
+def _read_custom_value(value: Any, _: Any) -> Any:
+    """Read a value by the one type it can be of, so that its faults are told once and in its place."""
+    if value is None:
+        return None
+    kind = _CUSTOM_VALUES.get(type(value))
+    if kind is None:
+        raise ValueError("a text, a number, true, false, null or a list of words is expected")
+    return kind.validate_python(value)
+
+
+CustomValue = Annotated[Flag | _Number | _Text | _Words | None, WrapValidator(_read_custom_value)]
 Custom = Annotated[
     dict[word(example="wood"), CustomValue],  # type: ignore[misc]
     Field(max_length=100, examples=[{"wood": "oak"}]),

@@ -181,6 +181,8 @@ def field_errors(
     found: list[FieldError] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
         location = ([name] if name else []) + list(item["loc"])
+        if location[-1:] == ["[key]"] and item["type"] != "extra_forbidden":
+            location.pop()  # pydantic's mark of a fault of a key, which is the part before it
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden" and model is not None:
             *path, unknown = item["loc"]

@@ -603,6 +603,29 @@ def test_a_number_is_found_however_it_is_written(
     assert [item["id"] for item in listed] == [have]
 
 
+@pytest.mark.parametrize(
+    ("custom", "pointers"),
+    [
+        ({"x": 10**20}, ["/x"]),
+        ({"x": {}}, ["/x"]),
+        ({"x": "a\0"}, ["/x"]),
+        ({"x": ["oak", "Not a word", 1]}, ["/x/1", "/x/2"]),
+        ({"a/b~": 1}, ["/a~1b~0"]),
+    ],
+)
+def test_a_fault_of_a_custom_value_stands_where_the_value_stands(
+    service: Crm, custom: dict[str, Any], pointers: list[str]
+) -> None:
+    body = {"kind": "person", "name": "x", "custom": custom}
+    found = problem(service.client.post("/v1/contacts", json=body), 422)
+    alone = [fault["pointer"] for fault in found["errors"]]
+    assert alone == [f"/body/custom{each}" for each in pointers]
+    batch = {"items": [{"action": "create", "data": body}]}
+    (item,) = service.client.post("/v1/contacts/batch", json=batch).json()["items"]
+    inside = [fault["pointer"] for fault in item["problem"]["errors"]]
+    assert inside == [f"/data/custom{each}" for each in pointers]
+
+
 # Segments
 
 
