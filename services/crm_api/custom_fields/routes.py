@@ -23,7 +23,9 @@ routes = record_routes(
         check=check_definition,
         on_restore=check_restored,
         on_deletion="Values that records have stay and are shown; they can be taken away, but neither "
-        "set nor filtered by until the field is restored.",
+        "set nor filtered by until the field is restored. If another field is made with its key, what that "
+        "one does not take does not come back: restoring, undoing and un-merging answer 409 "
+        "`custom_value_outdated`.",
     ),
     singular="a custom field",
 )
