@@ -227,10 +227,26 @@ class Money(Shape):
         """
         return to_minor(Decimal(self.amount), self.currency)
 
+
+class Total(Shape):
+    """An amount that was calculated from others, all in one currency: it may have more figures than any
+    that is entered."""
+
+    amount: Annotated[
+        str,
+        Field(
+            max_length=34,
+            pattern=r"^-?[0-9]{1,28}(\.[0-9]{1,4})?$",
+            examples=["1234.50"],
+            description="Decimal string with as many decimals as the currency has.",
+        ),
+    ]
+    currency: Currency = Field(description="ISO 4217 code.")
+
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Self:
-        """Make money from whole minor units of `currency`."""
-        return cls(amount=str(from_minor(minor, currency)), currency=currency)
+        """Make a total from whole minor units of `currency`."""
+        return cls(amount=format(from_minor(minor, currency), "f"), currency=currency)
 
 
 class ExternalRef(Shape):

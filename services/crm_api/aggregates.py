@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, create_model
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, bindparam, cast, func, select
 from sqlalchemy import String as Text
 
 from services.crm_api import filters
@@ -15,10 +15,10 @@ from services.crm_api.resources import Resource
 from services.crm_api.schemas import AggregateQuery
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Instant
-from services.foundation.constructs import calendar_unit
+from services.foundation.constructs import calendar_unit, exact_sum
 from services.foundation.problems import Answer, Forbidden, invalid
 from services.foundation.statements import Statement
-from shared.values import Count, Money, Shape, text
+from shared.values import Count, Shape, Total, text
 
 MOST_GROUPS = 1000
 MOST_KEYS = 4
@@ -28,7 +28,7 @@ UNITS = tuple(calendar_unit.FORMS)
 class Sum(Shape):
     """The sums of one currency; sums never mix currencies."""
 
-    total: Money = Field(description="The sum of the known amounts.")
+    total: Total = Field(description="The sum of the known amounts.")
     known_count: Count = Field(description="How many of the group have an amount in this currency.")
 
 
@@ -130,7 +130,7 @@ def _statement(question: Question, keys: tuple[Key, ...], has_sums: bool) -> Sta
         figures += [
             rows.c.currency,
             func.count(rows.c.amount_minor),
-            cast(func.sum(rows.c.amount_minor), BigInteger),
+            exact_sum(rows.c.amount_minor),
         ]
     else:
         groups_of = groups
@@ -173,6 +173,6 @@ async def answer_aggregate(call: Call, resource: Resource, query: Any) -> Answer
         group["count"] += count
         if sums and sums[0] is not None and sums[1]:
             currency, known, total = sums
-            money = Money.of_minor(total, currency).model_dump()
-            group["sums"].append({"total": money, "known_count": known})
+            shown = Total.of_minor(int(total), currency).model_dump()
+            group["sums"].append({"total": shown, "known_count": known})
     return Answer(orjson.dumps({"items": list(groups.values())}))

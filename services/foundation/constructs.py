@@ -255,6 +255,33 @@ def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[b
     return or_(*(column == value for value in values))
 
 
+SUM_PART = 10**9
+"""What divides the two parts in which SQLite sums whole numbers."""
+
+
+class exact_sum(FunctionElement[str]):  # noqa: N801
+    """The sum of whole numbers as a text, however large it gets: 64 bits may not hold it."""
+
+    type = Text()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[int]) -> None:
+        super().__init__(column)
+
+
+@compiles(exact_sum, "postgresql")
+def _exact_sum_on_postgresql(element: exact_sum, compiler: Any, **kw: Any) -> str:
+    return f"sum({compiler.process(element.clauses, **kw)})::text"
+
+
+@compiles(exact_sum, "sqlite")
+def _exact_sum_on_sqlite(element: exact_sum, compiler: Any, **kw: Any) -> str:
+    # Its own sum of whole numbers fails where 64 bits end; those of two parts stay below.
+    column = compiler.process(element.clauses, **kw)
+    high, low = (f"sum({column} {operator} {SUM_PART})" for operator in "/%")
+    return f"sum_of_parts({high}, {low})"
+
+
 class calendar_unit(FunctionElement[str]):  # noqa: N801
     """The day, week, month, quarter or year of an instant in a time zone: `2026-03`, `2026-W09`."""
 

@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy import Table
 
+from services.foundation.constructs import SUM_PART
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Unavailable
 from services.foundation.statements import SQLITE, Record, Statement, driver_rows
@@ -60,6 +61,11 @@ def _calendar_unit(text: str | None, unit: str, time_zone: str) -> str | None:
     return f"{when.year:04}-{when.month:02}-{when.day:02}"[: {"day": 10, "month": 7}.get(unit, 4)]
 
 
+def _sum_of_parts(high: int | None, low: int | None) -> str | None:
+    """Write the sum whose two parts SQLite has summed (`constructs.exact_sum`)."""
+    return None if high is None or low is None else str(high * SUM_PART + low)
+
+
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open a connection with our pragmas; `isolation_level=None` leaves transactions to us."""
     connection = sqlite3.connect(
@@ -68,6 +74,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     for pragma in _PRAGMAS:
         connection.execute(pragma)
     connection.create_function("calendar_unit", 3, _calendar_unit, deterministic=True)
+    connection.create_function("sum_of_parts", 2, _sum_of_parts, deterministic=True)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
     return connection

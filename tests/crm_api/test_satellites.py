@@ -728,6 +728,35 @@ def test_counts_and_sums_are_those_of_the_list(service: Crm) -> None:
 
 
 @pytest.mark.parametrize(
+    ("currency", "amounts", "total"),
+    [
+        ("CZK", ["50000000000000.00"] * 2, "100000000000000.00"),
+        ("EUR", ["99999999999999.99", "0.01"], "100000000000000.00"),
+        ("JPY", ["50000000000000", "-50000000000000", "7"], "7"),
+        ("JPY", ["-50000000000000"] * 2, "-100000000000000"),
+        ("CLF", ["99999999999999.9999"] * 12, "1199999999999999.9988"),  # more than 64 bits hold
+        ("CLF", ["-99999999999999.9999"] * 12, "-1199999999999999.9988"),
+    ],
+)
+def test_a_sum_of_any_amounts_is_shown_exactly(
+    service: Crm, currency: str, amounts: list[str], total: str
+) -> None:
+    contact = make(service, "contacts")["id"]
+    for amount in amounts:
+        money = {"amount": amount, "currency": currency}
+        make(service, "deals", contact_id=contact, stage="new", amount=money)
+    sums = [{"total": {"amount": total, "currency": currency}, "known_count": len(amounts)}]
+    for group_by in ("stage", "currency", "month:opened_at"):
+        path = f"/v1/deals/aggregate?contact_id={contact}&group_by={group_by}"
+        answer = service.client.get(path)
+        assert answer.status_code == 200, answer.text
+        assert [group["sums"] for group in answer.json()["items"]] == [sums]
+    board = service.client.get(f"/v1/deals/board?contact_id={contact}")
+    assert board.status_code == 200, board.text
+    assert board.json()["columns"][0]["sums"] == sums
+
+
+@pytest.mark.parametrize(
     ("unit", "named"),
     [
         ("day", "2025-12-29"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.values import Total
 from tests.conftest import Crm
 from tests.end_to_end.conftest import Analytics
 
@@ -37,3 +38,19 @@ def test_sums_are_told_by_phase_and_currency(crm: Crm, analytics: Analytics) -> 
     assert phase["other_currencies"] == others
     (told,) = [gap for gap in summary["data_gaps"] if gap["code"] == "deals_without_fx_rate"]
     assert told["count"] == 4
+
+
+def test_sums_of_the_largest_amounts_are_told(crm: Crm, analytics: Analytics) -> None:
+    contact = crm.create("contacts", kind="person", name="a country")["id"]
+    for day in range(1, 25):
+        _sell(crm, contact, f"2025-11-{day:02}", "90000000000000.0000", "CLF")
+    _sell(crm, contact, "2025-12-01", "90000000000000.00", "USD", fx_rate="99999999")
+    analytics.published()
+    total = analytics.get("/v1/summary")["total"]
+    (other,) = total["other_currencies"]
+    assert other["amount"] == {"amount": "2160000000000000.0000", "currency": "CLF"}
+    for amount in (
+        total["historic_value"],
+        analytics.get(f"/v1/customers/{contact}")["value"]["contribution"],
+    ):
+        assert Total(**amount)

@@ -48,7 +48,7 @@ def _groups(customers: pd.DataFrame, unconverted: pd.DataFrame, name: str) -> di
 def _by_currency(unconverted: pd.DataFrame) -> list[dict[str, Any]]:
     amounts = unconverted.groupby("currency", sort=True)["amount_minor"]
     return [
-        {"currency": str(currency), "deal_count": len(each), "amount_minor": int(each.sum())}
+        {"currency": str(currency), "deal_count": len(each), "amount_minor": float(each.sum())}
         for currency, each in amounts
     ]
 

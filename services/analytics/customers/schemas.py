@@ -16,11 +16,11 @@ from services.analytics.schemas import (
 )
 from services.analytics.summary.schemas import ModelSummary
 from services.foundation.queries import Page
-from shared.values import Count, Day, Money, Probability, RecordId, number, word
+from shared.values import Count, Day, Probability, RecordId, Total, number, word
 from shared.values import text as bounded_text
 
 LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
-Amount = Money | None
+Amount = Total | None
 
 
 class Value(Shown):

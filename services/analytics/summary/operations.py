@@ -22,7 +22,7 @@ def show(publication: Publication, *, catalogue: Catalogue, language: Language) 
             {
                 "deal_count": each["deal_count"],
                 "amount": {
-                    "amount": str(from_minor(each["amount_minor"], each["currency"])),
+                    "amount": str(from_minor(int(each["amount_minor"]), each["currency"])),
                     "currency": each["currency"],
                 },
             }

@@ -5,24 +5,24 @@ from typing import Annotated
 from pydantic import Field
 
 from services.analytics.schemas import Basis, Label, Phase, Published, Shown, State
-from shared.values import Count, Money, number, word
+from shared.values import Count, Total, number, word
 
 
 class OtherCurrency(Shown):
     """Won deals of one other currency that have no rate to the base currency."""
 
     deal_count: Count = Field(description="How many.")
-    amount: Money = Field(description="Their net amounts, as far as known.")
+    amount: Total = Field(description="Their net amounts, as far as known.")
 
 
 class Sums(Shown):
     """Counts and sums over a group of customers, in base currency."""
 
     customer_count: Count = Field(description="How many.")
-    historic_value: Money = Field(description="Sum of the historic values.")
-    clv_365: Money = Field(description="Sum of clv_365.")
-    clv_1095: Money = Field(description="Sum of clv_1095.")
-    value_at_risk: Money = Field(description="Sum of the values at risk.")
+    historic_value: Total = Field(description="Sum of the historic values.")
+    clv_365: Total = Field(description="Sum of clv_365.")
+    clv_1095: Total = Field(description="Sum of clv_1095.")
+    value_at_risk: Total = Field(description="Sum of the values at risk.")
     mean_churn_probability: number(0, 1, example=0.4) | None = Field(
         description="Mean churn probability of those that have one."
     )

@@ -3,12 +3,13 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, or_, select, union_all
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, union_all
 
 from services.crm_api.deals.table import DEAL, deals
 from services.crm_api.filters import Question
 from services.crm_api.listing import ItemShape
 from services.foundation.columns import Instant
+from services.foundation.constructs import exact_sum
 from services.foundation.statements import Statement
 
 
@@ -30,7 +31,7 @@ def figures(question: Question, *, is_recent: bool) -> Statement:
             d.currency,
             func.count(),
             func.count(d.amount_minor),
-            cast(func.sum(d.amount_minor), BigInteger),
+            exact_sum(d.amount_minor),
         )
         .where(*_clauses(question, is_recent=is_recent))
         .group_by(d.stage, d.currency)

@@ -17,7 +17,7 @@ from services.crm_api.pipelines.operations import read_pipeline
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
-from shared.values import Money, wire_instant
+from shared.values import Total, wire_instant
 
 routes = Routes("deals")
 _ORDER = ListDeals.model_fields["sort"].default
@@ -57,7 +57,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
         mine.sort(key=lambda row: row[1] or "")
         count = sum(row[2] for row in mine)
         sums = [
-            {"total": Money.of_minor(total, currency).model_dump(), "known_count": known}
+            {"total": Total.of_minor(int(total), currency).model_dump(), "known_count": known}
             for _, currency, _, known, total in mine
             if currency is not None and known
         ]
