@@ -215,7 +215,9 @@ class AggregateQuery(Query):
     """How a list is grouped; `group_by` is added for each resource, with what it can be grouped by."""
 
     time_zone: TimeZone = Field(
-        default="UTC", description="The time zone that days, weeks and months are those of."
+        default="UTC",
+        description="The time zone that days, weeks and months are those of. What is outside the years "
+        "0001 to 9999 there counts to the first or the last day.",
     )
 
 

@@ -283,7 +283,10 @@ def _exact_sum_on_sqlite(element: exact_sum, compiler: Any, **kw: Any) -> str:
 
 
 class calendar_unit(FunctionElement[str]):  # noqa: N801
-    """The day, week, month, quarter or year of an instant in a time zone: `2026-03`, `2026-W09`."""
+    """The day, week, month, quarter or year of an instant in a time zone: `2026-03`, `2026-W09`.
+
+    An instant that lies outside the years 0001 to 9999 there counts to the first or the last day of them.
+    """
 
     type = Text()
     inherit_cache = False
@@ -306,11 +309,11 @@ class calendar_unit(FunctionElement[str]):  # noqa: N801
 def _calendar_unit_on_postgresql(element: calendar_unit, compiler: Any, **kw: Any) -> str:
     column, zone = element.clauses
     text = compiler.process(column, **kw)
-    local = (
-        text
-        if isinstance(column.type, Day)
-        else f"{text} AT TIME ZONE {compiler.process(zone, **kw)}"
-    )
+    local = text
+    if not isinstance(column.type, Day):
+        local = f"{text} AT TIME ZONE {compiler.process(zone, **kw)}"
+        local = f"least(greatest({local}, '0001-01-01'), '9999-12-31'::timestamp)"
+        local = f"CASE WHEN {text} IS NOT NULL THEN {local} END"  # they pass over what is unknown
     return f"to_char({local}, '{element.FORMS[element.unit]}')"
 
 

@@ -15,6 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -52,7 +53,8 @@ def _calendar_unit(text: str | None, unit: str, time_zone: str) -> str | None:
         return None
     when: date = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
     if isinstance(when, datetime):
-        when = when.astimezone(ZoneInfo(time_zone))
+        with suppress(OverflowError):  # beyond the calendar its first or last day, as UTC has it
+            when = when.astimezone(ZoneInfo(time_zone))
     if unit == "week":
         year, week, _ = when.isocalendar()
         return f"{year:04}-W{week:02}"

@@ -116,6 +116,25 @@ def test_a_sheet_has_typed_cells_and_readable_headers(service: Crm) -> None:
     assert few.headers["vary"] == "Accept-Language"
 
 
+@pytest.mark.parametrize("form", TABLES)
+@pytest.mark.parametrize("instant", ["9999-12-31T23:59:59.000000Z", "0001-01-01T00:00:00.000000Z"])
+def test_an_instant_beyond_the_calendar_of_the_business_is_told_in_utc(
+    make_crm: MakeCrm, form: str, instant: str
+) -> None:
+    """In Berlin the one is in the year 10000; in New York the other is before the first year."""
+    zone = "Europe/Berlin" if instant.startswith("9") else "America/New_York"
+    crm = make_crm("sqlite", business_time_zone=zone)
+    contact = crm.create("contacts", kind="person", name="Anna", next_contact_at=instant)
+    crm.create("deals", contact_id=contact["id"], due_at=instant)
+    for plural, header in (("contacts", "Next contact at"), ("deals", "Due at")):
+        answer = export(crm, plural, format=form)
+        (row,) = records(answer)
+        assert row[header] == instant
+        media = answer.headers["content-type"]
+        state = imported(crm, answer.content, media=media, resource=plural, source="own")
+        assert state["unchanged_count"] == 1, state
+
+
 def test_a_csv_file_opens_in_german_and_english_excel_and_calculates_nothing(service: Crm) -> None:
     city = fresh("Köln")
     lists = {

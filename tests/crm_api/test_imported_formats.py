@@ -17,6 +17,7 @@ from tests.crm_api.test_imports import (
     counts,
     everything,
     finished,
+    imported,
     rejected,
     run,
     upload,
@@ -638,6 +639,18 @@ def test_the_exports_of_other_programs_are_recognized_by_their_headers(
         assert record["external_refs"][0] == {
             "source": state["settings"]["source"], "id": row.split(",")[0],
         }  # fmt: skip
+
+
+def test_a_closing_date_beyond_the_calendar_of_the_time_zone_is_a_rejected_row(crm: Crm) -> None:
+    content = (
+        "Record ID,Deal Name,Deal Stage,Close Date,Associated Contact IDs\n"
+        "7,A table,new,9999-12-31T23:59:59Z,42\n8,A chair,new,2026-12-31T23:59:59Z,42\n"
+    )
+    query = {"resource": "deals", "create_missing_contacts": "true", "time_zone": "Europe/Berlin"}
+    state = imported(crm, content, **query)
+    assert (state["created_count"], state["rejected_count"]) == (1, 1)
+    (_, row) = rejected(crm.client, state["id"])
+    assert {"Close Date", "date_out_of_range"} <= set(row), row
 
 
 def test_a_table_of_anybody_is_no_export_of_a_program(crm: Crm) -> None:

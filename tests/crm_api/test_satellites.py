@@ -777,6 +777,36 @@ def test_units_of_the_calendar_are_named_alike_on_both_databases(
 
 
 @pytest.mark.parametrize(
+    ("instant", "time_zone", "named"),
+    [
+        (
+            "9999-12-31T23:59:59.999999Z",
+            "Europe/Berlin",
+            "9999-12-31 9999-W52 9999-12 9999-Q4 9999",
+        ),
+        (
+            "9999-12-31T23:59:59.999999Z",
+            "America/New_York",
+            "9999-12-31 9999-W52 9999-12 9999-Q4 9999",
+        ),
+        ("9999-12-31T01:00:00Z", "America/New_York", "9999-12-30 9999-W52 9999-12 9999-Q4 9999"),
+        ("0001-01-01T00:00:00Z", "America/New_York", "0001-01-01 0001-W01 0001-01 0001-Q1 0001"),
+        ("0001-01-01T00:00:00Z", "Europe/Berlin", "0001-01-01 0001-W01 0001-01 0001-Q1 0001"),
+    ],
+)
+def test_what_lies_beyond_the_calendar_in_a_time_zone_counts_to_its_first_or_last_day(
+    service: Crm, instant: str, time_zone: str, named: str
+) -> None:
+    contact = make(service, "contacts", next_contact_at=instant)["id"]
+    for unit, name in zip(("day", "week", "month", "quarter", "year"), named.split(), strict=True):
+        query = f"id={contact}&group_by={unit}:next_contact_at&time_zone={time_zone}"
+        answer = service.client.get(f"/v1/contacts/aggregate?{query}")
+        assert answer.status_code == 200, answer.text
+        (row,) = answer.json()["items"]
+        assert row["group"] == {f"{unit}:next_contact_at": name}
+
+
+@pytest.mark.parametrize(
     "group_by", ["colour", "occurred_at", "month:kind", "era:occurred_at", "kind,kind"]
 )
 def test_groups_that_make_no_sense_are_refused_with_the_possible_ones(

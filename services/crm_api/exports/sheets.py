@@ -47,6 +47,14 @@ def harmless(text: str) -> str:
     return text
 
 
+def _local(instant: str, zone: ZoneInfo) -> datetime | None:
+    """Return an instant in a time zone, none if it is in the year 0 or 10000 there."""
+    try:
+        return datetime.fromisoformat(instant).astimezone(zone)
+    except OverflowError:
+        return None
+
+
 class CsvWriter:
     """Writes records as the lines of a CSV file for people."""
 
@@ -76,7 +84,8 @@ class CsvWriter:
             return text.replace(".", self._mark)
         if kind == "instant":
             # With its offset: an hour in autumn comes twice.
-            return datetime.fromisoformat(value).astimezone(self._zone).isoformat()
+            local = _local(value, self._zone)
+            return local.isoformat() if local else value
         if kind == "flag":
             return "true" if value else "false"
         text_of_list = listed(value) if kind == "list" else value
@@ -129,8 +138,10 @@ class XlsxWriter:
         elif kind == "flag":
             self._sheet.write_boolean(self._row, at, value)
         elif kind == "instant":
-            local = datetime.fromisoformat(value).astimezone(self._zone)
-            if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+            local = _local(value, self._zone)
+            if local is None:
+                self._text(at, value)
+            elif local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
                 self._text(at, local.isoformat())  # an hour that comes twice, in autumn
             else:
                 self._when(at, kind, local.replace(tzinfo=None, microsecond=0), value)

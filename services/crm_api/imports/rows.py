@@ -22,7 +22,7 @@ from services.crm_api.imports.plan import PlannedColumn, base
 from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.records import Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
-from services.crm_api.imports.values import amounts, texts
+from services.crm_api.imports.values import amounts, dates, texts
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.pipelines.operations import PipelineMissing
@@ -163,6 +163,7 @@ class RowConverter:
                 column = None
                 self._gather(given)
             if "closing_date" in given:
+                column = self._columns["closing_date"]
                 self._close(given, given.pop("closing_date"))
             column = self._id_column
             own, told = given.pop("id", None), given.pop("external_id", None)
@@ -202,7 +203,7 @@ class RowConverter:
         if kinds.get(given.get("stage") or "") in deals.CLOSED:
             given["closed_at"] = wire_instant(at) if is_wire else at
         else:
-            day = at.astimezone(self._zone).date()
+            day = dates.day_of(at, self._zone)
             given["expected_close_date"] = day.isoformat() if is_wire else day
 
     def wire_body(self, cells: tuple[str, ...], parent_id: str | None) -> Shape:

@@ -188,14 +188,25 @@ def day(cell: str, *, date_format: str, zone: ZoneInfo) -> str | None:
     if is_absent(cell):
         return None
     if date_format == EPOCH:
-        return _epoch(cell).astimezone(zone).date().isoformat()
+        return day_of(_epoch(cell), zone).isoformat()
     found, parts = _dated(cell, date_format)
     if parts.zone is not None and parts.time is not None:
-        try:
-            found = _absolute(found, parts.time, parts.zone).astimezone(zone).date()
-        except OverflowError:
-            raise _out_of_range() from None
+        found = day_of(_absolute(found, parts.time, parts.zone), zone)
     return found.isoformat()
+
+
+def day_of(at: datetime, zone: ZoneInfo) -> date:
+    """Return the day that an instant is on in `zone`.
+
+    Raises
+    ------
+    ValueRejected
+        There it is in the year 0 or 10000.
+    """
+    try:
+        return at.astimezone(zone).date()
+    except OverflowError:
+        raise _out_of_range() from None
 
 
 def instant(cell: str, *, date_format: str, zone: ZoneInfo) -> str | None:
