@@ -20,7 +20,14 @@ def advice(model: Any, path: Sequence[int | str], unknown: str, *, guess: bool =
     """
     models = _models_at(model, path)
     what = "parameter" if any(issubclass(each, Query) for each in models) else "field"
-    told, names = f"There is no {what} `{unknown}`", _names(models)
+    return advice_among(_names(models), unknown, what=what, guess=guess)
+
+
+def advice_among(
+    names: Sequence[str], unknown: str, *, what: str = "field", guess: bool = True
+) -> str:
+    """Say that `unknown` is none of these names, and what is."""
+    told = f"There is no {what} `{unknown}`"
     near = get_close_matches(unknown, names, LIKELY) if guess else []
     if near:
         return f"{told}; did you mean {' or '.join(f'`{name}`' for name in near)}?"

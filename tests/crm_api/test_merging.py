@@ -171,6 +171,42 @@ def test_contacts_that_cannot_be_one_are_refused(service: Crm, pair: tuple[str, 
     problem(merge(service, survivor, "01977b3a-5c00-7000-8000-000000000001"), 404)
 
 
+@pytest.mark.parametrize(
+    "name", ["acquisition_cost_minor", "acquisition_cost_currency", "match_keys", "is_redacted"]
+)
+def test_only_fields_of_the_wire_are_taken(service: Crm, pair: tuple[str, str], name: str) -> None:
+    found = problem(merge(service, *pair, take=["city", name]), 422, "merge_impossible")
+    assert found["errors"][0]["pointer"] == "/body/take/1"
+    assert "_minor" not in found["detail"].removeprefix(f"There is no field to take `{name}`")
+    found = problem(merge(service, *pair, take=["famly_name"]), 422, "merge_impossible")
+    assert "did you mean `family_name`" in found["detail"]
+
+
+def test_money_is_taken_and_filled_in_as_a_whole(service: Crm) -> None:
+    yen, euro = {"amount": "777", "currency": "JPY"}, {"amount": "10.00", "currency": "EUR"}
+    for own, take, expected in ((euro, True, yen), (euro, False, euro), (None, False, yen)):
+        survivor = make(service, "contacts", acquisition_cost=own)["id"]
+        duplicate = make(service, "contacts", acquisition_cost=yen)["id"]
+        merged = merge(service, survivor, duplicate, take=["acquisition_cost"] if take else [])
+        assert merged.json()["survivor"]["acquisition_cost"] == expected
+
+
+@pytest.mark.parametrize("later", [("20.00", "EUR"), ("10.00", "USD")])
+def test_money_that_was_changed_since_a_merge_stays_as_a_whole(
+    service: Crm, later: tuple[str, str]
+) -> None:
+    for own in ({"amount": "777", "currency": "JPY"}, {"amount": "5.00", "currency": "EUR"}):
+        survivor = make(service, "contacts", acquisition_cost=own)["id"]
+        cost = {"amount": "10.00", "currency": "EUR"}
+        duplicate = make(service, "contacts", acquisition_cost=cost)["id"]
+        merge(service, survivor, duplicate, take=["acquisition_cost"])
+        changed = {"amount": later[0], "currency": later[1]}
+        service.patch(f"/v1/contacts/{survivor}", {"acquisition_cost": changed}, version="*")
+        body = service.client.post(f"/v1/contacts/{duplicate}/unmerge").json()
+        assert body["kept"] == ["acquisition_cost"]
+        assert body["survivor"]["acquisition_cost"] == changed
+
+
 def test_merges_of_merges_are_taken_back_from_the_outside(service: Crm) -> None:
     one, two, three = (make(service, "contacts", name=fresh())["id"] for _ in range(3))
     before = [state(service, contact) for contact in (one, two, three)]

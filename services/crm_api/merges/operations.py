@@ -150,11 +150,13 @@ async def merge_contacts(
     moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     values["consents"] = consents.current_consents(events)
-    differing = {name: value for name, value in values.items() if value != survivor[name]}
+    fields = {CONTACT.wire_name(name) for name, value in values.items() if value != survivor[name]}
+    # Money is kept as a whole, for the way back.
+    differing = {name: value for name, value in values.items() if CONTACT.wire_name(name) in fields}
     # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
     present = await records.lock(transaction, CONTACT, survivor_id)
     await records.change(transaction, CONTACT, present, differing, stamp=stamp, personal=False)
-    done.changed = sorted({CONTACT.wire_name(name) for name in differing} - CONTACT.hidden)
+    done.changed = sorted(fields - CONTACT.hidden)
     before = records.portable({name: survivor[name] for name in differing})
     after = records.portable(differing)
     await transaction.run(

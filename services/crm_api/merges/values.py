@@ -8,18 +8,19 @@ from services.crm_api.contacts import operations as contacts
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.statements import Record
+from services.foundation.unknown_names import advice_among
 
 _UNITED = ("flags", "tags", "roles", "protections", "other_addresses", "external_refs")
 _KEPT = {
     *("id", "kind", "version", "created_at", "updated_at", "deleted_at", "merged_into_id"),
-    *("erased_at", "consents", "display_name", "phone_e164", "search_text", "status"),
+    *("erased_at", "consents", "display_name", "phone_e164", "search_text", "match_keys"),
     *("other_emails", "other_phones", "custom", "credit_hold", "individual_price", *_UNITED),
-    *("terminated_at", "terminated_by"),
+    *("status", "terminated_at", "terminated_by"),
 }
 _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
 _ALWAYS_DERIVED = tuple(name for name in contacts.DERIVED if name != "other_phones")
-_MONEY = {"acquisition_cost": ("acquisition_cost_minor", "acquisition_cost_currency")}
+_TAKEABLE = sorted(CONTACT.wire_names - _KEPT - {"is_redacted"} | _TAKEN)
 
 
 class MergeImpossible(Invalid):
@@ -28,15 +29,14 @@ class MergeImpossible(Invalid):
 
 def merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> Record:
     """Return the columns of the survivor that the merge sets."""
-    known = (set(survivor) - _KEPT) | _TAKEN | set(_MONEY)
     taken: set[str] = set()
     for at, name in enumerate(take):
-        if name not in known:
-            message = f"There is no field {name} to take; there are: {', '.join(sorted(known))}."
+        if name not in _TAKEABLE:
+            message = advice_among(_TAKEABLE, name, what="field to take")
             raise MergeImpossible(
                 message, errors=[FieldError(f"/body/take/{at}", "unknown", message)]
             )
-        taken |= set(_MONEY.get(name, (name,)))
+        taken |= set(CONTACT.money.get(name, (name,)))
     values: Record = {}
     own_id, other_id = survivor["id"], duplicate["id"]
     for name in survivor.keys() - _KEPT | _TAKEN:
@@ -87,11 +87,12 @@ def values_back(
     names = [name for name in set_columns if name not in ("consents", *_ALWAYS_DERIVED)]
     before = records.as_columns(CONTACT, {name: set_columns[name]["before"] for name in names})
     after = records.as_columns(CONTACT, {name: set_columns[name]["after"] for name in names})
+    touched = {CONTACT.wire_name(name) for name in names if survivor[name] != after[name]}
     back: Record = {}
     kept: set[str] = set()
     for name in names:
         now = survivor[name]
-        if now == after[name]:
+        if CONTACT.wire_name(name) not in touched:
             back[name] = before[name]
         elif name == "custom":
             back[name] = _custom_back(now, before[name], after[name])
