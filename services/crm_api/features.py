@@ -41,10 +41,11 @@ CONTACTS = Feature(
     fixed=("kind",),
     search=answer_search,
     instead=finding.survivor_of,
-    on_restore=contacts.refuse_erased,
+    on_restore=contacts.come_back,
     on_return=contacts.check_return,
     on_deletion="Its interactions and deals, and the persons of an organisation, stay as they are and "
-    "come back into sight with it; nothing new can be recorded for it meanwhile.",
+    "come back into sight with it; nothing new can be recorded for it meanwhile. The terms of its offers "
+    "are free for others until it is restored, which is refused with 409 while others are live.",
     aggregate=contact_schemas.AggregateContacts,
     groupable=(
         *("kind", "status", "language", "country_code", "owner_id", "source_campaign_id"),

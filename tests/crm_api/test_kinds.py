@@ -213,6 +213,16 @@ def test_a_recording_is_kept_only_with_consent(service: Crm) -> None:
 # Reminders
 
 
+def test_a_complaint_of_a_person_in_the_trash_holds_no_reminder_up(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    person = make(service, "contacts", parent_id=firm)["id"]
+    make(service, "interactions", contact_id=person, kind="complaint", severity=1)
+    reminder = short(service, "interactions", contact_id=firm, kind="payment_reminder")
+    problem(service.client.post("/v1/interactions", json=reminder), 409, "open_complaint")
+    service.client.delete(f"/v1/contacts/{person}", headers={"If-Match": "*"})
+    assert service.client.post("/v1/interactions", json=reminder).status_code == 201
+
+
 def test_a_planned_reminder_is_asked_about_complaints_when_it_goes_out(service: Crm) -> None:
     contact = make(service, "contacts")["id"]
     planned = {"contact_id": contact, "kind": "payment_reminder", "due_at": "2035-01-01T00:00:00Z"}

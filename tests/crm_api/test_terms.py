@@ -1,7 +1,8 @@
 """One set of terms: whatever happens to offers and to people, a unit has one for each product."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -184,3 +185,75 @@ def test_a_merge_brings_the_survivors_own_offers_into_its_new_unit(service: Crm)
     assert offer(service, colleague["id"], product, "10").status_code == 201
     assert offer(service, survivor["id"], product, "5").status_code == 201
     problem(merge(service, survivor["id"], duplicate["id"]), 409, "terms_conflict")
+
+
+def throw_away(crm: Crm, contact: str) -> httpx.Response:
+    gone = crm.client.delete(f"/v1/contacts/{contact}", headers={"If-Match": "*"})
+    assert gone.status_code == 204, gone.text
+    return gone
+
+
+def test_the_terms_of_who_is_in_the_trash_or_erased_bind_nobody(make_crm: MakeCrm) -> None:
+    for kind in BOTH:
+        now = [datetime(2026, 1, 1, tzinfo=UTC)]
+        crm = make_crm(kind, clock=lambda now=now: now[0])
+        firm = firm_of(crm)
+        colleague = make(crm, "contacts", parent_id=firm)["id"]
+        people = {way: make(crm, "contacts", parent_id=firm)["id"] for way in ("P1", "P2", "P3")}
+        for product, person in people.items():
+            assert offer(crm, person, product, "5").status_code == 201
+            problem(offer(crm, colleague, product, "10"), 409, "terms_conflict")
+        throw_away(crm, people["P3"])
+        now[0] += timedelta(days=31)
+        run = crm.client.post("/v1/retention/runs", json={"dry_run": False})
+        while crm.client.get(run.headers["Location"]).json()["status"] != "done":
+            time.sleep(0.05)
+        problem(crm.client.post(f"/v1/contacts/{people['P3']}/restore"), 404)
+        throw_away(crm, people["P1"])
+        erased = crm.client.post(f"/v1/contacts/{people['P2']}/erasure", json={})
+        assert erased.status_code == 201, erased.text
+        for product in people:
+            own = offer(crm, colleague, product, "10").json()["id"]
+            found = problem(offer(crm, colleague, product, "5"), 409, "terms_conflict")
+            assert found["existing_id"] == own
+
+
+def test_a_person_comes_out_of_the_trash_with_its_terms_unless_others_are_live(
+    service: Crm,
+) -> None:
+    firm = firm_of(service)
+    colleague, person = (make(service, "contacts", parent_id=firm)["id"] for _ in range(2))
+    own = offer(service, person, "P1", "5").json()
+    throw_away(service, person)
+    assert service.client.post(f"/v1/contacts/{person}/restore").status_code == 200
+    problem(offer(service, colleague, "P1", "10"), 409, "terms_conflict")
+    gone = throw_away(service, person)
+    other = offer(service, colleague, "P1", "10").json()
+    for answer in (service.client.post(f"/v1/contacts/{person}/restore"), undo(service, gone)):
+        assert problem(answer, 409, "terms_conflict")["existing_id"] == other["id"]
+    service.patch(f"/v1/interactions/{other['id']}", {"outcome": "declined"}, version=1)
+    assert undo(service, gone).status_code == 200
+    found = problem(offer(service, colleague, "P1", "10"), 409, "terms_conflict")
+    assert found["existing_id"] == own["id"]
+
+
+def test_a_person_has_one_set_of_terms_also_while_it_is_in_the_trash(service: Crm) -> None:
+    person = make(service, "contacts")["id"]
+    one, two = (offer(service, person, "P1", "5").json()["id"] for _ in range(2))
+    throw_away(service, person)
+    changed = service.patch(f"/v1/interactions/{one}", {"discount_pct": "8"}, version=1)
+    assert problem(changed, 409, "terms_conflict")["existing_id"] == two
+    assert service.client.post(f"/v1/contacts/{person}/restore").status_code == 200
+
+
+def test_organisations_merge_over_the_terms_of_who_is_in_the_trash(service: Crm) -> None:
+    survivor, duplicate = firm_of(service), firm_of(service)
+    person = make(service, "contacts", parent_id=duplicate)["id"]
+    colleague = make(service, "contacts", parent_id=survivor)["id"]
+    offer(service, person, "P1", "5")
+    other = offer(service, colleague, "P1", "10").json()
+    problem(merge(service, survivor, duplicate), 409, "terms_conflict")
+    throw_away(service, person)
+    assert merge(service, survivor, duplicate).status_code == 200
+    restored = service.client.post(f"/v1/contacts/{person}/restore")
+    assert problem(restored, 409, "terms_conflict")["existing_id"] == other["id"]

@@ -212,15 +212,18 @@ async def _admit(
         await refuse_suppressed(transaction, row, before=before)
 
 
-async def refuse_erased(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
-    """Keep what comes out of the trash from bringing an erased person back.
+async def come_back(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
+    """Let a contact out of the trash with the terms of its offers, and bring no erased person back.
 
     Raises
     ------
     Suppressed
-        It has an address, a number or a reference of one.
+        It has an address, a number or a reference of an erased person.
+    TermsConflict
+        Meanwhile its unit has a live offer with other terms.
     """
     await refuse_suppressed(transaction, current)
+    await terms.claim_contact(transaction, current["id"], unit(current), now=stamp.now)
 
 
 async def change_contact(

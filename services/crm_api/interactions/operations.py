@@ -43,6 +43,7 @@ _OPEN_COMPLAINT = Statement(
             contacts_table.c.id == bindparam("unit_id"),
             contacts_table.c.parent_id == bindparam("unit_id"),
         ),
+        contacts_table.c.deleted_at.is_(None),
         interactions.c.kind == "complaint",
         one_of(interactions.c.status, cases.OPEN_STATUSES),
         interactions.c.deleted_at.is_(None),

@@ -5,10 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
+from services.crm_api.contacts.table import contacts
 from services.crm_api.interactions.table import interactions
 from services.crm_api.terms.table import live_terms
+from services.foundation.constructs import is_among
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
@@ -33,6 +35,18 @@ _SET = Statement(
 _DROP = Statement(delete(live_terms).where(*_HERE))
 
 
+# What counts against an offer: others that are there, of live contacts or of its own.
+_BINDING = Statement(
+    select(interactions.c.id)
+    .join(contacts, contacts.c.id == interactions.c.contact_id)
+    .where(
+        is_among(interactions.c.id),
+        interactions.c.deleted_at.is_(None),
+        or_(contacts.c.deleted_at.is_(None), contacts.c.id == bindparam("contact_id")),
+    )
+    .order_by(interactions.c.id)
+    .limit(1)
+)
 _OFFERS = Statement(
     select(interactions)
     .where(
@@ -74,6 +88,8 @@ async def claim(
 ) -> None:
     """Make the terms of an offer the live ones of its unit and product.
 
+    An offer of a contact in the trash, or of one who was erased, binds nobody.
+
     Raises
     ------
     TermsConflict
@@ -90,11 +106,15 @@ async def claim(
         return
     others = _others(found, offer["id"], now)
     if others and _terms(found) != _terms(offer):
-        raise TermsConflict(
-            f"The offer {others[0]['id']} is live with other terms for this product; change, "
-            "decline or wait for the end of that one first.",
-            extra={"existing_id": others[0]["id"]},
-        )
+        named = {"ids": [each["id"] for each in others], "contact_id": offer["contact_id"]}
+        binding = await transaction.first(_BINDING, named)
+        if binding is not None:
+            raise TermsConflict(
+                f"The offer {binding['id']} is live with other terms for this product; change, "
+                "decline or wait for the end of that one first.",
+                extra={"existing_id": binding["id"]},
+            )
+        others = []
     await transaction.run(
         _SET,
         at
@@ -157,6 +177,21 @@ async def move_contact(
     if from_unit != to_unit:
         offers = await transaction.all(_OFFERS, {"contact_id": contact_id})
         await move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=now)
+
+
+async def claim_contact(
+    transaction: Transaction, contact_id: str, unit_id: str, *, now: datetime
+) -> None:
+    """Make the terms of a contact's own offers live again, when it comes out of the trash.
+
+    Raises
+    ------
+    TermsConflict
+        Meanwhile its unit has a live offer with other terms for the same product.
+    """
+    for offer in await transaction.all(_OFFERS, {"contact_id": contact_id}):
+        if is_live(offer, now=now):
+            await claim(transaction, unit_id, offer, now=now)
 
 
 def _others(found: Record, offer_id: str, now: datetime) -> list[dict[str, Any]]:
