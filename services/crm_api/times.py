@@ -1,6 +1,6 @@
 """The rules about time that records share: what has happened is not ahead, an end is behind its start."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,19 +17,22 @@ class EndsBeforeStart(Invalid):
     code, title = "ends_before_start", "An end cannot lie before its start."
 
 
-def check_order(values: Mapping[str, Any], start: str, end: str) -> None:
+def check_order(
+    values: Mapping[str, Any], start: str, end: str, *, sent: Container[str] | None = None
+) -> None:
     """Refuse a span that ends before it starts; one that lacks an end or a start is open.
 
     Raises
     ------
     EndsBeforeStart
-        It does; the problem names the end.
+        It does; the problem names the end, or the start if that alone is among what was `sent`.
     """
     first, last = values.get(start), values.get(end)
     if first is not None and last is not None and last < first:
         message = f"{end} lies before {start}."
+        name = end if sent is None or end in sent else start
         raise EndsBeforeStart(
-            message, errors=[FieldError(f"/body/{end}", "ends_before_start", message)]
+            message, errors=[FieldError(f"/body/{name}", "ends_before_start", message)]
         )
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from services.crm_api.interactions.schemas import Kind
 from tests.conftest import Crm
-from tests.crm_api.bodies import all_pages, make, problem, short
+from tests.crm_api.bodies import all_pages, make, place, problem, short
 
 KINDS: tuple[str, ...] = get_args(Kind)
 TALKS = ("call", "email", "message", "chat", "meeting", "visit", "social", "note")
 CASES = ("complaint", "service_request")
+OURS = (*TALKS, "survey_invitation", "campaign_touch", "offer", "payment_reminder")
 ONLY: dict[str, tuple[Any, tuple[str, ...]]] = {
     "sentiment": (0.5, (*TALKS, "complaint")),
     "sentiment_source": ("agent", (*TALKS, "complaint")),
@@ -54,11 +55,10 @@ def test_a_kind_has_its_fields_and_no_others(service: Crm, kind: str) -> None:
         assert all(each in fault["message"] for each in (name, kind, *kinds))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_can_be_planned_for_somebody_and_done(service: Crm, kind: str) -> None:
-    severity = {"severity": 1} if kind == "complaint" else {}
+@pytest.mark.parametrize("kind", OURS)
+def test_what_we_do_can_be_planned_for_somebody_and_done(service: Crm, kind: str) -> None:
     user = f"user-of-{kind}"
-    body = {"kind": kind, "due_at": "2035-01-01T10:00:00Z", "user_id": user, **severity}
+    body = {"kind": kind, "due_at": "2035-01-01T10:00:00Z", "user_id": user}
     contact = make(service, "contacts")["id"]
     task = service.create("interactions", contact_id=contact, **body)
     mine = f"/v1/interactions?user_id={user}&is_planned=true&due_at_lt=2035-01-02T00:00:00Z"
@@ -66,6 +66,18 @@ def test_every_kind_can_be_planned_for_somebody_and_done(service: Crm, kind: str
     done = {"done_at": "2025-06-01T10:00:00Z"}
     assert service.patch(f"/v1/interactions/{task['id']}", done, version=1).status_code == 200
     assert all_pages(service.client, mine) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OURS])
+def test_what_the_customer_does_cannot_be_planned(service: Crm, kind: str) -> None:
+    severity = {"severity": 1} if kind == "complaint" else {}
+    due = {"due_at": "2035-01-01T10:00:00Z"}
+    body = {**place(service, "interactions"), "kind": kind, **severity}
+    answer = service.client.post("/v1/interactions", json={**body, **due})
+    assert problem(answer, 422, "no_task")["errors"][0]["pointer"] == "/body/due_at"
+    made = service.create("interactions", **body, **due, done_at="2025-06-01T10:00:00Z")
+    undone = service.patch(f"/v1/interactions/{made['id']}", {"done_at": None}, version=1)
+    assert problem(undone, 422, "no_task")["errors"][0]["pointer"] == "/body/done_at"
 
 
 def test_a_reason_to_decline_goes_with_declining(service: Crm) -> None:
@@ -144,6 +156,77 @@ def test_the_state_of_a_complaint_and_its_resolution_agree(
 ) -> None:
     body = short(service, "interactions", kind="complaint", severity=1, **fields)
     problem(service.client.post("/v1/interactions", json=body), 422, "status_impossible")
+
+
+def test_a_case_is_not_settled_before_it_came(service: Crm) -> None:
+    before, came, after = (f"2026-01-{day}T00:00:00Z" for day in ("01", "10", "20"))
+    fields = {"kind": "service_request", "occurred_at": came}
+    body = short(service, "interactions", **fields, resolved_at=before)
+    found = problem(service.client.post("/v1/interactions", json=body), 422, "ends_before_start")
+    assert found["errors"][0]["pointer"] == "/body/resolved_at"
+    case = make(service, "interactions", **fields)
+    path = f"/v1/interactions/{case['id']}"
+    answer = service.patch(path, {"resolved_at": before}, version=1)
+    found = problem(answer, 422, "ends_before_start")
+    assert found["errors"][0]["pointer"] == "/body/resolved_at"
+    assert service.patch(path, {"resolved_at": came}, version=1).status_code == 200
+    answer = service.patch(path, {"occurred_at": after}, version=2)
+    found = problem(answer, 422, "ends_before_start")
+    assert found["errors"][0]["pointer"] == "/body/occurred_at"
+    later = {"occurred_at": after, "resolved_at": after}
+    assert service.patch(path, later, version=2).status_code == 200
+    slightly_ahead = (datetime.now(UTC) + timedelta(minutes=4)).isoformat()
+    settled = {**fields, "occurred_at": slightly_ahead, "status": "resolved"}
+    case = make(service, "interactions", **settled)
+    assert case["resolved_at"] == case["occurred_at"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"status": "reopened", "resolution": "fixed"}, "resolution"),
+        ({"status": "reopened", "resolved_at": "2026-01-01T00:00:00Z"}, "resolved_at"),
+        ({"resolved_at": None, "resolution": "fixed"}, "resolution"),
+        ({"status": "resolved", "resolved_at": None}, "resolved_at"),
+    ],
+)
+def test_a_case_that_is_settled_changes_without_contradiction(
+    service: Crm, fields: dict[str, Any], pointer: str
+) -> None:
+    made = make(service, "interactions", kind="complaint", severity=1, resolution="explained")
+    path = f"/v1/interactions/{made['id']}"
+    found = problem(service.patch(path, fields, version=1), 422, "status_impossible")
+    assert found["errors"][0]["pointer"] == f"/body/{pointer}"
+    opened = service.patch(path, {"status": "reopened", "resolution": None}, version=1)
+    assert (opened.status_code, opened.json()["resolved_at"]) == (200, None)
+    still = service.patch(path, {"status": "reopened", "resolution": "fixed"}, version=2)
+    problem(still, 422, "status_impossible")
+
+
+def test_what_was_done_happened_when_it_was_done(service: Crm) -> None:
+    due, done, other = (f"2025-0{month}-01T00:00:00Z" for month in (1, 2, 3))
+    body = short(service, "interactions", kind="call", due_at=due, done_at=done)
+    body["occurred_at"] = other
+    found = problem(service.client.post("/v1/interactions", json=body), 422, "instants_differ")
+    assert found["errors"][0]["pointer"] == "/body/occurred_at"
+    made = service.create("interactions", **{**body, "occurred_at": done})
+    path = f"/v1/interactions/{made['id']}"
+    problem(service.patch(path, {"occurred_at": other}, version=1), 422, "instants_differ")
+    both = {"occurred_at": due, "done_at": other}
+    problem(service.patch(path, both, version=1), 422, "instants_differ")
+    moved = service.patch(path, {"done_at": other}, version=1).json()
+    assert moved["occurred_at"] == moved["done_at"] == "2025-03-01T00:00:00.000000Z"
+    late = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    answers = [
+        service.patch(path, {"done_at": late}, version=2),
+        service.client.post(
+            "/v1/interactions",
+            json={"contact_id": made["contact_id"], "kind": "call", "due_at": due, "done_at": late},
+        ),
+    ]
+    for answer in answers:
+        found = problem(answer, 422, "in_the_future")
+        assert found["errors"][0]["pointer"] == "/body/done_at"
 
 
 def test_open_complaints_are_listed_by_age_and_by_whether_they_are_decided(service: Crm) -> None:

@@ -51,8 +51,9 @@ def change_case(current: Record, values: Record, *, now: datetime) -> None:
     """
     wanted = values.pop("status", None)
     is_open = current["status"] in OPEN_STATUSES
-    if wanted is None or wanted == current["status"]:
+    if wanted == current["status"]:
         wanted = None
+    elif wanted is None:
         if is_open and (values.get("resolved_at") or values.get("resolution")):
             wanted = "rejected" if values.get("resolution") == "rejected" else "resolved"
         elif not is_open and "resolved_at" in values and values["resolved_at"] is None:
@@ -72,11 +73,13 @@ def _enter(current: Mapping[str, Any], values: Record, wanted: str, *, now: date
     values["status"] = wanted
     at = now
     if wanted in ("resolved", "rejected"):
-        at = values["resolved_at"] = values.get("resolved_at") or now
+        began = values.get("occurred_at") or current["occurred_at"]
+        at = values["resolved_at"] = values.get("resolved_at") or max(now, began)
         if wanted == "rejected" and values.get("resolution") is None:
             values["resolution"] = "rejected"
     elif wanted == "reopened":
-        values["resolved_at"] = values["resolution"] = None
+        for name in ("resolved_at", "resolution"):
+            values.setdefault(name, None)
     history = values.get("status_history") or current["status_history"]
     values["status_history"] = [*history, {"status": wanted, "at": wire_instant(at)}]
 
@@ -85,7 +88,12 @@ def _check_resolution(row: Mapping[str, Any]) -> None:
     status, resolution = row["status"], row["resolution"]
     if status in OPEN_STATUSES and (resolution is not None or row["resolved_at"] is not None):
         name = "resolved_at" if resolution is None else "resolution"
-        raise _refused(name, f"A case that is {status} was not settled yet; leave {name} out.")
+        raise _refused(name, f"A case that is {status} is not settled; leave {name} out.")
+    if status not in OPEN_STATUSES and row["resolved_at"] is None:
+        message = (
+            f"A case that is {status} keeps its resolved_at; to reopen it, set status reopened."
+        )
+        raise _refused("resolved_at", message)
     if (status == "rejected") != (resolution == "rejected"):
         message = "The status rejected and the resolution rejected go together."
         raise _refused("resolution", message)

@@ -31,10 +31,16 @@ _ONLY_FOR = {
     "event_type": ("life_event",),
 }
 """The fields that not every kind has, by column."""
+_TASKS = (*_TALKS, "survey_invitation", "campaign_touch", "offer", "payment_reminder")
+"""What we do ourselves, so that it can be planned; all else is done by the customer."""
 
 
 class FieldOfOtherKind(Invalid):
     code, title = "field_of_other_kind", "This kind of interaction does not have that field."
+
+
+class NoTask(Invalid):
+    code, title = "no_task", "What the customer does cannot be planned."
 
 
 class SeverityMissing(Invalid):
@@ -50,13 +56,22 @@ class RatedTwice(Invalid):
 
 
 def check_fields(values: Mapping[str, Any], kind: str) -> None:
-    """Refuse fields that this kind does not have.
+    """Refuse fields that this kind does not have, and a plan for what only happens to us.
 
     Raises
     ------
     FieldOfOtherKind
         There is one; the problem names the kinds that have it.
+    NoTask
+        It is to be planned, and is not for us to do.
     """
+    if values.get("is_planned") and kind not in _TASKS:
+        message = (
+            f"{kind} is what the customer does, and no task: tell with occurred_at when it happened, or "
+            f"plan one of {', '.join(_TASKS)}."
+        )
+        name = "due_at" if values.get("due_at") else "done_at"
+        raise NoTask(message, errors=[FieldError(f"/body/{name}", "no_task", message)])
     for column, kinds in _ONLY_FOR.items():
         is_sent = values.get(column) not in (None, []) and (
             values[column] is not False or column != "despite_open_complaint"

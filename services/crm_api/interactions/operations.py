@@ -16,7 +16,7 @@ from services.crm_api.interactions.table import INTERACTION, interactions
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
-from services.crm_api.times import check_past
+from services.crm_api.times import check_order, check_past
 from services.crm_api.words import ConsentChannel
 from services.foundation.calls import Stamp
 from services.foundation.constructs import one_of
@@ -24,7 +24,8 @@ from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid
 from services.foundation.statements import Record, Statement
 
-_PAST = ("occurred_at", "resolved_at", "done_at")
+_PAST = ("done_at", "occurred_at", "resolved_at")
+"""What has happened; `done_at` comes first, since `occurred_at` follows from it."""
 _DEAL = Statement(
     select(deals.c.contact_id).where(deals.c.id == bindparam("id"), deals.c.deleted_at.is_(None))
 )
@@ -61,6 +62,10 @@ class PlannedAndPast(Invalid):
     code, title = "planned_and_past", "What is still to be done has not happened yet."
 
 
+class InstantsDiffer(Invalid):
+    code, title = "instants_differ", "What was planned happened when it was done."
+
+
 class OpenComplaint(Conflict):
     code, title = "open_complaint", "The customer has an open complaint."
 
@@ -86,11 +91,14 @@ async def check_row(
 
     Raises
     ------
-    ReferenceMissing, FieldOfOtherKind, SeverityMissing, NotDeclined, RatedTwice, InTheFuture
+    ReferenceMissing, FieldOfOtherKind, NoTask, SeverityMissing, NotDeclined, RatedTwice, InTheFuture,
+    EndsBeforeStart
         A rule is broken.
     """
     past = [name for name in _PAST if not (name == "occurred_at" and row["is_planned"])]
     check_past(values, past, now=stamp.now)
+    if values.keys() & {"occurred_at", "resolved_at"}:
+        check_order(row, "occurred_at", "resolved_at", sent=values)
     kinds.check_fields(values, row["kind"])
     kinds.check_sense(row)
     for name, statement in (("deal_id", _DEAL), ("parent_id", _PARENT)):
@@ -107,7 +115,7 @@ def new_row(given: Mapping[str, Any], *, now: datetime) -> Record:
 
     Raises
     ------
-    InstantMissing, PlannedAndPast, StatusImpossible
+    InstantMissing, PlannedAndPast, InstantsDiffer, StatusImpossible
         A rule is broken.
     """
     row = row_values(dict(given), INTERACTION.money)
@@ -131,6 +139,11 @@ def _plan(row: Record) -> None:
             )
         row["occurred_at"] = row["due_at"]
     elif row["done_at"] is not None:
+        if row["occurred_at"] not in (None, row["done_at"]):
+            message = "It was done at done_at: leave occurred_at out, or send the same instant."
+            raise InstantsDiffer(
+                message, errors=[FieldError("/body/occurred_at", "instants_differ", message)]
+            )
         row["occurred_at"] = row["done_at"]
 
 
@@ -241,9 +254,9 @@ async def create_interaction(
 
     Raises
     ------
-    ContactMissing, InstantMissing, PlannedAndPast, StatusImpossible, CustomFieldUnknown,
-    CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint, TermsConflict,
-    ExternalRefTaken
+    ContactMissing, InstantMissing, PlannedAndPast, InstantsDiffer, StatusImpossible,
+    CustomFieldUnknown, CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint,
+    TermsConflict, ExternalRefTaken
         A rule is broken, or one of those of `check_row`; nothing is written.
     """
     values = dict(given)
@@ -279,9 +292,9 @@ async def change_interaction(
 
     Raises
     ------
-    NotFound, StaleVersion, InstantMissing, PlannedAndPast, StatusImpossible, CustomFieldUnknown,
-    CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint, TermsConflict,
-    ExternalRefTaken
+    NotFound, StaleVersion, InstantMissing, PlannedAndPast, InstantsDiffer, StatusImpossible,
+    CustomFieldUnknown, CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint,
+    TermsConflict, ExternalRefTaken
         A rule is broken, or one of those of `check_row`; nothing is written.
     """
     current = await records.lock(transaction, INTERACTION, interaction_id, version=version)
@@ -313,7 +326,8 @@ def _replan(current: Record, values: Record) -> None:
         return
     after = {**current, **values}
     is_planned_again = "done_at" in values and after["done_at"] is None and after["due_at"]
-    if "occurred_at" not in values and (current["is_planned"] or is_planned_again):
+    follows = current["is_planned"] or is_planned_again or after["done_at"] is not None
+    if "occurred_at" not in values and follows:
         after["occurred_at"] = None  # it was the instant of the plan, or of what was not done
     _plan(after)
     if after["occurred_at"] is None:

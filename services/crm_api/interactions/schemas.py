@@ -123,11 +123,14 @@ class InteractionFields(Shape):
     )
     due_at: Instant | None = Field(
         default=None,
-        description="When it is to be done: it is planned until `done_at` says it was done.",
+        description="When it is to be done: it is planned until `done_at` says it was done. Only what we "
+        "do ourselves can be planned: a talk, a note, a survey invitation, a campaign touch, an offer or "
+        "a payment reminder.",
     )
     done_at: Instant | None = Field(
         default=None,
-        description="Of a planned one: when it was done; not more than five minutes in the future.",
+        description="Of a planned one: when it was done; not more than five minutes in the future. "
+        "`occurred_at` follows from it, and is left out or the same.",
     )
     status: CaseStatus | None = Field(
         default=None,
@@ -139,7 +142,9 @@ class InteractionFields(Shape):
         default=None, description="Of a complaint: 1 small, 3 grave."
     )
     resolved_at: Instant | None = Field(
-        default=None, description="When a complaint or service request was resolved or rejected."
+        default=None,
+        description="When a complaint or service request was resolved or rejected; not before "
+        "`occurred_at`.",
     )
     resolution: Resolution | None = Field(
         default=None,
