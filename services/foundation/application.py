@@ -16,6 +16,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 from services.foundation import idempotency, migrating
+from services.foundation.answers import problem_answer
 from services.foundation.database import Database
 from services.foundation.docs_page import Packed, mount_docs
 from services.foundation.edge import Edge
@@ -29,7 +30,7 @@ from services.foundation.problems import (
     Unavailable,
     Unreadable,
 )
-from services.foundation.routing import LeanRoute, Routes, problem_answer
+from services.foundation.routing import LeanRoute, Routes
 from services.foundation.settings import TokenRules
 from services.foundation.tokens import Issuer
 from services.foundation.translating import Translator

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from services.foundation.answers import problem_answer, send_answer
 from services.foundation.problems import InternalError, Problem, Unreadable
-from services.foundation.routing import problem_answer, send_answer
 from services.foundation.shortcut import Shortcut
 from services.foundation.translating import Translator
 

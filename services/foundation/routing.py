@@ -5,8 +5,8 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -18,12 +18,11 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from services.foundation import idempotency
-from services.foundation.calls import Call, preferred_language, wire_headers
+from services.foundation.answers import StreamAnswer, problem_answer, send_answer, send_stream
+from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.links import Link
 from services.foundation.problems import (
-    MEDIA_TYPE,
-    Answer,
     FieldError,
     Forbidden,
     Invalid,
@@ -34,7 +33,6 @@ from services.foundation.problems import (
     field_errors,
     pointer,
 )
-from services.foundation.translating import Translator
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 BODY_LIMIT = 1024 * 1024
@@ -49,16 +47,6 @@ MOST_PARAMETERS = 2000
 ANYONE = "*"
 """In place of a scope: whoever has a key or a token."""
 Endpoint = Callable[..., Awaitable[Any]]
-
-
-@dataclass(frozen=True)
-class StreamAnswer:
-    """An answer of unknown length, written chunk by chunk."""
-
-    chunks: AsyncIterator[bytes]
-    media_type: str
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -207,7 +195,7 @@ class LeanRoute(APIRoute):
         if self.rules.localized:
             answer = replace(answer, headers={**answer.headers, "Vary": "Accept-Language"})
         if isinstance(answer, StreamAnswer):
-            await _send_stream(answer, send)
+            await send_stream(answer, send)
         else:
             await send_answer(answer, send)
 
@@ -408,39 +396,3 @@ def _invalid(place: str, error: ValidationError, *, name: str = "", model: Any =
         return Unreadable("The body is not valid JSON.")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Invalid(f"{errors[0].pointer}: {errors[0].message}{more}", errors=errors)
-
-
-def problem_answer(problem: Problem, scope: Scope) -> Answer:
-    """Write a problem as an answer, in German if that is preferred and as far as it is known."""
-    headers = dict(scope["headers"])
-    language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
-    translate: Translator | None = scope.get("translate") if language == "de" else None
-    is_known = True
-
-    def say(english: str) -> str:
-        nonlocal is_known
-        german = translate(english) if translate else None
-        is_known &= german is not None
-        return german or english
-
-    body = problem.body(instance=scope["path"], request_id=scope.get("request_id", ""), say=say)
-    spoken = ("de" if is_known else "de, en") if translate else "en"
-    told = {"Content-Language": spoken, "Vary": "Accept-Language"}
-    return Answer(body, problem.status, MEDIA_TYPE, {**problem.headers, **told})
-
-
-async def send_answer(answer: Answer, send: Send) -> None:
-    headers = wire_headers(answer.headers)
-    if answer.status not in (204, 304):
-        headers.append((b"content-type", answer.media_type.encode()))
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _send_stream(answer: StreamAnswer, send: Send) -> None:
-    headers = [*wire_headers(answer.headers), (b"content-type", answer.media_type.encode())]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    async for chunk in answer.chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

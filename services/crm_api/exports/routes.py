@@ -22,9 +22,10 @@ from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN
+from services.foundation.answers import StreamAnswer
 from services.foundation.calls import Call
 from services.foundation.problems import Forbidden, Unavailable, invalid
-from services.foundation.routing import Routes, StreamAnswer
+from services.foundation.routing import Routes
 
 routes = Routes("exports")
 _MEDIA = {

@@ -15,12 +15,13 @@ from services.crm_api.imports.routes import (
     runner_of,
 )
 from services.crm_api.imports.schemas import Import
+from services.foundation.answers import StreamAnswer
 from services.foundation.bodies import typical
 from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
-from services.foundation.routing import Routes, StreamAnswer
+from services.foundation.routing import Routes
 
 routes = Routes("imports")
 EXAMPLE = {"dry_run": False, "keep_touched": False}

@@ -35,13 +35,14 @@ from services.crm_api.imports.settings import (
 from services.crm_api.imports.upload_settings import FORMATS, uploaded_settings
 from services.crm_api.records import new_id
 from services.foundation import idempotency
+from services.foundation.answers import StreamAnswer
 from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Transaction
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
 from services.foundation.problems import Answer, Forbidden, invalid
-from services.foundation.routing import MERGE_PATCH, Routes, StreamAnswer
+from services.foundation.routing import MERGE_PATCH, Routes
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
 

@@ -23,12 +23,13 @@ from services.crm_api.privacy.schemas import (
 from services.crm_api.privacy.table import erasures
 from services.crm_api.privacy.traces import remove_files
 from services.foundation import idempotency
+from services.foundation.answers import StreamAnswer
 from services.foundation.bodies import typical
 from services.foundation.calls import Call, Stamp
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
-from services.foundation.routing import Routes, StreamAnswer
+from services.foundation.routing import Routes
 from services.foundation.statements import Record
 from shared.values import RecordId, wire_instant
 
