@@ -136,6 +136,8 @@ class Ground(RuleBasedStateMachine):
             assert wanted & self.refs(records[0].plural).keys(), problem
         elif problem["code"] == "merged_away":
             assert any(each.merged_into for each in records), problem
+        elif problem["code"] == "reference_gone":
+            self.check_gone(problem)
         elif problem["code"] == "in_use":
             user = self.records[problem["existing_id"]]
             used = {user.body.get(name) for name in ("contact_id", "deal_id", "parent_id")}
@@ -147,6 +149,13 @@ class Ground(RuleBasedStateMachine):
         else:
             assert problem["code"] == "member_already", problem
         return None
+
+    def check_gone(self, problem: Body) -> None:
+        """Check that what a record pointed to once is not live."""
+        _, _, record_id, name = problem["errors"][0]["pointer"].split("/")
+        former = {body.get(name) for body, _ in self.records[record_id].past.values()}
+        named = [each for each in former if each and each in problem["errors"][0]["message"]]
+        assert named and not self.records[named[0]].is_live, problem
 
     # -- what always holds
 

@@ -181,7 +181,9 @@ class CrmMachine(Writes):
         assert_same(shown["duplicate"], old_duplicate, without=without)
         if survivor.version == merge["version"]:
             is_same = len(self.events[survivor.id]) == merge["event_count"]
-            without = MOVING if is_same else {*MOVING, "consents"}
+            kept = answer.json().get("kept", [])
+            assert all(not self.records[old_survivor[name]].is_live for name in kept), answer.text
+            without = {*MOVING, *kept} if is_same else {*MOVING, *kept, "consents"}
             assert_same(shown["survivor"], old_survivor, without=without)
             assert shown["duplicate"]["consents"] == old_duplicate["consents"]
         self.follow_unmerge(survivor, duplicate, merge, shown)

@@ -349,6 +349,51 @@ def test_an_undo_keeps_the_rules_of_what_it_takes_back(service: Crm) -> None:
     problem(service.client.post(f"{path}/restore"), 409, "key_taken")
 
 
+def test_no_way_back_points_to_what_was_thrown_away_or_erased(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    friend = make(service, "contacts")["id"]
+    left = []
+    for field, named in (("parent_id", firm), ("referred_by_id", friend)):
+        path = f"/contacts/{make(service, 'contacts', **{field: named})['id']}"
+        left.append((path, field, named, service.patch(f"/v1{path}", {field: None}, version=1)))
+    service.client.delete(f"/v1/contacts/{firm}", headers={"If-Match": "*"}).raise_for_status()
+    service.client.post(f"/v1/contacts/{friend}/erasure", json={}).raise_for_status()
+    for path, field, named, answer in left:
+        problem(service.patch(f"/v1{path}", {field: named}, version="*"), 422, "contact_missing")
+        found = problem(undo(service, answer), 409, "reference_gone")
+        assert found["errors"][0]["pointer"] == f"{path}/{field}"
+        assert named in found["errors"][0]["message"]
+        assert read(service, f"/v1{path}")[field] is None
+    service.client.post(f"/v1/contacts/{firm}/restore").raise_for_status()
+    assert undo(service, left[0][-1]).status_code == 200
+
+
+def test_a_member_does_not_come_back_without_its_contact(service: Crm) -> None:
+    contact = make(service, "contacts")["id"]
+    campaign = service.create("campaigns", name="x")["id"]
+    member = service.create("campaign-members", campaign_id=campaign, contact_id=contact)["id"]
+    path = f"/campaign-members/{member}"
+    left = service.client.delete(f"/v1{path}", headers={"If-Match": "*"})
+    service.client.delete(f"/v1/contacts/{contact}", headers={"If-Match": "*"}).raise_for_status()
+    found = problem(undo(service, left), 409, "reference_gone")
+    assert found["errors"][0]["pointer"] == f"{path}/contact_id"
+    assert contact in found["errors"][0]["message"]
+
+
+def test_what_a_request_threw_away_comes_back_with_what_pointed_to_it(service: Crm) -> None:
+    firm = make(service, "contacts", kind="organisation", name="x")["id"]
+    person = make(service, "contacts", parent_id=firm)
+    items = [
+        {"action": "delete", "id": firm},
+        {"action": "update", "id": person["id"], "data": {"parent_id": None}},
+    ]
+    answer = service.client.post("/v1/contacts/batch", json={"items": items})
+    assert [item["status"] for item in answer.json()["items"]] == [204, 200]
+    assert undo(service, answer).status_code == 200
+    assert content(read(service, f"/v1/contacts/{person['id']}")) == content(person)
+    assert read(service, f"/v1/contacts/{firm}")["version"] == 3
+
+
 def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -> None:
     merge(service, *pair)
     split = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")

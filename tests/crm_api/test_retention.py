@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.conftest import BOTH, Crm, MakeCrm
-from tests.crm_api.bodies import all_pages, feed, make, problem
-from tests.crm_api.test_imports import upload
+from tests.crm_api.bodies import all_pages, feed, make, merge, problem, undo
+from tests.crm_api.test_imports import counts, imported, upload
 from tests.crm_api.test_privacy import dump
+from tests.crm_api.test_reverting import by_ref, kept, reverted, told
 
 NAME = "Retentionquitte"
 
@@ -258,3 +260,77 @@ def test_the_audit_log_cannot_be_changed_even_with_sql(make_crm: MakeCrm) -> Non
                 connection.execute(text)
     finally:
         connection.close()
+
+
+def changed(crm: Crm, path: str, fields: dict[str, Any]) -> httpx.Response:
+    answer = crm.patch(path, fields, version="*")
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def purge(crm: Crm, clock: Clock, path: str) -> None:
+    """Throw a record away and let retention remove it for good: of a contact that takes two runs."""
+    throw_away(crm, path)
+    for _ in range(2):
+        clock.go_on(days=31)
+        run(crm)
+
+
+def test_an_undo_brings_no_reference_to_what_was_purged_back(start: Start) -> None:
+    crm, clock = start()
+    firm = crm.create("contacts", kind="organisation", name="Firm")["id"]
+    friend = make(crm, "contacts")["id"]
+    person = make(crm, "contacts", parent_id=firm, referred_by_id=friend)["id"]
+    deal = make(crm, "deals", contact_id=person)["id"]
+    first = make(crm, "interactions", contact_id=person)["id"]
+    call = make(crm, "interactions", contact_id=person, deal_id=deal, parent_id=first)["id"]
+    for path, field, gone in (
+        (f"contacts/{person}", "parent_id", f"contacts/{firm}"),
+        (f"contacts/{person}", "referred_by_id", f"contacts/{friend}"),
+        (f"interactions/{call}", "deal_id", f"deals/{deal}"),
+        (f"interactions/{call}", "parent_id", f"interactions/{first}"),
+    ):
+        answer = changed(crm, f"/v1/{path}", {field: None})
+        purge(crm, clock, f"/v1/{gone}")
+        found = problem(undo(crm, answer), 409, "reference_gone")
+        assert found["errors"][0]["pointer"] == f"/{path}/{field}"
+        assert gone.partition("/")[2] in found["errors"][0]["message"]
+        assert crm.client.get(f"/v1/{path}").json()[field] is None
+
+
+def test_a_merge_is_taken_back_without_the_reference_to_what_was_purged(start: Start) -> None:
+    crm, clock = start()
+    firms = [crm.create("contacts", kind="organisation", name=n)["id"] for n in ("One", "Two")]
+    survivor, duplicate = (make(crm, "contacts", parent_id=firm)["id"] for firm in firms)
+    merged = merge(crm, survivor, duplicate, take=["parent_id"])
+    assert merged.status_code == 200, merged.text
+    purge(crm, clock, f"/v1/contacts/{firms[0]}")
+    found = problem(undo(crm, merged), 409, "reference_gone")
+    assert found["errors"][0]["pointer"] == f"/contacts/{survivor}/parent_id"
+    assert firms[0] in found["detail"]
+    assert f"/v1/contacts/{duplicate}/unmerge" in found["detail"]
+    split = crm.client.post(f"/v1/contacts/{duplicate}/unmerge")
+    assert split.status_code == 200, split.text
+    assert split.json()["kept"] == ["parent_id"]
+    assert split.json()["survivor"]["parent_id"] == firms[1]
+    assert split.json()["duplicate"]["parent_id"] == firms[1]
+
+
+def test_a_revert_tells_what_pointed_to_something_that_was_purged(start: Start) -> None:
+    crm, clock = start(retention_import_days=365)
+    head, query = "id,name,parent_external_id\n", {"resource": "contacts", "source": "erp"}
+    for number in (1, 2):
+        refs = [{"source": "erp", "id": f"O{number}"}]
+        crm.create("contacts", kind="organisation", name=f"Firm {number}", external_refs=refs)
+    imported(crm, f"{head}1,Anna,O1\n2,Bea,O1\n", **query, default="kind:person")
+    moved = imported(crm, f"{head}1,Anna,O2\n2,Beate,O1\n", **query, default="kind:person")
+    assert counts(moved) == (0, 2, 0, 0)
+    now = by_ref(crm)
+    purge(crm, clock, f"/v1/contacts/{now['O1']['id']}")
+    for asked in ({"dry_run": True}, {}):
+        assert told(reverted(crm, moved["id"], **asked)) == ("succeeded", "refused", 0, 1)
+        row = kept(crm, moved["id"])[now["1"]["id"]]
+        assert row[2:4] == ["reference_gone", "What it pointed to before is gone."]
+    assert told(reverted(crm, moved["id"], keep_touched=True)) == ("reverted", "succeeded", 1, 1)
+    after = by_ref(crm)
+    assert (after["1"]["parent_id"], after["2"]["name"]) == (now["O2"]["id"], "Bea")

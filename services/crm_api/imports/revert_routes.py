@@ -52,10 +52,10 @@ async def revert_import(
     made for its rows; what it changed has its values from before. It is queued like the import itself;
     `revert` of the import tells how it goes.
 
-    First everything is looked at. If a record was touched later, or something that others entered
-    belongs to it, nothing is taken back and `revert.status` is `refused`; with `keep_touched` the rest
-    is, and only if nothing else is left it is `refused` too. `GET /v1/imports/{id}/kept-records` names
-    these records. A reverted import can be started again.
+    First everything is looked at. If a record was touched later, something that others entered
+    belongs to it, or what it pointed to before is gone, nothing is taken back and `revert.status` is
+    `refused`; with `keep_touched` the rest is, and only if nothing else is left it is `refused` too.
+    `GET /v1/imports/{id}/kept-records` names these records. A reverted import can be started again.
     """
     row = await operations.read(call.database, id)
     allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])

@@ -15,8 +15,8 @@ class RevertImport(Shape):
     )
     keep_touched: Flag = Field(
         default=False,
-        description="Leave alone what was touched later and take back the rest. Without it nothing is "
-        "taken back if anything was touched later.",
+        description="Leave alone what was touched later, is in use or pointed to what is gone, and take "
+        "back the rest. Without it nothing is taken back if there is any such record.",
     )
 
 
@@ -24,7 +24,7 @@ class ImportRevert(Shape):
     """The last taking back of an import."""
 
     status: Literal["queued", "running", "succeeded", "refused", "failed"] = Field(
-        description="`refused`: records were touched later and nothing was taken back, with "
+        description="`refused`: records had to stay as they are and nothing was taken back, with "
         "`keep_touched` because none was left; `GET /v1/imports/{id}/kept-records` names them. A dry "
         "run tells what the same revert would."
     )
@@ -35,7 +35,8 @@ class ImportRevert(Shape):
         description="Records that are as they were before; of a dry run: that would be."
     )
     kept_count: Count = Field(
-        description="Records that were touched later, or that are in use; see kept-records."
+        description="Records that stay: touched later, in use, or before the import they pointed to what "
+        "is gone; see kept-records."
     )
     queued_at: Instant = Field(description="When it was asked for.")
     finished_at: Instant | None = Field(description="When it ended.")

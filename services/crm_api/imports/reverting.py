@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, exists, func, insert, select
 
-from services.crm_api import many, records
+from services.crm_api import many, records, references
 from services.crm_api.campaign_members.table import campaign_members
 from services.crm_api.changes.table import changes
 from services.crm_api.contacts.table import contacts
@@ -254,6 +254,13 @@ class _Chunk:
         """Return those that can be taken back, and note the others with the reason."""
         parts = {record_id: part for record_id, part in parts.items() if not part.is_gone}
         faults = {record_id: fault for record_id, part in parts.items() if (fault := part.fault())}
+        former = [
+            (record_id, part.before())
+            for record_id, part in parts.items()
+            if record_id not in faults and not part.is_created
+        ]
+        for each in await references.gone(self._transaction, RESOURCES[name], former):
+            faults[each.record_id] = "reference_gone"
         await self._keep(name, parts, faults)
         free = {record_id: part for record_id, part in parts.items() if record_id not in faults}
         while used := await self._used(name, [r for r, part in free.items() if part.is_created]):

@@ -99,6 +99,10 @@ _WHY_KEPT = {
         "Something that stays belongs to it.",
         "Etwas, das bleibt, gehört zu ihm.",
     ),
+    "reference_gone": (
+        "What it pointed to before is gone.",
+        "Worauf er vorher zeigte, gibt es nicht mehr.",
+    ),
     "forgotten": (
         "What was there before is no longer known.",
         "Was vorher da war, ist nicht mehr bekannt.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 
-from services.crm_api import many, records
+from services.crm_api import many, records, references
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
 from services.crm_api.consents import operations as consents
 from services.crm_api.consents.table import consent_events
@@ -258,8 +258,8 @@ async def _move_sides(
 async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp: Stamp) -> Done:
     """Make two contacts of one again: what the merge moved goes back, what it set is taken back.
 
-    Fields of the survivor that were changed since keep their present value, and what was added since
-    stays with it.
+    Fields of the survivor that were changed since, or that pointed to what is gone by now, keep their
+    present value, and what was added since stays with it.
 
     Raises
     ------
@@ -283,7 +283,12 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     await refuse_suppressed(transaction, duplicate)
     await custom_fields.check_return(transaction, CONTACT, duplicate)
     done = Done(survivor_id, duplicate_id)
-    back, done.kept = values_back(survivor, merge["set_columns"])
+    back, kept = values_back(survivor, merge["set_columns"])
+    former = [(survivor_id, back)]
+    for each in await references.gone(transaction, CONTACT, former, but=[duplicate_id]):
+        del back[each.name]
+        kept.append(each.name)
+    done.kept = sorted(kept)
     way = {"from_id": survivor_id, "to_id": duplicate_id}
     for name, resource, column in _CHILDREN:
         done.moved[name] = await many.move_children(

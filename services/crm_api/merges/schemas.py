@@ -63,8 +63,8 @@ class Unmerged(Merged):
 
     duplicate: Contact = Field(description="The contact that is there again.")
     kept: FieldNames = Field(
-        description="Fields of the survivor that the merge had set and that were changed since; "
-        "they keep their present value."
+        description="Fields of the survivor that the merge had set and that were changed since, or "
+        "that pointed to a contact that is gone by now; they keep their present value."
     )
 
 

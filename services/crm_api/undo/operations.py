@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import bindparam, select
 
-from services.crm_api import records
+from services.crm_api import records, references
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER
 from services.crm_api.changes.table import changes
 from services.crm_api.contacts.table import CONTACT
@@ -76,6 +76,10 @@ class InUse(Conflict):
     code, title = "in_use", "Something that was entered since belongs to what the request created."
 
 
+class ReferenceGone(Conflict):
+    code, title = "reference_gone", "What a record pointed to before is gone by now."
+
+
 class NotUndoable(Invalid):
     code, title = "not_undoable", "This request cannot be undone here."
 
@@ -123,6 +127,8 @@ async def undo(
         A record was written again since; the problem names it and by which request.
     InUse
         Something that was entered since belongs to what the request created.
+    ReferenceGone
+        What a record would point to again is gone.
     Conflict
         Meanwhile another record has what this one had (ExternalRefTaken, TermsConflict, KeyTaken),
         others rest on what is to be taken back (PipelineUsed, StageHeld, OptionHeld), a custom field
@@ -134,6 +140,7 @@ async def undo(
         newest.setdefault((change["resource"], change["record_id"]), change["version"])
     current = await _untouched(transaction, newest)
     duplicate = next((each["record_id"] for each in found if each["action"] == "merged"), None)
+    await _refuse_gone(transaction, found, duplicate)
     if duplicate is not None:
         await merges.unmerge_contact(transaction, duplicate, stamp=stamp)
         return await _as_they_are(transaction, newest)
@@ -141,12 +148,51 @@ async def undo(
     for change in found:
         resource = RESOURCES[change["resource"]]
         at = (change["resource"], change["record_id"])
-        written = await take_back(transaction, resource, current[at], change, stamp=stamp)
+        try:
+            written = await take_back(transaction, resource, current[at], change, stamp=stamp)
+        except Invalid as broken:
+            raise _gone(resource, change["record_id"], broken) from None
         rows = await records.lock_many(transaction, resource, [change["record_id"]])
         current[at] = rows[change["record_id"]]
         done.append((resource, written))
     await _refuse_used(transaction, found)
     return done
+
+
+async def _refuse_gone(
+    transaction: Transaction, found: Sequence[Record], duplicate: str | None
+) -> None:
+    """Let nothing point to what is gone again; what the request itself wrote comes back with the rest."""
+    own = {change["record_id"] for change in found}
+    faults: list[FieldError] = []
+    for name in sorted({change["resource"] for change in found}):
+        former = [
+            (change["record_id"], change["before"] or {})
+            for change in found
+            if change["resource"] == name
+        ]
+        for each in await references.gone(transaction, RESOURCES[name], former, but=own):
+            where = f"/{RESOURCES[name].plural}/{each.record_id}/{each.name}"
+            message = (
+                f"It would point to the {each.to.title} {each.to_id} again, which was thrown away, "
+                "merged or erased."
+            )
+            faults.append(FieldError(where, ReferenceGone.code, message))
+    if faults:
+        detail = f"{faults[0].pointer}: {faults[0].message} Nothing was undone."
+        if duplicate is not None:
+            detail += f" POST /v1/contacts/{duplicate}/unmerge takes the rest of the merge back."
+        raise ReferenceGone(detail, errors=faults)
+
+
+def _gone(resource: Resource, record_id: str, broken: Invalid) -> ReferenceGone:
+    """Tell of a record that may not come back without what it points to; the request is not at fault."""
+    where = f"/{resource.plural}/{record_id}"
+    faults = [
+        FieldError(where + fault.pointer.removeprefix("/body"), ReferenceGone.code, fault.message)
+        for fault in broken.errors
+    ]
+    return ReferenceGone(f"{where}: {broken.detail} Nothing was undone.", errors=faults)
 
 
 async def _refuse_used(transaction: Transaction, found: Sequence[Record]) -> None:
