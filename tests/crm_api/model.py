@@ -58,6 +58,12 @@ class Kept:
     def remember(self) -> None:
         self.past[self.version] = (dict(self.body), self.is_live)
 
+    def is_as_in(self, version: int) -> bool:
+        """Return whether it is as this version left it: what came since was itself taken back."""
+        body, was_live = self.past[version]
+        without = {*MOVING, "deleted_at"}
+        return was_live == self.is_live and same(body, self.body, without=without)
+
     def move_on(self, fields: Mapping[str, Any], *, is_live: bool | None = None) -> None:
         """Take note of a write whose answer does not show the record."""
         self.body = {**self.body, **fields, "version": self.version + 1}

@@ -268,7 +268,58 @@ def test_a_batch_is_undone_as_a_whole_or_not_at_all(service: Crm) -> None:
     assert later.headers["x-request-id"] in found["errors"][0]["message"]
     assert read(service, f"/v1/contacts/{old['id']}")["name"] == "New"
     assert undo(service, later).status_code == 200
-    problem(undo(service, answer), 409, "touched_later")
+    assert undo(service, answer).status_code == 200
+    problem(service.client.get(f"/v1/contacts/{created}"), 404)
+    assert content(read(service, f"/v1/contacts/{old['id']}")) == content(old)
+
+
+def test_what_was_undone_itself_keeps_nothing_from_being_undone(service: Crm) -> None:
+    deal = make(service, "deals")
+    path = f"/v1/deals/{deal['id']}"
+    lost = service.patch(path, {"stage": "lost", "lost_reason": "price"}, version=1)
+    new = service.patch(path, {"stage": "new"}, version=2)
+    gone = service.client.delete(path, headers={"If-Match": "*"})
+    back = service.client.post(f"{path}/restore")
+    problem(undo(service, lost), 409, "touched_later")
+    assert undo(service, back).status_code == 200
+    problem(undo(service, new), 409, "touched_later")
+    assert undo(service, gone).status_code == 200
+    assert undo(service, new).status_code == 200
+    assert content(read(service, path)) == content(lost.json())
+    undone = undo(service, lost)
+    assert undone.status_code == 200
+    assert content(read(service, path)) == content(deal)
+    found = problem(undo(service, lost), 409, "touched_later")
+    assert undone.headers["x-request-id"] in found["detail"]
+
+
+def test_a_refusal_names_what_touched_the_record_and_still_stands(service: Crm) -> None:
+    contact = make(service, "contacts", city="Kiel")["id"]
+    path = f"/v1/contacts/{contact}"
+    first = service.patch(path, {"city": "Bonn"}, version="*")
+    second = service.patch(path, {"city": "Essen"}, version="*")
+    undo(service, second).raise_for_status()
+    third = service.patch(path, {"job_title": "x"}, version="*")
+    found = problem(undo(service, first), 409, "touched_later")
+    assert third.headers["x-request-id"] in found["errors"][0]["message"]
+    assert second.headers["x-request-id"] not in found["errors"][0]["message"]
+
+
+def test_two_upserts_and_two_sides_of_a_member_are_undone_step_by_step(service: Crm) -> None:
+    ref = f"/v1/contacts/by-external-id/erp/{fresh()}"
+    steps = [service.client.put(ref, json={"kind": "person", "name": "x"})]
+    steps += [service.client.put(ref, json={"city": city}) for city in ("Kiel", "Bonn")]
+    for step in reversed(steps):
+        assert undo(service, step).status_code == 200
+    problem(service.client.get(f"/v1/contacts/{steps[0].json()['id']}"), 404)
+    campaign, contact = service.create("campaigns", name="x")["id"], make(service, "contacts")["id"]
+    body = {"campaign_id": campaign, "contact_id": contact}
+    joined = service.client.post("/v1/campaign-members", json=body)
+    path = joined.headers["location"]
+    answered = service.patch(path, {"outcome": "clicked"}, version=1)
+    for step in (answered, joined):
+        assert undo(service, step).status_code == 200, step.text
+    problem(service.client.get(path), 404)
 
 
 def test_a_merge_is_undone_like_any_request_if_nothing_touched_it(
@@ -280,9 +331,11 @@ def test_a_merge_is_undone_like_any_request_if_nothing_touched_it(
     found = problem(undo(service, merged), 409, "touched_later")
     assert later.headers["x-request-id"] in found["errors"][0]["message"]
     assert undo(service, later).status_code == 200
+    split = undo(service, merged)
+    assert split.status_code == 200, split.text
+    assert [state(service, contact) for contact in pair] == before
     problem(undo(service, merged), 409, "touched_later")
-    split = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
-    assert split.status_code == 200
+    assert "merge" in problem(undo(service, split), 422, "not_undoable")["detail"]
     again = merge(service, *pair)
     undone = undo(service, again)
     assert {"resource": "contacts", "id": pair[1], "action": "unmerged"}.items() <= next(
@@ -338,7 +391,7 @@ def test_an_undo_keeps_the_rules_of_what_it_takes_back(service: Crm) -> None:
     moved = service.patch(f"/v1/deals/{deal['id']}", {"stage": "idea"}, version=1)
     assert undo(service, changed).status_code == 200
     problem(undo(service, moved), 409, "stage_gone")
-    problem(undo(service, created), 409, "touched_later")
+    problem(undo(service, created), 409, "pipeline_used")
     thrown = service.client.delete(f"/v1/deals/{deal['id']}", headers={"If-Match": "*"})
     gone = service.client.delete(path, headers={"If-Match": "*"})
     problem(undo(service, thrown), 409, "stage_gone")
@@ -397,13 +450,19 @@ def test_what_a_request_threw_away_comes_back_with_what_pointed_to_it(service: C
 def test_what_cannot_be_undone_is_told_so(service: Crm, pair: tuple[str, str]) -> None:
     merge(service, *pair)
     split = service.client.post(f"/v1/contacts/{pair[1]}/unmerge")
-    assert "again" in problem(undo(service, split), 422, "not_undoable")["detail"]
+    found = problem(undo(service, split), 422, "not_undoable")
+    assert "again" in found["detail"]
+    assert found["errors"][0]["pointer"] == "/body/request_id"
     consent = service.client.post(
         f"/v1/contacts/{pair[0]}/consents", json={"channel": "post", "action": "withdrawn"}
     )
     problem(undo(service, consent), 422, "not_undoable")
     answer = service.client.post("/v1/changes/undo", json={"request_id": fresh("nothing")})
     problem(answer, 404)
+    segment = service.create("segments", name="x", kind="static")["id"]
+    contact = make(service, "contacts")["id"]
+    joined = service.client.post(f"/v1/segments/{segment}/members", json={"add": [contact]})
+    assert "/v1/segments/{id}/members" in problem(undo(service, joined), 404)["detail"]
     made = service.client.post("/v1/contacts", json={"kind": "person", "name": "x"})
     with service.client_with("changes:undo") as client:
         body = {"request_id": made.headers["x-request-id"]}

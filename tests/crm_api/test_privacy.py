@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import EVERYTHING, all_pages, feed, make, problem
+from tests.crm_api.bodies import EVERYTHING, all_pages, feed, make, problem, undo
 from tests.crm_api.test_imports import imported
 
 CANARY = "Xylophonquitte"
@@ -228,6 +228,22 @@ def erase(crm: Crm, contact_id: str) -> dict[str, Any]:
     assert answer.status_code in (201, 202), answer.text
     erasure: dict[str, Any] = answer.json()
     return erasure
+
+
+def test_an_undo_after_an_erasure_says_that_it_was_erased(crm: Crm) -> None:
+    person = crm.create("contacts", kind="person", name="Anna")["id"]
+    call = make(crm, "interactions", contact_id=person, subject="x")["id"]
+    paths = (f"contacts/{person}", f"interactions/{call}")
+    fields = ({"name": "Bea"}, {"subject": "y"})
+    done = [
+        crm.patch(f"/v1/{path}", body, version=1) for path, body in zip(paths, fields, strict=True)
+    ]
+    erased = crm.client.post(f"/v1/contacts/{person}/erasure", json={})
+    for path, answer in zip(paths, done, strict=True):
+        found = problem(undo(crm, answer), 409, "touched_later")
+        assert found["errors"][0]["pointer"] == f"/{path}"
+        assert erased.headers["x-request-id"] in found["detail"]
+    problem(undo(crm, erased), 422, "not_undoable")
 
 
 ANNA = {"kind": "person", "name": "Anna", "email": "anna@example.org"}

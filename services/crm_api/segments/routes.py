@@ -58,7 +58,8 @@ async def change_segment_members(
     id: Annotated[RecordId, Path(description="The id of a segment.")],
     body: Annotated[ChangeMembers, typical(_EXAMPLE)],
 ) -> Answer:
-    """All or nothing. `GET /v1/contacts?segment_id=…` lists the members, of a filter as well."""
+    """All or nothing. `GET /v1/contacts?segment_id=…` lists the members, of a filter as well. Members
+    are not part of `POST /v1/changes/undo`: add what was removed, and the other way round."""
     added, removed = await change_members(
         call.transaction, id, add=body.add, remove=body.remove, stamp=call.stamp
     )

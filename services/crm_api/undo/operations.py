@@ -15,6 +15,7 @@ from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.merges import operations as merges
 from services.crm_api.records import Written
 from services.crm_api.resources import RESOURCES, Resource
+from services.crm_api.undo.later import untouched
 from services.crm_api.undo.schemas import MOST_CHANGES
 from services.foundation.calls import Stamp
 from services.foundation.constructs import is_among
@@ -30,12 +31,6 @@ _OF_REQUEST = Statement(
     .where(_table.request_id == bindparam("request_id"))
     .order_by(_table.seq.desc())
     .limit(MOST_CHANGES + 1)
-)
-_LATER = Statement(
-    select(_table.request_id, _table.action, _table.version, _table.changed)
-    .where(_table.record_id == bindparam("record_id"), _table.version > bindparam("version"))
-    .order_by(_table.version)
-    .limit(1)
 )
 _NEWEST = Statement(
     select(_table.action)
@@ -68,10 +63,6 @@ _USERS = [
 _REVERSE = {"created": "deleted", "restored": "deleted", "deleted": "restored"}
 
 
-class TouchedLater(Conflict):
-    code, title = "touched_later", "Something later changed what the request wrote."
-
-
 class InUse(Conflict):
     code, title = "in_use", "Something that was entered since belongs to what the request created."
 
@@ -83,6 +74,9 @@ class ReferenceGone(Conflict):
 class NotUndoable(Invalid):
     code, title = "not_undoable", "This request cannot be undone here."
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, errors=[FieldError("/body/request_id", self.code, message)])
+
 
 async def changes_of(transaction: Transaction, request_id: str) -> list[Record]:
     """Return the changes of a request, newest first.
@@ -92,27 +86,30 @@ async def changes_of(transaction: Transaction, request_id: str) -> list[Record]:
     NotFound
         No request of this id wrote anything.
     NotUndoable
-        It wrote too much, took a merge back, erased somebody, or recorded a consent.
+        It wrote too much, took a merge back, erased something, or recorded a consent.
     """
     found = await transaction.all(_OF_REQUEST, {"request_id": request_id})
     if not found:
-        raise NotFound("No request with this id wrote a record.")
+        raise NotFound(
+            "No request with this id wrote a record. The members of static segments are none: what was "
+            "added or removed is removed or added again with POST /v1/segments/{id}/members."
+        )
     if len(found) > MOST_CHANGES:
         raise NotUndoable(
             f"It wrote more than {MOST_CHANGES} records; an import is reverted instead."
         )
     actions = {change["action"] for change in found}
     if "unmerged" in actions:
-        raise NotUndoable("Merge the two again with POST /v1/contacts/{survivor_id}/merge.")
-    if "erased" in actions:
+        raise NotUndoable(
+            "It took a merge back, which is not undone: merge the two again with "
+            "POST /v1/contacts/{survivor_id}/merge."
+        )
+    if actions & {"erased", "purged"}:
         raise NotUndoable("What was erased is gone for good.")
     if "merged" in actions:
         return found
     if any("consents" in (change["before"] or {}) for change in found):
         raise NotUndoable("Consents only add up: record what the contact says now.")
-    for change in found:
-        if change["action"] == "updated" and change["before"] is None:
-            raise NotUndoable("It is too long ago: what was there before is forgotten.")
     return found
 
 
@@ -124,7 +121,9 @@ async def undo(
     Raises
     ------
     TouchedLater
-        A record was written again since; the problem names it and by which request.
+        A record is not as the request left it; the problem names it, and which request changed it.
+    NotUndoable
+        What was there before is forgotten.
     InUse
         Something that was entered since belongs to what the request created.
     ReferenceGone
@@ -138,8 +137,13 @@ async def undo(
     newest: dict[tuple[str, str], int] = {}
     for change in found:
         newest.setdefault((change["resource"], change["record_id"]), change["version"])
-    current = await _untouched(transaction, newest)
+    current = await untouched(transaction, newest)
     duplicate = next((each["record_id"] for each in found if each["action"] == "merged"), None)
+    if duplicate is None and any(_is_forgotten(change) for change in found):
+        raise NotUndoable(
+            "What was there before is not kept any more: it is too long ago, or somebody whom it "
+            "told of was erased."
+        )
     await _refuse_gone(transaction, found, duplicate)
     if duplicate is not None:
         await merges.unmerge_contact(transaction, duplicate, stamp=stamp)
@@ -157,6 +161,10 @@ async def undo(
         done.append((resource, written))
     await _refuse_used(transaction, found)
     return done
+
+
+def _is_forgotten(change: Record) -> bool:
+    return change["action"] == "updated" and change["before"] is None
 
 
 async def _refuse_gone(
@@ -211,38 +219,6 @@ async def _refuse_used(transaction: Transaction, found: Sequence[Record]) -> Non
             )
             fault = FieldError(f"/{user.plural}/{row['id']}", InUse.code, message)
             raise InUse(message, errors=[fault], extra={"existing_id": row["id"]})
-
-
-async def _untouched(
-    transaction: Transaction, newest: dict[tuple[str, str], int]
-) -> dict[tuple[str, str], Record]:
-    """Lock the records and make sure that their versions are those that the request left."""
-    current: dict[tuple[str, str], Record] = {}
-    faults: list[FieldError] = []
-    for name in sorted({name for name, _ in newest}):
-        ids = [record_id for resource, record_id in newest if resource == name]
-        rows = await records.lock_many(transaction, RESOURCES[name], ids)
-        for record_id in ids:
-            version = newest[name, record_id]
-            row = rows.get(record_id)
-            if row is not None and row["version"] == version:
-                current[name, record_id] = row
-                continue
-            later = await transaction.first(_LATER, {"record_id": record_id, "version": version})
-            by = (
-                "it is gone"
-                if later is None
-                else (
-                    f"version {later['version']} was {later['action']} by the request {later['request_id']}"
-                )
-            )
-            where = f"/{RESOURCES[name].plural}/{record_id}"
-            faults.append(FieldError(where, "touched_later", f"After version {version}: {by}."))
-    if faults:
-        raise TouchedLater(
-            f"{faults[0].pointer}: {faults[0].message} Nothing was undone.", errors=faults
-        )
-    return current
 
 
 async def _as_they_are(
