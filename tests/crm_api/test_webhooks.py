@@ -27,7 +27,7 @@ from services.crm_api.webhooks import schemas
 from services.foundation import migrating
 from services.foundation.application import utc_now
 from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
-from tests.crm_api.bodies import feed
+from tests.crm_api.bodies import feed, problem
 from tests.crm_api.receivers import Got, Receiver, Reply, until
 from tests.crm_api.served import Served, durable_database
 from tests.crm_api.test_retention import run as run_retention
@@ -753,6 +753,10 @@ def test_nobody_subscribes_to_what_his_key_may_not_read(hooks: Crm) -> None:
         ({"filters": {"contacts": {"colour": ["red"]}}}, "/body/filters/contacts/colour"),
         ({"filters": {"contacts": {"custom.wood": ["oak"]}}}, "/body/filters/contacts/custom.wood"),
         ({"filters": {"orders": {}}}, "/body/filters/orders"),
+        ({"changed": ["nope"]}, "/body/changed/0"),
+        ({"changed": ["city", "stage"]}, "/body/changed/1"),
+        ({"changed": ["acquisition_cost_minor"]}, "/body/changed/0"),
+        ({"changed": ["updated_at"]}, "/body/changed/0"),
         ({"secret": "whsec_mine"}, "/body/secret"),
     ],
 )
@@ -763,6 +767,18 @@ def test_a_webhook_that_cannot_work_is_refused_with_the_field(
     answer = service.client.post("/v1/webhooks", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_field_that_no_event_names_is_answered_with_the_one_that_was_meant(hooks: Crm) -> None:
+    fields = {"event_types": ["crm.contact.*", "crm.deal.*"], "is_active": False}
+    body = {"url": "http://127.0.0.1:9/", **fields, "changed": ["city", "stage", "amount"]}
+    made = hooks.client.post("/v1/webhooks", json=body)
+    assert made.status_code == 201, made.text
+    path = f"/v1/webhooks/{made.json()['id']}"
+    found = problem(hooks.patch(path, {"changed": ["stages"]}, version=1), 422)
+    assert "did you mean `stage`" in found["errors"][0]["message"]
+    found = problem(hooks.patch(path, {"event_types": ["crm.contact.*"]}, version=1), 422)
+    assert [each["pointer"] for each in found["errors"]] == ["/body/changed/1", "/body/changed/2"]
 
 
 REFUSED = (

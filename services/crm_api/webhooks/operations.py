@@ -20,7 +20,7 @@ from services.crm_api.deals.table import DEAL
 from services.crm_api.filters import Asker, Question
 from services.crm_api.interactions.schemas import InteractionFilters
 from services.crm_api.interactions.table import INTERACTION
-from services.crm_api.records import new_id
+from services.crm_api.records import new_id, wire_names
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.schemas import Filters
 from services.crm_api.segments.saved import personal_filters, read_saved
@@ -40,6 +40,7 @@ from services.foundation.problems import (
 from services.foundation.statements import Record, Statement
 from services.foundation.tables import keys
 from services.foundation.tokens import TOKEN_MARK
+from services.foundation.unknown_names import advice_among
 from shared.values import wire_instant
 
 MANAGE = "webhooks:manage"
@@ -185,14 +186,15 @@ def _resource_of(event_type: str) -> str:
 
 
 async def check(asker: Asker, after: Mapping[str, Any]) -> None:
-    """Refuse a webhook that tells its asker more than he may read, or whose filter filters nothing.
+    """Refuse a webhook that tells its asker more than he may read, or that waits for what never comes.
 
     Raises
     ------
     ScopeNotHeld, Invalid, Forbidden
-        He lacks a scope; a filter is wrong; it looks at what he may not see.
+        He lacks a scope; a filter or a field is wrong; it looks at what he may not see.
     """
     wanted = _check_events(asker, after)
+    _check_changed(after["changed"], wanted)
     for name in await questions(asker, after["filters"]):
         if name not in wanted:
             plural = RESOURCES[name].plural
@@ -212,6 +214,26 @@ def _check_events(asker: Asker, webhook: Mapping[str, Any]) -> set[str]:
             errors=[FieldError("/body/event_types", "scope_not_held", each) for each in lacking],
         )
     return wanted
+
+
+def _check_changed(looked_at: Sequence[str], wanted: Collection[str]) -> None:
+    """Refuse to wait for changes of fields that nothing has of which the webhook tells."""
+    told = [RESOURCES[name] for name in sorted(wanted)]
+    known = sorted(
+        {
+            name
+            for resource in told
+            for name in wire_names(resource, tuple(resource.table.columns.keys()))
+            if name != "id"
+        }
+    )
+    errors = [
+        FieldError(f"/body/changed/{at}", "unknown", advice_among(known, name))
+        for at, name in enumerate(looked_at)
+        if name not in known
+    ]
+    if errors:
+        raise Invalid(errors[0].message, errors=errors)
 
 
 async def questions_now(reader: Reader, row: Record, *, now: datetime) -> dict[str, Question]:

@@ -93,8 +93,8 @@ class WebhookFields(Shape):
     )
     changed: FieldsOfInterest = Field(
         default=[],
-        description="Of updates, only those that change one of these fields; empty: all. Other "
-        "events do not look at it.",
+        description="Of updates, only those that change one of these fields, by the names that the "
+        "records of the events have; empty: all. Other events do not look at it.",
     )
     filters: RecordFilters = Field(
         default=RecordFilters(),
