@@ -109,12 +109,25 @@ class Caller:
 
 
 def _check_grant(by: Caller, scopes: Collection[str]) -> None:
-    """Refuse to make or keep alive what may do more than the caller."""
+    """Refuse to give a key what the caller may not do himself."""
     lacking = sorted(set(scopes) - by.scopes)
     if lacking:
         message = f"Your key lacks {', '.join(lacking)}, so it cannot give that to another."
         raise ScopeNotHeld(
             message, errors=[FieldError("/body/scopes", "scope_not_held", each) for each in lacking]
+        )
+
+
+def _check_reach(by: Caller, row: Record) -> None:
+    """Refuse to change or take over a key that may do more than the caller; to end it he may."""
+    lacking = sorted(set(row["scopes"]) - by.scopes)
+    if lacking:
+        message = (
+            f"This key has {', '.join(lacking)}, which yours lacks: change it with one that has all its "
+            "scopes, or revoke it."
+        )
+        raise ScopeNotHeld(
+            message, errors=[FieldError("/path/id", "scope_not_held", each) for each in lacking]
         )
 
 
@@ -226,7 +239,9 @@ async def change(
     by: Principal,
     stamp: Stamp,
 ) -> Record:
-    """Change a key; what it may do afterwards, its changer may do as well.
+    """Change a key; what it may do before and afterwards, its changer may do as well.
+
+    Who could narrow a larger key could rotate it then, and act as it.
 
     Raises
     ------
@@ -241,12 +256,14 @@ async def change(
     _check_alive(row, now, even_expired=True)
     given = {**given, **({"scopes": sorted(set(given["scopes"]))} if "scopes" in given else {})}
     changed = {name: value for name, value in given.items() if row[name] != value}
+    if changed:
+        _check_reach(caller, row)
     if "expires_at" in changed:
         _check_expiry(changed["expires_at"], caller, now)
     scopes: Collection[str] = changed["scopes"] if "scopes" in changed else row["scopes"]
     if key_id == by.key_id and MANAGE not in scopes:
         raise OwnKey("You call with this key: take keys:manage from it with another.")
-    if changed.keys() - {"name"}:
+    if "scopes" in changed:
         _check_grant(caller, scopes)
     if changed:
         await _note(transaction, "key_changed", key_id, stamp)
@@ -266,7 +283,7 @@ async def rotate(
     now, caller = stamp.now, await _caller(transaction, by, stamp.now)
     row = _found(await transaction.first(_LOCK, {"id": key_id}))
     _check_alive(row, now)
-    _check_grant(caller, row["scopes"])
+    _check_reach(caller, row)
     if key_id != by.key_id:
         _check_expiry(row["expires_at"], caller, now)
     await _note(transaction, "key_rotated", key_id, stamp)
@@ -283,6 +300,8 @@ async def rotate(
 
 async def revoke(transaction: Transaction, key_id: str, *, by: Principal, stamp: Stamp) -> None:
     """End a key for good, and pause its webhooks; one that is revoked already stays as it is.
+
+    One that may do more than the caller, too: in an emergency whoever manages keys ends it.
 
     Raises
     ------

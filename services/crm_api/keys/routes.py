@@ -173,8 +173,9 @@ async def get_key(call: Call, id: KeyId) -> Answer:
 async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) -> Answer:
     """JSON merge patch (RFC 7396). It holds within five seconds.
 
-    Beyond its name, only who has all scopes that the key has afterwards can change it: 403
-    `scope_not_held`. The key that calls cannot lose `keys:manage`, and a revoked one stays as it is: 409.
+    Only who has all scopes that the key has before and afterwards can change it: 403 `scope_not_held`;
+    to revoke it takes none of them. The key that calls cannot lose `keys:manage`, and a revoked one
+    stays as it is: 409.
     """
     row = await operations.change(
         call.transaction,
@@ -198,7 +199,8 @@ async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) ->
     summary="Revoke a key",
 )
 async def revoke_key(call: Call, id: KeyId) -> Answer:
-    """Ends it for good, within five seconds, and whatever its version is; it stays in the list.
+    """Ends it for good, within five seconds, and whatever its version is; it stays in the list. Its scopes
+    do not matter: in an emergency any key with `keys:manage` can end any other.
 
     Webhooks that it made, or was the last to change, are paused: `key_revoked`.
     The key that calls cannot be revoked: 409. One that is revoked already stays as it is.
