@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from typing import Any
 
 import httpx
@@ -309,6 +310,46 @@ def test_what_is_exported_changes_the_same_records_of_its_base_and_makes_no_othe
             assert [each["id"] for each in after] == [each["id"] for each in before]
             changed = [each for each in after if each["version"] > 1]
             assert [new in each.values() for each in changed] == [True]
+
+
+MONEY = [
+    {"amount": amount, "currency": currency}
+    for currency, *amounts in (
+        ("EUR", "12.34", "-0.05", "1234567890123.45"),
+        ("USD", "100.00", "1.10", "999.99"),
+        ("JPY", "500", "-7", "1000000"),
+        ("KWD", "1.234", "1000.000", "0.001"),
+    )
+    for amount in amounts
+]
+
+
+@pytest.mark.parametrize(
+    ("form", "language"),
+    [("csv", "en"), ("ndjson", "en"), *((form, name) for form in TABLES for name in ("de", "en"))],
+)
+def test_money_of_every_currency_comes_back_from_an_export_as_it_was(
+    crm: Crm, form: str, language: str
+) -> None:
+    contacts = [crm.create("contacts", kind="person", name=fresh("Anna"), acquisition_cost=money)
+                for money in (*MONEY, None)]  # fmt: skip
+    owner = {"contact_id": contacts[0]["id"]}
+    others = itertools.cycle([*MONEY[5:], None, *MONEY[:5]])
+    for money in (*MONEY, None):
+        crm.create("interactions", **owner, kind="offer", occurred_at="2026-01-05T10:00:00Z",
+                   price=money, cost=next(others))  # fmt: skip
+        same = next(
+            each for each in MONEY if money is None or each["currency"] == money["currency"]
+        )
+        crm.create("deals", **owner, amount=money, list_amount=same, cost=same)
+    for plural in ("contacts", "interactions", "deals"):
+        before = everything(crm.client, plural)
+        answer = export(crm, plural, language=language, format=form)
+        media = answer.headers["content-type"].partition(";")[0]
+        state = imported(crm, answer.content, media=media, resource=plural, source="own")
+        assert state["questions"] == []
+        assert state["unchanged_count"] == len(before), state
+        assert everything(crm.client, plural) == before
 
 
 def test_an_export_of_another_base_makes_records_once_that_point_to_each_other(

@@ -253,6 +253,38 @@ def test_an_ambiguous_decimal_mark_is_asked(crm: Crm) -> None:
     assert everything(crm.client, "deals")[0]["amount"]["amount"] == "1234.00"
 
 
+def test_each_amount_takes_the_currency_of_its_own_column(crm: Crm) -> None:
+    table = (
+        "interaction_id;contact_id;kind;occurred_at;cost;cost_currency;price;price_currency\n"
+        "1;7;offer;2026-01-05T10:00:00Z;5;JPY;12.50;EUR\n"
+        "2;7;offer;2026-01-05T10:00:00Z;5;;12.50;USD\n"
+        "3;7;offer;2026-01-05T10:00:00Z;5;EUR;12.50;XXX\n"
+    )
+    query = {"resource": "interactions", "create_missing_contacts": "true"}
+    other = table.replace("cost_currency", "x")
+    assert asked(upload(crm, other, **query).json()) == [("currency_missing", None)]
+    state = imported(crm, table, **query)
+    assert counts(state) == (1, 0, 0, 2)
+    (made,) = everything(crm.client, "interactions")
+    assert made["cost"] == {"amount": "5", "currency": "JPY"}
+    assert made["price"] == {"amount": "12.50", "currency": "EUR"}
+    _, *rows = rejected(crm.client, state["id"])
+    assert [row[1:3] for row in rows] == [
+        ["cost", "unknown_currency"], ["price_currency", "unknown_currency"]
+    ]  # fmt: skip
+    given = imported(crm, table, **query, currency="CHF")
+    assert counts(given) == (1, 0, 1, 1)
+    assert {"amount": "5.00", "currency": "CHF"} in [
+        each["cost"] for each in everything(crm.client, "interactions")
+    ]
+
+
+def test_a_column_of_currencies_that_is_empty_tells_none(crm: Crm) -> None:
+    table = ORDERS.replace("status", "status,currency") + "1,7,2026-01-05,12.50,new,\n"
+    query = {"resource": "deals", "source": "shop", "create_missing_contacts": "true"}
+    assert asked(upload(crm, table, **query).json()) == [("currency_missing", None)]
+
+
 def test_an_open_question_about_an_ignored_column_does_not_matter(crm: Crm) -> None:
     content = "order_id,customer_id,date,amount,x\nA1,C1,2024-01-05,1.50,03/04/2024\n"
     assert upload(crm, content, **ORDER_QUERY).json()["status"] == "ready"

@@ -61,7 +61,7 @@ def sheet_columns(
         elif field in resource.money:
             found.append(SheetColumn(header, "decimal", _inside(field, "amount")))
             if resource.money[field][1] != "currency":
-                currency = f"{header} {label(resource.plural, 'currency', language).lower()}"
+                currency = label(resource.plural, f"{field}_currency", language)
                 found.append(SheetColumn(currency, "text", _inside(field, "currency")))
         else:
             found.append(SheetColumn(header, _kind(resource, field), _plain(field)))

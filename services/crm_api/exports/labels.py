@@ -161,9 +161,16 @@ def label(plural: str, field: str, language: str) -> str:
     is_german = language == "de"
     if field == "id" and plural in _OWN_IDS:
         return _OWN_IDS[plural][is_german]
-    if is_german and field in GERMAN:
-        return GERMAN[field]
+    if is_german and (german := _german(field)):
+        return german
     return _ENGLISH.get(field) or field.replace("_", " ").capitalize()
+
+
+def _german(field: str) -> str | None:
+    amount, _, currency = field.rpartition("_")
+    if amount in GERMAN and currency == "currency":
+        return f"{GERMAN[amount]} {GERMAN[currency]}"
+    return GERMAN.get(field)
 
 
 _OURS = frozenset(("id", "external_refs", "version"))
@@ -183,6 +190,6 @@ def own_id_headers(plural: str, headers: Iterable[str]) -> dict[str, str]:
 def german_headers(targets: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the German headers of our own exports with what an import takes their columns for."""
     for target in targets:
-        parts = target.split(".")
-        if target not in _ENGLISH and all(part.isdigit() or part in GERMAN for part in parts):
-            yield " ".join(GERMAN.get(part, part) for part in parts), target
+        parts = [part if part.isdigit() else _german(part) for part in target.split(".")]
+        if target not in _ENGLISH and all(parts):
+            yield " ".join(filter(None, parts)), target

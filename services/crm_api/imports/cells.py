@@ -1,6 +1,6 @@
 """The cells of a file turned into checked field values, each distinct cell once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -53,24 +53,26 @@ class CellReader(NamedTuple):
 
 
 class FieldReaders:
-    """The readers of all columns for rows of one currency, and the values that every row has."""
+    """The readers of all columns for rows of the same currencies, and the values that every row has."""
 
     def __init__(
         self,
         feature: Feature,
         settings: ImportSettings,
         columns: list[PlannedColumn],
-        currency: str | None,
+        currencies: Mapping[str, str],
     ) -> None:
+        """Take what the columns are, and the currencies that the targets for them tell."""
         plural = feature.resource.plural
         zone = ZoneInfo(settings.time_zone)
         self.cells: list[CellReader] = []
         for column in columns:
             field = column.field or ""
-            if field in ("", "currency"):
-                continue
-            by = cell_reading(column, settings, zone, currency)
             kind = column.how
+            if field == "" or kind == "currency":
+                continue
+            currency = currencies.get(fields.currency_field(plural, base(field)))
+            by = cell_reading(column, settings, zone, currency or settings.currency)
             wire: Callable[[str], Any] = partial(fields.converted, column.read_as, by=by)
             if kind == "text":
                 wire = texts.text
@@ -88,9 +90,10 @@ class FieldReaders:
         self.fixed_wire: dict[str, Any] = {}
         self.fixed: dict[str, Any] = {}
         for field, told in settings.defaults.items():
-            if field == "currency":
+            if fields.RESOURCES[plural][field] == "currency":
                 continue
-            value = fixed_value(plural, field, told, settings, currency)
+            currency = currencies.get(fields.currency_field(plural, base(field)))
+            value = fixed_value(plural, field, told, settings, currency or settings.currency)
             self.fixed_wire[base(field)] = value
             self.fixed[base(field)] = _checked(feature, base(field), _constant(value))(told)
 

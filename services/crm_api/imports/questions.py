@@ -10,6 +10,7 @@ from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, header_
 from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColumn, base
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
 from services.crm_api.imports.values import dates, numbers, texts
+from services.crm_api.imports.values.fields import currency_field
 from services.crm_api.imports.values.labels import CHOICES
 from services.crm_api.imports.values.numbers import DecimalMark
 from services.crm_api.imports.values.readings import (
@@ -150,7 +151,7 @@ def open_questions(
             found.append(question(f"{wanted[0]}_unmapped", None, options))
     if not any(column.field for column in columns) and resource != "contacts":
         found.append(question("nothing_mapped", None, []))
-    if _lacks_currency(settings, columns):
+    if _lacks_currency(resource, settings, columns):
         found.append(question("currency_missing", None, [(code, ()) for code in _USUAL_CURRENCIES]))
     return found
 
@@ -185,13 +186,14 @@ def _about_column(column: PlannedColumn, asked: list[Document]) -> Iterator[Docu
         yield from fitting or [question("decimal_mark_unclear", column.name, marks)]
 
 
-def _lacks_currency(settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
-    if settings.currency or "currency" in settings.defaults:
+def _lacks_currency(resource: str, settings: ImportSettings, columns: list[PlannedColumn]) -> bool:
+    if settings.currency:
         return False
-    if any(column.field == "currency" for column in columns):
-        return False
+    told = {column.field for column in columns if column.kind != "empty"} | set(settings.defaults)
     for column in columns:
         if column.field is None or column.how not in ("money", "minor"):
+            continue
+        if currency_field(resource, base(column.field)) in told:
             continue
         parts = [numbers.number_parts(s) for s in column.samples if not s.startswith("{")]
         if any(part is not None and not part.mark for part in parts):

@@ -23,6 +23,7 @@ from services.crm_api.imports.reading.json_lines import json_object
 from services.crm_api.imports.reading.records import Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.values import amounts, dates, texts
+from services.crm_api.imports.values.fields import RESOURCES
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.pipelines.operations import PipelineMissing
@@ -100,12 +101,16 @@ class RowConverter:
         self.feature, self.settings = feature, settings
         self._mapped = [column for column in columns if column.field]
         self._contact_source = settings.contact_source or settings.source
-        self._readers: dict[str | None, FieldReaders] = {}
+        self._readers: dict[tuple[str | None, ...], FieldReaders] = {}
         self._currencies: dict[str, str | None] = {}
         self._checked_ids: set[str] = set()
-        self._currency = next((each for each in self._mapped if each.field == "currency"), None)
-        fixed = settings.defaults.get("currency")
-        self._fixed_currency = amounts.currency_code(fixed) if fixed else settings.currency
+        self._currency_columns = [each for each in self._mapped if each.how == "currency"]
+        targets = RESOURCES[feature.resource.plural]
+        self._fixed_currencies = {
+            field: currency
+            for field, told in settings.defaults.items()
+            if targets[field] == "currency" and (currency := amounts.currency_code(told))
+        }
         by_field = {base(column.field or ""): column.name for column in self._mapped}
         self._id_column = by_field.get("external_id") or by_field.get("id")
         self.has_ids = self._id_column is not None
@@ -139,9 +144,11 @@ class RowConverter:
         """Convert and check a row; `identity` is its external id if no column has one."""
         column: str | None = None
         try:
-            if self._currency is not None:
-                column = self._currency.name
-            readers = self._readers_of(row.cells)
+            currencies = []
+            for each in self._currency_columns:
+                column = each.name
+                currencies.append(self._currency_of(row.cells, each))
+            readers = self._readers_of(*currencies)
             given = dict(readers.fixed)
             for at, path, name, field, read, _, memo in readers.cells:
                 column = name
@@ -211,7 +218,8 @@ class RowConverter:
 
         It names the organisation that was found by its reference, and no other record.
         """
-        readers = self._readers_of(cells)
+        currencies = (self._currency_of(cells, each) for each in self._currency_columns)
+        readers = self._readers_of(*currencies)
         body = dict(readers.fixed_wire)
         for reader in readers.cells:
             cell = _member(cells[reader.at], reader.path) if reader.path else cells[reader.at]
@@ -240,19 +248,23 @@ class RowConverter:
         text = text[:_LONGEST_MESSAGE]
         return Refused(row.row_number, row.ordinal, column, problem.code, text, told, row.cells)
 
-    def _readers_of(self, cells: tuple[str, ...]) -> FieldReaders:
-        currency = self._fixed_currency
-        if self._currency is not None:
-            cell = _member(cells[self._currency.at], self._currency.path)
-            if cell not in self._currencies and len(self._currencies) < MEMO_ENTRIES:
-                self._currencies[cell] = amounts.currency_code(cell)
-            currency = self._currencies.get(cell) or currency
-        found = self._readers.get(currency)
+    def _currency_of(self, cells: tuple[str, ...], column: PlannedColumn) -> str | None:
+        cell = _member(cells[column.at], column.path)
+        if cell not in self._currencies and len(self._currencies) < MEMO_ENTRIES:
+            self._currencies[cell] = amounts.currency_code(cell)
+        return self._currencies.get(cell)
+
+    def _readers_of(self, *currencies: str | None) -> FieldReaders:
+        """Return the readers of rows whose currency columns tell these."""
+        found = self._readers.get(currencies)
         if found is None:
             if len(self._readers) > _MOST_CURRENCIES:
                 self._readers.clear()
-            found = FieldReaders(self.feature, self.settings, self._mapped, currency)
-            self._readers[currency] = found
+            columns = zip(self._currency_columns, currencies, strict=True)
+            told = {column.field or "": currency for column, currency in columns if currency}
+            told = self._fixed_currencies | told
+            found = FieldReaders(self.feature, self.settings, self._mapped, told)
+            self._readers[currencies] = found
         return found
 
     def _ref(self, external_id: str | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ ONLY_IMPORTED = {
     "contact_external_id": "the id of its contact",
     "parent_external_id": "the id of its organisation",
     "currency": "of all amounts of a row",
+    **dict.fromkeys(("acquisition_cost_currency", "cost_currency", "price_currency"), "of one"),
     "closing_date": "closed_at or expected_close_date, by the stage",
 }
 

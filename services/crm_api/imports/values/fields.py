@@ -125,13 +125,24 @@ RESOURCES: dict[str, dict[str, str]] = {
 
 
 for _fields in RESOURCES.values():
-    _fields |= {f"{name}_minor": "minor" for name, how in _fields.items() if how == "money"}
+    _money = [name for name, how in _fields.items() if how == "money"]
+    _fields |= {f"{name}_minor": "minor" for name in _money}
+    if "currency" not in _fields:  # amounts that need not agree have each their own
+        _fields |= {f"{name}_currency": "currency" for name in _money}
 RESOURCES["contacts"] |= {
     f"{name}.{number}.{member}": how
     for name, members in _OTHERS.items()
     for number in range(1, MOST_OTHERS + 1)
     for member, how in members.items()
 }
+
+
+def currency_field(resource: str, name: str) -> str:
+    """Return the target whose column tells the currency of a field of money."""
+    own = f"{name}_currency"
+    return own if own in RESOURCES[resource] else "currency"
+
+
 CUSTOM = "custom."
 _CUSTOM_TYPES = {
     "text": "lines",
