@@ -13,7 +13,7 @@ _EXPECTED = {
     "a number alone": "eine Zahl allein",
     "a whole number": "eine ganze Zahl",
     "a number below 10^18": "eine Zahl unter 10^18",
-    "an amount below 9 * 10^15 minor units": "ein Betrag unter 9 * 10^15 kleinsten Einheiten",
+    "an amount below 10^14": "ein Betrag unter 10^14",
     "an ISO 4217 code such as EUR": "ein Code nach ISO 4217 wie EUR",
     "a time with an offset, such as +01:00": "eine Zeit mit Abstand zu UTC, etwa +01:00",
     "a time that the clocks showed": "eine Zeit, die die Uhren zeigten",

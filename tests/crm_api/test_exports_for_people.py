@@ -315,10 +315,11 @@ def test_what_is_exported_changes_the_same_records_of_its_base_and_makes_no_othe
 MONEY = [
     {"amount": amount, "currency": currency}
     for currency, *amounts in (
-        ("EUR", "12.34", "-0.05", "1234567890123.45"),
+        ("EUR", "12.34", "-0.05", "1234567890123.45", "99999999999999.99"),
         ("USD", "100.00", "1.10", "999.99"),
         ("JPY", "500", "-7", "1000000"),
-        ("KWD", "1.234", "1000.000", "0.001"),
+        ("KWD", "1.234", "1000.000", "0.001", "-12345678901234.123"),
+        ("CLF", "99999999999999.9999"),
     )
     for amount in amounts
 ]

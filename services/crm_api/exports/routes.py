@@ -62,8 +62,9 @@ def add_export(feature: Feature) -> None:
         "The formats for machines also need the scope `changes:read`; `X-Change-Cursor` is then a "
         "position of the change feed from before the export: export once, follow the feed from there, "
         "and you miss nothing. An XLSX file holds at most 1,048,575 records, and of a text at most "
-        "32,767 characters, and instants to the second in the time zone of the business; one that is in "
-        "the year 0 or 10000 there is told in UTC, also in the CSV for a spreadsheet. Contacts that "
+        "32,767 characters, numbers of more than 15 figures as texts, and instants to the second in the "
+        "time zone of the business; one that is in the year 0 or 10000 there is told in UTC, also in the "
+        "CSV for a spreadsheet. Contacts that "
         "were erased are in the formats for machines, empty, where nothing is filtered. Reading personal "
         "fields is noted in the audit log.",
     )(export)

@@ -22,6 +22,8 @@ _BATCH_BYTES = 256 * 1024
 # A sheet would calculate a text that begins so (OWASP, "CSV injection"); the wide ones stand for the plain.
 _FORMULA = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _HARMLESS = re.compile(r"\+[0-9][0-9 ]*")
+_EXCEL_FIGURES = 15
+"""What Excel keeps of a number; it would round what has more, so that is told as a text."""
 _EXCEL_BEGINS = date(1900, 3, 1)
 """Earlier days are no dates to Excel, which knows a 29 February 1900."""
 
@@ -53,6 +55,10 @@ def _local(instant: str, zone: ZoneInfo) -> datetime | None:
         return datetime.fromisoformat(instant).astimezone(zone)
     except OverflowError:
         return None
+
+
+def _figures(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 class CsvWriter:
@@ -134,6 +140,9 @@ class XlsxWriter:
 
     def _cell(self, at: int, kind: str, value: Any) -> None:
         if kind in ("number", "decimal"):
+            if not isinstance(value, float) and _figures(str(value)) > _EXCEL_FIGURES:
+                self._text(at, str(value))
+                return
             self._sheet.write_number(self._row, at, float(value))
         elif kind == "flag":
             self._sheet.write_boolean(self._row, at, value)

@@ -11,8 +11,11 @@ from services.crm_api.imports.values.numbers import (
 )
 from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.imports.values.texts import WireValue, _json, _no_structure, clean, is_absent
-from shared.money import CURRENCIES, currency_exponent, from_minor, to_minor
-from shared.values import LARGEST_INTEGER
+from shared.money import CURRENCIES, CURRENCY_EXPONENTS, currency_exponent, from_minor, to_minor
+
+_TOO_LARGE = 10**14
+"""The shape of an amount (`Money`) has at most 14 figures before the point."""
+_MOST_DECIMALS = max(CURRENCY_EXPONENTS.values())
 
 
 def money(cell: str, *, decimal_mark: DecimalMark, currency: str | None) -> WireValue:
@@ -33,7 +36,7 @@ def money(cell: str, *, decimal_mark: DecimalMark, currency: str | None) -> Wire
 
 def minor_money(cell: str, *, currency: str | None) -> WireValue:
     """Return wire money from whole minor units, as machine exports write them."""
-    minor = integer(cell, decimal_mark=".")
+    minor = integer(cell, decimal_mark=".", largest=_TOO_LARGE * 10**_MOST_DECIMALS)
     if minor is None:
         return None
     told = _currency("", currency)
@@ -96,11 +99,11 @@ def _wire_money(value: Decimal, currency: str) -> WireValue:
             f"{currency} hat {decimals} Nachkommastellen",
             expected=f"an amount with at most {decimals} decimals",
         ) from None
-    if abs(minor) > LARGEST_INTEGER:
+    if abs(value) >= _TOO_LARGE:
         raise ValueRejected(
             "number_out_of_range",
             "this amount is too large",
             "dieser Betrag ist zu groß",
-            expected="an amount below 9 * 10^15 minor units",
+            expected="an amount below 10^14",
         )
     return {"amount": format(from_minor(minor, currency), "f"), "currency": currency}

@@ -168,12 +168,12 @@ def _plain_number(cell: str, decimal_mark: DecimalMark) -> Decimal | None:
     return value
 
 
-def integer(cell: str, *, decimal_mark: DecimalMark) -> int | None:
+def integer(cell: str, *, decimal_mark: DecimalMark, largest: int = LARGEST_INTEGER) -> int | None:
     """Return a whole number; ``2.0`` is one."""
     value = _plain_number(cell, decimal_mark)
     if value is None:
         return None
-    if value != value.to_integral_value() or abs(value) > LARGEST_INTEGER:
+    if value != value.to_integral_value() or abs(value) > largest:
         raise ValueRejected(
             "no_integer",
             "this is no whole number",
