@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from services.foundation.calls import Call
 from services.foundation.database import Database, Transaction, UniqueViolation, Work
-from services.foundation.problems import Answer, Conflict, Invalid, Unreadable
+from services.foundation.problems import Answer, Conflict, FieldError, Invalid, Unreadable
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records as records
 
@@ -103,7 +103,9 @@ async def once(
     found = await transaction.first(_FIND, request.identity())
     if found is not None:
         if found["request_hash"] != request.request_hash:
-            raise KeyReused()
+            message = "Send another Idempotency-Key with another request."
+            fault = FieldError("/headers/Idempotency-Key", KeyReused.code, message)
+            raise KeyReused(errors=[fault])
         headers = {**found["headers"], "Idempotent-Replayed": "true"}
         return Answer(found["body"].encode(), found["status"], found["media_type"], headers)
     answer = await work()

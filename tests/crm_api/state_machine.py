@@ -154,7 +154,8 @@ class CrmMachine(Writes):
         merge, duplicate = self.merges[duplicate_id], self.records[duplicate_id]
         survivor = self.records[merge["into"]]
         if not survivor.is_live:
-            assert (answer.status_code, answer.json()["code"]) == (409, "not_merged"), answer.text
+            refusal = (answer.status_code, answer.json()["code"])
+            assert refusal == (409, "survivor_not_live"), answer.text
             return
         if answer.status_code == 409:
             self.check_conflict(answer, duplicate)

@@ -58,7 +58,12 @@ def test_a_key_with_another_request_is_refused(service: Crm, plural: str) -> Non
     first = service.client.post(f"/v1/{plural}", json=body, headers=headers)
     assert first.status_code == 201
     changed = body | {TEXT_FIELD[plural]: "B"}
-    problem(service.client.post(f"/v1/{plural}", json=changed, headers=headers), 422)
+    found = problem(
+        service.client.post(f"/v1/{plural}", json=changed, headers=headers),
+        422,
+        "idempotency_key_reused",
+    )
+    assert found["errors"][0]["pointer"] == "/headers/Idempotency-Key"
     path = f"/v1/{plural}/{first.json()['id']}"
     assert service.client.post(f"{path}/restore", headers=headers).status_code == 404
     batch = {"items": [{"action": "create", "data": body}]}

@@ -396,6 +396,8 @@ def test_a_workbook_that_cannot_be_read_is_refused_with_its_reason(
 ) -> None:
     told = upload(service, content, media=XLSX, resource="contacts")
     assert (told.status_code, told.json().get("reason")) == (422, reason), name
+    (fault,) = told.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/body", reason)
     assert told.json()["detail"]
 
 

@@ -213,7 +213,8 @@ def test_merges_of_merges_are_taken_back_from_the_outside(service: Crm) -> None:
     merge(service, two, three)
     merge(service, one, two)
     assert service.client.get(f"/v1/contacts/{three}").json()["id"] == one
-    problem(service.client.post(f"/v1/contacts/{three}/unmerge"), 409, "not_merged")
+    refused = service.client.post(f"/v1/contacts/{three}/unmerge")
+    assert problem(refused, 409, "survivor_not_live")["existing_id"] == two
     assert service.client.post(f"/v1/contacts/{two}/unmerge").status_code == 200
     assert service.client.post(f"/v1/contacts/{three}/unmerge").status_code == 200
     assert [state(service, contact) for contact in (one, two, three)] == before

@@ -15,7 +15,9 @@ Arm = Literal["treatment", "control"]
 class CampaignMemberFields(Shape):
     """The fields that people enter."""
 
-    campaign_id: RecordId = Field(description="The campaign.")
+    campaign_id: RecordId = Field(
+        description="The campaign, by its id; deals and interactions name a campaign by its key."
+    )
     contact_id: RecordId = Field(description="The contact; in a campaign once.")
     arm: Arm = Field(
         default="treatment", description="Treated, or left alone for comparison (control)."
@@ -36,7 +38,7 @@ SHAPES = shapes_of(
 class ListCampaignMembers(ListQuery):
     """Filters and order of the list of campaign members."""
 
-    campaign_id: RecordIds = Field(default=[], description="Of this campaign.")
+    campaign_id: RecordIds = Field(default=[], description="Of this campaign, by its id.")
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
     arm: Annotated[list[Arm], Field(max_length=2)] = Field(default=[], description="In this arm.")
     outcome: Annotated[list[Outcome], Field(max_length=8)] = Field(

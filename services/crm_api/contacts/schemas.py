@@ -116,7 +116,7 @@ class ContactFields(Shape):
     )
     owner_id: UserId | None = Field(default=None, description="Who looks after the contact.")
     source_campaign_id: CampaignId | None = Field(
-        default=None, description="The campaign that brought the contact."
+        default=None, description="The campaign that brought the contact, by its key."
     )
     acquisition_cost: Money | None = Field(
         default=None, description="What winning the contact cost."

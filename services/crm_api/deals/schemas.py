@@ -126,7 +126,10 @@ class DealFields(Shape):
     competitor_id: CompetitorId | None = Field(
         default=None, description="The competitor in it, by key."
     )
-    campaign_id: CampaignId | None = Field(default=None, description="The campaign behind it.")
+    campaign_id: CampaignId | None = Field(
+        default=None,
+        description="The campaign behind it, by its key; campaign members name it by its id.",
+    )
     promo_code: text(64, shortest=1, example="SPRING10") | None = Field(
         default=None, description="The promotion code that was used."
     )
@@ -307,7 +310,7 @@ class DealFilters(Filters):
     currency: Annotated[list[Currency], Field(max_length=20)] = Field(
         default=[], description="In this currency."
     )
-    campaign_id: Texts = Field(default=[], description="Of this campaign.")
+    campaign_id: Texts = Field(default=[], description="Of this campaign, by key.")
     opened_at_gte: Instant | None = Field(default=None, description="Begun at or after.")
     opened_at_lt: Instant | None = Field(default=None, description="Begun before.")
     closed_at_gte: Instant | None = Field(default=None, description="Closed at or after.")

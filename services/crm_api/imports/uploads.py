@@ -15,7 +15,7 @@ from services.crm_api.imports.reading.reader import rows
 from services.crm_api.imports.reading.records import COLUMN_NAME, Row, Unreadable
 from services.crm_api.imports.schemas import ImportSettings
 from services.foundation.calls import Call
-from services.foundation.problems import Invalid, TooLarge, Unavailable
+from services.foundation.problems import FieldError, Invalid, TooLarge, Unavailable
 from services.foundation.problems import Unreadable as UnreadableCall
 
 LARGEST_UPLOAD = 200 * 2**20
@@ -118,7 +118,8 @@ async def inspect(
         return await asyncio.to_thread(_inspect, path, resource, settings, known)
     except UndetectableFile as fault:
         message = fault.message_de if language == "de" else fault.message_en
-        raise FileUnusable(message, extra={"reason": fault.code}) from None
+        errors = [FieldError("/body", fault.code, message)]
+        raise FileUnusable(message, errors=errors, extra={"reason": fault.code}) from None
 
 
 def _inspect(path: Path, resource: str, settings: ImportSettings, known: Known) -> Document:

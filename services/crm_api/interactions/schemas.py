@@ -96,7 +96,10 @@ class InteractionFields(Shape):
     )
     direction: Direction | None = Field(default=None, description="Who turned to whom.")
     user_id: UserId | None = Field(default=None, description="Who of us took part.")
-    campaign_id: CampaignId | None = Field(default=None, description="The campaign it belongs to.")
+    campaign_id: CampaignId | None = Field(
+        default=None,
+        description="The campaign it belongs to, by its key; campaign members name it by its id.",
+    )
     subject: text(500, example="Delivery date of the table") | None = Field(
         default=None, description="What it was about."
     )
@@ -328,7 +331,7 @@ class InteractionFilters(Filters):
         default=None, description="Offers that end at or after."
     )
     valid_until_lt: Instant | None = Field(default=None, description="Offers that end before.")
-    campaign_id: Texts = Field(default=[], description="Of this campaign.")
+    campaign_id: Texts = Field(default=[], description="Of this campaign, by key.")
     user_id: Texts = Field(default=[], description="In which this user took part.")
     product_id: Texts = Field(default=[], description="About this product.")
     direction: Annotated[list[Direction], Field(max_length=3)] = Field(

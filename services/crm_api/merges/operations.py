@@ -45,6 +45,10 @@ class NotMerged(Conflict):
     code, title = "not_merged", "The contact is not merged into another one."
 
 
+class SurvivorNotLive(Conflict):
+    code, title = "survivor_not_live", "The contact that this one was merged into is not live."
+
+
 @dataclass
 class Done:
     """What a merge or its reversal did."""
@@ -264,7 +268,9 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     Raises
     ------
     NotMerged
-        The contact is not merged, or the survivor is itself merged into another one.
+        The contact is not merged.
+    SurvivorNotLive
+        The survivor is in the trash, or itself merged into another one.
     Suppressed
         The duplicate has an address of a person who was erased since.
     CustomValueOutdated
@@ -279,7 +285,10 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     both = await records.lock_many(transaction, CONTACT, [survivor_id, duplicate_id])
     survivor, duplicate = both[survivor_id], both[duplicate_id]
     if survivor["deleted_at"] is not None:
-        raise NotMerged("The contact that it was merged into is not live; bring that back first.")
+        raise SurvivorNotLive(
+            f"The contact {survivor_id} is in the trash, or merged into another one; bring that back first.",
+            extra={"existing_id": survivor_id},
+        )
     await refuse_suppressed(transaction, duplicate)
     await custom_fields.check_return(transaction, CONTACT, duplicate)
     done = Done(survivor_id, duplicate_id)
