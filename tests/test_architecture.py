@@ -33,7 +33,10 @@ MORE_FILES = {
     },
     "retention": {"rules.py", "runner.py"},
     "segments": {"saved.py"},
-    "webhooks": {"deliveries.py", "runner.py", "schedule.py", "sending.py", "targets.py"},
+    "undo": {"later.py"},
+    "webhooks": {
+        *("asking.py", "deliveries.py", "runner.py", "schedule.py", "sending.py", "targets.py"),
+    },
 }
 VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "base", "manager"}
 

@@ -11,6 +11,7 @@ from services.crm_api.resources import Resource
 from services.crm_api.segments.saved import personal_filters
 from services.crm_api.segments.table import SEGMENT, segments
 from services.crm_api.webhooks import operations as webhooks
+from services.crm_api.webhooks.asking import FILTERS
 from services.foundation.calls import Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import like_any
@@ -41,7 +42,7 @@ async def forget_in_filters(transaction: Transaction, marks: Marks, *, stamp: St
     ids = [row["id"] for row in await transaction.all(_SEGMENTS)]
     forgetful: set[str] = set()
     for segment_id, row in (await records.lock_many(transaction, SEGMENT, ids)).items():
-        rest = _without(webhooks.FILTERS["contacts"][0], row["filter"], marks)
+        rest = _without(FILTERS["contacts"][0], row["filter"], marks)
         if rest != row["filter"]:
             values = {"filter": rest}
             await records.change(transaction, SEGMENT, row, values, stamp=stamp, personal=False)
@@ -52,7 +53,7 @@ async def forget_in_filters(transaction: Transaction, marks: Marks, *, stamp: St
         await many.forget_before(transaction, sorted(forgetful))
     for row in await webhooks.lock_all(transaction):
         filters = {
-            plural: _without(webhooks.FILTERS[plural][0], saved, marks)
+            plural: _without(FILTERS[plural][0], saved, marks)
             for plural, saved in row["filters"].items()
         }
         if filters != row["filters"]:

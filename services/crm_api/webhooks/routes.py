@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from services.crm_api import listing
 from services.crm_api.records import new_id
 from services.crm_api.schemas import sent_fields
-from services.crm_api.webhooks import deliveries, operations
+from services.crm_api.webhooks import asking, deliveries, operations
 from services.crm_api.webhooks.operations import MANAGE
 from services.crm_api.webhooks.runner import WebhookRunner, attempt_document
 from services.crm_api.webhooks.schemas import (
@@ -75,7 +75,7 @@ def _made(call: Call, row: Record, secret: str, *, status: int) -> Answer:
 
 
 async def _check(call: Call, transaction: Transaction, after: Mapping[str, Any]) -> None:
-    await operations.check(operations.Caller(transaction, call.principal.scopes), after)
+    await asking.check(asking.Caller(transaction, call.principal.scopes), after)
 
 
 async def _check_target(call: Call, url: str) -> None:

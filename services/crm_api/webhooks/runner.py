@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.crm_api.changes.operations import Position, last_position, read_on
 from services.crm_api.filters import Question
-from services.crm_api.webhooks import deliveries, operations, schedule
+from services.crm_api.webhooks import asking, deliveries, operations, schedule
 from services.crm_api.webhooks.sending import Outcome, Sender
 from services.crm_api.webhooks.table import webhooks
 from services.foundation.database import Database, Transaction
@@ -158,10 +158,10 @@ class Service:
     async def _asked(self, webhook: Record, *, now: datetime) -> dict[str, Question] | None:
         """Read what the filters ask; None if the webhook had to be paused, and nothing may be sent."""
         try:
-            return await operations.questions_now(self._database, webhook, now=now)
+            return await asking.questions_now(self._database, webhook, now=now)
         except Unavailable:
             raise
-        except operations.ScopeNotHeld:
+        except asking.ScopeNotHeld:
             reason = "key_revoked"
         except Problem:
             reason = "filter_invalid"
