@@ -188,7 +188,20 @@ Currency = Annotated[
     str, Field(max_length=3, json_schema_extra={"enum": sorted(CURRENCIES)}, examples=["EUR"])
 ]
 Percentage = decimal(r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$", example="12.5")
-Rate = decimal(r"^[0-9]{1,8}(\.[0-9]{1,10})?$", example="1.0842")
+
+
+def _above_zero(value: str) -> str:
+    if not value.strip("0."):
+        raise ValueError("a rate above zero is expected")
+    return value
+
+
+Rate = Annotated[
+    decimal(r"^[0-9]{1,8}(\.[0-9]{1,10})?$", example="1.0842"),
+    AfterValidator(_above_zero),
+    # Not a pattern that looks ahead: pydantic, and so many a client made from the document, knows none.
+    Field(json_schema_extra={"not": {"pattern": r"^[0.]+$"}}),
+]
 Probability = number(0, 1, example=0.35)
 
 

@@ -214,6 +214,7 @@ _RULES = (
     (r"this instant lies outside .+", "der Zeitpunkt liegt außerhalb der Jahre 0001 bis 9999"),
     (r"a date is expected, for instance (.+)", r"ein Datum wird erwartet, etwa \1"),
     (r"two capital letters of ISO 3166-1 .+", "zwei Großbuchstaben nach ISO 3166-1 wie DE werden erwartet"),
+    (r"a rate above zero is expected", "ein Kurs über null wird erwartet"),
     (r"(\S+) is not an active ISO 4217 currency", r"\1 ist keine gültige Währung nach ISO 4217"),
     (r"(\S+) has (\d+) decimals", r"\1 hat \2 Nachkommastellen"),
     # What the rules of contacts say.

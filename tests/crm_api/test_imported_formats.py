@@ -495,6 +495,22 @@ def test_a_photo_of_any_size_costs_nothing(service: Crm) -> None:
         assert mapped(state) == {"Kind": "kind", "Family name": "family_name"}
 
 
+@pytest.mark.parametrize(
+    "others", ["", "BEGIN:VCARD\r\nN:Alt;Ida\r\nBDAY:1970-01-02\r\nEND:VCARD\r\n"]
+)
+@pytest.mark.parametrize("day", ["1980-13-40", "19801340", "1981-02-29T00:00:00Z"])
+def test_a_birthday_that_there_is_not_is_told_of_its_card_and_asks_nothing(
+    crm: Crm, day: str, others: str
+) -> None:
+    content = f"{others}BEGIN:VCARD\r\nN:Neu;Eva\r\nBDAY:{day}\r\nEND:VCARD\r\n"
+    state = upload(crm, content, media="text/vcard", resource="contacts", source="book").json()
+    assert asked(state) == []
+    state = run(crm, state["id"])
+    assert counts(state) == (int(bool(others)), 0, 0, 1)
+    (row,) = rejected(crm.client, state["id"])[1:]
+    assert row[1:3] == ["Birthday", "no_date"]
+
+
 # --- exports of other programs ---
 
 GOOGLE_NEW = (
@@ -545,6 +561,58 @@ def test_google_contacts_keep_all_their_addresses_and_numbers(crm: Crm) -> None:
     assert person["other_addresses"][0]["street"] == "Weg 2"
     assert person["tags"] == ["myContacts", "Kunden"]
     assert people["Zoë Müller"]["other_emails"] == [{"label": "work", "email": "z@example.org"}]
+
+
+def test_birthdays_without_a_year_are_told_as_not_taken_and_impossible_ones_are_rejected(
+    crm: Crm,
+) -> None:
+    head = "First Name,Last Name,Birthday,E-mail 1 - Value\n"
+    rows = ("Eva,Neu,--02-29,eva@example.org\n", "Ida,Alt,1980-13-40,ida@example.org\n",
+            "Ada,Jung,1990-05-06,ada@example.org\n")  # fmt: skip
+    cases: list[tuple[str, tuple[int, ...], list[str | None]]] = [
+        (head + rows[0], (1, 0, 0, 0), [None]),
+        (head + rows[1], (0, 0, 0, 1), []),
+        (head + "".join(rows), (2, 0, 0, 1), [None, "1990-05-06"]),
+    ]
+    for number, (content, expected, birthdays) in enumerate(cases):
+        query = {"resource": "contacts", "source": f"book-{number}", "allow_duplicates": "true"}
+        state = upload(crm, content, **query).json()
+        assert asked(state) == []
+        assert (("days_without_year", "Birthday") in notices(state)) == (None in birthdays)
+        state = run(crm, state["id"])
+        assert counts(state) == expected
+        assert [row[1:3] for row in rejected(crm.client, state["id"])[1:]] == (
+            [["Birthday", "no_date"]] * expected[3]
+        )
+        made = [each["birth_date"] for each in everything(crm.client, "contacts")
+                if each["external_refs"][0]["source"] == query["source"]]  # fmt: skip
+        assert made == birthdays
+
+
+@pytest.mark.parametrize(
+    ("header", "resource"),
+    [
+        ("Id,AccountId,FirstName,LastName,MailingStreet,IsDeleted", "contacts"),
+        ("id,account_id,first_name,last_name,mailing_city,is_deleted", "contacts"),
+        ("Contact ID,Account Name,First Name,Last Name,Mailing City,Deleted", "contacts"),
+        ("Record ID,x,First Name,Last Name,City,_fivetran_deleted", "contacts"),
+        ("kundennummer,x,vorname,nachname,ort,is_deleted", "contacts"),
+    ],
+)
+def test_rows_that_are_marked_as_deleted_are_refused_with_this_reason(
+    crm: Crm, header: str, resource: str
+) -> None:
+    marks = ("true", "1", "TRUE", "false", "0", "")
+    rows = [f"{at},,Anna,Nr. {at},Weg {at},{mark}" for at, mark in enumerate(marks)]
+    content = "\n".join([header, *rows, ""])
+    state = imported(crm, content, resource=resource, source="old", allow_duplicates="true")
+    assert counts(state) == (3, 0, 0, 3)
+    names = {each["family_name"] for each in everything(crm.client, "contacts")}
+    assert names == {"Nr. 3", "Nr. 4", "Nr. 5"}
+    told = rejected(crm.client, state["id"])[1:]
+    assert [row[1:3] for row in told] == [[header.split(",")[-1], "deleted_elsewhere"]] * 3
+    german = rejected(crm.client, state["id"], **{"Accept-Language": "de"})[1:]
+    assert "gelöscht" in german[0][3]
 
 
 def test_a_wrong_part_of_several_is_told_by_its_column(crm: Crm) -> None:

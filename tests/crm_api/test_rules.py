@@ -115,6 +115,29 @@ def test_a_change_never_mixes_currencies(
     problem(refused, 422, "mixed_currencies")
 
 
+def test_the_problem_of_mixed_currencies_names_the_one_that_does_not_fit_and_where(
+    service: Crm,
+) -> None:
+    line = {"name": "x", "unit_price": DOLLARS, "unit_cost": euros("1")}
+    made = make(service, "deals", amount=euros("1"))
+    for answer in (
+        service.client.post(
+            "/v1/deals", json=short(service, "deals", amount=euros("1"), lines=[line])
+        ),
+        service.patch(f"/v1/deals/{made['id']}", {"lines": [line]}, version=1),
+    ):
+        (fault,) = problem(answer, 422, "mixed_currencies")["errors"]
+        assert fault["message"] == "The deal is in EUR; USD does not fit."
+        assert fault["pointer"] == "/body/lines/0/unit_price"
+
+
+@pytest.mark.parametrize("rate", ["0", "0.0", "000.000"])
+def test_a_rate_of_nothing_is_refused(service: Crm, rate: str) -> None:
+    body = short(service, "deals", amount=DOLLARS, fx_rate=rate)
+    (fault,) = problem(service.client.post("/v1/deals", json=body), 422)["errors"]
+    assert (fault["pointer"], "above zero" in fault["message"]) == ("/body/fx_rate", True)
+
+
 def test_a_deal_changes_its_currency_when_all_its_amounts_do(service: Crm) -> None:
     made = make(service, "deals", amount=euros("1"), lines=[{"unit_price": euros("1")}])
     path = f"/v1/deals/{made['id']}"

@@ -121,6 +121,8 @@ REFUSED: list[tuple[Any, str]] = [
     (Percentage, '"-1"'),
     (Percentage, "5"),
     (Rate, '"1e5"'),
+    (Rate, '"0"'),
+    (Rate, '"00.000"'),
     (RecordId, '"01977B3A-5C00-7000-8000-000000000001"'),
     (RecordId, '"01977b3a5c0070008000000000000001"'),
     (RecordId, '"01977b3a-5c00-7000-8000-000000000001\\n"'),

@@ -93,13 +93,14 @@ def _currency(given: Mapping[str, Any], current: str | None) -> str | None:
         for name in ("unit_price", "unit_cost"):
             if line[name]:
                 sent.setdefault(line[name]["currency"], f"lines/{number}/{name}")
-    if len(sent) > 1 or (sent and current is not None and current not in sent):
-        wrong = list(sent)[-1]
-        message = f"The deal is in {current or next(iter(sent))}; {wrong} does not fit."
+    own = current or next(iter(sent), None)
+    wrong = next((currency for currency in sent if currency != own), None)
+    if wrong is not None:
+        message = f"The deal is in {own}; {wrong} does not fit."
         raise MixedCurrencies(
             message, errors=[FieldError(f"/body/{sent[wrong]}", "mixed_currencies", message)]
         )
-    return next(iter(sent), current)
+    return own
 
 
 def _is_priced(current: Record, given: Mapping[str, Any]) -> bool:

@@ -110,7 +110,7 @@ def _checked(feature: Feature, name: str, wire: Callable[[str], Any]) -> Callabl
 
     The shapes of the API check every field for itself, so a field may be checked alone.
     """
-    if name in REFERENCES or "." in name:
+    if name in REFERENCES or name == "is_deleted" or "." in name:
         return wire  # what is put together is checked then
     check = checked_field(feature, "closed_at" if name == "closing_date" else name)
 

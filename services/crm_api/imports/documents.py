@@ -110,7 +110,16 @@ def _notices(
 ) -> list[dict[str, Any]]:
     """Return what the file tells, and each column with cells that no field takes."""
     used = {column.name for column in columns if column.field is not None}
-    found = [each for each in detected.get("notices", ()) if each["column"] not in used]
+    days = {column.name for column in columns if column.how == "day"}
+    found = [
+        each
+        for each in detected.get("notices", ())
+        if (
+            each["column"] in days
+            if each["code"] == "days_without_year"
+            else each["column"] not in used
+        )
+    ]
     told = {each["column"] for each in found}
     found += [
         asdict(notice("column_unused", column.name))

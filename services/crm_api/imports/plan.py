@@ -150,6 +150,11 @@ def describe(
     names = [each["name"] for each in found]
     profile = VCARD_PROFILE if detection.dialect.format == "vcard" else recognized(resource, names)
     notices = list(detection.notices)
+    notices += [
+        notice("days_without_year", column.name, count=column.yearless_count)
+        for column in detection.columns
+        if column.yearless_count
+    ]
     if profile is not None and profile.resource != resource:
         told = {"profile": profile.name, "field": profile.resource}
         notices.append(notice("profile_of_other_resource", **told))

@@ -35,6 +35,11 @@ from shared.values import ExternalRef, Shape, wire_instant
 Pair = tuple[str, str]
 _LONGEST_MESSAGE = 2000
 _MOST_CURRENCIES = 300
+_DELETED = (
+    "deleted_elsewhere",
+    "the row is marked as deleted where it comes from, so it is not taken",
+    "die Zeile ist dort, woher sie kommt, als gelöscht markiert und wird nicht übernommen",
+)
 UNTOLD = "The imported file does not tell why."
 
 
@@ -166,6 +171,9 @@ class RowConverter:
                             memo[cell] = value
                 if value is not None:
                     given[field] = value
+            if given.pop("is_deleted", False):
+                column = self._columns["is_deleted"]
+                return Refused(row.row_number, row.ordinal, column, *_DELETED, row.cells)
             if self._gathering.is_needed:
                 column = None
                 self._gather(given)
@@ -230,7 +238,7 @@ class RowConverter:
             self._gathering.gather(body)
         if "closing_date" in body:
             self._close(body, datetime.fromisoformat(body.pop("closing_date")), is_wire=True)
-        for name in REFERENCES:  # what they name is found, and no contact changes
+        for name in (*REFERENCES, "is_deleted"):  # what they name is found, and no contact changes
             body.pop(name, None)
         if parent_id is not None:
             body["parent_id"] = parent_id

@@ -131,7 +131,7 @@ def _faults(
     if any(at in filled for at in map(base, settings.defaults)):
         yield "defaults", "field_filled_twice", "A column is mapped to a field that has a default."
     for field, value in settings.defaults.items():
-        if field not in fields or field in ("id", "external_id"):
+        if field not in fields or field in ("id", "external_id", "is_deleted"):
             yield f"defaults/{field}", "unknown_field", f"{resource} have no field {field}."
             continue
         try:

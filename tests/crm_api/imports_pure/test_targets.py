@@ -20,6 +20,7 @@ ONLY_IMPORTED = {
     "parent_external_id": "the id of its organisation",
     "currency": "of all amounts of a row",
     **dict.fromkeys(("acquisition_cost_currency", "cost_currency", "price_currency"), "of one"),
+    "is_deleted": "rows of what is deleted elsewhere are refused",
     "closing_date": "closed_at or expected_close_date, by the stage",
 }
 

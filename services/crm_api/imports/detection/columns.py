@@ -31,11 +31,11 @@ class _Evidence:
 
     __slots__ = (
         "dates", "filled", "has_local_times", "looks", "mark_samples", "marks",
-        "numbers", "order_samples", "orders", "samples",
+        "numbers", "order_samples", "orders", "samples", "yearless",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.filled = self.numbers = self.dates = 0
+        self.filled = self.numbers = self.dates = self.yearless = 0
         self.has_local_times = False
         self.looks: dict[str, _Look] = {}
         self.marks: Counter[str] = Counter()
@@ -65,7 +65,8 @@ class _Evidence:
             look = _look(content)
             if len(self.looks) < _MOST_LOOKS and len(content) < LONGEST_SAMPLE:
                 self.looks[content] = look
-        if look.is_absent:
+        self.yearless += look.is_yearless
+        if look.is_absent or look.is_yearless:
             return
         self.filled += 1
         self.numbers += look.is_number
@@ -88,6 +89,7 @@ class _Look(NamedTuple):
     """What one cell shows: a number and its mark, or a date, its shape and its possible orders."""
 
     is_absent: bool = False
+    is_yearless: bool = False
     is_number: bool = False
     mark: str = ""
     shape: tuple[str, str] = ("", "")
@@ -106,6 +108,8 @@ def _look(content: str) -> _Look:
         return _Look(is_number=True, mark=plain[1])
     if texts.is_absent(content):
         return _Look(is_absent=True)
+    if dates.is_yearless(content):
+        return _Look(is_yearless=True)
     if found := _date_look(content):
         return found
     parts = numbers.number_parts(content)
@@ -126,6 +130,8 @@ def _date_look(content: str) -> _Look | None:
     first_year = 2000 if years == "2" else None
     forms = {order: DateFormat(order, parts.separator, first_year) for order in orders}
     good = [order for order, form in forms.items() if dates.calendar_day(parts, form)]
+    if parts.is_iso:
+        good = ["ymd"]  # an impossible day has no other reading: its row is rejected
     if not good:
         return None
     return _Look(
@@ -183,7 +189,15 @@ def describe_column(name: str, seen: _Evidence, given: Hints, questions: list[Qu
         date_format = Setting(given_format, "given")
     elif seen.kind == "date":
         date_format = _date_format(name, seen, questions)
-    return Column(name, seen.kind, mark, date_format, seen.has_local_times, tuple(seen.samples))
+    return Column(
+        name,
+        seen.kind,
+        mark,
+        date_format,
+        seen.has_local_times,
+        tuple(seen.samples),
+        seen.yearless,
+    )
 
 
 def _decimal_mark(

@@ -84,6 +84,7 @@ class Column:
     date_format: Setting[str] | None
     has_local_times: bool
     samples: tuple[str, ...]
+    yearless_count: int
 
 
 @dataclass(frozen=True, slots=True)

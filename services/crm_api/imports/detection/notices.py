@@ -21,6 +21,10 @@ _TEXTS = {
         "the cells of this column do not fit the field {field}, it is left out",
         "die Zellen dieser Spalte passen nicht zum Feld {field}, sie wird ausgelassen",
     ),
+    "days_without_year": (
+        "{count} days of this column have no year and are not taken",
+        "{count} Tage dieser Spalte haben kein Jahr und werden nicht übernommen",
+    ),
     "hashed_values": (
         "the cells of this column are hashes: the values themselves are not in the file",
         "die Zellen dieser Spalte sind Hashwerte: die Werte selbst stehen nicht in der Datei",

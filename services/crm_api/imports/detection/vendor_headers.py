@@ -162,6 +162,8 @@ SALESFORCE: dict[str, dict[str, str]] = {
         "user_id": "OwnerId",
     },
 }
+for _table in (*HUBSPOT.values(), *SALESFORCE.values()):
+    _table["is_deleted"] = "IsDeleted|Deleted|Gelöscht|_fivetran_deleted"
 GOOGLE: dict[str, dict[str, str]] = {
     "google_contacts": {
         "given_name": "First Name|Given Name",

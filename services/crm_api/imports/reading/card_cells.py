@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import NamedTuple
 
 from services.crm_api.imports.reading.content_lines import Property
@@ -210,12 +209,7 @@ def _dates(several: Iterable[Property]) -> dict[str, str]:
     found = _DAY.fullmatch(text)
     if found is None or told.parameters.get("X-APPLE-OMIT-YEAR") == found[1]:
         return {"Birthday (incomplete)": text}
-    day = "-".join(found.groups())
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        return {"Birthday": text}
-    return {"Birthday": day}
+    return {"Birthday": "-".join(found.groups())}
 
 
 def _languages(several: Iterable[Property]) -> dict[str, str]:

@@ -183,9 +183,20 @@ def _dated(cell: str, spelling: str) -> tuple[date, DateParts]:
     return found, parts
 
 
+_YEARLESS = re.compile(r"--(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+
+
+def is_yearless(cell: str) -> bool:
+    """Say whether a cell is a day without its year (RFC 6350), which is none of a calendar."""
+    return _YEARLESS.fullmatch(clean(cell)) is not None
+
+
 def day(cell: str, *, date_format: str, zone: ZoneInfo) -> str | None:
-    """Return the calendar day; an instant with an offset is on the day it has in `zone`."""
-    if is_absent(cell):
+    """Return the calendar day; an instant with an offset is on the day it has in `zone`.
+
+    None for an empty cell and for a day without its year.
+    """
+    if is_absent(cell) or is_yearless(cell):
         return None
     if date_format == EPOCH:
         return day_of(_epoch(cell), zone).isoformat()

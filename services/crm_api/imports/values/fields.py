@@ -129,6 +129,7 @@ for _fields in RESOURCES.values():
     _fields |= {f"{name}_minor": "minor" for name in _money}
     if "currency" not in _fields:  # amounts that need not agree have each their own
         _fields |= {f"{name}_currency": "currency" for name in _money}
+    _fields["is_deleted"] = "boolean"
 RESOURCES["contacts"] |= {
     f"{name}.{number}.{member}": how
     for name, members in _OTHERS.items()
