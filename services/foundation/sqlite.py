@@ -41,9 +41,10 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     # What is erased is overwritten, not only marked as free.
     "PRAGMA secure_delete=ON",
-    # 64 MiB: many rows at once fill indexes in random order, and 2 MiB would thrash.
+    # KiB: many rows at once fill indexes in random order, and the usual 2 MiB would thrash.
     "PRAGMA cache_size=-65536",
 )
+_READERS_CACHE = "PRAGMA cache_size=-16384"
 
 
 @lru_cache(maxsize=100_000)
@@ -79,6 +80,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection.create_function("sum_of_parts", 2, _sum_of_parts, deterministic=True)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
+        connection.execute(_READERS_CACHE)
     return connection
 
 
