@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope, Send
 
-from services.foundation.calls import preferred_language, wire_headers
+from services.foundation.calls import header_of, preferred_language, wire_headers
 from services.foundation.problems import MEDIA_TYPE, Answer, Problem
 from services.foundation.translating import Translator
 
@@ -22,8 +22,7 @@ class StreamAnswer:
 
 def problem_answer(problem: Problem, scope: Scope) -> Answer:
     """Write a problem as an answer, in German if that is preferred and as far as it is known."""
-    headers = dict(scope["headers"])
-    language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
+    language = preferred_language(header_of(scope, b"accept-language") or "")
     translate: Translator | None = scope.get("translate") if language == "de" else None
     is_known = True
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from services.foundation.database import Database, Transaction
 from services.foundation.problems import StaleVersion, Unreadable, VersionRequired
@@ -69,10 +70,7 @@ class Call(Request):
         return scope in self.principal.scopes
 
     def header(self, name: bytes) -> str | None:
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value.decode("latin-1"))
-        return None
+        return header_of(self.scope, name)
 
     def check_language(self) -> None:
         """Do nothing if Accept-Language can be read.
@@ -127,6 +125,14 @@ class Call(Request):
         if header is not None and header.strip() != "*":
             raise Unreadable("If-None-Match takes * on this path: create it, do not change it.")
         return header is not None
+
+
+def header_of(scope: Scope, name: bytes) -> str | None:
+    """Return the first header of a request that has this name, in small letters."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None
 
 
 def preferred_language(header: str) -> Language:

@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from services.foundation.answers import problem_answer, send_answer
+from services.foundation.calls import header_of
 from services.foundation.problems import InternalError, Problem, Unreadable
 from services.foundation.shortcut import Shortcut
 from services.foundation.translating import Translator
@@ -156,10 +157,7 @@ def _preflight(scope: Scope) -> Message:
 
 
 def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return ""
+    return header_of(scope, name) or ""
 
 
 def _correlation_id(scope: Scope) -> str | None:

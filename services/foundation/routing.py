@@ -5,6 +5,7 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -170,11 +171,13 @@ class LeanRoute(APIRoute):
         self._body = None if rules.streamed_body else _only("body", self.dependant.body_params)
         self.app = self._respond
 
+    def find(self, path: str) -> "re.Match[str] | None":
+        """Match a path, but leave one that another route names in full to it: `batch` is no id."""
+        found = self.path_regex.match(path)
+        return None if found is None or path in self.others else found
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Leave a path that another route names in full to it: `batch` is no id."""
-        if scope["path"] in self.others:
-            return Match.NONE, {}
-        return super().matches(scope)
+        return (Match.NONE, {}) if self.find(scope["path"]) is None else super().matches(scope)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive)

@@ -25,8 +25,8 @@ class Shortcut:
         if scope["type"] == "http":
             # In the order of declaration, as the framework looks for them.
             for route in self._routes.get(scope["method"], ()):
-                match = route.path_regex.match(scope["path"])
-                if match is not None and scope["path"] not in route.others:
+                match = route.find(scope["path"])
+                if match is not None:
                     scope["app"], scope["path_params"] = self.app, match.groupdict()
                     await route.app(scope, receive, send)
                     return

@@ -41,10 +41,11 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     # What is erased is overwritten, not only marked as free.
     "PRAGMA secure_delete=ON",
-    # KiB: many rows at once fill indexes in random order, and the usual 2 MiB would thrash.
-    "PRAGMA cache_size=-65536",
 )
-_READERS_CACHE = "PRAGMA cache_size=-16384"
+# Many rows at once fill indexes in random order, and the usual 2 MiB would thrash.
+_WRITERS_CACHE, _READERS_CACHE = (
+    f"PRAGMA cache_size=-{mebibytes * 1024}" for mebibytes in (64, 16)
+)
 
 
 @lru_cache(maxsize=100_000)
@@ -78,9 +79,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute(pragma)
     connection.create_function("calendar_unit", 3, _calendar_unit, deterministic=True)
     connection.create_function("sum_of_parts", 2, _sum_of_parts, deterministic=True)
+    connection.execute(_READERS_CACHE if read_only else _WRITERS_CACHE)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
-        connection.execute(_READERS_CACHE)
     return connection
 
 

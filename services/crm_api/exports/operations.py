@@ -54,7 +54,7 @@ def export_statement(
     if is_flat:
         columns = resource.flat(personal=personal)
     is_there: ColumnElement[bool] = table.c.deleted_at.is_(None)
-    is_all = replace(question, names=question.names - {"id"}).is_filtered is False
+    is_all = not replace(question, names=question.names - {"id"}).is_filtered
     if has_erased and is_all and resource is CONTACT:
         is_shell = and_(table.c.erased_at == table.c.deleted_at, table.c.merged_into_id.is_(None))
         is_there = or_(is_there, is_shell)
