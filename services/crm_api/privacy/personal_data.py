@@ -42,7 +42,7 @@ _KEYS = Statement(
     select(keys.c.id, keys.c.name, keys.c.scopes, keys.c.revoked_at, keys.c.last_used_at)
 )
 _WEBHOOKS = Statement(
-    select(webhooks.c.id, webhooks.c.url, webhooks.c.event_types, webhooks.c.is_active).where(
+    select(webhooks.c.id, webhooks.c.url, webhooks.c.event_types).where(
         webhooks.c.deleted_at.is_(None)
     )
 )
