@@ -20,7 +20,7 @@ from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions import schemas as interaction_schemas
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.records import Written
-from services.crm_api.schemas import Mode, sent_fields
+from services.crm_api.schemas import MOST_EXTERNAL_REFS, Mode, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
@@ -139,6 +139,8 @@ async def upsert(
         A version is expected and there is none.
     FixedAtCreation
         A field that never changes is sent with another value than the record has.
+    Invalid
+        With this one there are more external references than a record can have.
     """
     name = feature.resource.name
     found = await external_refs.find(transaction, name, [ref])
@@ -236,7 +238,14 @@ async def check_fixed(
 
 def _with_ref(refs: list[dict[str, Any]], ref: Pair) -> list[dict[str, Any]]:
     own = {"source": ref[0], "id": ref[1]}
-    return refs if own in refs else [own, *refs]
+    if own in refs:
+        return refs
+    if len(refs) >= MOST_EXTERNAL_REFS:
+        message = (
+            f"a record has at most {MOST_EXTERNAL_REFS} external references, this one's included"
+        )
+        raise Invalid(message, errors=[FieldError("/body/external_refs", "too_long", message)])
+    return [own, *refs]
 
 
 async def trash(

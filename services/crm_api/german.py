@@ -192,6 +192,10 @@ _TITLES = (
 _RULES = (
     (r"a number such as (.+)", r"eine Zahl wie \1"),
     (r"at most (\d+)", r"höchstens \1"),
+    (r"a record has at most (\d+) external references, this one's included",
+     r"ein Datensatz hat höchstens \1 externe Kennungen, diese eingeschlossen"),
+    (r"Together they have (\d+) (\w+), and a contact has at most (\d+)\.",
+     r"Zusammen haben sie \1 \2, und ein Kontakt hat höchstens \3."),
     (r"an amount with at most (\d+) decimals", r"ein Betrag mit höchstens \1 Nachkommastellen"),
     # What the shapes of the API say.
     (r"this is not an e-mail address", "das ist keine E-Mail-Adresse"),

@@ -25,7 +25,8 @@ from shared.values import (
     word,
 )
 
-ExternalRefs = Annotated[list[ExternalRef], Field(max_length=20)]
+MOST_EXTERNAL_REFS = 20
+ExternalRefs = Annotated[list[ExternalRef], Field(max_length=MOST_EXTERNAL_REFS)]
 Tags = Annotated[list[text(64, shortest=1, example="vip")], Field(max_length=50)]  # type: ignore[misc]
 UserId = text(64, shortest=1, example="anna.weber")
 Key = Annotated[

@@ -171,6 +171,24 @@ def test_contacts_that_cannot_be_one_are_refused(service: Crm, pair: tuple[str, 
     problem(merge(service, survivor, "01977b3a-5c00-7000-8000-000000000001"), 404)
 
 
+@pytest.mark.parametrize("name", ["external_refs", "other_emails", "tags"])
+def test_a_merge_loses_nothing_that_one_contact_has_no_room_for(service: Crm, name: str) -> None:
+    def some(tag: str) -> list[Any]:
+        start = fresh(tag)
+        if name == "external_refs":
+            return [{"source": "shop", "id": f"{start}-{n}"} for n in range(11)]
+        if name == "other_emails":
+            return [{"label": None, "email": f"{start}{n}@example.org"} for n in range(11)]
+        return [f"{start}-{n}" for n in range(26)]
+
+    pair = [make(service, "contacts", name=fresh(tag), **{name: some(tag)})["id"] for tag in "ab"]
+    before = [state(service, contact) for contact in pair]
+    for dry_run in (True, False):
+        found = problem(merge(service, *pair, dry_run=dry_run), 422, "merge_impossible")
+        assert name in found["detail"]
+    assert [state(service, contact) for contact in pair] == before
+
+
 @pytest.mark.parametrize(
     "name", ["acquisition_cost_minor", "acquisition_cost_currency", "match_keys", "is_redacted"]
 )

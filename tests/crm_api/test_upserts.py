@@ -45,6 +45,22 @@ def test_an_upsert_creates_once_and_then_changes(service: Crm, plural: str) -> N
 
 
 @each_resource
+def test_the_id_of_an_upsert_counts_among_the_references_of_the_record(
+    service: Crm, plural: str
+) -> None:
+    external = fresh("full")
+    others = [{"source": "shop", "id": f"{external}-{n}"} for n in range(20)]
+    path = f"/v1/{plural}/by-external-id/shop/{external}"
+    body = upsert_body(service, plural)
+    found = problem(service.client.put(path, json=body | {"external_refs": others}), 422)
+    assert found["errors"][0]["pointer"] == "/body/external_refs"
+    made = service.client.put(path, json=body | {"external_refs": others[1:]})
+    assert (made.status_code, len(made.json()["external_refs"])) == (201, 20)
+    found = problem(service.client.put(path, json={"external_refs": others}), 422)
+    assert found["errors"][0]["code"] == "too_long"
+
+
+@each_resource
 def test_an_upsert_keeps_to_its_mode(service: Crm, plural: str) -> None:
     path = f"/v1/{plural}/by-external-id/shop/{fresh('mode')}"
     body = upsert_body(service, plural)

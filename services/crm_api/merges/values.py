@@ -5,6 +5,7 @@ from typing import Any
 
 from services.crm_api import records
 from services.crm_api.contacts import operations as contacts
+from services.crm_api.contacts.schemas import ContactFields
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.problems import FieldError, Invalid
 from services.foundation.statements import Record
@@ -55,8 +56,23 @@ def merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> R
     values["custom"] = dict(sorted({**duplicate["custom"], **survivor["custom"]}.items()))
     values["other_emails"] = _others(survivor, duplicate, values, "other_emails", "email")
     values["other_phones"] = _others(survivor, duplicate, values, "other_phones", "phone")
+    _check_room(values)
     after = contacts.complete({**survivor, **values})
     return values | {name: after[name] for name in contacts.DERIVED}
+
+
+def _check_room(values: Record) -> None:
+    """Refuse to lose what one contact has no room for."""
+    for name in (*_UNITED, "other_emails", "other_phones", "custom"):
+        limits = ContactFields.model_fields[name].metadata
+        most = next(limit.max_length for limit in limits if hasattr(limit, "max_length"))
+        if len(values[name]) > most:
+            message = (
+                f"Together they have {len(values[name])} {name}, and a contact has at most {most}."
+            )
+            raise MergeImpossible(
+                message, errors=[FieldError("/body/duplicate_id", "too_long", message)]
+            )
 
 
 def _others(
@@ -73,7 +89,7 @@ def _others(
     for entry in others:
         if entry[one] != main and all(entry[one] != have[one] for have in united):
             united.append(entry)
-    return united[:20]
+    return united
 
 
 def values_back(
