@@ -38,14 +38,13 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
-    "PRAGMA temp_store=MEMORY",
     # What is erased is overwritten, not only marked as free.
     "PRAGMA secure_delete=ON",
 )
-# Many rows at once fill indexes in random order, and the usual 2 MiB would thrash.
-_WRITERS_CACHE, _READERS_CACHE = (
-    f"PRAGMA cache_size=-{mebibytes * 1024}" for mebibytes in (64, 16)
-)
+# Many rows at once fill indexes in random order, and the usual 2 MiB would thrash. What a statement
+# needs to be undone grows with the search index that it merges, so it may go to a file.
+_WRITERS = ("PRAGMA cache_size=-65536", "PRAGMA temp_store=FILE")
+_READERS = ("PRAGMA cache_size=-16384", "PRAGMA temp_store=MEMORY", "PRAGMA query_only=ON")
 
 
 @lru_cache(maxsize=100_000)
@@ -75,13 +74,10 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=512
     )
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, *(_READERS if read_only else _WRITERS)):
         connection.execute(pragma)
     connection.create_function("calendar_unit", 3, _calendar_unit, deterministic=True)
     connection.create_function("sum_of_parts", 2, _sum_of_parts, deterministic=True)
-    connection.execute(_READERS_CACHE if read_only else _WRITERS_CACHE)
-    if read_only:
-        connection.execute("PRAGMA query_only=ON")
     return connection
 
 
