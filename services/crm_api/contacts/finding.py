@@ -13,7 +13,7 @@ from services.foundation.problems import FieldError, Invalid, NotFound
 from services.foundation.statements import Record, Statement
 
 _SELECT_LIVE = (
-    select(contacts.c.id, contacts.c.kind)
+    select(contacts.c.id, contacts.c.kind, contacts.c.parent_id)
     .where(is_among(contacts.c.id), contacts.c.deleted_at.is_(None))
     .order_by(contacts.c.id)
 )
@@ -63,8 +63,10 @@ async def existing(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
 
 async def hold(
     transaction: Transaction, ids: Sequence[str], *, is_alone: bool = False
-) -> dict[str, str]:
-    """Return the kind of each of these contacts that is live, and keep it so until the commit.
+) -> dict[str, Record]:
+    """Return the kind and the organisation of each of these contacts that is live, and keep it so.
+
+    That is until the commit.
 
     An erasure or a merge of one comes before, and then it is not live, or after, and then it finds
     what this transaction wrote. `is_alone` keeps out others who hold it as well: for who will lock it
@@ -74,7 +76,7 @@ async def hold(
         return {}
     statement = _LOCKED if is_alone else _HELD
     rows = await transaction.all(statement, {"ids": list(dict.fromkeys(ids))})
-    return {row["id"]: row["kind"] for row in rows}
+    return {row["id"]: row for row in rows}
 
 
 async def answering(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
@@ -140,11 +142,11 @@ async def require(transaction: Transaction, field: str, contact_id: str) -> str:
     ContactMissing
         There is no such contact; `field` is what pointed to it.
     """
-    kind = (await hold(transaction, [contact_id])).get(contact_id)
-    if kind is None:
+    held = (await hold(transaction, [contact_id])).get(contact_id)
+    if held is None:
         message = f"There is no contact {contact_id}."
         raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
-    return kind
+    return str(held["kind"])
 
 
 async def resolve_contact(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.crm_api import records
 from services.crm_api.contacts import finding
 from services.crm_api.contacts.finding import ContactMissing
 from services.crm_api.contacts.table import CONTACT
@@ -19,6 +20,9 @@ from services.foundation.statements import Record
 
 class LookAgain(Exception):
     """Another writer changed what this chunk had looked up; nothing of it is written."""
+
+
+Unit = str | Pair | None
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,15 @@ class Contacts:
         self,
         by_ref: dict[Pair, str],
         ids: Mapping[str, str],
+        units: Mapping[str, str],
         erased: frozenset[Pair],
         rules: ChunkRules,
         custom: Mapping[str, Record],
     ) -> None:
         self.by_ref, self.ids, self._erased, self._rules = by_ref, ids, erased, rules
         self.custom = custom
+        self.new_ids: dict[Pair, str] = {}
+        self._units = units
         self.kind = "organisation" if rules.feature.resource is CONTACT else "person"
 
     @classmethod
@@ -74,7 +81,8 @@ class Contacts:
         custom: Mapping[str, Record] = {}
         if any("custom" in item.given for item in prepared):
             custom = await custom_fields.definitions(transaction, rules.feature.resource.plural)
-        return cls(by_ref, live, erased, rules, custom)
+        units = {each: finding.unit(row) for each, row in held.items()}
+        return cls(by_ref, live, units, erased, rules, custom)
 
     def check_fixed(self, item: Prepared, current: Record) -> None:
         """Refuse a row that contradicts what its record keeps from its creation.
@@ -91,8 +99,15 @@ class Contacts:
             if sent is not None and sent != current.get(name, sent):
                 raise FixedAtCreation(name)
 
-    def place(self, item: Prepared) -> str | None:
-        """Return the id of the row's contact, or None if it is to be created.
+    def unit(self, item: Prepared) -> Unit:
+        """Return the customer unit of the row's contact; of one that was not there, its reference."""
+        found = self.ids.get(item.contact_id or "")
+        if found is None and item.contact_ref is not None:
+            found = self.by_ref.get(item.contact_ref)
+        return self._units.get(found or "", item.contact_ref)
+
+    def place(self, item: Prepared) -> str:
+        """Return the id of the row's contact: that which it will have if it is to be created.
 
         Raises
         ------
@@ -103,7 +118,16 @@ class Contacts:
             raise _missing("contact_ref", "The row names no contact.")
         if own := self.ids.get(item.contact_id or ""):
             return own
-        return self._of_ref("contact_ref", item.contact_ref)
+        found = self._of_ref("contact_ref", item.contact_ref)
+        return found or self.new_ids.setdefault(item.contact_ref, records.new_id())
+
+    def missing(self, item: Prepared) -> Pair | None:
+        """Return the reference of the contact that is to be created for the row, if there is one."""
+        ref = item.parent_ref
+        if item.contact_ref is not None:
+            own = self.new_ids.get(item.contact_ref)
+            ref = item.contact_ref if own == item.row["contact_id"] else None
+        return None if ref in self.by_ref else ref
 
     def parent(self, item: Prepared) -> str | None:
         """Return the id of the organisation that the row names, or None if it is to be created.

@@ -1,23 +1,20 @@
 """One run of an import: the next chunk is read in a thread while this one is written."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from services.crm_api.feature import Feature
-from services.crm_api.features import FEATURES, FixedAtCreation
+from services.crm_api.features import FEATURES
 from services.crm_api.imports import operations, plan
 from services.crm_api.imports.chunks import Chunk, ChunkReader, repeated_external_ids
+from services.crm_api.imports.memory import Heeded, Memory
 from services.crm_api.imports.placing import ChunkRules
-from services.crm_api.imports.reading.identities import row_identity
 from services.crm_api.imports.reading.records import Position
-from services.crm_api.imports.rows import Pair, Prepared, RowConverter
+from services.crm_api.imports.rows import RowConverter
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.settling import Superseded, settled
-from services.crm_api.imports.writing import Outcome, changeable, reject, write_rows
+from services.crm_api.imports.writing import Outcome, reject, write_rows
 from services.foundation.calls import Stamp
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record
@@ -26,62 +23,9 @@ from services.foundation.statements import Record
 class _Undone(Exception):
     """Takes back what a dry run wrote and carries out what it learned."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, heeded: Heeded) -> None:
         super().__init__()
-        self.outcome = outcome
-
-
-class _Memory:
-    """What a dry run would have written: its chunks do not see each other in the database."""
-
-    def __init__(self, feature: Feature) -> None:
-        self._feature = feature
-        self.id_column: int | None = None
-        self.repeated: frozenset[str] = frozenset()
-        self.rows: dict[Pair, dict[str, Any]] = {}
-        self.contacts: set[int] = set()
-
-    def correct(self, outcome: Outcome, converter: RowConverter) -> None:
-        """Count a row again that only seemed new, and a contact that was made before."""
-        needed: set[str] = set()
-        for row in outcome.created_rows:
-            before = self.rows.get(row.ref)
-            if before is not None:
-                outcome.created -= 1
-                fixed = _contradiction(before, row.given)
-                if fixed is not None:
-                    outcome.refused.append(converter.refused(row, FixedAtCreation(fixed)))
-                    continue
-                given = changeable(self._feature, row.given)
-                is_same = {**before, **given} == before
-                outcome.unchanged += is_same
-                outcome.updated += not is_same
-                before.update(given)
-            elif self._comes_again(row):
-                self.rows[row.ref] = dict(row.given)
-            needed |= {ref[1] for ref in (row.contact_ref, row.parent_ref) if ref is not None}
-        outcome.refused.sort(key=lambda refused: refused.ordinal)
-        made = [each for each in outcome.created_contacts if each in needed]
-        outcome.created_contacts = [each for each in made if self._remember(each)]
-
-    def _comes_again(self, row: Prepared) -> bool:
-        if self.id_column is None:
-            return False
-        return row_identity((row.cells[self.id_column],)) in self.repeated
-
-    def _remember(self, external_id: str) -> bool:
-        digest = hashlib.blake2b(external_id.encode(), digest_size=8).digest()
-        known = len(self.contacts)
-        self.contacts.add(int.from_bytes(digest, "big"))
-        return len(self.contacts) > known
-
-
-def _contradiction(before: dict[str, Any], given: dict[str, Any]) -> str | None:
-    """Return what of an earlier row of the same id stays and is told otherwise now."""
-    for name in ("kind", "contact_ref"):
-        if given.get(name, before.get(name)) != before.get(name):
-            return "kind" if name == "kind" else "contact_id"
-    return None
+        self.outcome, self.heeded = outcome, heeded
 
 
 class Run:
@@ -104,7 +48,7 @@ class Run:
         self._key_id, self._request_id = claimed["key_id"], claimed["request_id"]
         self._claimed = claimed
         self._feature = FEATURES[claimed["resource"]]
-        self._memory = _Memory(self._feature)
+        self._memory = Memory(self._feature)
 
     async def to_its_end(self) -> None:
         """Read and write until the file ends.
@@ -164,13 +108,17 @@ class Run:
 
         async def trial(transaction: Transaction) -> None:
             await self._still_ours(transaction)
-            raise _Undone(await write_rows(transaction, chunk.items, self._rules, stamp))
+            heeded = await self._memory.relive(transaction, chunk.items, self._rules, stamp)
+            raise _Undone(
+                await write_rows(transaction, chunk.items, self._rules, stamp), heeded=heeded
+            )
 
         try:
             await settled(self._database, trial)
         except _Undone as undone:
-            outcome = undone.outcome
+            outcome, heeded = undone.outcome, undone.heeded
         self._memory.correct(outcome, self._rules.converter)
+        self._memory.keep(heeded, outcome)
 
         async def keep(transaction: Transaction) -> None:
             current = await self._still_ours(transaction)

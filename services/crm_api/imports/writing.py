@@ -21,7 +21,9 @@ from services.crm_api.features import FEATURES
 from services.crm_api.imports.placing import ChunkRules, Contacts, LookAgain
 from services.crm_api.imports.rows import Pair, Prepared, Refused
 from services.crm_api.imports.table import rejected_rows
+from services.crm_api.interactions import kinds
 from services.crm_api.interactions import operations as interactions
+from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.privacy import suppression
 from services.crm_api.schemas import row_values, sent_fields
 from services.foundation.calls import Stamp
@@ -68,7 +70,7 @@ async def write_rows(
     ours = await _own(transaction, rules.feature, prepared)
     found |= {item.ref: ours[item.own_id or ""] for item in prepared if item.own_id in ours}
     placed = await Contacts.of(transaction, prepared, rules)
-    for group in _without_repetition(prepared):
+    for group in _in_turn(prepared, placed):
         known = [item for item in group if item.ref in found]
         new = [item for item in group if item.ref not in found]
         await _change(transaction, known, found, placed, rules, stamp, outcome)
@@ -111,19 +113,27 @@ async def reject(transaction: Transaction, import_id: str, refused: Iterable[Ref
         await transaction.run_many(_REJECT, kept)
 
 
-def _without_repetition(items: Sequence[Prepared]) -> Iterator[list[Prepared]]:
+def _in_turn(items: Sequence[Prepared], placed: Contacts) -> Iterator[list[Prepared]]:
     """Cut a chunk where a reference comes again: its second row changes what the first created.
 
-    It is cut too where a person follows its organisation.
+    It is cut too where a person follows its organisation, and where an interaction follows one of the
+    same customer that its rules look at.
     """
     group: list[Prepared] = []
-    seen: set[Pair] = set()
+    seen: set[Any] = set()
     for item in items:
-        if item.ref in seen or item.parent_ref in seen:
+        own: tuple[Any, ...] | None = None
+        heeded: tuple[Any, ...] | None = None
+        kind = item.given.get("kind")
+        if kind in kinds.HEEDED:
+            unit = placed.unit(item)
+            product = item.given.get("product_id") if kind == "offer" else None
+            own, heeded = (kind, unit, product), (kinds.HEEDED[kind], unit, product)
+        if not seen.isdisjoint((item.ref, item.parent_ref, heeded)):
             yield group
             group, seen = [], set()
         group.append(item)
-        seen.add(item.ref)
+        seen |= {item.ref, own} - {None}
     yield group
 
 
@@ -171,11 +181,9 @@ async def _create(
 
 async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp: Stamp) -> None:
     """Apply the rules that `RowConverter` could not: those that may need the database."""
-    if rules.feature.resource.plural == "interactions":
-        await interactions.check_row(transaction, row, row, stamp=stamp)
-        if row["kind"] == "offer":
-            row["id"] = records.new_id()
-            await interactions.hold_terms(transaction, row, now=stamp.now)
+    if rules.feature.resource is INTERACTION:
+        row["id"] = records.new_id()
+        await interactions.check_new(transaction, row, stamp=stamp)
     elif rules.feature.resource is CONTACT:
         await contacts.check_row(transaction, row, row["kind"], now=stamp.now)
 
@@ -222,16 +230,12 @@ async def _create_contacts(
     stamp: Stamp,
     outcome: Outcome,
 ) -> None:
-    """Create a contact for every reference that none has, and point the rows to it."""
-    unplaced = [
-        (item.row, field, ref)
-        for item in items
-        for field, ref in (("contact_id", item.contact_ref), ("parent_id", item.parent_ref))
-        if ref is not None and item.row[field] is None
-    ]
-    await _create_missing(transaction, [ref for _, _, ref in unplaced], placed, stamp, outcome)
-    for row, name, ref in unplaced:
-        row[name] = placed.by_ref[ref]
+    """Create a contact for every reference that none has, and point persons to their organisations."""
+    missing = [ref for item in items if (ref := placed.missing(item)) is not None]
+    await _create_missing(transaction, missing, placed, stamp, outcome)
+    for item in items:
+        if item.parent_ref is not None:
+            item.row["parent_id"] = placed.by_ref[item.parent_ref]
 
 
 async def _create_missing(
@@ -244,7 +248,7 @@ async def _create_missing(
     """Create a person that a deal or an interaction names, or an organisation that a person names."""
     wanted = [ref for ref in dict.fromkeys(refs) if ref not in placed.by_ref]
     if wanted:
-        bodies = [_contact(placed.kind, ref) for ref in wanted]
+        bodies = [_contact(placed.kind, ref) | {"id": placed.new_ids.get(ref)} for ref in wanted]
         ids = await many.create_many(transaction, CONTACT, bodies, stamp=stamp)
         placed.by_ref.update(zip(wanted, ids, strict=True))
         outcome.created_contacts += [external_id for _, external_id in wanted]

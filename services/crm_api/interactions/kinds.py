@@ -39,6 +39,10 @@ class FieldOfOtherKind(Invalid):
     code, title = "field_of_other_kind", "This kind of interaction does not have that field."
 
 
+HEEDED = {"offer": "offer", "complaint": "payment_reminder", "payment_reminder": "complaint"}
+"""By kind, that of the interactions of the same customer that its rules look at, or that look at it."""
+
+
 class NoTask(Invalid):
     code, title = "no_task", "What the customer does cannot be planned."
 

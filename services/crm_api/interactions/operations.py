@@ -36,6 +36,9 @@ _PARENT = Statement(
 )
 
 
+_CONSENTS = Statement(
+    select(contacts_table.c.consents).where(contacts_table.c.id == bindparam("id"))
+)
 _OPEN_COMPLAINT = Statement(
     select(interactions.c.id)
     .join(contacts_table, contacts_table.c.id == interactions.c.contact_id)
@@ -230,10 +233,11 @@ async def _check_recording(transaction: Transaction, row: Mapping[str, Any]) -> 
     """
     if row["recording_ref"] is None:
         return
-    contact = await finding.read_row(transaction, row["contact_id"])
+    contact = await transaction.first(_CONSENTS, {"id": row["contact_id"]})
+    consents = [] if contact is None else contact["consents"]
     allowed = {
         consent["channel"]
-        for consent in contact["consents"]
+        for consent in consents
         if consent["purpose"] == "recording" and consent["state"] == "granted"
     }
     channel = row["channel"] if row["channel"] in get_args(ConsentChannel) else None
@@ -245,6 +249,22 @@ async def _check_recording(transaction: Transaction, row: Mapping[str, Any]) -> 
         )
         fault = FieldError("/body/recording_ref", "recording_without_consent", message)
         raise RecordingWithoutConsent(message, errors=[fault])
+
+
+async def check_new(transaction: Transaction, row: Record, *, stamp: Stamp) -> None:
+    """Apply the rules of a row of `new_row` that need the database; last, an offer holds its terms.
+
+    Its contact is held, or it is one that this transaction creates afterwards with this id.
+
+    Raises
+    ------
+    RecordingWithoutConsent, DealOfAnother, OpenComplaint, TermsConflict
+        A rule is broken, or one of those of `check_row`.
+    """
+    await check_row(transaction, row, row, stamp=stamp)
+    await _check_recording(transaction, row)
+    await _check_reminder(transaction, row)
+    await hold_terms(transaction, row, now=stamp.now)
 
 
 async def create_interaction(
@@ -269,13 +289,10 @@ async def create_interaction(
     )
     row = new_row(values, now=stamp.now)
     row["id"] = records.new_id()
-    await check_row(transaction, row, row, stamp=stamp)
     row["custom"] = await custom_fields.merge_values(
         transaction, INTERACTION.plural, None, given["custom"]
     )
-    await _check_recording(transaction, row)
-    await _check_reminder(transaction, row)
-    await hold_terms(transaction, row, now=stamp.now)
+    await check_new(transaction, row, stamp=stamp)
     return await records.create(transaction, INTERACTION, row, stamp=stamp, personal=personal)
 
 
