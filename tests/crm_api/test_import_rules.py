@@ -4,7 +4,8 @@ from typing import Any
 
 from tests.conftest import Crm
 from tests.crm_api.bodies import fresh, make, problem
-from tests.crm_api.test_imports import counts, rejected, run, upload
+from tests.crm_api.test_imports import ORDER_QUERY, counts, rejected, run, upload
+from tests.crm_api.test_privacy import erase
 from tests.crm_api.test_terms import offer
 
 OFFERS = "id,contact_external_id,kind,occurred_at,product_id,discount_pct,outcome\n"
@@ -37,7 +38,7 @@ def notes(contact: str) -> str:
 
 def tried_and_done(crm: Crm, content: str, **more: Any) -> tuple[dict[str, Any], list[list[str]]]:
     """Import a file after a dry run of it that tells the same; return the state and who is rejected."""
-    answer = upload(crm, content, **QUERY, **more)
+    answer = upload(crm, content, **QUERY | more)
     assert answer.status_code == 201, answer.text
     tried = run(crm, answer.json()["id"], dry_run=True)
     told = [line[:3] for line in rejected(crm.client, tried["id"])[1:]]
@@ -175,3 +176,27 @@ def test_a_file_keeps_no_recording_and_no_deal_that_may_not_be_kept(service: Crm
     ]
     assert {line[1] for line in lines} == {"recording_ref", "deal_id"}
     assert state["created_contact_count"] == 0, "nobody is created for a row that is rejected"
+
+
+def test_rejected_rows_of_who_was_erased_keep_nothing_of_the_file(service: Crm) -> None:
+    name, contact = known(service, kind="organisation", name="Weber")
+    erase(service, contact)
+    orders = {**ORDER_QUERY, "contact_source": "desk", "create_missing_contacts": False}
+    ours = {"mapping": ["id:external_id", "contact_id:contact_id", "kind:kind", "subject:subject"]}
+    people = "id,first name,parent_external_id\n"
+    files: list[tuple[str, dict[str, Any]]] = [
+        (f"id,contact_external_id,kind,occurred_at,subject\nR,{name},note,{WHEN},secret\n", {}),
+        (f"id,contact_external_id,kind,occurred_at,subject\nR,{name},note,,secret\n", {}),
+        (f"id,contact_id,kind,occurred_at,subject\nR,{contact},note,{WHEN},secret\n", ours),
+        (f"id,customer_id,date,amount,title\nR,{name},2024-01-05,10,secret\n", orders),
+        (f"{people}{fresh('R')},secret,{name}\n", {"resource": "contacts"}),
+        (f"id,first name,birth_date\n{name},secret,2999-01-01\n", {"resource": "contacts"}),
+    ]
+    for content, more in files:
+        _, (line,) = tried_and_done(service, content, **more)
+        told = "".join(line)
+        assert name not in told and contact not in told and "secret" not in told, line
+        assert set(line[4:]) <= {""}, "the cells are blank"
+    other = f"id,contact_external_id,kind,occurred_at,subject\nR,{fresh('C')},note,{WHEN},kept\n"
+    _, (line,) = tried_and_done(service, other)
+    assert (line[2], line[-1]) == ("contact_missing", "kept")

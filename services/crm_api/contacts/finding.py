@@ -48,6 +48,10 @@ _ANSWERING = Statement(
     )
 )
 
+_ERASED = Statement(
+    select(contacts.c.id).where(is_among(contacts.c.id), contacts.c.erased_at.is_not(None))
+)
+
 
 class ContactMissing(Invalid):
     code, title = "contact_missing", "A contact that the record points to does not exist."
@@ -95,6 +99,11 @@ async def answering(reader: Reader, ids: Sequence[str]) -> dict[str, str]:
                 further[named] = (*way, row["merged_into_id"])
         ways = further
     return found
+
+
+async def erased(reader: Reader, ids: Sequence[str]) -> set[str]:
+    """Return those of these contacts that were erased."""
+    return {row["id"] for row in await reader.all(_ERASED, {"ids": ids})} if ids else set()
 
 
 async def read_row(reader: Reader, contact_id: str) -> Record:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.crm_api import records
 from services.crm_api.contacts import finding
@@ -11,10 +12,10 @@ from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
 from services.crm_api.features import FixedAtCreation
-from services.crm_api.imports.rows import Pair, Prepared, RowConverter
+from services.crm_api.imports.rows import Pair, Prepared, Refused, RowConverter
 from services.crm_api.privacy import suppression
 from services.foundation.database import Transaction
-from services.foundation.problems import FieldError
+from services.foundation.problems import FieldError, Problem
 from services.foundation.statements import Record
 
 
@@ -45,7 +46,7 @@ class Contacts:
         by_ref: dict[Pair, str],
         ids: Mapping[str, str],
         units: Mapping[str, str],
-        erased: frozenset[Pair],
+        erased: frozenset[Pair | str | None],
         rules: ChunkRules,
         custom: Mapping[str, Record],
     ) -> None:
@@ -62,8 +63,8 @@ class Contacts:
         prepared: Sequence[Prepared],
         rules: ChunkRules,
     ) -> "Contacts":
-        named = [item.contact_ref or item.parent_ref for item in prepared]
-        refs = list(dict.fromkeys(ref for ref in named if ref))
+        pairs = [item.contact_ref or item.parent_ref for item in prepared]
+        refs = list(dict.fromkeys(ref for ref in pairs if ref))
         ids = list(dict.fromkeys(item.contact_id for item in prepared if item.contact_id))
         by_ref = await external_refs.find(transaction, CONTACT.name, refs)
         live = await finding.answering(transaction, ids)
@@ -73,11 +74,11 @@ class Contacts:
         held = await finding.hold(transaction, sorted(wanted), is_alone=is_alone)
         if not wanted.issubset(held):
             raise LookAgain
-        new = [ref for ref in refs if ref not in by_ref] if rules.creates_contacts else []
-        found = await suppression.suppressed(
-            transaction, [{"external_refs": [{"source": ref[0], "id": ref[1]}]} for ref in new]
+        erased = await _erased(
+            transaction,
+            [ref for ref in refs if ref not in by_ref],
+            [each for each in ids if each not in live],
         )
-        erased = frozenset(ref for ref, is_erased in zip(new, found, strict=True) if is_erased)
         custom: Mapping[str, Record] = {}
         if any("custom" in item.given for item in prepared):
             custom = await custom_fields.definitions(transaction, rules.feature.resource.plural)
@@ -118,6 +119,8 @@ class Contacts:
             raise _missing("contact_ref", "The row names no contact.")
         if own := self.ids.get(item.contact_id or ""):
             return own
+        if item.contact_id in self._erased:
+            raise _suppressed()
         found = self._of_ref("contact_ref", item.contact_ref)
         return found or self.new_ids.setdefault(item.contact_ref, records.new_id())
 
@@ -140,14 +143,40 @@ class Contacts:
         assert item.parent_ref is not None
         return self._of_ref("parent_ref", item.parent_ref)
 
+    def refused(self, item: Prepared, problem: Problem) -> Refused:
+        """Reject a row; of a person who was erased nothing is kept, or the file would bring it back."""
+        refused = self._rules.converter.refused(item, problem)
+        people = (item.contact_ref, item.contact_id, item.parent_ref)
+        if isinstance(problem, suppression.Suppressed) or not self._erased.isdisjoint(people):
+            return refused._replace(cells=())
+        return refused
+
     def _of_ref(self, field: str, ref: Pair) -> str | None:
         if ref in self._erased:
-            raise suppression.Suppressed("The row's contact was erased and is not created again.")
+            raise _suppressed()
         found = self.by_ref.get(ref)
         if found is None and not self._rules.creates_contacts:
             source, external_id = ref
             raise _missing(field, f"No live contact has the reference {external_id} of {source}.")
         return found
+
+
+def named(ref: Pair) -> dict[str, Any]:
+    """Return the fields of a record that is known by its reference alone."""
+    return {"external_refs": [{"source": ref[0], "id": ref[1]}]}
+
+
+async def _erased(
+    transaction: Transaction, refs: Sequence[Pair], ids: Sequence[str]
+) -> frozenset[Pair | str | None]:
+    """Return which of these references and ids are those of people who were erased."""
+    found = await suppression.suppressed(transaction, [named(ref) for ref in refs])
+    gone = await finding.erased(transaction, ids)
+    return frozenset(ref for ref, is_erased in zip(refs, found, strict=True) if is_erased) | gone
+
+
+def _suppressed() -> suppression.Suppressed:
+    return suppression.Suppressed("The row's contact was erased and is not created again.")
 
 
 def _missing(field: str, message: str) -> ContactMissing:

@@ -18,7 +18,7 @@ from services.crm_api.duplicates import operations as duplicates
 from services.crm_api.external_refs import operations as external_refs
 from services.crm_api.feature import Feature
 from services.crm_api.features import FEATURES
-from services.crm_api.imports.placing import ChunkRules, Contacts, LookAgain
+from services.crm_api.imports.placing import ChunkRules, Contacts, LookAgain, named
 from services.crm_api.imports.rows import Pair, Prepared, Refused
 from services.crm_api.imports.table import rejected_rows
 from services.crm_api.interactions import kinds
@@ -104,8 +104,7 @@ async def reject(transaction: Transaction, import_id: str, refused: Iterable[Ref
             "code": row.code[:64],
             "message_en": row.message_en,
             "message_de": row.message_de,
-            # Nothing of a person who was erased is kept, or the file would bring it back here.
-            "cells": () if row.code == suppression.Suppressed.code else row.cells,
+            "cells": row.cells,
         }
         for row in refused
     ]
@@ -122,8 +121,8 @@ def _in_turn(items: Sequence[Prepared], placed: Contacts) -> Iterator[list[Prepa
     group: list[Prepared] = []
     seen: set[Any] = set()
     for item in items:
-        own: tuple[Any, ...] | None = None
-        heeded: tuple[Any, ...] | None = None
+        own: tuple[Any, ...] = item.ref
+        heeded: tuple[Any, ...] = item.ref
         kind = item.given.get("kind")
         if kind in kinds.HEEDED:
             unit = placed.unit(item)
@@ -133,7 +132,7 @@ def _in_turn(items: Sequence[Prepared], placed: Contacts) -> Iterator[list[Prepa
             yield group
             group, seen = [], set()
         group.append(item)
-        seen |= {item.ref, own} - {None}
+        seen.update((item.ref, own))
     yield group
 
 
@@ -145,10 +144,12 @@ async def _create(
     stamp: Stamp,
     outcome: Outcome,
 ) -> dict[Pair, str]:
+    if rules.feature.resource is CONTACT:
+        items = await _not_erased(transaction, items, placed, outcome)
     good: list[Prepared] = []
     for item in items:
         if item.fault is not None:
-            outcome.refused.append(rules.converter.refused(item, item.fault))
+            outcome.refused.append(placed.refused(item, item.fault))
             continue
         try:
             if rules.feature.resource is not CONTACT:
@@ -161,13 +162,11 @@ async def _create(
                 )
             await _check(transaction, rules, item.row, stamp)
         except Problem as problem:
-            outcome.refused.append(rules.converter.refused(item, problem))
+            outcome.refused.append(placed.refused(item, problem))
             continue
         good.append(item)
-    if rules.feature.resource is CONTACT:
-        good = await _not_erased(transaction, rules, good, outcome)
     if rules.feature.resource is CONTACT and not rules.converter.settings.allow_duplicates:
-        good = await _distinct(transaction, rules, good, outcome)
+        good = await _distinct(transaction, good, placed, outcome)
     if not good:
         return {}
     await _create_contacts(transaction, good, placed, stamp, outcome)
@@ -189,22 +188,23 @@ async def _check(transaction: Transaction, rules: ChunkRules, row: Record, stamp
 
 
 async def _not_erased(
-    transaction: Transaction, rules: ChunkRules, items: Sequence[Prepared], outcome: Outcome
+    transaction: Transaction, items: Sequence[Prepared], placed: Contacts, outcome: Outcome
 ) -> list[Prepared]:
     """Leave out people who were erased: an import does not bring them back."""
-    found = await suppression.suppressed(transaction, [item.row for item in items])
+    rows = [item.row or item.given | named(item.ref) for item in items]
+    found = await suppression.suppressed(transaction, rows)
     kept = []
     for item, is_suppressed in zip(items, found, strict=True):
         if is_suppressed:
             problem = suppression.Suppressed("This person was erased; the import leaves it out.")
-            outcome.refused.append(rules.converter.refused(item, problem))
+            outcome.refused.append(placed.refused(item, problem))
         else:
             kept.append(item)
     return kept
 
 
 async def _distinct(
-    transaction: Transaction, rules: ChunkRules, items: Sequence[Prepared], outcome: Outcome
+    transaction: Transaction, items: Sequence[Prepared], placed: Contacts, outcome: Outcome
 ) -> list[Prepared]:
     """Leave out rows that are all but surely somebody who is there, or who stands further up."""
     stored = await duplicates.find_certain(transaction, [item.row for item in items])
@@ -219,7 +219,7 @@ async def _distinct(
         if problem is None:
             distinct.append(item)
         else:
-            outcome.refused.append(rules.converter.refused(item, problem))
+            outcome.refused.append(placed.refused(item, problem))
     return distinct
 
 
@@ -258,8 +258,7 @@ _BODIES = {kind: NewContact(kind=kind).model_dump() for kind in get_args(Kind)}
 
 
 def _contact(kind: str, ref: Pair) -> Record:
-    refs = [{"source": ref[0], "id": ref[1]}]
-    return contacts.new_row({**_BODIES[kind], "external_refs": refs})
+    return contacts.new_row(_BODIES[kind] | named(ref))
 
 
 async def _change(
@@ -304,7 +303,7 @@ async def _change(
         except NotFound:
             raise LookAgain from None
         except Problem as problem:
-            outcome.refused.append(rules.converter.refused(item, problem))
+            outcome.refused.append(placed.refused(item, problem))
             continue
         if written.action == "unchanged":
             outcome.unchanged += 1
