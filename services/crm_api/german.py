@@ -243,6 +243,8 @@ _RULES = (
     (r"A contact with the status (\S+) has no (\S+)\.", r"Ein Kontakt im Status \1 hat kein \2."),
     (r"A person belongs to an organisation, and to nothing else\.",
      "Nur eine Person gehört zu etwas, und nur zu einer Organisation."),
+    (r"Taking (\S+) needs a key with the scope (\S+)\.",
+     r"Um \1 zu übernehmen, braucht der Schlüssel die Berechtigung \2."),
     (r"The contact would be recommended by itself\.", "Der Kontakt hätte sich selbst empfohlen."),
     (r"The record has another (\S+), which never changes\.",
      r"Der Datensatz hat ein anderes \1, und das ändert sich nie."),
@@ -299,6 +301,8 @@ _RULES = (
      (r"Das Angebot \1 gilt für dieses Produkt mit anderen Bedingungen: erst dieses ändern, ablehnen oder "
      r"auslaufen lassen.")),
     # What holds for all of them.
+    (r"A dry run needs a key with the scope (\S+)\.",
+     r"Für einen Probelauf braucht der Schlüssel die Berechtigung \1."),
     (r"(\S+) lies before (\S+)\.", r"\1 liegt vor \2."),
     (r"This lies in the future; .+", "Das liegt in der Zukunft; erfassen Sie es, wenn es geschehen ist."),
     (r"There is no custom field (\S+) of (\S+); there are: (.*)\.",

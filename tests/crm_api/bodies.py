@@ -237,9 +237,10 @@ def plan_of(crm: Crm, statement: str) -> list[str]:
     return [row[3] for row in rows]
 
 
-def merge(crm: Crm, survivor: str, duplicate: str, **more: Any) -> httpx.Response:
+def merge(crm: Crm | httpx.Client, survivor: str, duplicate: str, **more: Any) -> httpx.Response:
+    http = crm if isinstance(crm, httpx.Client) else crm.client
     query = {"dry_run": "true"} if more.pop("dry_run", False) else {}
-    return crm.client.post(
+    return http.post(
         f"/v1/contacts/{survivor}/merge",
         json={"duplicate_id": duplicate, **more},
         params=query,

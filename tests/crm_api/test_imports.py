@@ -58,10 +58,13 @@ def run(crm: Crm, import_id: str, *, dry_run: bool = False) -> dict[str, Any]:
     return finished(crm.client, import_id)
 
 
-def imported(crm: Crm, content: str | bytes, *, media: str = "text/csv", **query: Any) -> Any:
+def imported(
+    crm: Crm | httpx.Client, content: str | bytes, *, media: str = "text/csv", **query: Any
+) -> Any:
     answer = upload(crm, content, media=media, start="true", **query)
     assert answer.status_code == 202, answer.text
-    state = finished(crm.client, answer.json()["id"])
+    http = crm if isinstance(crm, httpx.Client) else crm.client
+    state = finished(http, answer.json()["id"])
     assert state["status"] == "succeeded", state
     return state
 

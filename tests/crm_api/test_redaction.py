@@ -11,7 +11,8 @@ import pytest
 
 from services.foundation.edge import start_logging
 from tests.conftest import Crm, MakeCrm
-from tests.crm_api.bodies import ADMITTED, RESOURCES, feed, fresh, place, problem
+from tests.crm_api.bodies import ADMITTED, RESOURCES, feed, fresh, make, merge, place, problem
+from tests.crm_api.test_imports import counts, finished, imported, upload
 
 CANARY = "Zyxcanary"
 PERSONAL: dict[str, dict[str, str]] = {
@@ -44,7 +45,7 @@ def with_canaries(crm: Crm, plural: str) -> dict[str, Any]:
 def blind(service: Crm) -> Iterator[httpx.Client]:
     """A client that may read and write everything and see nothing personal."""
     rights = [f"{plural}:{right}" for plural in RESOURCES for right in ("read", "write")]
-    with service.client_with(*rights, "changes:read") as client:
+    with service.client_with(*rights, "changes:read", "imports:write") as client:
         yield client
 
 
@@ -101,6 +102,53 @@ def test_without_pii_no_filter_or_order_tells_what_is_hidden(
 ) -> None:
     problem(blind.get(f"/v1/contacts?{query}"), 403, "scope_missing")
     assert service.client.get(f"/v1/contacts?{query}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("take", "is_dry_run"), [([], True), (["birth_date"], True), (["status", "birth_date"], False)]
+)
+def test_without_pii_no_merge_compares_what_is_hidden(
+    service: Crm, blind: httpx.Client, take: list[str], is_dry_run: bool
+) -> None:
+    victim, guess = (make(service, "contacts", birth_date="1980-05-05")["id"] for _ in range(2))
+    asked = {"take": take, "dry_run": is_dry_run}
+    found = problem(merge(blind, victim, guess, **asked), 403, "scope_missing")
+    assert "contacts:pii" in found["detail"]
+    assert merge(service, victim, guess, **asked).status_code == 200
+
+
+def test_without_pii_a_merge_names_no_personal_field_that_it_changed(
+    service: Crm, blind: httpx.Client
+) -> None:
+    one = make(service, "contacts")["id"]
+    two = make(service, "contacts", birth_date="1980-05-05", tags=["vip"])["id"]
+    assert merge(blind, one, two, take=["status"]).json()["changed"] == ["tags"]
+    service.patch(f"/v1/contacts/{one}", {"birth_date": "1990-05-05"}, version="*")
+    apart = blind.post(f"/v1/contacts/{two}/unmerge").json()
+    assert (apart["changed"], apart["kept"]) == (["tags"], [])
+
+
+@each_resource
+def test_without_pii_no_dry_run_of_an_import_compares_what_is_hidden(
+    service: Crm, blind: httpx.Client, plural: str
+) -> None:
+    made = service.create(plural, **with_canaries(service, plural))
+    needed = {
+        "contacts": ["id", "kind"],
+        "interactions": ["id", "contact_id", "kind", "occurred_at"],
+        "deals": ["id", "contact_id", "stage"],
+    }
+    names = [*needed[plural], next(iter(PERSONAL[plural]))]
+    content = ",".join(names) + "\n" + ",".join(made[name] for name in names) + "\n"
+    query = {"resource": plural, "mapping": "id:id"}
+    at_once = upload(blind, content, **query, start="true", dry_run="true")
+    found = problem(at_once, 403, "scope_missing")
+    assert f"{plural}:pii" in found["detail"]
+    path = f"/v1/imports/{upload(blind, content, **query).json()['id']}"
+    problem(blind.post(f"{path}/start", json={"dry_run": True}), 403, "scope_missing")
+    assert service.client.post(f"{path}/start", json={"dry_run": True}).status_code == 202
+    assert counts(finished(service.client, path.rpartition("/")[2])) == (0, 0, 1, 0)
+    assert counts(imported(blind, content, **query)) == (0, 0, 1, 0)
 
 
 def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:

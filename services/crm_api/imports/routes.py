@@ -66,6 +66,12 @@ def allow(call: Call, resource: str, *, creates_contacts: bool = False) -> None:
             raise Forbidden(f"This needs a key with the scope {scope}.")
 
 
+def allow_trial(call: Call, resource: str) -> None:
+    """Refuse keys that do not see what a dry run compares rows with: its counts tell what is equal."""
+    if not call.may(f"{resource}:pii"):
+        raise Forbidden(f"A dry run needs a key with the scope {resource}:pii.")
+
+
 async def allowed(call: Call, import_id: str) -> Record:
     row = await operations.read(call.database, import_id)
     allow(call, row["resource"])
@@ -137,6 +143,8 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
     allow(call, query.resource, creates_contacts=query.create_missing_contacts)
+    if query.dry_run:
+        allow_trial(call, query.resource)
     settings = uploaded_settings(call, query, time_zone=runner_of(call).time_zone)
     known = await operations.known(call.database, query.resource)
     check_settings(query.resource, settings, None, known)
@@ -332,10 +340,12 @@ async def start_import(call: Call, id: ImportId, body: Annotated[StartImport, _S
     An import that has ended can be started again: after a dry run for real, or once more, which
     changes nothing that is unchanged. A dry run does every check and writes nothing; it cannot
     know what others write until the real run, and which rule the second of two different rows
-    with one external id would break.
+    with one external id would break. A dry run also needs the scope `<resource>:pii`.
     """
     row = await allowed(call, id)
     allow(call, row["resource"], creates_contacts=row["settings"]["create_missing_contacts"])
+    if body.dry_run:
+        allow_trial(call, row["resource"])
     runner = runner_of(call)
     if not uploads.upload_path(runner.folder, id).exists():
         raise operations.UploadMissing()

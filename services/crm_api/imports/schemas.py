@@ -193,7 +193,9 @@ class UploadQuery(Query):
         description="The source of `contact_external_id` and `parent_external_id`, if it is another one.",
     )
     start: QueryFlag = Field(default=False, description="Start at once if no question is open.")
-    dry_run: QueryFlag = Field(default=False, description="With `start`: only try.")
+    dry_run: QueryFlag = Field(
+        default=False, description="With `start`: only try; needs the scope `<resource>:pii`."
+    )
     create_missing_contacts: QueryFlag = Field(
         default=False,
         description="Create a person for an unknown `contact_external_id`, an organisation for an unknown "
@@ -237,7 +239,8 @@ class StartImport(Shape):
 
     dry_run: Flag = Field(
         default=False,
-        description="Do everything, write nothing, and tell the counts and the rejected rows.",
+        description="Do everything, write nothing, and tell the counts and the rejected rows; needs the "
+        "scope `<resource>:pii`.",
     )
 
 

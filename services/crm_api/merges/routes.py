@@ -14,7 +14,7 @@ from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
-from services.foundation.problems import Answer
+from services.foundation.problems import Answer, Forbidden
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
@@ -30,6 +30,20 @@ class _OnlyTried(Exception):
         self.answer = answer
 
 
+def _check_sight(call: Call, query: MergeQuery, body: MergeContacts) -> None:
+    """Refuse to compare, or to choose between, values that the key does not see.
+
+    What would change, and which version comes of it, tells whether a guess is right.
+    """
+    if call.may(CONTACT.pii_scope):
+        return
+    if query.dry_run:
+        raise Forbidden(f"A dry run needs a key with the scope {CONTACT.pii_scope}.")
+    unseen = next((name for name in body.take if name in CONTACT.personal), None)
+    if unseen is not None:
+        raise Forbidden(f"Taking {unseen} needs a key with the scope {CONTACT.pii_scope}.")
+
+
 async def _answer(
     transaction: Transaction, done: Done, *, personal: bool, is_dry_run: bool, unmerged: bool
 ) -> Answer:
@@ -38,6 +52,9 @@ async def _answer(
     )
     told = asdict(done) | {"is_dry_run": is_dry_run}
     del told["survivor_id"]
+    if not personal:
+        for name in ("changed", "kept"):
+            told[name] = [each for each in told[name] if each not in CONTACT.personal]
     parts = {"survivor": survivor}
     if unmerged:
         parts["duplicate"], version = await records.read(
@@ -72,7 +89,9 @@ async def merge_contact(
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
     number becomes a further one. The duplicate's id answers with this contact from then on.
     `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
-    now, after a dry run as before."""
+    now, after a dry run as before. A dry run, and to `take` a personal field, also need the scope
+    `contacts:pii`."""
+    _check_sight(call, query, body)
 
     async def merge() -> Answer:
         done = await merge_contacts(
@@ -87,7 +106,7 @@ async def merge_contact(
         answer = await _answer(
             call.transaction,
             done,
-            personal=call.may("contacts:pii"),
+            personal=call.may(CONTACT.pii_scope),
             is_dry_run=query.dry_run,
             unmerged=False,
         )
@@ -121,7 +140,7 @@ async def unmerge_a_contact(call: Call, id: ContactId) -> Answer:
     return await _answer(
         call.transaction,
         done,
-        personal=call.may("contacts:pii"),
+        personal=call.may(CONTACT.pii_scope),
         is_dry_run=False,
         unmerged=True,
     )

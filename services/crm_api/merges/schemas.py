@@ -24,7 +24,7 @@ class MergeContacts(Shape):
     take: FieldNames = Field(
         default=[],
         description="Fields whose value the duplicate gives; all others keep the survivor's value, "
-        "and what the survivor lacks is filled in.",
+        "and what the survivor lacks is filled in. Personal ones only with the scope `contacts:pii`.",
     )
 
 
@@ -32,7 +32,9 @@ class MergeQuery(Query):
     """How to merge."""
 
     dry_run: QueryFlag = Field(
-        default=False, description="Only tell what the merge would do; nothing is written."
+        default=False,
+        description="Only tell what the merge would do; nothing is written. Only with the scope "
+        "`contacts:pii`.",
     )
 
 
@@ -53,7 +55,10 @@ class Merged(Shape):
 
     survivor: Contact = Field(description="The contact that stays.")
     duplicate_id: RecordId = Field(description="The other one.")
-    changed: FieldNames = Field(description="Fields of the survivor that changed.")
+    changed: FieldNames = Field(
+        description="Fields of the survivor that changed; personal ones only with the scope "
+        "`contacts:pii`."
+    )
     moved: MovedCounts = Field(description="What moved from one to the other.")
     is_dry_run: Flag = Field(description="True if nothing was written.")
 
@@ -64,7 +69,8 @@ class Unmerged(Merged):
     duplicate: Contact = Field(description="The contact that is there again.")
     kept: FieldNames = Field(
         description="Fields of the survivor that the merge had set and that were changed since, or "
-        "that pointed to a contact that is gone by now; they keep their present value."
+        "that pointed to a contact that is gone by now; they keep their present value. Personal ones "
+        "only with the scope `contacts:pii`."
     )
 
 
