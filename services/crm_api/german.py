@@ -126,6 +126,8 @@ _TITLES = (
      "Eine Mahnung betrifft einen Abschluss des gemahnten Kunden."),
     (r"A recording needs the consent of who is recorded\.",
      "Eine Aufzeichnung braucht die Einwilligung der aufgezeichneten Person."),
+    (r"No interaction answers itself, be it over others\.",
+     "Keine Interaktion antwortet auf sich selbst, auch nicht über andere."),
     (r"A record that this one points to does not exist\.",
      "Einen Datensatz, auf den dieser verweist, gibt es nicht."),
     (r"A key gives on only what it may do itself\.",
@@ -269,6 +271,9 @@ _RULES = (
     (r"There is no pipeline (\S+)\.", r"Es gibt keine Pipeline \1."),
     # What the rules of interactions say.
     (r"There is no such record as (\S+) names\.", r"Den Datensatz, den \1 nennt, gibt es nicht."),
+    (r"The interaction would answer itself\.", "Die Interaktion würde auf sich selbst antworten."),
+    (r"It would answer the end of a thread of (\d+); name one further up\.",
+     r"Sie würde am Ende eines Verlaufs von \1 antworten; nennen Sie eine weiter oben."),
     (r"It is planned: leave occurred_at out, .+",
      "Es ist erst geplant: occurred_at weglassen, oder mit done_at sagen, dass es getan ist."),
     (r"It was done at done_at: .+",

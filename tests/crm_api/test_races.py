@@ -208,3 +208,22 @@ def test_who_is_blocked_again_and_again_is_told_so_and_not_that_the_database_is_
     with pytest.raises(Contended):
         asyncio.run(run())
     assert len(tries) == 4
+
+
+def test_two_threads_that_are_put_under_each_other_at_the_same_moment_make_no_circle(
+    crm: Crm, pool: ThreadPoolExecutor
+) -> None:
+    of = {"contact_id": make(crm, "contacts")["id"]}
+
+    def thread() -> tuple[str, str]:
+        first = make(crm, "interactions", **of)["id"]
+        return first, make(crm, "interactions", **of, parent_id=first)["id"]
+
+    def under(first: str, last: str) -> int:
+        body = {"parent_id": last}
+        return crm.patch(f"/v1/interactions/{first}", body, version="*").status_code
+
+    for _ in range(10):
+        (one, end_of_one), (two, end_of_two) = thread(), thread()
+        both = [pool.submit(under, *way) for way in ((one, end_of_two), (two, end_of_one))]
+        assert sorted(each.result() for each in both) == [200, 422]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import BOTH, Crm, MakeCrm
-from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short
-from tests.crm_api.test_imports import imported
+from tests.crm_api.bodies import EVERYTHING, all_pages, fresh, make, place, problem, short, undo
+from tests.crm_api.test_imports import imported, rejected
 
 UNKNOWN = "01977b3a-5c00-7000-8000-00000000ffff"
 
@@ -414,6 +414,48 @@ def test_an_interaction_points_only_to_live_records(service: Crm, field: str) ->
     assert made[field] == target["id"]
     body = short(service, "interactions", **{field: UNKNOWN})
     problem(service.client.post("/v1/interactions", json=body), 422, "reference_missing")
+
+
+def test_no_interaction_answers_itself_be_it_over_others(service: Crm) -> None:
+    first = make(service, "interactions")
+    of = {"contact_id": first["contact_id"]}
+    second = make(service, "interactions", **of, parent_id=first["id"])
+    known = {"source": "shop", "id": fresh("thread")}
+    third = make(service, "interactions", **of, parent_id=second["id"], external_refs=[known])
+    path = f"/v1/interactions/{first['id']}"
+    for parent in (first, second, third):
+        refused = service.patch(path, {"parent_id": parent["id"]}, version=1)
+        found = problem(refused, 422, "answers_itself")
+        assert found["errors"][0]["pointer"] == "/body/parent_id"
+    itself = {name: third[name] for name in ("contact_id", "kind", "occurred_at")}
+    upsert = f"/v1/interactions/by-external-id/shop/{known['id']}"
+    answer = service.client.put(upsert, json={**itself, "parent_id": third["id"]})
+    problem(answer, 422, "answers_itself")
+    items = [{"action": "update", "id": first["id"], "data": {"parent_id": third["id"]}}]
+    (item,) = service.client.post("/v1/interactions/batch", json={"items": items}).json()["items"]
+    assert item["problem"]["code"] == "answers_itself"
+    content = f"id,contact_id,kind,occurred_at,parent_id\n{first['id']},{first['contact_id']},"
+    content += f"{first['kind']},{first['occurred_at']},{third['id']}\n"
+    query = {"resource": "interactions", "mapping": ["id:id", "parent_id:parent_id"]}
+    state = imported(service, content, **query)
+    assert state["rejected_count"] == 1
+    _, row = rejected(service.client, state["id"])
+    assert row[1:3] == ["parent_id", "answers_itself"]
+    other = make(service, "interactions", **of)
+    assert service.patch(path, {"parent_id": other["id"]}, version=1).status_code == 200
+
+
+def test_no_undo_lets_an_interaction_answer_itself(service: Crm) -> None:
+    first = make(service, "interactions")
+    of = {"contact_id": first["contact_id"]}
+    second = make(service, "interactions", **of, parent_id=first["id"])
+    free = service.patch(f"/v1/interactions/{second['id']}", {"parent_id": None}, version=1)
+    turned = service.patch(
+        f"/v1/interactions/{first['id']}", {"parent_id": second["id"]}, version=1
+    )
+    assert (free.status_code, turned.status_code) == (200, 200)
+    found = problem(undo(service, free), 409, "reference_gone")
+    assert found["errors"][0]["pointer"] == f"/interactions/{second['id']}/parent_id"
 
 
 def test_words_are_stored_up_to_their_longest(service: Crm) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, literal, or_, select
 
 from services.crm_api import records
 from services.crm_api.contacts import finding
@@ -34,6 +34,30 @@ _PARENT = Statement(
         interactions.c.id == bindparam("id"), interactions.c.deleted_at.is_(None)
     )
 )
+_LONGEST_THREAD = 1000
+
+
+def _thread() -> Statement:
+    """Build what finds an interaction and those that it answers, and keeps them where they are."""
+    own = interactions.c
+    thread = (
+        select(own.id, own.parent_id, literal(1).label("length"))
+        .where(own.id == bindparam("id"))
+        .cte("thread", recursive=True)
+    )
+    further = select(own.id, own.parent_id, thread.c.length + 1).where(
+        own.id == thread.c.parent_id, thread.c.length < _LONGEST_THREAD
+    )
+    whole = thread.union_all(further)
+    return Statement(
+        select(own.id)
+        .where(own.id.in_(select(whole.c.id)))
+        .order_by(own.id)
+        .with_for_update(read=True, key_share=True)
+    )
+
+
+_THREAD = _thread()
 
 
 _CONSENTS = Statement(
@@ -83,6 +107,24 @@ class RecordingWithoutConsent(Invalid):
 
 class ReferenceMissing(Invalid):
     code, title = "reference_missing", "A record that this one points to does not exist."
+
+
+class AnswersItself(Invalid):
+    code, title = "answers_itself", "No interaction answers itself, be it over others."
+
+
+async def _check_thread(transaction: Transaction, current: Record, after: Record) -> None:
+    """Refuse to let an interaction answer itself, or one so far down that nobody can tell."""
+    if after["parent_id"] in (None, current["parent_id"]):
+        return
+    thread = await transaction.all(_THREAD, {"id": after["parent_id"]})
+    if any(each["id"] == current["id"] for each in thread):
+        message = "The interaction would answer itself."
+    elif len(thread) >= _LONGEST_THREAD:
+        message = f"It would answer the end of a thread of {_LONGEST_THREAD}; name one further up."
+    else:
+        return
+    raise AnswersItself(message, errors=[FieldError("/body/parent_id", "answers_itself", message)])
 
 
 async def check_row(
@@ -191,6 +233,20 @@ async def change_terms(
     if not is_same_product or not terms.is_live(after, now=stamp.now):
         await release_terms(transaction, current, stamp=stamp)
     await hold_terms(transaction, after, now=stamp.now)
+
+
+async def check_return(
+    transaction: Transaction, current: Record, after: Record, /, *, stamp: Stamp
+) -> None:
+    """Let an interaction have former values again, unless it would answer itself.
+
+    Raises
+    ------
+    AnswersItself, TermsConflict
+        A rule is broken.
+    """
+    await _check_thread(transaction, current, after)
+    await change_terms(transaction, current, after, stamp=stamp)
 
 
 async def take_back_terms(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:
@@ -311,7 +367,7 @@ async def change_interaction(
     ------
     NotFound, StaleVersion, InstantMissing, PlannedAndPast, InstantsDiffer, StatusImpossible,
     CustomFieldUnknown, CustomValueInvalid, RecordingWithoutConsent, DealOfAnother, OpenComplaint,
-    TermsConflict, ExternalRefTaken
+    TermsConflict, AnswersItself, ExternalRefTaken
         A rule is broken, or one of those of `check_row`; nothing is written.
     """
     current = await records.lock(transaction, INTERACTION, interaction_id, version=version)
@@ -323,6 +379,7 @@ async def change_interaction(
         values.setdefault("decline_reason", None)
     after = {**current, **values}
     await check_row(transaction, after, values, stamp=stamp)
+    await _check_thread(transaction, current, after)
     if "custom" in values:
         values["custom"] = await custom_fields.merge_values(
             transaction, INTERACTION.plural, current["custom"], values["custom"]
