@@ -161,8 +161,10 @@ def _check_parts(row: Mapping[str, Any]) -> None:
         message = ""
         if part < 0:
             message = f"{name} is what it says, without a minus."
-        elif name in ("refund", "written_off") and amount is not None and part > amount >= 0:
+        elif name in ("refund", "written_off") and part > (amount or 0) >= 0:
             message = f"{name} is more than the amount of the deal."
+            if amount is None:
+                message = f"{name} is a part of the amount, and the deal has no amount."
         if message:
             fault = FieldError(f"/body/{name}", "part_impossible", message)
             raise PartImpossible(message, errors=[fault])
