@@ -7,6 +7,8 @@ from typing import Any
 from services.foundation.problems import FieldError, Invalid
 
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
+_LONGEST_AHEAD = timedelta(days=1)
+"""By which calendars that are ahead of UTC may differ from it, and a little more."""
 
 
 class InTheFuture(Invalid):
@@ -47,10 +49,26 @@ def check_past(values: Mapping[str, Any], names: Iterable[str], *, now: datetime
     for name in names:
         value = values.get(name)
         if value is not None and value > now + _CLOCK_DIFFERENCE:
-            message = (
+            raise _ahead(
+                name,
                 "This lies more than five minutes in the future, which are allowed for clocks that "
-                "differ; record it once it has happened."
+                "differ; record it once it has happened.",
             )
-            raise InTheFuture(
-                message, errors=[FieldError(f"/body/{name}", "in_the_future", message)]
-            )
+
+
+def check_past_day(values: Mapping[str, Any], name: str, *, now: datetime) -> None:
+    """Refuse a day later than today, wherever on earth it is today.
+
+    Raises
+    ------
+    InTheFuture
+        It is; the problem names the field.
+    """
+    value = values.get(name)
+    if value is not None and value > (now + _LONGEST_AHEAD).date():
+        raise _ahead(name, "This day is still to come; a day that has come somewhere is expected.")
+
+
+def _ahead(name: str, message: str) -> InTheFuture:
+    fault = FieldError(f"/body/{name}", "in_the_future", message)
+    return InTheFuture(message, errors=[fault])

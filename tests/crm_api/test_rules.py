@@ -636,6 +636,18 @@ def test_a_part_of_an_amount_is_a_part_of_it(service: Crm, part: dict[str, Any])
     problem(service.patch(path, {"amount": euros("9.99")}, version=1), 422, "part_impossible")
 
 
+def test_no_part_is_left_without_its_amount(service: Crm) -> None:
+    body = short(service, "deals", refund=euros("20.00"))
+    problem(service.client.post("/v1/deals", json=body), 422, "part_impossible")
+    made = make(service, "deals", amount=euros("100.00"), refund=euros("20.00"))
+    path = f"/v1/deals/{made['id']}"
+    found = problem(service.patch(path, {"amount": None}, version=1), 422, "part_impossible")
+    assert found["errors"][0]["pointer"] == "/body/refund"
+    both = {"amount": None, "refund": None}
+    assert service.patch(path, both, version=1).status_code == 200
+    assert service.patch(path, {"written_off": euros("0.00")}, version=2).status_code == 200
+
+
 # What belongs to a contact that is thrown away
 
 
@@ -746,6 +758,28 @@ def test_what_happened_may_be_five_minutes_ahead_and_the_problem_says_so(
     schemas = crm.client.get("/openapi.json").json()["components"]["schemas"]
     told = schemas["NewInteraction"]["properties"]["occurred_at"]["description"]
     assert "five minutes" in told
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_nobody_is_born_tomorrow_wherever_it_is_today(make_crm: MakeCrm, kind: str) -> None:
+    crm = make_crm(kind, clock=lambda: datetime(2026, 2, 28, 12, tzinfo=UTC))
+    body = {"kind": "person", "name": "Weber", "allow_duplicate": True}
+    late, today = ({"birth_date": day} for day in ("2026-03-02", "2026-03-01"))
+    found = problem(crm.client.post("/v1/contacts", json=body | late), 422, "in_the_future")
+    assert found["errors"][0]["pointer"] == "/body/birth_date"
+    made = crm.create("contacts", **body, **today)
+    problem(crm.patch(f"/v1/contacts/{made['id']}", late, version=1), 422, "in_the_future")
+    ref = "/v1/contacts/by-external-id/shop/1"
+    problem(crm.client.put(ref, json=body | late), 422, "in_the_future")
+    items = [{"action": "create", "data": body | late}]
+    (item,) = crm.client.post("/v1/contacts/batch", json={"items": items}).json()["items"]
+    assert item["problem"]["code"] == "in_the_future"
+    for known in ("new", made["id"]):
+        content = f"id,kind,name,birth_date\n{known},person,Weber,2026-03-02\n"
+        state = imported(crm, content, resource="contacts", mapping="id:id")
+        _, row = rejected(crm.client, state["id"], **{"Accept-Language": "de"})
+        assert (row[1], row[2]) == ("birth_date", "in_the_future")
+        assert "Dieser Tag" in row[3]
 
 
 @pytest.mark.parametrize("kind", BOTH)

@@ -17,7 +17,7 @@ from services.crm_api.privacy.suppression import admit_again, refuse_suppressed
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
-from services.crm_api.times import check_past
+from services.crm_api.times import check_past, check_past_day
 from services.foundation.calls import Stamp
 from services.foundation.database import Transaction
 from services.foundation.problems import FieldError, Invalid
@@ -119,6 +119,7 @@ async def check_row(
         A rule is broken.
     """
     check_past(row, _PAST, now=now)
+    check_past_day(row, "birth_date", now=now)
     if row.get("referred_by_id"):
         await require(transaction, "referred_by_id", row["referred_by_id"])
     if not row.get("parent_id"):

@@ -91,7 +91,9 @@ class ContactFields(Shape):
         default=None, description="What the person does there."
     )
     birth_date: Day | None = Field(
-        default=None, description="Only if the person told it; no score uses it."
+        default=None,
+        description="Only if the person told it; no score uses it. Not in the future, a day ahead of "
+        "UTC allowed.",
     )
     street: text(200, example="Lindenstraße 7") | None = Field(
         default=None, description="Street and number."
