@@ -308,6 +308,8 @@ _RULES = (
      (r"Das Angebot \1 gilt für dieses Produkt mit anderen Bedingungen: erst dieses ändern, ablehnen oder "
      r"auslaufen lassen.")),
     # What holds for all of them.
+    (r"Which item failed is told to a key with the scope (\S+)\.",
+     r"Welcher Eintrag gescheitert ist, erfährt ein Schlüssel mit der Berechtigung \1."),
     (r"A dry run needs a key with the scope (\S+)\.",
      r"Für einen Probelauf braucht der Schlüssel die Berechtigung \1."),
     (r"(\S+) lies before (\S+)\.", r"\1 liegt vor \2."),

@@ -103,6 +103,7 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
         what="The id of the record there.",
     )
     item = {"action": "upsert", "ref": ref, "data": named}
+    to_whom = f", if it is malformed or the key has the scope `{sees}`" if resource.personal else ""
     batches = batch_of(feature)
     Batch: Any = _shown(batches.request, {"items": [item]})
 
@@ -224,7 +225,7 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
             "name": f"batch_{plural}".replace("-", "_"), "summary": f"Write many {many} at once",
             "description": f"Up to 500 creations, changes, upserts and deletions of {many}, done in "
             "order. Each item succeeds or fails on its own and tells, also one that is malformed; with "
-            "`atomic=true` a failure undoes them all: 422 `batch_undone` names the item.",
+            f"`atomic=true` a failure undoes them all: 422 `batch_undone` names the item{to_whom}.",
         }),
         ("PUT", "/by-external-id/{source}/{external_id:path}", upsert, {
             "answer": shown, "scope": writes, "writes": True, "if_match": "optional",

@@ -151,6 +151,30 @@ def test_without_pii_no_dry_run_of_an_import_compares_what_is_hidden(
     assert counts(imported(blind, content, **query)) == (0, 0, 1, 0)
 
 
+@each_resource
+def test_without_pii_no_batch_that_is_undone_compares_what_is_hidden(
+    service: Crm, blind: httpx.Client, plural: str
+) -> None:
+    made = service.create(plural, **with_canaries(service, plural))
+    field = next(iter(PERSONAL[plural]))
+    told = set()
+    for guess in (made[field], "Another"):
+        items = [
+            {"action": "update", "id": made["id"], "data": {field: guess}},
+            {"action": "update", "id": made["id"], "version": 1, "data": {field: "Third"}},
+            {"action": "delete", "id": "01977b3a-5c00-7000-8000-00000000ffff"},
+        ]
+        path = f"/v1/{plural}/batch?atomic=true"
+        found = problem(blind.post(path, json={"items": items}), 422, "batch_undone")
+        told.add(json.dumps({**found, "request_id": None, "instance": None}))
+        found = problem(service.client.post(path, json={"items": items}), 422, "batch_undone")
+        assert found["errors"][0]["pointer"] == f"/body/items/{2 if guess == made[field] else 1}"
+        items[0]["data"] = {"unheard_of": guess}
+        found = problem(blind.post(path, json={"items": items}), 422, "batch_undone")
+        assert found["errors"][0]["pointer"] == "/body/items/0/data/unheard_of"
+    assert len(told) == 1, told
+
+
 def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:
     with service.client_with("changes:read", "contacts:read") as client:
         assert client.get("/v1/exports/contacts").status_code == 200

@@ -49,8 +49,11 @@ async def run_batch(
     Raises
     ------
     BatchUndone
-        `is_atomic` and an item failed: the problem names it, and nothing is written.
+        `is_atomic` and an item failed: nothing is written. The problem names the item, unless the
+        caller does not see what items were compared with.
     """
+    scope = feature.resource.pii_scope
+    sees_all = not feature.resource.personal or scope in stamp.scopes
     items = [_read(batch, item) for item in sent]
     wrong = [(index, item) for index, item in enumerate(items) if isinstance(item, ItemInvalid)]
     if is_atomic and wrong:
@@ -64,6 +67,9 @@ async def run_batch(
                 raise item
             written = await _run(transaction, feature, item, is_atomic=is_atomic, stamp=stamp)
         except Problem as problem:
+            if is_atomic and not sees_all:
+                # Whether it got so far may tell whether the items before hold what is hidden.
+                raise BatchUndone(f"Which item failed is told to a key with the scope {scope}.")
             if is_atomic:
                 raise _undone([(index, problem)]) from None
             results.append(_failure(index, problem))
