@@ -226,6 +226,8 @@ _RULES = (
     # What the rules of contacts say.
     (r"No live contact has the reference (.+) of (\S+)\.",
      r"Kein Kontakt hat die Kennung \1 der Quelle \2."),
+    (r"No live contact has the reference of (\S+) that the row names\.",
+     r"Kein Kontakt hat die Kennung der Quelle \1, die die Zeile nennt."),
     (r"There is no contact (\S+)\.", r"Es gibt keinen Kontakt \1."),
     (r"The row names no contact\.", "Die Zeile nennt keinen Kontakt."),
     (r"The row's contact was erased and is not created again\.",
@@ -250,7 +252,9 @@ _RULES = (
     (r"The contact would be recommended by itself\.", "Der Kontakt hätte sich selbst empfohlen."),
     (r"The record has another (\S+), which never changes\.",
      r"Der Datensatz hat ein anderes \1, und das ändert sich nie."),
-    (r"\S+ (\S+) has the reference (.+) of (\S+)\.", r"Die Kennung \2 der Quelle \3 gehört schon zu \1."),
+    (r"\S+ (\S+) has its reference of (\S+)\.", r"Die Kennung der Quelle \2 gehört schon zu \1."),
+    (r"Records of (\S+) have a value of (\S+) that stands in the way\.",
+     r"Werte von \2 stehen im Weg, die Datensätze haben: \1."),
     # What the rules of deals say.
     (r"a deal in stage (\S+) needs the day on which it closed",
      r"ein Abschluss in der Phase \1 braucht den Tag, an dem er endete"),

@@ -759,7 +759,7 @@ def test_a_person_finds_its_organisation_by_the_reference_of_the_source(crm: Crm
     state = imported(crm, content, **query)
     assert counts(state) == (1, 0, 0, 1)
     assert rejected(crm.client, state["id"])[1][1:4] == [
-        "firma_id", "contact_missing", "No live contact has the reference F9 of erp.",
+        "firma_id", "contact_missing", "No live contact has the reference of erp that the row names.",
     ]  # fmt: skip
     people = crm.client.get("/v1/contacts", params={"parent_id": firm["id"]}).json()["items"]
     assert [each["given_name"] for each in people] == ["Anna"]

@@ -175,6 +175,54 @@ def test_without_pii_no_batch_that_is_undone_compares_what_is_hidden(
     assert len(told) == 1, told
 
 
+def test_without_pii_no_refusal_tells_a_reference_or_whose_custom_value_it_is(
+    service: Crm, blind: httpx.Client
+) -> None:
+    known = {"source": "shop", "id": fresh(CANARY)}
+    person = make(service, "contacts", external_refs=[known])["id"]
+    service.client.delete(f"/v1/contacts/{person}", headers={"If-Match": "*"})
+    other = make(service, "contacts", external_refs=[known])["id"]
+    found = problem(blind.post(f"/v1/contacts/{person}/restore"), 409, "external_ref_taken")
+    assert found["existing_id"] == other
+    assert CANARY not in json.dumps(found)
+    options = [{"key": key, "label_en": key, "label_de": key} for key in ("oak", "ash")]
+    field: dict[str, Any] = {
+        "applies_to": "contacts",
+        "key": fresh("wood").lower().replace("-", "_"),
+    }
+    field |= {"type": "choice", "label_en": "Wood", "label_de": "Holz", "options": options}
+    field = service.create("custom-fields", **field)
+    holder = make(service, "contacts", custom={field["key"]: "oak"})["id"]
+    path = f"/v1/custom-fields/{field['id']}"
+    merge_patch = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
+    with service.client_with("settings:write") as maker:
+        refused = maker.patch(path, json={"options": options[1:]}, headers=merge_patch)
+        found = problem(refused, 409, "option_held")
+        assert holder not in json.dumps(found)
+    assert holder in service.patch(path, {"options": options[1:]}, version="*").text
+
+
+def test_without_pii_no_rejected_row_tells_whom_it_names(service: Crm, blind: httpx.Client) -> None:
+    content = f"id,kind,name,firm\n1,person,Weber,{CANARY}\n"
+    query = {"resource": "contacts", "mapping": "firm:parent_external_id"}
+    state = imported(service, content, **query, allow_duplicates="true")
+    told = blind.get(f"/v1/imports/{state['id']}/rejected-rows").text
+    assert "contact_missing" in told
+    assert CANARY not in told
+
+
+def test_without_pii_no_sheet_tells_how_long_a_hidden_list_is(
+    service: Crm, blind: httpx.Client
+) -> None:
+    emails = [{"label": None, "email": f"{fresh('a')}@example.org"} for _ in range(2)]
+    made = make(service, "contacts", other_emails=emails)
+    query = {"id": made["id"], "format": "excel_csv", "fields": "id,other_emails"}
+    seen = service.client.get("/v1/exports/contacts", params=query)
+    assert seen.text.splitlines()[0].count(",") == 4
+    hidden = blind.get("/v1/exports/contacts", params=query)
+    assert "," not in hidden.text.splitlines()[0]
+
+
 def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:
     with service.client_with("changes:read", "contacts:read") as client:
         assert client.get("/v1/exports/contacts").status_code == 200

@@ -436,7 +436,10 @@ def test_no_interaction_answers_itself_be_it_over_others(service: Crm) -> None:
     assert item["problem"]["code"] == "answers_itself"
     content = f"id,contact_id,kind,occurred_at,parent_id\n{first['id']},{first['contact_id']},"
     content += f"{first['kind']},{first['occurred_at']},{third['id']}\n"
-    query = {"resource": "interactions", "mapping": ["id:id", "parent_id:parent_id"]}
+    query: dict[str, Any] = {
+        "resource": "interactions",
+        "mapping": ["id:id", "parent_id:parent_id"],
+    }
     state = imported(service, content, **query)
     assert state["rejected_count"] == 1
     _, row = rejected(service.client, state["id"])

@@ -90,13 +90,25 @@ async def check_definition(
         await check_key(transaction, after, stamp=stamp)
         holder = await _holder(transaction, after)
         if holder is not None:
-            raise ValuesLeft(
+            message = (
                 f"The record {holder} of {after['applies_to']} still has a value of a former field "
-                f"{after['key']}. Restore that field, or set custom.{after['key']} to null first.",
-                extra={"existing_id": holder},
+                f"{after['key']}. Restore that field, or set custom.{after['key']} to null first."
             )
+            raise _held(ValuesLeft, message, after, holder, stamp)
     elif "options" in values:
-        await _check_options(transaction, after, keys)
+        await _check_options(transaction, after, keys, stamp)
+
+
+def _held(
+    refusal: type[Conflict], message: str, definition: Record, holder: str, stamp: Stamp
+) -> Conflict:
+    """Build the refusal for a value that a record has; it names the record to who may see the value."""
+    applies_to = definition["applies_to"]
+    if f"{applies_to}:pii" in stamp.scopes:
+        return refusal(message, extra={"existing_id": holder})
+    return refusal(
+        f"Records of {applies_to} have a value of {definition['key']} that stands in the way."
+    )
 
 
 async def check_key(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001
@@ -123,11 +135,11 @@ async def check_restored(transaction: Transaction, current: Record, /, *, stamp:
     await check_key(transaction, current, stamp=stamp)
     holder = await _misfit(transaction, current)
     if holder is not None:
-        raise ValuesLeft(
+        message = (
             f"The record {holder} of {current['applies_to']} has a value of {current['key']} that this "
-            f"field does not take. Set custom.{current['key']} to null there first.",
-            extra={"existing_id": holder},
+            f"field does not take. Set custom.{current['key']} to null there first."
         )
+        raise _held(ValuesLeft, message, current, holder, stamp)
 
 
 async def check_return(
@@ -164,18 +176,20 @@ async def check_return(
             )
 
 
-async def _check_options(transaction: Transaction, after: Record, keys: list[str]) -> None:
+async def _check_options(
+    transaction: Transaction, after: Record, keys: list[str], stamp: Stamp
+) -> None:
     known = (await definitions(transaction, after["applies_to"]))[after["key"]]
     for option in known["options"]:
         if option["key"] in keys:
             continue
         holder = await _holder(transaction, after, option["key"])
         if holder is not None:
-            raise OptionHeld(
+            message = (
                 f"The option {option['key']} is the value of records of {after['applies_to']}, for "
-                f"instance of {holder}.",
-                extra={"existing_id": holder},
+                f"instance of {holder}."
             )
+            raise _held(OptionHeld, message, after, holder, stamp)
 
 
 async def _holder(

@@ -138,11 +138,16 @@ async def _columns(
     wanted = fields or default_fields(resource)
     has_custom = "custom" in wanted
     spread = tuple(name for name in wanted if name in SPREAD and name in resource.table.c)
+    # How long the hidden ones are is hidden, too.
+    hidden = frozenset() if call.may(resource.pii_scope) else resource.personal.intersection(spread)
     return sheet_columns(
         resource,
         fields=fields,
         custom=await operations.custom_columns(call.database, resource) if has_custom else [],
-        lengths=await operations.longest_lists(call.database, question, spread),
+        lengths=await operations.longest_lists(
+            call.database, question, tuple(name for name in spread if name not in hidden)
+        )
+        | dict.fromkeys(hidden, 0),
         language=call.language,
     )
 

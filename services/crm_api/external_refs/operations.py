@@ -72,7 +72,8 @@ async def claim(
         return
     for pair, owner in (await find(transaction, resource, wanted)).items():
         if owner != record_id:
-            detail = f"{resource} {owner} has the reference {pair[1]} of {pair[0]}."
+            # Who brings a record back may not see what it is called elsewhere.
+            detail = f"{resource} {owner} has its reference of {pair[0]}."
             raise ExternalRefTaken(detail, extra={"existing_id": owner})
     await transaction.run_many(_ADD, rows_of(resource, record_id, wanted))
 

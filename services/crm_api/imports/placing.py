@@ -156,8 +156,9 @@ class Contacts:
             raise _suppressed()
         found = self.by_ref.get(ref)
         if found is None and not self._rules.creates_contacts:
-            source, external_id = ref
-            raise _missing(field, f"No live contact has the reference {external_id} of {source}.")
+            # Rejected rows are told to who does not see their cells, too.
+            message = f"No live contact has the reference of {ref[0]} that the row names."
+            raise _missing(field, message)
         return found
 
 

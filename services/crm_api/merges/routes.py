@@ -1,5 +1,6 @@
 """Merging contacts, and taking it back, over HTTP."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -30,16 +31,16 @@ class _OnlyTried(Exception):
         self.answer = answer
 
 
-def _check_sight(call: Call, query: MergeQuery, body: MergeContacts) -> None:
+def _check_sight(call: Call, take: Sequence[str], *, is_dry_run: bool) -> None:
     """Refuse to compare, or to choose between, values that the key does not see.
 
     What would change, and which version comes of it, tells whether a guess is right.
     """
     if call.may(CONTACT.pii_scope):
         return
-    if query.dry_run:
+    if is_dry_run:
         raise Forbidden(f"A dry run needs a key with the scope {CONTACT.pii_scope}.")
-    unseen = next((name for name in body.take if name in CONTACT.personal), None)
+    unseen = next((name for name in take if name in CONTACT.personal), None)
     if unseen is not None:
         raise Forbidden(f"Taking {unseen} needs a key with the scope {CONTACT.pii_scope}.")
 
@@ -91,7 +92,7 @@ async def merge_contact(
     `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
     now, after a dry run as before. A dry run, and to `take` a personal field, also need the scope
     `contacts:pii`."""
-    _check_sight(call, query, body)
+    _check_sight(call, body.take, is_dry_run=query.dry_run)
 
     async def merge() -> Answer:
         done = await merge_contacts(
