@@ -229,6 +229,8 @@ _RULES = (
     (r"No live contact has the reference of (\S+) that the row names\.",
      r"Kein Kontakt hat die Kennung der Quelle \1, die die Zeile nennt."),
     (r"There is no contact (\S+)\.", r"Es gibt keinen Kontakt \1."),
+    (r"The contact was erased, so this stays empty: (.+)\.",
+     r"Der Kontakt wurde gelöscht, daher bleibt das leer: \1."),
     (r"The row names no contact\.", "Die Zeile nennt keinen Kontakt."),
     (r"The row's contact was erased and is not created again\.",
      "Der Kontakt der Zeile wurde gelöscht und wird nicht wieder angelegt."),

@@ -9,11 +9,12 @@ from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 from uuid_utils import uuid7
 
 from services.crm_api.changes.table import changes
 from services.crm_api.external_refs import operations as external_refs
+from services.crm_api.privacy import kept
 from services.crm_api.resources import Resource
 from services.foundation.calls import Stamp
 from services.foundation.columns import Day, Instant
@@ -27,7 +28,8 @@ _BOOKKEEPING = frozenset({"version", "created_at", "updated_at", "deleted_at"})
 CHANGE_COLUMNS = tuple(
     column.name for column in changes.columns if column.name not in ("seq", "transaction_id")
 )
-_CHANGE = insert(changes).values({name: bindparam(f"new_{name}") for name in CHANGE_COLUMNS})
+_TOLD = {name: bindparam(f"new_{name}", type_=changes.c[name].type) for name in CHANGE_COLUMNS}
+_CHANGE = insert(changes).values(_TOLD)
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,19 @@ class _Statements:
         }
 
     @cache  # noqa: B019 - one object per resource, for the life of the process
-    def update(self, columns: frozenset[str], personal: bool) -> Statement:
+    def update(self, columns: frozenset[str], personal: bool, fills: bool) -> Statement:
+        """Build what changes a record; one that `fills` does nothing if its contact is erased."""
+        here, along = [self.table.c.id == bindparam("at_id")], _CHANGE
+        if fills:
+            here.append(~kept.is_of_erased(self.resource))
+            told = select(*_TOLD.values()).where(exists().where(*here))
+            along = insert(changes).from_select(list(_TOLD), told)
         return Statement(
             update(self.table)
-            .where(self.table.c.id == bindparam("at_id"))
+            .where(*here)
             .values({name: bindparam(f"set_{name}") for name in sorted(columns)})
             .returning(self.resource.json(personal=personal)),
-            along=_CHANGE,
+            along=along,
         )
 
 
@@ -224,6 +232,8 @@ async def change(
     ------
     ExternalRefTaken
         A live record has one of the new external references.
+    ContactMissing
+        Its contact is erased, and this would fill what the erasure emptied.
     """
     differing = {name: value for name, value in values.items() if value != current[name]}
     if not differing:
@@ -283,13 +293,16 @@ async def _write(
     personal: bool,
 ) -> Written:
     row = {**values, "version": current["version"] + 1, "updated_at": stamp.now}
-    statement = _of(resource).update(frozenset(row), personal)
+    filled = kept.filled(resource, values)
+    statement = _of(resource).update(frozenset(row), personal, bool(filled))
     parameters = {f"set_{name}": value for name, value in row.items()} | {"at_id": current["id"]}
     after = {"id": current["id"], "version": row["version"]}
     told = telling(resource, after, action, list(values), stamp)
     told["new_before"] = portable({name: current[name] for name in values})
     body = await transaction.text(statement, parameters | told)
-    return Written(current["id"], row["version"], str(body), action)
+    if body is None:
+        raise kept.still_empty(resource, filled)
+    return Written(current["id"], row["version"], body, action)
 
 
 def telling(

@@ -15,7 +15,7 @@ from services.foundation.connecting import connect
 from services.foundation.database import Transaction
 from services.foundation.problems import Contended
 from tests.conftest import Crm
-from tests.crm_api.bodies import fresh, make, merge, problem
+from tests.crm_api.bodies import TEXT_FIELD, fresh, make, merge, problem
 from tests.crm_api.test_imports import finished, upload
 
 # On SQLite one writes at a time.
@@ -32,8 +32,8 @@ Wait = Callable[[int], None]
 
 
 @contextmanager
-def locked(crm: Crm, contact_id: str) -> Iterator[Wait]:
-    """Lock a contact from outside; yields what returns once so many requests wait for it.
+def locked(crm: Crm, record_id: str, table: str = "contacts") -> Iterator[Wait]:
+    """Lock a record from outside; yields what returns once so many requests wait for it.
 
     Who waits gets it in the order in which they came, so that a race has the same winner every time.
     """
@@ -41,7 +41,7 @@ def locked(crm: Crm, contact_id: str) -> Iterator[Wait]:
     with asyncio.Runner() as runner:
         holder, watcher = (runner.run(asyncpg.connect(url)) for _ in range(2))
         runner.run(holder.execute("BEGIN"))
-        runner.run(holder.execute(f"SELECT 1 FROM contacts WHERE id = '{contact_id}' FOR UPDATE"))
+        runner.run(holder.execute(f"SELECT 1 FROM {table} WHERE id = '{record_id}' FOR UPDATE"))
 
         def wait(count: int) -> None:
             until = time.monotonic() + 5
@@ -92,6 +92,32 @@ def test_what_is_written_before_an_erasure_is_erased_with_the_person(
     assert erasure.result().json()["counts"]["interactions"] == 1
     made = crm.client.get(f"/v1/interactions/{child.result().json()['id']}").json()
     assert made["subject"] is None
+
+
+@pytest.mark.parametrize("plural", NEW)
+@pytest.mark.parametrize("comes_first", ["change", "erasure"])
+def test_no_change_outlives_the_erasure_beside_it(
+    crm: Crm, pool: ThreadPoolExecutor, plural: str, comes_first: str
+) -> None:
+    contact, field = make(crm, "contacts")["id"], TEXT_FIELD[plural]
+    record = make(crm, plural, contact_id=contact)["id"]
+    path = f"/v1/{plural}/{record}"
+
+    def change() -> Future[httpx.Response]:
+        return pool.submit(crm.patch, path, {field: "Secret"}, version="*")
+
+    def erase() -> Future[httpx.Response]:
+        return post(crm, pool, f"contacts/{contact}/erasure", {"reason": "requested"})
+
+    with locked(crm, record, plural) as wait:
+        first = change() if comes_first == "change" else erase()
+        wait(1)
+        second = erase() if comes_first == "change" else change()
+        wait(2)
+    changed, erased = (first, second) if comes_first == "change" else (second, first)
+    assert erased.result().json()["finished_at"] is not None
+    assert changed.result().status_code == (200 if comes_first == "change" else 422)
+    assert crm.client.get(path).json()[field] is None
 
 
 @pytest.mark.parametrize("plural", NEW)

@@ -140,7 +140,7 @@ async def person(reader: Reader, contact_id: str) -> list[Record]:
 
 
 async def find(reader: Reader, contact_id: str) -> tuple[list[Record], traces.Marks]:
-    """Return the contacts that are a person not erased yet, and what it is recognised by.
+    """Return the contacts that are a person, and what it is recognised by.
 
     Raises
     ------
@@ -148,8 +148,6 @@ async def find(reader: Reader, contact_id: str) -> tuple[list[Record], traces.Ma
         There is none.
     """
     family = await person(reader, contact_id)
-    if all(row["erased_at"] is not None for row in family):
-        raise NotFound(f"There is no contact {contact_id}.")
     ids = [row["id"] for row in family]
     earlier = await traces.rows_from_before(reader, ids)
     return family, traces.marks_of(ids, [*family, *earlier])
@@ -165,7 +163,7 @@ async def _lock_person(
     Raises
     ------
     NotFound
-        There is none, or it is erased already.
+        There is none.
     """
     locked: set[str] = set()
     while True:
@@ -186,7 +184,7 @@ async def erase(
     hashes: Sequence[str] = (),
     is_remembered: bool = True,
 ) -> tuple[Record, list[str]]:
-    """Erase a person; returns the erasure and the imports whose files are to go.
+    """Erase a person, also once more; returns the erasure and the imports whose files are to go.
 
     A person who `is_remembered` does not come back unasked.
 
@@ -196,7 +194,7 @@ async def erase(
     Raises
     ------
     NotFound
-        There is no such contact, live, in the trash or merged; or it is erased already.
+        There is no such contact, live, in the trash, merged or erased.
     """
     family, marks = await _lock_person(transaction, contact_id)
     ids = list(marks.ids)

@@ -1,13 +1,19 @@
 """What stays of a person's records after an erasure; every other column is emptied, new ones too."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
 
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER
-from services.crm_api.contacts.table import CONTACT
+from services.crm_api.contacts.finding import ContactMissing
+from services.crm_api.contacts.table import CONTACT, contacts
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.resources import Resource
 from services.foundation.columns import Document
+from services.foundation.problems import FieldError
 from services.foundation.statements import Record
 
 _BOOKKEEPING = frozenset({"id", "version", "created_at", "updated_at", "deleted_at"})
@@ -59,3 +65,34 @@ def emptied(resource: Resource) -> Record:
         else:
             values[column.name] = None if column.nullable else ""
     return values
+
+
+def filled(resource: Resource, values: Mapping[str, Any]) -> list[str]:
+    """Return which of these columns of a contact's record put something where an erasure empties."""
+    if resource is CONTACT or resource.name not in KEPT:
+        return []
+    empty = emptied(resource)
+    names = [name for name, value in values.items() if name in empty and value != empty[name]]
+    if any(line.get("name") for line in values.get("lines") or ()):
+        names.append("lines")
+    return names
+
+
+def is_of_erased(resource: Resource) -> ColumnElement[bool]:
+    """Build the condition that a record belongs to a contact that is erased."""
+    owner = resource.table.c.contact_id
+    return (
+        select(contacts.c.id)
+        .where(contacts.c.id == owner, contacts.c.erased_at.is_not(None))
+        .exists()
+    )
+
+
+def still_empty(resource: Resource, names: list[str]) -> ContactMissing:
+    """Build the problem of who wants to fill these columns for a contact that is erased."""
+    fields = sorted({resource.wire_name(name) for name in names})
+    message = f"The contact was erased, so this stays empty: {', '.join(fields)}."
+    return ContactMissing(
+        message,
+        errors=[FieldError(f"/body/{field}", ContactMissing.code, message) for field in fields],
+    )

@@ -114,13 +114,14 @@ async def erase_contact(
     """For Art. 17 GDPR, for good: names, addresses, texts, custom values and references of the contact,
     of those merged into it or that it was merged into, and of all its interactions and deals are
     emptied, with what undo, imports and stored answers had kept of them. Amounts, days and kinds stay
-    without a person. The feed tells `crm.contact.erased.v1`, so that whoever follows it forgets as
-    well. A keyed hash of addresses, numbers and references keeps anything from bringing the person back.
+    without a person; what was emptied is not filled again (`contact_missing`). The feed tells
+    `crm.contact.erased.v1`, so that whoever follows it forgets as well. A keyed hash of addresses,
+    numbers and references keeps anything from bringing the person back.
 
     `same_address_ids` names other contacts with an address or number of the person, who are not erased:
     perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a
     thousand interactions or deals the rest goes on behind the answer: 202, and
-    `GET /v1/erasures/{id}` says when it is finished."""
+    `GET /v1/erasures/{id}` says when it is finished. Who is erased already is erased once more."""
     await _remove_files(call, [id])
     files: list[str] = []
 
