@@ -155,6 +155,31 @@ def _without_member_on_sqlite(element: without_member, compiler: Any, **kw: Any)
     )
 
 
+class without_names(FunctionElement[Any]):  # noqa: N801
+    """A JSON object without some of its members."""
+
+    type = Document()
+    inherit_cache = False
+
+    def __init__(self, document: ColumnElement[Any], names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        assert all(name.isidentifier() for name in self.names), "names of columns are plain words"
+        super().__init__(document)
+
+
+@compiles(without_names, "postgresql")
+def _without_names_on_postgresql(element: without_names, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    return f"({document} - '{{{','.join(element.names)}}}'::text[])"
+
+
+@compiles(without_names, "sqlite")
+def _without_names_on_sqlite(element: without_names, compiler: Any, **kw: Any) -> str:
+    (document,) = (compiler.process(part, **kw) for part in element.clauses)
+    paths = "".join(f", '$.{name}'" for name in element.names)
+    return f"json_remove({document}{paths})"
+
+
 class json_length(FunctionElement[int]):  # noqa: N801
     """How many entries a JSON list has."""
 

@@ -35,6 +35,7 @@ from services.crm_api.webhooks.table import webhooks
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import is_among, json_record, like_any
 from services.foundation.database import Database, Reader
+from services.foundation.json_constructs import without_names
 from services.foundation.statements import Statement
 from services.foundation.tables import keys
 
@@ -68,6 +69,20 @@ def _of(kind: str, resource: Resource) -> Select[Any]:
     return select(_line(kind, resource.json(personal=True))).where(is_among(table.contact_id))
 
 
+def _former(resource: Resource, owner: Any) -> Select[Any]:
+    """Build what undo still keeps of a person's records from before each change, as it is stored."""
+    told, table = changes.c, resource.table
+    former = json_record(
+        *((name, told[name]) for name in ("resource", "record_id", "occurred_at", "request_id")),
+        ("values", without_names(told.before, resource.hidden)),
+    )
+    return (
+        select(_line("former_values", former))
+        .join_from(table, changes, told.record_id == table.c.id)
+        .where(is_among(owner), told.before.is_not(None))
+    )
+
+
 def _statement() -> Statement:
     """Return the statement of all about the contacts `ids`, one JSON line a record."""
     told, events = changes.c, audit_events.c
@@ -96,6 +111,11 @@ def _statement() -> Statement:
         ("row_number", rejected_rows.c.row_number),
         ("cells", rejected_rows.c.cells),
     )
+    # What a merge set is kept for its way back, also when undo has forgotten it.
+    merge = json_record(
+        *((c.name, c) for c in merges.columns if c.name not in ("set_columns", "moved")),
+        ("set_columns", without_names(merges.c.set_columns, CONTACT.hidden)),
+    )
     parts = (
         select(_line("contact", CONTACT.json(personal=True))).where(is_among(contacts.c.id)),
         _of("interaction", INTERACTION),
@@ -107,7 +127,7 @@ def _statement() -> Statement:
         select(_line("consent_event", _columns(consent_events))).where(
             is_among(consent_events.c.contact_id)
         ),
-        select(_line("merge", _columns(merges, "set_columns", "moved"))).where(
+        select(_line("merge", merge)).where(
             or_(is_among(merges.c.survivor_id), is_among(merges.c.duplicate_id))
         ),
         select(_line("duplicate_dismissal", _columns(duplicate_dismissals))).where(
@@ -120,6 +140,8 @@ def _statement() -> Statement:
         .join_from(changes, who, who.c.id == told.key_id, isouter=True)
         .join(of_import, of_import.c.request_id == told.request_id, isouter=True)
         .where(is_among(told.record_id)),
+        _former(CONTACT, contacts.c.id),
+        *(_former(each, each.table.c.contact_id) for each in (INTERACTION, DEAL, CAMPAIGN_MEMBER)),
         select(_line("audit_event", noted))
         .join_from(audit_events, reader, reader.c.id == events.key_id, isouter=True)
         .where(is_among(events.record_id)),

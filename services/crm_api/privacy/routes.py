@@ -53,8 +53,10 @@ async def read_personal_data(call: Call, id: ContactId) -> StreamAnswer:
     purposes, and how long what is kept. Then the contacts, interactions, deals, memberships, consents
     as they are and with their history, merges, dismissed duplicates, who changed or read what when with
     which key and by which import, rejected rows of imports that name it, who can receive it, and
-    erasures. It answers in the same way for an erased person: with what is left. The reading itself is
-    noted in the audit log."""
+    erasures. `former_values` is what was there before a change of the contact, its interactions, deals
+    and memberships, for as long as it can be undone, and `set_columns` of a merge what that replaced:
+    by column, amounts in minor units. It answers in the same way for an erased person: with what is
+    left. The reading itself is noted in the audit log."""
     database, stamp = call.database, call.stamp
     about, parts = await personal_data.gather(database, id)
     await database.write(
