@@ -23,6 +23,7 @@ MORE_FILES = {
     "privacy": {
         *(
             "erasing.py",
+            "files.py",
             "kept.py",
             "personal_data.py",
             "runner.py",

@@ -41,7 +41,7 @@ _SET = Statement(
         finished_at=bindparam("set_finished_at"),
     )
 )
-NOBODY = traces.Marks((), (), ())
+NOBODY = traces.Marks()
 READ = Statement(select(erasures).where(erasures.c.id == bindparam("id")))
 LOCK = Statement(select(erasures).where(erasures.c.id == bindparam("id")).with_for_update())
 _ONE = Statement(select(contacts).where(contacts.c.id == bindparam("id")))
@@ -182,11 +182,13 @@ async def erase(
     request_ref: str | None,
     stamp: Stamp,
     hashes: Sequence[str] = (),
+    named: Sequence[str] = (),
     is_remembered: bool = True,
 ) -> tuple[Record, list[str]]:
     """Erase a person, also once more; returns the erasure and the imports whose files are to go.
 
-    A person who `is_remembered` does not come back unasked.
+    A person who `is_remembered` does not come back unasked. `named` are imports whose files named it
+    and are gone.
 
     What tells who it is goes at once, and the first part of interactions and deals; an erasure
     without `finished_at` is gone on with by `go_on`.
@@ -210,7 +212,7 @@ async def erase(
     counts["consent_events"] = len(events)
     await empty_contacts(transaction, family, stamp=stamp)
     await _leave_groups(transaction, ids, stamp)
-    files = await traces.forget_imports(transaction, ids, marks)
+    files = await traces.forget_imports(transaction, ids, marks, named=named, now=stamp.now)
     await forget_in_filters(transaction, marks, stamp=stamp)
     await traces.forget_answers(transaction, marks)
     await transaction.run(_FORGET_MERGES, {"ids": ids})
@@ -244,6 +246,7 @@ async def erase_again(
     reason: str,
     request_ref: str | None,
     hashes: Sequence[str],
+    named: Sequence[str],
     stamp: Stamp,
 ) -> str:
     """Erase a person whom a backup brought back; returns what there was to do."""
@@ -254,7 +257,7 @@ async def erase_again(
         erasure_id = records.new_id()
         await suppress(transaction, [], also=hashes, erasure_id=erasure_id, stamp=stamp)
         return "unknown"
-    given = {"reason": reason, "request_ref": request_ref, "hashes": hashes}
+    given = {"reason": reason, "request_ref": request_ref, "hashes": hashes, "named": named}
     await erase(transaction, contact_id, **given, stamp=stamp)  # type: ignore[arg-type]
     return "erased"
 

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 
 from services.crm_api import listing
 from services.crm_api.audit.operations import note
-from services.crm_api.privacy import erasing, personal_data
+from services.crm_api.privacy import erasing, files, personal_data
 from services.crm_api.privacy.schemas import (
     EXAMPLE,
     EXAMPLE_REPLAY,
@@ -21,11 +21,10 @@ from services.crm_api.privacy.schemas import (
     ReplayAnswer,
 )
 from services.crm_api.privacy.table import erasures
-from services.crm_api.privacy.traces import remove_files
 from services.foundation import idempotency
 from services.foundation.answers import StreamAnswer
 from services.foundation.bodies import typical
-from services.foundation.calls import Call, Stamp
+from services.foundation.calls import Call
 from services.foundation.database import Transaction
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer, NotFound
@@ -81,15 +80,14 @@ def _answer(erasure: Record, others: Sequence[str]) -> Answer:
     return Answer(orjson.dumps(body), status, headers=headers)
 
 
-async def _remove_files(call: Call, contact_ids: Sequence[str]) -> None:
-    """Remove uploads that name these people; before they are erased, as then nobody knows whom."""
-    for contact_id in contact_ids:
-        try:
-            _, marks = await erasing.find(call.database, contact_id)
-        except NotFound:
-            continue
-        folder = call.scope["app"].state.imports.folder
-        await asyncio.to_thread(remove_files, folder, (), marks)
+async def _remove_files(call: Call, contact_id: str) -> list[str]:
+    """Remove uploads that name a person; before it is erased, as then nobody knows whom."""
+    try:
+        _, marks = await erasing.find(call.database, contact_id)
+    except NotFound:
+        return []
+    folder, known = call.scope["app"].state.imports.folder, await files.uploads(call.database)
+    return await asyncio.to_thread(files.remove_naming, folder, known, marks)
 
 
 @routes.add(
@@ -120,24 +118,33 @@ async def erase_contact(
     `crm.contact.erased.v1`, so that whoever follows it forgets as well. A keyed hash of addresses,
     numbers and references keeps anything from bringing the person back.
 
+    An uploaded file goes as a whole, started or not, if the import of it wrote the contact or if it names
+    the person: an address, a number, an id of ours or the full name anywhere, given and family name in
+    one row, or, in files of the same source, a reference as the id of a contact (one of five characters
+    or more also as any other cell). An import that waits for such a file is cancelled.
+
     `same_address_ids` names other contacts with an address or number of the person, who are not erased:
     perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a
     thousand interactions or deals the rest goes on behind the answer: 202, and
     `GET /v1/erasures/{id}` says when it is finished. Who is erased already is erased once more."""
-    await _remove_files(call, [id])
-    files: list[str] = []
+    named = await _remove_files(call, id)
+    gone: list[str] = []
 
     async def work(transaction: Transaction) -> Answer:
         others = await erasing.same_address(transaction, id)
-        erasure, written = await erasing.erase(
-            transaction, id, reason=body.reason, request_ref=body.request_ref, stamp=call.stamp
+        erasure, gone[:] = await erasing.erase(
+            transaction,
+            id,
+            reason=body.reason,
+            request_ref=body.request_ref,
+            named=named,
+            stamp=call.stamp,
         )
-        files[:] = written
         return _answer(erasure, others)
 
     answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
     state = call.scope["app"].state
-    await asyncio.to_thread(remove_files, state.imports.folder, files, erasing.NOBODY)
+    await asyncio.to_thread(files.remove, state.imports.folder, gone)
     state.erasures.wake()
     return answer
 
@@ -190,11 +197,22 @@ async def replay_erasures(
     """Takes items of `GET /v1/erasures` that were kept elsewhere, and erases again whom the backup
     brought back: `erased`, or `erased_already`; `unknown` are those whom the backup does not know, whose
     addresses are remembered all the same by `address_hashes`."""
-    await _remove_files(call, [item.contact_id for item in body.items])
+    named = {item.contact_id: await _remove_files(call, item.contact_id) for item in body.items}
 
     async def work(transaction: Transaction) -> Answer:
         results = [
-            {"contact_id": item.contact_id, "result": await _again(transaction, item, call.stamp)}
+            {
+                "contact_id": item.contact_id,
+                "result": await erasing.erase_again(
+                    transaction,
+                    item.contact_id,
+                    reason=item.reason,
+                    request_ref=item.request_ref,
+                    hashes=item.address_hashes,
+                    named=named[item.contact_id],
+                    stamp=call.stamp,
+                ),
+            }
             for item in body.items
         ]
         return Answer(orjson.dumps({"items": results}))
@@ -202,14 +220,3 @@ async def replay_erasures(
     answer = await idempotency.write_once(call, body.model_dump_json().encode(), work)
     call.scope["app"].state.erasures.wake()
     return answer
-
-
-async def _again(transaction: Transaction, item: Any, stamp: Stamp) -> str:
-    return await erasing.erase_again(
-        transaction,
-        item.contact_id,
-        reason=item.reason,
-        request_ref=item.request_ref,
-        hashes=item.address_hashes,
-        stamp=stamp,
-    )

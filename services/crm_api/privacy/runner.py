@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, select, update
 
-from services.crm_api.privacy import erasing
+from services.crm_api.privacy import erasing, files
 from services.crm_api.privacy.table import erasures
-from services.crm_api.privacy.traces import remove_files
 from services.foundation.calls import Stamp
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record, Statement
@@ -59,7 +58,7 @@ class ErasureRunner:
             stamp = Stamp(self._clock(), erasure["key_id"], erasure["request_id"])
             return await erasing.go_on(transaction, erasure, stamp=stamp)
 
-        erasure, files = await self._database.write(part)
-        if files:
-            await asyncio.to_thread(remove_files, self._folder, files, erasing.NOBODY)
+        erasure, written = await self._database.write(part)
+        if written:
+            await asyncio.to_thread(files.remove, self._folder, written)
         return erasure["finished_at"] is None

@@ -42,7 +42,9 @@ class ErasedCounts(Shape):
     consent_events: Count = Field(
         description="Sources and evidence; the bare events stay as proof."
     )
-    imports: Count = Field(description="Files and rejected rows of imports that wrote the contact.")
+    imports: Count = Field(
+        description="Files and rejected rows of imports that wrote the contact, or whose files named it."
+    )
 
 
 class Erasure(Shape):

@@ -1,9 +1,8 @@
-"""What names a person outside of its own records: in files, rejected rows and stored answers."""
+"""What names a person outside of its own records: in imports, rejected rows and stored answers."""
 
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, bindparam, cast, delete, null, or_, select, update
@@ -11,15 +10,13 @@ from sqlalchemy import String, bindparam, cast, delete, null, or_, select, updat
 from services.crm_api.changes.table import changes
 from services.crm_api.folding import digits
 from services.crm_api.imports.table import imports, rejected_rows
-from services.foundation.columns import Document, Texts
-from services.foundation.constructs import is_among, like_any
+from services.foundation.columns import Document, Instant, Texts
+from services.foundation.constructs import is_among, like_any, one_of
 from services.foundation.database import Reader, Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records
 
-_SHORTEST_NAME, _SHORTEST_REF, _SHORTEST_NUMBER = 4, 5, 6
-_READ_BYTES = 2**20
-_ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
+SHORTEST_NAME, SHORTEST_REF, _SHORTEST_NUMBER = 4, 5, 6
 
 
 def _like(column: Any) -> Any:
@@ -41,6 +38,15 @@ _WRITTEN_BY = Statement(
     )
 )
 _IMPORTS = Statement(select(imports.c.id, imports.c.detected).where(is_among(imports.c.id)))
+_END = Statement(
+    update(imports)
+    .where(is_among(imports.c.id), one_of(imports.c.status, ("needs_answers", "ready", "queued")))
+    .values(
+        status="cancelled",
+        finished_at=bindparam("now", type_=Instant),
+        version=imports.c.version + 1,
+    )
+)
 _SHOWN_IN = Statement(
     select(imports.c.id, imports.c.detected).where(_like(cast(imports.c.detected, String)))
 )
@@ -78,12 +84,18 @@ class Marks:
     """What a person can be recognised by, word for word.
 
     `texts` are addresses, numbers and full names; `cells` are values that mean the person only if a
-    cell of a table is nothing else.
+    cell of a table is nothing else; `refs` are sources with the ids that the person has there.
     """
 
-    ids: tuple[str, ...]
-    texts: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
+    ids: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    cells: tuple[tuple[str, ...], ...] = ()
+    refs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, ...]]:
+        """The given with the family name, in either order."""
+        return [cells for cells in self.cells if len(cells) > 1]
 
     def patterns(self, *, of_cells: bool) -> list[str]:
         """Return what a text that names the person is like."""
@@ -96,7 +108,7 @@ class Marks:
     def occur_in(self, name: str) -> bool:
         """Say whether a short text, a file's name for instance, names the person."""
         folded = name.casefold()
-        parts = [(text,) for text in self.texts] + [cell for cell in self.cells if len(cell) > 1]
+        parts = [(text,) for text in self.texts] + self.pairs
         return any(all(part.casefold() in folded for part in each) for each in parts)
 
 
@@ -115,6 +127,7 @@ def marks_of(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Marks:
     """Return what contacts can be recognised by, from what they are and were."""
     texts: dict[str, None] = {}
     cells: dict[tuple[str, ...], None] = {}
+    refs: dict[tuple[str, str], None] = {}
     for row in rows:
         emails = [row.get("email"), *(each["email"] for each in row.get("other_emails") or ())]
         texts.update(dict.fromkeys(email for email in emails if email))
@@ -129,18 +142,30 @@ def marks_of(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Marks:
         if given and family:
             names += [f"{given} {family}", f"{family}, {given}"]
             cells |= {(given, family): None, (family, given): None}
-        texts.update(dict.fromkeys(n for n in names if n and len(n) >= _SHORTEST_NAME))
+        texts.update(dict.fromkeys(n for n in names if n and len(n) >= SHORTEST_NAME))
         for ref in row.get("external_refs") or ():
-            if len(ref["id"]) >= _SHORTEST_REF:
+            refs[(ref["source"], ref["id"])] = None
+            if len(ref["id"]) >= SHORTEST_REF:
                 cells[(ref["id"],)] = None
-    return Marks(tuple(ids), tuple(texts), tuple(cells))
+    return Marks(tuple(ids), tuple(texts), tuple(cells), tuple(refs))
 
 
 async def forget_imports(
-    transaction: Transaction, written: Sequence[str], marks: Marks
+    transaction: Transaction,
+    written: Sequence[str],
+    marks: Marks,
+    *,
+    named: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> list[str]:
-    """Drop what imports show of a person; returns those that wrote these records."""
+    """Drop what imports show of a person; returns those that wrote these records, and the `named`.
+
+    The files of the `named` are gone because they name the person; those that wait for them end.
+    """
     own = await transaction.all(_WRITTEN_BY, {"ids": list(written)})
+    if named:
+        own += await transaction.all(_IMPORTS, {"ids": list(named)})
+        await transaction.run(_END, {"ids": list(named), "now": now})
     await _forget_names(transaction, marks)
     patterns = marks.patterns(of_cells=True)
     others = await transaction.all(_SHOWN_IN, {"patterns": patterns}) if patterns else []
@@ -186,39 +211,3 @@ def _without_samples(found: Any) -> Any:
     return {
         name: [] if name == "samples" else _without_samples(each) for name, each in found.items()
     }
-
-
-def remove_files(folder: Path, import_ids: Iterable[str], marks: Marks) -> None:
-    """Remove the files of these imports, and every other one that names the person."""
-    named = {f"{import_id}.upload" for import_id in import_ids}
-    wanted = [
-        text.lower().encode(encoding, "ignore")
-        for text in (*marks.texts, *(" ".join(cells) for cells in marks.cells if len(cells) > 1))
-        for encoding in _ENCODINGS
-    ]
-    for path in folder.glob("*.upload"):
-        if path.name in named or _names(path, [each for each in wanted if len(each) > 3]):
-            path.unlink(missing_ok=True)
-
-
-def _names(path: Path, wanted: Sequence[bytes]) -> bool:
-    try:
-        if zipfile.is_zipfile(path):  # a workbook
-            with zipfile.ZipFile(path) as archive:
-                return any(_reads(archive.open(name), wanted) for name in archive.namelist())
-        return _reads(path.open("rb"), wanted)
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def _reads(file: Any, wanted: Sequence[bytes]) -> bool:
-    """Tell whether a file holds one of these, without regard to the case of plain letters."""
-    with file:
-        rest = b""
-        longest = max((len(each) for each in wanted), default=1)
-        while chunk := file.read(_READ_BYTES):
-            window = (rest + chunk).lower()
-            if any(each in window for each in wanted):
-                return True
-            rest = window[-longest:]
-    return False
