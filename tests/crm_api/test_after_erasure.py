@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import Crm
 from tests.crm_api.bodies import TEXT_FIELD, feed, fresh, make, problem, undo
 from tests.crm_api.test_imports import imported, rejected
+from tests.crm_api.test_privacy import dump
 
 TOLD = "Vera Victim, Weg 4"
 
@@ -83,3 +84,45 @@ def test_a_person_is_erased_once_more(service: Crm) -> None:
     assert second["id"] not in {each["id"] for each in first}
     assert second["counts"]["interactions"] == 1
     assert service.client.get(f"/v1/contacts/{made['contacts']}").status_code == 404
+
+
+def test_what_only_an_erased_person_had_is_taken_out_of_saved_filters(crm: Crm) -> None:
+    field = {"applies_to": "contacts", "type": "text", "label_en": "x", "label_de": "x"}
+    crm.create("custom-fields", key="badge", **field)
+    crm.create("custom-fields", key="club", **field)
+    option = {"key": "gold", "label_en": "x", "label_de": "x"}
+    crm.create("custom-fields", key="level", **field | {"type": "choice", "options": [option]})
+    custom = {"badge": "B-4711", "club": "Rowing", "level": "gold"}
+    names = {"given_name": "Vera", "family_name": "Quitte"}
+    person = make(crm, "contacts", **names, custom=custom, city="Kiel", tags=["vip"])["id"]
+    make(crm, "contacts", given_name="Vera", family_name="Else", custom={"club": "Rowing"})
+    only = {"custom.badge": ["B-4711"], "language": ["de"]}
+    shared: list[dict[str, list[str]]] = [
+        {"custom.club": ["Rowing"]},
+        {"custom.level": ["gold"]},
+        {"city": ["Kiel"]},
+        {"tag": ["vip"]},
+    ]
+    gone = crm.create("segments", name=fresh(), filter=only)["id"]
+    kept = [crm.create("segments", name=fresh(), filter=each)["id"] for each in shared]
+    changed = crm.create("segments", name=fresh(), filter=only)["id"]
+    path = f"/v1/segments/{changed}"
+    assert crm.patch(path, {"filter": {"city": ["Ulm"]}}, version=1).status_code == 200
+    hook = crm.client.post(
+        "/v1/webhooks",
+        json={
+            "url": "https://example.com/",
+            "event_types": ["crm.contact.*"],
+            "filters": {"contacts": only},
+        },
+    ).json()["id"]
+    erase(crm, person)
+    nobody = {"id": ["00000000-0000-0000-0000-000000000000"]}
+    segment = crm.client.get(f"/v1/segments/{gone}").json()
+    assert segment["filter"] == nobody | {"language": ["de"]}
+    filters = [crm.client.get(f"/v1/segments/{each}").json()["filter"] for each in kept]
+    assert filters == shared
+    webhook = crm.client.get(f"/v1/webhooks/{hook}").json()
+    assert webhook["filters"]["contacts"] == nobody | {"language": ["de"]}
+    assert webhook["pause_reason"] == "filter_invalid"
+    assert "B-4711" not in dump(crm)

@@ -213,7 +213,7 @@ async def erase(
     await empty_contacts(transaction, family, stamp=stamp)
     await _leave_groups(transaction, ids, stamp)
     files = await traces.forget_imports(transaction, ids, marks, named=named, now=stamp.now)
-    await forget_in_filters(transaction, marks, stamp=stamp)
+    await forget_in_filters(transaction, [*family, *earlier], marks, stamp=stamp)
     await traces.forget_answers(transaction, marks)
     await transaction.run(_FORGET_MERGES, {"ids": ids})
     await dismissals.forget(transaction, ids)

@@ -121,7 +121,8 @@ async def erase_contact(
     An uploaded file goes as a whole, started or not, if the import of it wrote the contact or if it names
     the person: an address, a number, an id of ours or the full name anywhere, given and family name in
     one row, or, in files of the same source, a reference as the id of a contact (one of five characters
-    or more also as any other cell). An import that waits for such a file is cancelled.
+    or more also as any other cell). An import that waits for such a file is cancelled. Saved filters of
+    segments and webhooks lose its addresses, and values of custom texts that only it had.
 
     `same_address_ids` names other contacts with an address or number of the person, who are not erased:
     perhaps it was in there twice. What tells who it is goes at once. Of a person with more than a

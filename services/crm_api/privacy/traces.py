@@ -99,10 +99,10 @@ class Marks:
 
     def patterns(self, *, of_cells: bool) -> list[str]:
         """Return what a text that names the person is like."""
-        found = [f"%{_escaped(text)}%" for text in self.texts]
+        found = [f"%{escaped(text)}%" for text in self.texts]
         if not of_cells:
             return [*found, *(f"%{each}%" for each in self.ids)]
-        rows = ("%".join(f'"{_escaped(cell)}"' for cell in cells) for cells in self.cells)
+        rows = ("%".join(f'"{escaped(cell)}"' for cell in cells) for cells in self.cells)
         return [*found, *(f"%{row}%" for row in rows)]
 
     def occur_in(self, name: str) -> bool:
@@ -112,7 +112,7 @@ class Marks:
         return any(all(part.casefold() in folded for part in each) for each in parts)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     for letter in ("\\", "%", "_"):
         text = text.replace(letter, f"\\{letter}")
     return text
