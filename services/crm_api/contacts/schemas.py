@@ -232,7 +232,8 @@ class Contact(KeptOfPeople, ContactFields):
     )
     phone_e164: text(16, example="+4930901820") | None = Field(
         description="The telephone number in international form, if it could be read; a number "
-        "without a country's prefix is one of `country_code`, else of Germany."
+        "without a country's prefix is one of `country_code`, else of Germany. Words beside it and an "
+        "extension are left out."
     )
     email: StoredEmail | None = Field(description="E-mail address.")
     consents: Annotated[list[CurrentConsent], Field(max_length=50)] = Field(
