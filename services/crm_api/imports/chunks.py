@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from services.crm_api.imports.reading.identities import RowIds, repeated_identities
 from services.crm_api.imports.reading.reader import raw_bytes, rows
-from services.crm_api.imports.reading.records import ENCODINGS, Dialect, Position, RejectedRow, Row
+from services.crm_api.imports.reading.records import (
+    ENCODINGS,
+    Dialect,
+    Position,
+    RejectedRow,
+    Row,
+    is_in_utf8,
+)
 from services.crm_api.imports.rows import Prepared, Refused, RowConverter
 
 _LARGEST_CHUNK = 2 * 2**20
@@ -68,7 +75,8 @@ class ChunkReader:
         """Keep the text of a row that has no cells, as far as a database can keep it."""
         text = record.text
         if text is None:
-            text = raw_bytes(self._path, record)[: 4 * _LONGEST_RAW].decode(self._codec, "replace")
+            raw = raw_bytes(self._path, record)[: 4 * _LONGEST_RAW]
+            text = raw.decode("utf-8" if is_in_utf8(raw) else self._codec, "replace")
         shown = text[:_LONGEST_RAW].replace("\0", "\ufffd").rstrip("\r\n")
         return Refused(record.row_number, record.ordinal, record.column, record.code,
                        record.message_en, record.message_de, (shown,))  # fmt: skip

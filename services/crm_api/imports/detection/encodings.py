@@ -14,13 +14,19 @@ from services.crm_api.imports.detection.findings import (
     Setting,
     UndetectableFile,
 )
-from services.crm_api.imports.reading.records import BYTE_ORDER_MARKS, ENCODINGS, LONGEST_RECORD
+from services.crm_api.imports.reading.records import (
+    BYTE_ORDER_MARKS,
+    ENCODINGS,
+    LONGEST_RECORD,
+    is_in_utf8,
+)
 
 _SINGLE_BYTE = ("cp1252", "iso-8859-15", "cp1250", "iso-8859-2", "cp850", "mac-roman", "cp1251")
 _LARGEST_ENCODING_SAMPLE = 64 * 1024
 _GERMAN = frozenset("äöüÄÖÜßéÉáóí€§°µ²³«»„“”…·\u201a\u2018\u2019\u2013\u2014\u00a0\u00ad")
 _JOINING = frozenset("'-·\u2019\u2018\u2013\u00ad\u00a0")
 _BETWEEN_WORDS = re.compile(r"[\s,;|\"]+")
+_BETWEEN_BYTES = re.compile(rb"[\s,;|\"]+")
 
 
 def detect_encoding(
@@ -34,7 +40,7 @@ def detect_encoding(
     if wide := _wide_encoding(head):
         return Setting(wide, "detected")
     lines = _other_than_utf8(file)
-    if not lines.others or lines.utf8_count >= 10 * lines.other_count:
+    if lines.utf8_count >= lines.other_count:  # the others are rejected one by one
         return Setting("utf-8", "detected")
     sample = b"".join(line for _, line in lines.others)
     texts = {name: text for name in _SINGLE_BYTE if (text := _strictly(sample, name)) is not None}
@@ -104,10 +110,11 @@ def _other_than_utf8(file: BinaryIO) -> _ByteLines:
         number += 1
         if line.isascii():
             continue
-        is_utf8 = _strictly(line, "utf-8") is not None
+        is_utf8 = is_in_utf8(line)
         counts[is_utf8] += 1
         if not is_utf8 and size < _LARGEST_ENCODING_SAMPLE:
-            others.append((number, line[:_LARGEST_ENCODING_SAMPLE]))
+            words = _BETWEEN_BYTES.split(line[:_LARGEST_ENCODING_SAMPLE])
+            others.append((number, b" ".join(word for word in words if not is_in_utf8(word))))
             size += len(line)
     return _ByteLines(counts[True], counts[False], others)
 

@@ -16,12 +16,14 @@ from services.crm_api.imports.reading.records import (
     LONGEST_RECORD,
     MOST_COLUMNS,
     MOST_SURPLUS_CELLS,
+    UTF8_PAIR,
     WHITESPACE,
     Dialect,
     Position,
     RejectedRow,
     Row,
     Unreadable,
+    is_in_utf8,
     rejected,
 )
 from services.crm_api.imports.reading.sheet_rows import sheet_rows
@@ -65,6 +67,9 @@ class _Reader:
         self._dialect = dialect
         self._codec = ENCODINGS[dialect.encoding]
         self._refuses_c1 = self._codec.startswith("iso8859")
+        self._is_single_byte = not self._codec.startswith("utf")
+        is_spaced = dialect.delimiter == WHITESPACE
+        self._between = None if is_spaced else dialect.delimiter.encode(self._codec, "replace")
         self._width = len(dialect.columns)
         is_start = position.offset == 0
         mark = BYTE_ORDER_MARKS.get(self._codec, b"")
@@ -132,7 +137,11 @@ class _Reader:
             text = line.decode(self._codec)
         except UnicodeDecodeError:
             return line.decode(self._codec, "replace"), False
-        return text, not (self._refuses_c1 and C1_CONTROLS.search(text))
+        if self._refuses_c1 and C1_CONTROLS.search(text):
+            return text, False
+        if self._is_single_byte and UTF8_PAIR.search(line):
+            return text, not any(map(is_in_utf8, line.split(self._between)))
+        return text, True
 
     def _row_cells(self, text: str, is_text: bool) -> list[str]:
         quote = self._dialect.quote

@@ -33,10 +33,18 @@ ENCODINGS: dict[str, str] = {
 """Every encoding that can be read, with Python's name for its codec."""
 BYTE_ORDER_MARKS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
 C1_CONTROLS = re.compile("[\x80-\x9f]")
+UTF8_PAIR = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+"""What every text beyond ASCII in UTF-8 has, and hardly one in another encoding."""
+_ODD = "[\x80-\x9f\u01dd-\u0217\u021c-\u0258\u025a-\u02ff\u0340-\u036f\u0400-\u07ff]"
+_HAS_ODD = re.compile(_ODD)
+_ODD_IN_LATIN = re.compile(
+    rf"(?<=[A-Za-z]){_ODD}(?![^\x00-\x7f])|(?<![^\x00-\x7f]){_ODD}(?=[A-Za-z])"
+)
+"""What two letters or signs of another encoding would be in UTF-8, ``ß–`` or ``ÓŻ`` for instance."""
 REJECTIONS: dict[str, tuple[str, str]] = {
     "undecodable": (
-        "the row holds bytes that are no text in the encoding {encoding}",
-        "die Zeile enthält Bytes, die in der Kodierung {encoding} kein Text sind",
+        "the row is not written in the encoding of the file, {encoding}",
+        "die Zeile ist nicht in der Kodierung der Datei geschrieben, {encoding}",
     ),
     "nul_character": ("the row holds a NUL character", "die Zeile enthält ein NUL-Zeichen"),
     "too_many_cells": (
@@ -170,6 +178,19 @@ class Unreadable(Exception):
     def __init__(self, code: str, *, column: int | None = None, **facts: object) -> None:
         super().__init__(code)
         self.code, self.column, self.facts = code, column, facts
+
+
+def is_in_utf8(content: bytes) -> bool:
+    """Say whether bytes beyond ASCII are UTF-8; text of another encoding is so as good as never."""
+    if UTF8_PAIR.search(content) is None:
+        return False
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return False
+    return _HAS_ODD.search(text) is None or not (
+        C1_CONTROLS.search(text) or _ODD_IN_LATIN.sub("", text).isascii()
+    )
 
 
 def rejected(
