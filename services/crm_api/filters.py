@@ -26,7 +26,7 @@ from sqlalchemy import String as Text
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import Filters
+from services.crm_api.schemas import BOUNDS, Filters
 from services.crm_api.segments import saved as segments
 from services.crm_api.segments.table import segment_members
 from services.foundation.columns import Document, Texts
@@ -40,7 +40,6 @@ NOT_FILTERS = {
     *("limit", "cursor", "sort", "fields", "embed", "count", "q", "in_trash"),
     *("group_by", "time_zone", "closed_since"),
 }
-_SUFFIXES = ("_gte", "_lt")
 _FOR_GOOD = ("merged_into_id", "erased_at")
 
 
@@ -233,7 +232,7 @@ async def custom_filters(
     for name, sent in more.items():
         key, suffix = name.removeprefix("custom."), ""
         if key not in known:
-            suffix = next((s for s in _SUFFIXES if key.endswith(s)), "")
+            suffix = next((s for s in BOUNDS if key.endswith(s)), "")
             key = key.removesuffix(suffix) if suffix else key
         if key not in known:
             names = ", ".join(sorted(known)[:20]) or "none"
@@ -343,7 +342,7 @@ def clause(
                 segment_members.c.segment_id == bindparam(bind, type_=columns.id.type)
             )
         )
-    for suffix in _SUFFIXES:
+    for suffix in BOUNDS:
         if name.endswith(suffix) and (base := name.removesuffix(suffix)) in columns:
             bound = bindparam(bind, type_=columns[base].type)
             return columns[base] >= bound if suffix == "_gte" else columns[base] < bound

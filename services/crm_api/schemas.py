@@ -171,6 +171,11 @@ FieldNames = Annotated[
 ]
 
 
+BOUNDS = ("_gte", "_lt")
+SUFFIXES = (*BOUNDS, "_known")
+"""How the names of filters end that are not just the name of a field."""
+
+
 class Filters(Query):
     """Filters that every list has; one that is given several times means any of the values."""
 

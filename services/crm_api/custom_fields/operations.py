@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, select, type_coerce
 from services.crm_api.custom_fields.table import custom_fields
 from services.crm_api.resources import RESOURCES, Resource
 from services.crm_api.satellites import KeyTaken
+from services.crm_api.schemas import SUFFIXES
 from services.foundation.calls import Stamp
 from services.foundation.columns import Document, Texts
 from services.foundation.constructs import any_of
@@ -45,6 +46,10 @@ class OptionsMismatch(Invalid):
     code, title = "options_mismatch", "A choice has options, each once, and nothing else has any."
 
 
+class KeyReserved(Invalid):
+    code, title = "key_reserved", "The key of a custom field does not end like a filter."
+
+
 class ValuesLeft(Conflict):
     code, title = "values_left", "Records still have values of a former field with this key."
 
@@ -78,7 +83,7 @@ async def check_definition(
 
     Raises
     ------
-    OptionsMismatch, KeyTaken, ValuesLeft, OptionHeld
+    OptionsMismatch, KeyReserved, KeyTaken, ValuesLeft, OptionHeld
         A rule is broken.
     """
     keys = [option["key"] for option in after["options"] or ()]
@@ -87,6 +92,7 @@ async def check_definition(
             errors=[FieldError("/body/options", "options_mismatch", OptionsMismatch.title)]
         )
     if "key" in values:
+        _check_ending(after["key"])
         await check_key(transaction, after, stamp=stamp)
         holder = await _holder(transaction, after)
         if holder is not None:
@@ -109,6 +115,16 @@ def _held(
     return refusal(
         f"Records of {applies_to} have a value of {definition['key']} that stands in the way."
     )
+
+
+def _check_ending(key: str) -> None:
+    ending = next((suffix for suffix in SUFFIXES if key.endswith(suffix)), None)
+    if ending is not None:
+        message = (
+            f"Filters of the field {key.removesuffix(ending)} may be written custom.{key}; "
+            f"choose a key that does not end in {ending}."
+        )
+        raise KeyReserved(message, errors=[FieldError("/body/key", KeyReserved.code, message)])
 
 
 async def check_key(transaction: Transaction, current: Record, /, *, stamp: Stamp) -> None:  # noqa: ARG001

@@ -25,7 +25,8 @@ class CustomFieldFields(Shape):
 
     applies_to: AppliesTo = Field(description="Records of which kind have it; it never changes.")
     key: word(example="wood") = Field(
-        description="Its name in `custom` and in filters (`custom.<key>`); it never changes."
+        description="Its name in `custom` and in filters (`custom.<key>`); it never changes. It does not "
+        "end in `_gte`, `_lt` or `_known`, as names of filters do."
     )
     type: Type = Field(description="What its values are; it never changes.")
     label_en: text(100, shortest=1, example="Wood") = Field(description="Shown in English.")
