@@ -191,9 +191,11 @@ def _payment_status(row: Mapping[str, Any]) -> str:
     return "none"
 
 
-def _check_stage(stage: str, kinds: Mapping[str, str]) -> None:
+def _check_stage(
+    stage: str, kinds: Mapping[str, str], *, possible: Sequence[str] | None = None
+) -> None:
     if stage not in kinds:
-        raise _impossible(f"The pipeline has no stage {stage}", list(kinds))
+        raise _impossible(f"The pipeline has no stage {stage}", possible or list(kinds))
 
 
 def _impossible(why: str, possible: Sequence[str]) -> StageImpossible:
@@ -392,15 +394,17 @@ async def _move(
         # Another pipeline has other stages: without one that is named, the deal begins anew.
         values["stage"] = next(iter(kinds)) if is_other else current["stage"]
     stage: str = values["stage"]
-    _check_stage(stage, kinds)
+    here = None if is_other else stages.get(current["stage"])
+    allowed = here["next"] if here else []
+    allowed = allowed or [key for key in kinds if is_other or key != current["stage"]]
+    _check_stage(stage, kinds, possible=allowed)
     past = values.pop("stage_history", None)
     _check_history(past, now=now)
     if past:
         values["stage_history"] = _history(past, stage, now, kinds)
     if stage == current["stage"] and not is_other:
         return
-    allowed = [] if is_other else stages[current["stage"]]["next"]
-    if allowed and stage not in allowed:
+    if stage not in allowed:
         raise _impossible(f"A deal does not move from {current['stage']} to {stage}", allowed)
     kind = values["stage_kind"] = kinds[stage]
     if kind in CLOSED:
