@@ -13,6 +13,7 @@ from services.crm_api import filters
 from services.crm_api.filters import Question
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import AggregateQuery
+from services.crm_api.times import business_time_zone
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Instant
 from services.foundation.constructs import calendar_unit, exact_sum
@@ -154,7 +155,7 @@ async def answer_aggregate(call: Call, resource: Resource, query: Any) -> Answer
         raise Forbidden(f"This group needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query)
     has_sums = "amount" in resource.money
-    values = {**question.values, "time_zone": query.time_zone}
+    values = {**question.values, "time_zone": query.time_zone or business_time_zone(call)}
     rows = await call.database.texts(_statement(question, keys, has_sums), values)
     if len(rows) > MOST_GROUPS:
         raise invalid(

@@ -131,6 +131,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
 
     @asynccontextmanager
     async def runners_run(app: FastAPI) -> AsyncIterator[None]:
+        app.state.time_zone = settings.business_time_zone
         app.state.imports = imports_runner = ImportRunner(
             database,
             folder=settings.data_dir / "imports",

@@ -220,10 +220,11 @@ TimeZone = Annotated[
 class AggregateQuery(Query):
     """How a list is grouped; `group_by` is added for each resource, with what it can be grouped by."""
 
-    time_zone: TimeZone = Field(
-        default="UTC",
-        description="The time zone that days, weeks and months are those of. What is outside the years "
-        "0001 to 9999 there counts to the first or the last day.",
+    time_zone: TimeZone | None = Field(
+        default=None,
+        description="The time zone that days, weeks and months are those of; absent, the one of the "
+        "business, as in exports and imports. What is outside the years 0001 to 9999 there counts to the "
+        "first or the last day.",
     )
 
 

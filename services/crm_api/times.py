@@ -1,9 +1,10 @@
-"""The rules about time that records share: what has happened is not ahead, an end is behind its start."""
+"""What is the same about time everywhere: what has happened is not ahead, an end is behind its start."""
 
 from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.foundation.calls import Call
 from services.foundation.problems import FieldError, Invalid
 
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
@@ -17,6 +18,11 @@ class InTheFuture(Invalid):
 
 class EndsBeforeStart(Invalid):
     code, title = "ends_before_start", "An end cannot lie before its start."
+
+
+def business_time_zone(call: Call) -> str:
+    """Return the name of the time zone that says what day an instant is, unless a request names one."""
+    return str(call.scope["app"].state.time_zone)
 
 
 def check_order(

@@ -711,7 +711,7 @@ def test_counts_and_sums_are_those_of_the_list(service: Crm) -> None:
         make(service, "deals", contact_id=contact, stage="won", closed_at=closed, amount=amount)
     make(service, "deals", contact_id=contact)
     path = f"/v1/deals/aggregate?contact_id={contact}&group_by=stage,month:closed_at"
-    utc = service.client.get(path).json()["items"]
+    utc = service.client.get(f"{path}&time_zone=UTC").json()["items"]
     assert [(row["group"]["month:closed_at"], row["count"]) for row in utc] == [
         (None, 1),
         ("2025-03", 4),
@@ -721,6 +721,7 @@ def test_counts_and_sums_are_those_of_the_list(service: Crm) -> None:
         {"total": {"amount": "300", "currency": "JPY"}, "known_count": 1},
     ]
     berlin = service.client.get(f"{path}&time_zone=Europe/Berlin").json()["items"]
+    assert service.client.get(path).json()["items"] == berlin, "the time zone of the business"
     assert [(row["group"]["month:closed_at"], row["count"]) for row in berlin] == [
         (None, 1),
         ("2025-03", 3),

@@ -22,6 +22,7 @@ from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN
+from services.crm_api.times import business_time_zone
 from services.foundation.answers import StreamAnswer
 from services.foundation.calls import Call
 from services.foundation.problems import Forbidden, Unavailable, invalid
@@ -124,7 +125,7 @@ async def _note(call: Call, resource: Resource) -> None:
 
 
 def _zone(call: Call) -> ZoneInfo:
-    return ZoneInfo(call.scope["app"].state.imports.time_zone)
+    return ZoneInfo(business_time_zone(call))
 
 
 def _attachment(call: Call, resource: Resource, form: str) -> str:
