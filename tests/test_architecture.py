@@ -19,7 +19,7 @@ MORE_FILES = {
     "exports": {"columns.py", "labels.py", "sheets.py"},
     "interactions": {"cases.py", "kinds.py"},
     "merges": {"values.py"},
-    "meta": {"labels.py"},
+    "meta": {"handling.py", "labels.py"},
     "privacy": {
         *(
             "erasing.py",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-Labels = Mapping[str, tuple[str, str]]
+from services.crm_api.meta.handling import HANDLING, Labels
 
 LABELS: Mapping[str, Labels] = {
     "contact_kind": {
@@ -188,6 +188,11 @@ LABELS: Mapping[str, Labels] = {
         "rejected": ("Rejected", "Abgelehnt"),
         "withdrawn": ("Withdrawn", "Zurückgezogen"),
     },
+    "severity": {
+        "1": ("Small", "Klein"),
+        "2": ("Considerable", "Beträchtlich"),
+        "3": ("Grave", "Schwer"),
+    },
     "outcome": {
         "sent": ("Sent", "Gesendet"),
         "delivered": ("Delivered", "Zugestellt"),
@@ -331,26 +336,5 @@ LABELS: Mapping[str, Labels] = {
         "running": ("Running", "Läuft"),
         "done": ("Done", "Fertig"),
     },
-    "webhook_pause_reason": {
-        "requested": ("By request", "Auf Wunsch"),
-        "failing": ("No success for three days", "Seit drei Tagen kein Erfolg"),
-        "gone": ("The target is gone", "Das Ziel gibt es nicht mehr"),
-        "filter_invalid": ("A filter is no longer valid", "Ein Filter gilt nicht mehr"),
-        "key_revoked": ("Its key is no longer valid", "Sein Schlüssel gilt nicht mehr"),
-    },
-    "delivery_status": {
-        "pending": ("Waiting", "Wartet"),
-        "delivered": ("Delivered", "Zugestellt"),
-        "failed": ("Failed", "Fehlgeschlagen"),
-    },
-    "delivery_error": {
-        "name_not_resolved": ("Name not found", "Name nicht gefunden"),
-        "address_not_allowed": ("Address not allowed", "Adresse nicht erlaubt"),
-        "connection_failed": ("No connection", "Keine Verbindung"),
-        "tls_failed": ("No secure connection", "Keine sichere Verbindung"),
-        "timed_out": ("Took too long", "Dauerte zu lange"),
-        "answer_broken": ("Answer broken off", "Antwort abgebrochen"),
-        "redirected": ("Redirected", "Umgeleitet"),
-        "error_status": ("Answered with an error", "Antwortete mit einem Fehler"),
-    },
+    **HANDLING,
 }

@@ -6,11 +6,15 @@ from pydantic import Field
 
 from shared.values import Shape, text, word
 
+WordId = Annotated[
+    str, Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9_:]{0,63}$", examples=["winback"])
+]
+
 
 class Word(Shape):
     """A word of a closed list."""
 
-    id: word(example="winback") = Field(description="What is sent and stored.")
+    id: WordId = Field(description="What is sent and stored.")
     label_en: text(100, example="Win-back") = Field(description="What people read in English.")
     label_de: text(100, example="Rückgewinnung") = Field(description="What people read in German.")
 
