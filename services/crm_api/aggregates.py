@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 from sqlalchemy import ColumnElement, bindparam, cast, func, select
 from sqlalchemy import String as Text
 
@@ -17,7 +17,7 @@ from services.crm_api.times import business_time_zone
 from services.foundation.calls import Call
 from services.foundation.columns import Day, Instant
 from services.foundation.constructs import calendar_unit, exact_sum
-from services.foundation.problems import Answer, Forbidden, invalid
+from services.foundation.problems import Answer, Forbidden, invalid, pointer
 from services.foundation.statements import Statement
 from shared.values import Count, Shape, Total, text
 
@@ -72,12 +72,27 @@ def grouped_query(
     """Build the parameters of an aggregate: its filters, and `group_by` with what it may name."""
     dated = [name for name in groupable if _is_dated(resource, name)]
     plain = [name for name in groupable if name not in dated]
+    possible = {*plain, *(f"{unit}:{name}" for unit in UNITS for name in dated)}
     one = f"({'|'.join(plain)}|({'|'.join(UNITS)}):({'|'.join(dated)}))"
+
+    def check(group_by: str) -> str:
+        names = group_by.split(",")
+        unknown = next((name for name in names if name not in possible), None)
+        if unknown is not None:
+            raise ValueError(
+                f"there is no group `{pointer(unknown)}`; there are: {', '.join(plain)}, and with one of "
+                f"{', '.join(f'{unit}:' for unit in UNITS)} before them: {', '.join(dated)}"
+            )
+        if len(names) > MOST_KEYS:
+            raise ValueError(f"at most {MOST_KEYS} groups are possible")
+        return group_by
+
     group_by = Annotated[
         str,
+        AfterValidator(check),
         Field(
             max_length=400,
-            pattern=f"^{one}(,{one}){{0,{MOST_KEYS - 1}}}$",
+            json_schema_extra={"pattern": f"^{one}(,{one}){{0,{MOST_KEYS - 1}}}$"},
             examples=[f"{plain[0]},month:{dated[0]}"],
             description="One to four groups, separated by commas. Dates have `day:`, `week:`, "
             "`month:`, `quarter:` or `year:` before them.",

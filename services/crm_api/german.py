@@ -225,6 +225,9 @@ _RULES = (
     (r"a rate above zero is expected", "ein Kurs über null wird erwartet"),
     (r"(\S+) is not an active ISO 4217 currency", r"\1 ist keine gültige Währung nach ISO 4217"),
     (r"(\S+) has (\d+) decimals", r"\1 hat \2 Nachkommastellen"),
+    (r"there is no group `(.*)`; there are: (.+), and with one of (.+) before them: (.+)",
+     r"eine Gruppe `\1` gibt es nicht; es gibt: \2, und mit \3 davor: \4"),
+    (r"at most (\d+) groups are possible", r"höchstens \1 Gruppen sind möglich"),
     # What the rules of contacts say.
     (r"No live contact has the reference (.+) of (\S+)\.",
      r"Kein Kontakt hat die Kennung \1 der Quelle \2."),

@@ -52,6 +52,10 @@ class Translator:
         for pattern, german in self._patterns:
             if found := pattern.fullmatch(english):
                 return found.expand(german)
+        # The same text begins small where it goes on from what was sent, and is a sentence elsewhere.
+        begun = english[:1].lower() + english[1:]
+        if begun != english and (told := self(begun)) is not None:
+            return told[:1].upper() + told[1:]
         return self._placed(english)
 
     def _placed(self, english: str) -> str | None:

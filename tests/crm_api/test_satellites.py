@@ -808,13 +808,25 @@ def test_what_lies_beyond_the_calendar_in_a_time_zone_counts_to_its_first_or_las
         assert row["group"] == {f"{unit}:next_contact_at": name}
 
 
-@pytest.mark.parametrize(
-    "group_by", ["colour", "occurred_at", "month:kind", "era:occurred_at", "kind,kind"]
-)
+@pytest.mark.parametrize("wrong", ["colour", "occurred_at", "month:kind", "era:occurred_at", ""])
 def test_groups_that_make_no_sense_are_refused_with_the_possible_ones(
-    service: Crm, group_by: str
+    service: Crm, wrong: str
 ) -> None:
-    problem(service.client.get(f"/v1/interactions/aggregate?group_by={group_by}"), 422)
+    path = f"/v1/interactions/aggregate?group_by=kind,{wrong}"
+    told = problem(service.client.get(path), 422)["errors"][0]["message"]
+    assert told == (
+        f"There is no group `{wrong}`; there are: kind, channel, touchpoint, direction, user_id, "
+        "campaign_id, product_id, status, severity, outcome, nps, and with one of day:, week:, month:, "
+        "quarter:, year: before them: occurred_at, due_at, created_at"
+    )
+    german = service.client.get(path, headers={"Accept-Language": "de"})
+    told = problem(german, 422)["errors"][0]["message"]
+    assert f"ine Gruppe `{wrong}` gibt es nicht; es gibt: kind, " in told
+
+
+def test_groups_are_at_most_four_and_different_ones(service: Crm) -> None:
+    for group_by in ("kind,kind", "kind,channel,status,outcome,nps"):
+        problem(service.client.get(f"/v1/interactions/aggregate?group_by={group_by}"), 422)
 
 
 # Lists
