@@ -56,6 +56,10 @@ def _instant(value: Any) -> Any:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        if isinstance(value, str) and _RFC_3339.fullmatch(value.replace(" ", "+")):
+            raise ValueError(
+                "the offset lacks its sign; in an address write %2B for the + before it"
+            )
         raise ValueError("an instant with an offset is expected, for instance 2026-11-21T19:00:00Z")
     return value
 

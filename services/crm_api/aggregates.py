@@ -75,6 +75,9 @@ def grouped_query(
     possible = {*plain, *(f"{unit}:{name}" for unit in UNITS for name in dated)}
     one = f"({'|'.join(plain)}|({'|'.join(UNITS)}):({'|'.join(dated)}))"
 
+    personal = [f"`{name}`" for name in plain if name in resource.personal]
+    seen = f" By {' or '.join(personal)} it needs `{resource.pii_scope}`." if personal else ""
+
     def check(group_by: str) -> str:
         names = group_by.split(",")
         unknown = next((name for name in names if name not in possible), None)
@@ -95,7 +98,7 @@ def grouped_query(
             json_schema_extra={"pattern": f"^{one}(,{one}){{0,{MOST_KEYS - 1}}}$"},
             examples=[f"{plain[0]},month:{dated[0]}"],
             description="One to four groups, separated by commas. Dates have `day:`, `week:`, "
-            "`month:`, `quarter:` or `year:` before them.",
+            f"`month:`, `quarter:` or `year:` before them.{seen}",
         ),
     ]
     return create_model(

@@ -219,6 +219,8 @@ _RULES = (
     (r"a number is expected", "eine Zahl wird erwartet"),
     (r"an instant with an offset is expected, for instance (.+)",
      r"ein Zeitpunkt mit Abstand zu UTC wird erwartet, etwa \1"),
+    (r"the offset lacks its sign; in an address write %2B for the \+ before it",
+     "dem Abstand zu UTC fehlt das Vorzeichen; in einer Adresse steht für das + davor %2B"),
     (r"this instant lies outside .+", "der Zeitpunkt liegt außerhalb der Jahre 0001 bis 9999"),
     (r"a date is expected, for instance (.+)", r"ein Datum wird erwartet, etwa \1"),
     (r"two capital letters of ISO 3166-1 .+", "zwei Großbuchstaben nach ISO 3166-1 wie DE werden erwartet"),

@@ -20,3 +20,20 @@ def test_a_new_field_takes_no_filter_of_another_over(service: Crm, ending: str) 
     assert told["detail"].endswith(f"does not end in {ending}.")
     listed = service.client.get(f"/v1/contacts?custom.{key}_gte=8").json()["items"]
     assert [item["id"] for item in listed] == [large]
+
+
+GERMAN = "Dem Abstand zu UTC fehlt das Vorzeichen; in einer Adresse steht für das + davor %2B"
+
+
+def test_a_plus_that_an_address_made_a_blank_is_told(service: Crm) -> None:
+    key = fresh("seen").replace("-", "_")
+    service.create("custom-fields", applies_to="deals", key=key, type="instant", **LABELS)
+    for name in ("closed_at_gte", f"custom.{key}_gte"):
+        path = f"/v1/deals?{name}=2026-01-01T00:00:00"
+        told = problem(service.client.get(f"{path}+02:00"), 422)["errors"][0]["message"]
+        assert told == "The offset lacks its sign; in an address write %2B for the + before it"
+        german = service.client.get(f"{path}+02:00", headers={"Accept-Language": "de"})
+        assert problem(german, 422)["errors"][0]["message"] == GERMAN
+        assert service.client.get(f"{path}%2B02:00").status_code == 200
+        told = problem(service.client.get(f"{path}"), 422)["errors"][0]["message"]
+        assert told.startswith("An instant with an offset is expected")

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.crm_api.contacts.table import CONTACT
 from services.foundation.edge import start_logging
 from tests.conftest import Crm, MakeCrm
 from tests.crm_api.bodies import ADMITTED, RESOURCES, feed, fresh, make, merge, place, problem
@@ -221,6 +222,27 @@ def test_without_pii_no_sheet_tells_how_long_a_hidden_list_is(
     assert seen.text.splitlines()[0].count(",") == 4
     hidden = blind.get("/v1/exports/contacts", params=query)
     assert "," not in hidden.text.splitlines()[0]
+@pytest.mark.parametrize("path", ["contacts", "exports/contacts", "contacts/aggregate"])
+def test_a_parameter_that_needs_pii_says_so(service: Crm, path: str) -> None:
+    document = service.client.get("/openapi.json").json()
+    parameters = document["paths"][f"/v1/{path}"]["get"]["parameters"]
+    need = {
+        each["name"]
+        for each in parameters
+        if each["in"] == "query"
+        and (
+            each["name"] in CONTACT.personal | {"q"}
+            or "display_name" in each["schema"].get("enum", ())
+            or "city" in each["schema"].get("pattern", "")
+        )
+    }
+    assert {"email", "city", "zip", "phone_e164"} < need
+    silent = {
+        each["name"]
+        for each in parameters
+        if each["name"] in need and "`contacts:pii`" not in each["description"]
+    }
+    assert silent == set()
 
 
 def test_an_export_needs_the_right_to_read_what_it_holds(service: Crm) -> None:

@@ -272,7 +272,9 @@ class ContactFilters(Filters):
     )
     parent_id: RecordIds = Field(default=[], description="Persons of this organisation.")
     owner_id: Texts = Field(default=[], description="Looked after by this user.")
-    email: Texts = Field(default=[], description="With exactly this e-mail address.")
+    email: Texts = Field(
+        default=[], description="With exactly this e-mail address. Needs `contacts:pii`."
+    )
     language: Annotated[list[Language], Field(max_length=2)] = Field(
         default=[], description="With this language."
     )
@@ -281,10 +283,11 @@ class ContactFilters(Filters):
     )
     referred_by_id: RecordIds = Field(default=[], description="Recommended by this contact.")
     source_campaign_id: Texts = Field(default=[], description="Brought by this campaign.")
-    city: Texts = Field(default=[], description="In this town, spelled so.")
-    zip: Texts = Field(default=[], description="With this postal code.")
+    city: Texts = Field(default=[], description="In this town, spelled so. Needs `contacts:pii`.")
+    zip: Texts = Field(default=[], description="With this postal code. Needs `contacts:pii`.")
     phone_e164: Texts = Field(
-        default=[], description="With this telephone number in international form."
+        default=[],
+        description="With this telephone number in international form. Needs `contacts:pii`.",
     )
     role: Annotated[list[Role], Field(max_length=6)] = Field(
         default=[], description="With this part in decisions."
@@ -378,7 +381,8 @@ class ListContacts(ContactFilters, ListQuery):
         default=None,
         description="Search in names, e-mail addresses, telephone numbers and towns: all words must "
         "be found, umlauts may be written out, small mistakes are forgiven. The best matches come "
-        "first, at most one page of them.",
+        "first, at most one page of them. In an address umlauts are percent-encoded (`M%C3%BCller`); curl "
+        "does it with `--get --data-urlencode q=Müller`. Needs `contacts:pii`.",
     )
     embed: Annotated[list[Literal["parent"]], Field(max_length=1)] = Field(
         default=[], description="Put the organisation of each person into the item, as `parent`."
@@ -392,7 +396,10 @@ class ListContacts(ContactFilters, ListQuery):
         "-display_name",
         "next_contact_at",
         "-next_contact_at",
-    ] = Field(default="-created_at", description="Order; a minus means descending.")
+    ] = Field(
+        default="-created_at",
+        description="Order; a minus means descending. By `display_name` it needs `contacts:pii`.",
+    )
 
 
 class AggregateContacts(ContactFilters, AggregateQuery):

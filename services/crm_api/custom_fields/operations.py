@@ -355,8 +355,10 @@ def read_filter(definition: Mapping[str, Any], sent: list[str], *, pointer: str)
             elif kind == "boolean":
                 value = {"true": True, "false": False}[text_value]
             value = _read(definition, [value] if kind == "choices" else value)
-        except (ValueError, KeyError, CustomValueInvalid):
+        except (ValueError, KeyError, CustomValueInvalid) as fault:
             message = f"A value of the type {kind} is expected."
+            if isinstance(fault, CustomValueInvalid):
+                message = fault.errors[0].message
             raise CustomValueInvalid(
                 message, errors=[FieldError(pointer, "custom_value_invalid", message)]
             ) from None

@@ -52,13 +52,14 @@ def export_query(feature: Feature) -> type[ExportForm]:
         if name not in _OF_PAGES and name not in Filters.model_fields
     }
     sort = absent(copy(feature.query.model_fields["sort"]))
-    sort.description = "Order; absent: none in particular, which is the fastest."
+    order = sort.description or ""
+    sort.description = f"Absent: in no particular order, which is the fastest. {order}"
     fields["sort"] = (feature.query.model_fields["sort"].annotation, sort)
     if "q" in fields:
         q = copy(feature.query.model_fields["q"])
         q.description = (
             "Only those in which all these words are found, as the list finds them; all of them, in no "
-            "order of their own."
+            "order of their own. Needs `contacts:pii`."
         )
         fields["q"] = (q.annotation, q)
     title = feature.resource.plural.title().replace("-", "")
