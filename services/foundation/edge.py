@@ -120,8 +120,8 @@ class Edge:
         headers.append((b"x-request-id", identifier.encode()))
         headers.append((b"x-content-type-options", b"nosniff"))
         headers.append((b"ratelimit-policy", scope.get("rate_policy") or self._rate_policy))
-        quota = scope.get("quota")
-        headers.append((b"ratelimit", quota or b'"default"'))
+        if (quota := scope.get("quota")) is not None:
+            headers.append((b"ratelimit", quota))
         if not any(name == b"cache-control" for name, _ in headers):
             headers.append((b"cache-control", b"no-store"))
         if self.origins:

@@ -133,7 +133,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": _text(100, '"default";q=6000;w=60'),
     },
     "RateLimit": {
-        "description": "What is left of the quota (draft-ietf-httpapi-ratelimit-headers).",
+        "description": "What is left of the quota (draft-ietf-httpapi-ratelimit-headers); absent where no "
+        "key was good.",
         "schema": _text(100, '"default";r=5998;t=41'),
     },
     "Access-Control-Allow-Origin": {

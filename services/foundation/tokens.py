@@ -293,7 +293,7 @@ class Issuer:
     def _check_claims(self, claims: Mapping[str, Any], now: float) -> None:
         missing = [
             name
-            for name in ("iss", "aud", "exp", "iat", "sub", "client_id")
+            for name in ("iss", "aud", "exp", "iat", "sub", "client_id", "jti")
             if claims.get(name) in (None, "", [])
         ]
         if missing:
@@ -303,7 +303,7 @@ class Issuer:
         audience = claims["aud"]
         if self._rules.audience not in (audience if isinstance(audience, list) else [audience]):
             raise InvalidToken("wrong_audience", "The token's aud does not name this service.")
-        for name in ("sub", "client_id"):
+        for name in ("sub", "client_id", "jti"):
             if not isinstance(claims[name], str):
                 raise InvalidToken("malformed_claim", f"The token's {name} is no text.")
         for name in ("exp", "iat", "nbf"):

@@ -195,6 +195,13 @@ def test_a_used_up_quota_says_when_to_come_back(make_crm: MakeCrm, kind: str) ->
         assert fresh.get("/v1/contacts").status_code == 200
 
 
+def test_who_has_no_quota_is_told_of_none_that_is_left(service: Crm) -> None:
+    refused = httpx.get(f"{service.url}/v1/contacts")
+    problem(refused, 401, "unauthenticated")
+    assert "ratelimit" not in refused.headers
+    assert refused.headers["ratelimit-policy"].startswith('"default";q=')
+
+
 def test_health_and_documents_need_no_key(service: Crm) -> None:
     for path in ("/livez", "/readyz", "/version", "/openapi.json"):
         assert httpx.get(service.url + path).status_code == 200

@@ -171,7 +171,8 @@ async def get_key(call: Call, id: KeyId) -> Answer:
     summary="Change a key",
 )
 async def patch_key(call: Call, id: KeyId, body: Annotated[KeyPatch, _PATCH]) -> Answer:
-    """JSON merge patch (RFC 7396). It holds within five seconds.
+    """JSON merge patch (RFC 7396). It holds within five seconds; so long a scope that was taken away may
+    still be good.
 
     Only who has all scopes that the key has before and afterwards can change it: 403 `scope_not_held`;
     to revoke it takes none of them. The key that calls cannot lose `keys:manage`, and a revoked one
@@ -223,7 +224,8 @@ async def rotate_key(call: Call, id: KeyId, body: Annotated[Rotation, _ROTATION]
     """Shows the key with its new secret this once; id, scopes, quota and history stay.
 
     The secret from before is good for `grace_seconds` more, and so are those from rotations before it
-    if their grace still runs, none for longer than this grace. Needs all scopes of the key: 403
+    if their grace still runs, none for longer than this grace; each may be good for up to five seconds
+    beyond its end, also with a grace of 0, when `previous_secret_until` is null at once. Needs all scopes of the key: 403
     `scope_not_held`. If the answer is lost, rotate again: nothing that is in use is cut off.
     """
     row, key = await operations.rotate(

@@ -63,7 +63,8 @@ class Rotation(Shape):
     """How a key gets a new secret."""
 
     grace_seconds: whole(0, LONGEST_GRACE_SECONDS, example=86400) = Field(
-        description="For so long the secrets from before are good, too; 0 ends them at once."
+        description="For so long the secrets from before are good, too; 0 ends them within "
+        "five seconds."
     )
 
 
