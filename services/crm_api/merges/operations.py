@@ -1,9 +1,9 @@
 """Merges two contacts, moves what belonged to one to the other, and takes a merge back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, tuple_, update
 
 from services.crm_api import many, records, references
 from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
@@ -19,12 +19,20 @@ from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
 from services.crm_api.merges.table import merges
-from services.crm_api.merges.values import MergeImpossible, merged_values, values_back
+from services.crm_api.merges.values import (
+    Merge,
+    MergeImpossible,
+    check_room,
+    columns_to_take,
+    merged_values,
+    set_columns,
+    values_without,
+)
 from services.crm_api.privacy.suppression import refuse_suppressed
 from services.crm_api.segments.table import segment_members
 from services.crm_api.terms import operations as terms
 from services.foundation.calls import Stamp
-from services.foundation.columns import Texts
+from services.foundation.columns import Document, Identifier, Instant, Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, StaleVersion
@@ -35,6 +43,24 @@ _FIND = Statement(
     select(merges)
     .where(merges.c.duplicate_id == bindparam("duplicate_id"), merges.c.unmerged_at.is_(None))
     .with_for_update()
+)
+_LATER = Statement(
+    select(merges)
+    .where(
+        merges.c.survivor_id == bindparam("survivor_id"),
+        merges.c.unmerged_at.is_(None),
+        tuple_(merges.c.merged_at, merges.c.id)
+        > tuple_(bindparam("merged_at", type_=Instant), bindparam("id", type_=Identifier)),
+    )
+    .order_by(merges.c.merged_at, merges.c.id)
+    .with_for_update()
+)
+_RESET = Statement(
+    update(merges)
+    .where(merges.c.id == bindparam("at_id"))
+    .values(
+        set_columns=bindparam("columns", type_=Document), moved=bindparam("what", type_=Document)
+    )
 )
 _END = Statement(
     update(merges).where(merges.c.id == bindparam("at_id")).values(unmerged_at=bindparam("now"))
@@ -73,7 +99,6 @@ class _Side:
             select(table.c[key].label("key")).where(table.c.contact_id == bindparam("at_contact"))
         )
         self.move = Statement(update(table).where(*here).values(contact_id=bindparam("to_contact")))
-        self.remove = Statement(delete(table).where(*here))
 
     async def keys(self, transaction: Transaction, contact_id: str) -> list[str]:
         rows = await transaction.all(self.all, {"at_contact": contact_id})
@@ -103,6 +128,16 @@ _LOCK_PERSONS = Statement(
     .order_by(contacts_table.c.id)
     .with_for_update()
 )
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What an un-merge took from the survivor: ids of segments and of campaigns."""
+
+    segments: frozenset[str]
+    campaigns: frozenset[str]
+
+
 _MEMBERS = Statement(
     select(campaign_members).where(
         campaign_members.c.contact_id == bindparam("contact_id"),
@@ -137,7 +172,9 @@ async def merge_contacts(
     survivor, duplicate = await _lock_both(
         transaction, survivor_id, duplicate_id, version, duplicate_version
     )
-    values = merged_values(survivor, duplicate, take)
+    taken = columns_to_take(take)
+    values = merged_values(survivor, duplicate, taken)
+    check_room(values)
     done = Done(survivor_id, duplicate_id)
     to_unit = finding.unit({**survivor, **values})
     for contact in (survivor, duplicate):  # the merge may give the survivor an organisation
@@ -151,18 +188,15 @@ async def merge_contacts(
         done.moved[name] = await many.move_children(
             transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp
         )
-    moved = await _move_sides(transaction, survivor_id, duplicate_id, done, stamp)
+    moved = await _move_sides(transaction, survivor_id, duplicate_id, stamp)
+    done.moved |= _counted(moved)
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     values["consents"] = consents.current_consents(events)
-    fields = {CONTACT.wire_name(name) for name, value in values.items() if value != survivor[name]}
-    # Money is kept as a whole, for the way back.
-    differing = {name: value for name, value in values.items() if CONTACT.wire_name(name) in fields}
     # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
     present = await records.lock(transaction, CONTACT, survivor_id)
-    await records.change(transaction, CONTACT, present, differing, stamp=stamp, personal=False)
+    await records.change(transaction, CONTACT, present, values, stamp=stamp, personal=False)
+    fields = {CONTACT.wire_name(name) for name, value in values.items() if value != survivor[name]}
     done.changed = sorted(fields - CONTACT.hidden)
-    before = records.portable({name: survivor[name] for name in differing})
-    after = records.portable(differing)
     await transaction.run(
         _ADD,
         {
@@ -171,9 +205,7 @@ async def merge_contacts(
             "duplicate_id": duplicate_id,
             "request_id": stamp.request_id,
             "key_id": stamp.key_id,
-            "set_columns": {
-                name: {"before": before[name], "after": after[name]} for name in differing
-            },
+            "set_columns": set_columns(survivor, values, taken),
             "moved": moved,
             "merged_at": stamp.now,
             "unmerged_at": None,
@@ -226,12 +258,22 @@ async def _move_terms(
 
 
 async def _move_sides(
-    transaction: Transaction, survivor_id: str, duplicate_id: str, done: Done, stamp: Stamp
+    transaction: Transaction,
+    survivor_id: str,
+    duplicate_id: str,
+    stamp: Stamp,
+    *,
+    freed: Freed | None = None,
 ) -> dict[str, list[str]]:
-    """Move what has no version of its own; what the survivor has already stays where it is."""
+    """Move what has no version of its own; what the survivor has already stays where it is.
+
+    `freed` limits segments and campaigns to these.
+    """
     present = set(await _SEGMENTS.keys(transaction, survivor_id))
     segments = [
-        key for key in await _SEGMENTS.keys(transaction, duplicate_id) if key not in present
+        key
+        for key in await _SEGMENTS.keys(transaction, duplicate_id)
+        if key not in present and (freed is None or key in freed.segments)
     ]
     events = await _EVENTS.keys(transaction, duplicate_id)
     way = {"from_id": duplicate_id, "to_id": survivor_id}
@@ -239,31 +281,73 @@ async def _move_sides(
     await _EVENTS.shift(transaction, events, **way)
     own = await transaction.all(_MEMBERS, {"contact_id": survivor_id})
     joined = {member["campaign_id"] for member in own}
-    members = []
-    for member in await transaction.all(_MEMBERS, {"contact_id": duplicate_id}):
-        if member["campaign_id"] not in joined:
-            await records.change(
-                transaction,
-                CAMPAIGN_MEMBER,
-                member,
-                {"contact_id": survivor_id},
-                stamp=stamp,
-                personal=False,
-            )
-            members.append(member["id"])
-    done.moved |= {
-        "segment_members": len(segments),
-        "consent_events": len(events),
-        "campaign_members": len(members),
+    members = [
+        member
+        for member in await transaction.all(_MEMBERS, {"contact_id": duplicate_id})
+        if member["campaign_id"] not in joined
+        and (freed is None or member["campaign_id"] in freed.campaigns)
+    ]
+    await _move_members(transaction, members, survivor_id, stamp)
+    return {"segments": segments, "events": events, "members": [each["id"] for each in members]}
+
+
+async def _move_members(
+    transaction: Transaction, members: Iterable[Record], to_id: str, stamp: Stamp
+) -> None:
+    for member in members:
+        await records.change(
+            transaction,
+            CAMPAIGN_MEMBER,
+            member,
+            {"contact_id": to_id},
+            stamp=stamp,
+            personal=False,
+        )
+
+
+def _counted(moved: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    return {
+        "segment_members": len(moved["segments"]),
+        "consent_events": len(moved["events"]),
+        "campaign_members": len(moved["members"]),
     }
-    return {"segments": segments, "events": events, "members": members}
+
+
+async def _later(transaction: Transaction, merge: Record) -> list[tuple[Record, Merge]]:
+    """Return the merges into the same contact that came later and stand, in their order."""
+    found = await transaction.all(_LATER, merge)
+    rows = await records.lock_many(transaction, CONTACT, [each["duplicate_id"] for each in found])
+    return [(each, Merge(each["set_columns"], rows[each["duplicate_id"]])) for each in found]
+
+
+async def _give_back(
+    transaction: Transaction,
+    moved: Mapping[str, Sequence[str]],
+    survivor_id: str,
+    duplicate_id: str,
+    stamp: Stamp,
+) -> Freed:
+    """Move back what a merge moved that has no version of its own; return what the survivor had of it."""
+    way = {"from_id": survivor_id, "to_id": duplicate_id}
+    segments = frozenset(await _SEGMENTS.keys(transaction, survivor_id)).intersection(
+        moved["segments"]
+    )
+    await _SEGMENTS.shift(transaction, moved["segments"], **way)
+    await _EVENTS.shift(transaction, moved["events"], **way)
+    members = await records.lock_many(transaction, CAMPAIGN_MEMBER, moved["members"])
+    campaigns = [
+        member["campaign_id"] for member in members.values() if member["deleted_at"] is None
+    ]
+    await _move_members(transaction, members.values(), duplicate_id, stamp)
+    return Freed(segments, frozenset(campaigns))
 
 
 async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp: Stamp) -> Done:
     """Make two contacts of one again: what the merge moved goes back, what it set is taken back.
 
     Fields of the survivor that were changed since, or that pointed to what is gone by now, keep their
-    present value, and what was added since stays with it.
+    present value, and what was added since stays with it. What a later merge, which stands, would have
+    brought as well stays too.
 
     Raises
     ------
@@ -292,35 +376,29 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
     await refuse_suppressed(transaction, duplicate)
     await custom_fields.check_return(transaction, CONTACT, duplicate)
     done = Done(survivor_id, duplicate_id)
-    back, kept = values_back(survivor, merge["set_columns"])
-    former = [(survivor_id, back)]
-    for each in await references.gone(transaction, CONTACT, former, but=[duplicate_id]):
-        del back[each.name]
-        kept.append(each.name)
-    done.kept = sorted(kept)
     way = {"from_id": survivor_id, "to_id": duplicate_id}
     for name, resource, column in _CHILDREN:
         done.moved[name] = await many.move_children(
             transaction, resource, column, **way, stamp=stamp, moved_by=merge["request_id"]
         )
+    later = await _later(transaction, merge)
+    back, kept, set_now = values_without(
+        survivor, merge["set_columns"], [made for _, made in later]
+    )
+    former = [(survivor_id, back)]
+    for each in await references.gone(transaction, CONTACT, former, but=[duplicate_id]):
+        del back[each.name]
+        kept.append(each.name)
+    done.kept = sorted(kept)
     moved: Mapping[str, list[str]] = merge["moved"]
-    await _SEGMENTS.shift(transaction, moved["segments"], **way)
-    await _EVENTS.shift(transaction, moved["events"], **way)
-    members = await records.lock_many(transaction, CAMPAIGN_MEMBER, moved["members"])
-    for member in members.values():
-        await records.change(
-            transaction,
-            CAMPAIGN_MEMBER,
-            member,
-            {"contact_id": duplicate_id},
-            stamp=stamp,
-            personal=False,
+    freed = await _give_back(transaction, moved, survivor_id, duplicate_id, stamp)
+    for (other, _), columns in zip(later, set_now, strict=True):  # each brings what it would have
+        more = await _move_sides(
+            transaction, survivor_id, other["duplicate_id"], stamp, freed=freed
         )
-    done.moved |= {
-        "segment_members": len(moved["segments"]),
-        "consent_events": len(moved["events"]),
-        "campaign_members": len(moved["members"]),
-    }
+        what = {name: [*keys, *more[name]] for name, keys in other["moved"].items()}
+        await transaction.run(_RESET, {"at_id": other["id"], "columns": columns, "what": what})
+    done.moved |= _counted(moved)
     allowed = await consents.keep_refusals(
         transaction, survivor_id, duplicate_id, since=merge["merged_at"]
     )

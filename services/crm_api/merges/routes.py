@@ -135,7 +135,8 @@ async def merge_contact(
 async def unmerge_a_contact(call: Call, id: ContactId) -> Answer:
     """`id` is the contact that was merged into another one. What the merge moved goes back, what it set
     is taken back; what was changed or added since stays with the other one, and a field that pointed to
-    a contact that is gone by now keeps its value: `kept` names such fields.
+    a contact that is gone by now keeps its value: `kept` names such fields. What a later merge that
+    stands brings as well stays too.
     The ETag is that of the contact that is one of its own again."""
     done = await unmerge_contact(call.transaction, id, stamp=call.stamp)
     return await _answer(

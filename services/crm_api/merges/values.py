@@ -1,6 +1,7 @@
 """What a merge sets in the survivor, and what taking it back leaves: pure values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 from services.crm_api import records
@@ -22,14 +23,23 @@ _TAKEN = {"status", "credit_hold", "individual_price"}
 """Fields that always have a value, so that they are only taken, never filled in."""
 _ALWAYS_DERIVED = tuple(name for name in contacts.DERIVED if name != "other_phones")
 _TAKEABLE = sorted(CONTACT.wire_names - _KEPT - {"is_redacted"} | _TAKEN)
+_ADDRESSES = {"other_emails": "email", "other_phones": "phone"}
+Columns = Mapping[str, Mapping[str, Any]]
+"""Of each column that a merge set: `before` and `after`."""
 
 
 class MergeImpossible(Invalid):
     code, title = "merge_impossible", "These two contacts cannot be merged."
 
 
-def merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> Record:
-    """Return the columns of the survivor that the merge sets."""
+def columns_to_take(take: Sequence[str]) -> set[str]:
+    """Return the columns of the fields that the duplicate is to give.
+
+    Raises
+    ------
+    MergeImpossible
+        One of them is none that can be taken.
+    """
     taken: set[str] = set()
     for at, name in enumerate(take):
         if name not in _TAKEABLE:
@@ -38,6 +48,11 @@ def merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> R
                 message, errors=[FieldError(f"/body/take/{at}", "unknown", message)]
             )
         taken |= set(CONTACT.money.get(name, (name,)))
+    return taken
+
+
+def merged_values(survivor: Record, duplicate: Record, taken: Set[str]) -> Record:
+    """Return the columns of the survivor that a merge sets which takes these columns."""
     values: Record = {}
     own_id, other_id = survivor["id"], duplicate["id"]
     for name in survivor.keys() - _KEPT | _TAKEN:
@@ -54,15 +69,31 @@ def merged_values(survivor: Record, duplicate: Record, take: Sequence[str]) -> R
         more = [item for item in duplicate[name] if item not in survivor[name]]
         values[name] = [*survivor[name], *more]
     values["custom"] = dict(sorted({**duplicate["custom"], **survivor["custom"]}.items()))
-    values["other_emails"] = _others(survivor, duplicate, values, "other_emails", "email")
-    values["other_phones"] = _others(survivor, duplicate, values, "other_phones", "phone")
-    _check_room(values)
-    after = contacts.complete({**survivor, **values})
-    return values | {name: after[name] for name in contacts.DERIVED}
+    for name, one in _ADDRESSES.items():
+        values[name] = _others(survivor, duplicate, values, name, one)
+    return values | _derived({**survivor, **values})
 
 
-def _check_room(values: Record) -> None:
-    """Refuse to lose what one contact has no room for."""
+def set_columns(survivor: Record, values: Record, taken: Set[str]) -> dict[str, dict[str, Any]]:
+    """Return what a merge keeps of the columns that it set, for the way back.
+
+    Money is kept as a whole, and what was taken even if it was the same.
+    """
+    fields = {CONTACT.wire_name(name) for name, value in values.items() if value != survivor[name]}
+    names = [name for name in values if CONTACT.wire_name(name) in fields or name in taken]
+    before = records.portable({name: survivor[name] for name in names})
+    after = records.portable({name: values[name] for name in names})
+    return {name: {"before": before[name], "after": after[name]} for name in names}
+
+
+def check_room(values: Record) -> None:
+    """Refuse to lose what one contact has no room for.
+
+    Raises
+    ------
+    MergeImpossible
+        There is more than one contact has room for.
+    """
     for name in (*_UNITED, "other_emails", "other_phones", "custom"):
         limits = ContactFields.model_fields[name].metadata
         most = next(limit.max_length for limit in limits if hasattr(limit, "max_length"))
@@ -92,17 +123,86 @@ def _others(
     return united
 
 
-def values_back(
-    survivor: Record, set_columns: Mapping[str, Mapping[str, Any]]
-) -> tuple[Record, list[str]]:
-    """Return the survivor's columns without what the merge set, and the fields that changed since.
+@dataclass(frozen=True)
+class Merge:
+    """A merge that stands: what it set in the survivor, and the columns of the duplicate."""
+
+    columns: Columns
+    duplicate: Record
+
+
+def values_without(
+    survivor: Record, columns: Columns, later: Sequence[Merge]
+) -> tuple[Record, list[str], list[Columns]]:
+    """Return the survivor's columns without a merge, the fields that changed since, and what each of the
+    later merges sets now.
+
+    The later ones are taken back first and made again afterwards, so that each brings what the earlier
+    one had brought before it. Nothing comes back that was taken out by hand.
+    """
+    row, stay = dict(survivor), list[Set[str]]()
+    for merge in reversed(later):
+        back, kept = _values_back(row, merge.columns)
+        row |= back
+        stay.insert(0, kept)
+    back, kept = _values_back(row, columns)
+    row |= back
+    free = columns.keys() - kept.union(*stay)
+    set_now: list[Columns] = []
+    for merge, own in zip(later, stay, strict=True):
+        taken = _taken(merge)
+        merged = merged_values(row, merge.duplicate, taken)
+        may = free | (merge.columns.keys() - own)
+        values = {
+            name: _still_there(survivor, row, name, value)
+            for name, value in merged.items()
+            if name in may
+        }
+        values |= _derived({**row, **values})
+        told = set_columns(row, values, taken & may)
+        set_now.append({name: merge.columns[name] for name in own} | told)
+        row |= values
+    wanted = {name: value for name, value in row.items() if value != survivor[name]}
+    return wanted, sorted({CONTACT.wire_name(name) for name in kept}), set_now
+
+
+def _taken(merge: Merge) -> set[str]:
+    """Return the columns that a merge took from the duplicate over what the survivor had."""
+    after = records.as_columns(CONTACT, {n: each["after"] for n, each in merge.columns.items()})
+    return {
+        name
+        for name, value in after.items()
+        if (name in _TAKEN or name not in _KEPT)
+        and value == merge.duplicate[name]
+        and (name in _TAKEN or merge.columns[name]["before"] not in (None, ""))
+    }
+
+
+def _still_there(survivor: Record, before: Record, name: str, value: Any) -> Any:
+    """Leave out what a merge would add again, and what the survivor does not have any more."""
+    if name == "custom":
+        known = survivor[name].keys() | before[name].keys()
+        return {key: each for key, each in value.items() if key in known}
+    if not isinstance(value, list):
+        return value
+    if name in _ADDRESSES:
+        one = _ADDRESSES[name]
+        held = {survivor[one], *(each[one] for each in (*survivor[name], *before[name]))}
+        return [item for item in value if item[one] in held]
+    return [item for item in value if item in survivor[name] or item in before[name]]
+
+
+def _values_back(survivor: Record, columns: Columns) -> tuple[Record, set[str]]:
+    """Return the survivor's columns without what a merge set, and the columns that changed since.
 
     Of a list, and of the custom fields, what the merge added goes and what came later stays; any other
     field that changed since stays as it is.
     """
-    names = [name for name in set_columns if name not in ("consents", *_ALWAYS_DERIVED)]
-    before = records.as_columns(CONTACT, {name: set_columns[name]["before"] for name in names})
-    after = records.as_columns(CONTACT, {name: set_columns[name]["after"] for name in names})
+    names = [name for name in columns if name not in ("consents", *_ALWAYS_DERIVED)]
+    before = records.as_columns(CONTACT, {name: columns[name]["before"] for name in names})
+    after = records.as_columns(CONTACT, {name: columns[name]["after"] for name in names})
+    changed = {CONTACT.wire_name(name) for name in names if before[name] != after[name]}
+    names = [name for name in names if CONTACT.wire_name(name) in changed]
     touched = {CONTACT.wire_name(name) for name in names if survivor[name] != after[name]}
     back: Record = {}
     kept: set[str] = set()
@@ -117,11 +217,12 @@ def values_back(
             back[name] = [item for item in now if item not in added]
         else:
             kept.add(name)
-    whole = contacts.complete({**survivor, **back})
-    for name in contacts.DERIVED:
-        if whole[name] != survivor[name]:
-            back[name] = whole[name]
-    return back, sorted({CONTACT.wire_name(name) for name in kept - set(contacts.DERIVED)})
+    return back | _derived({**survivor, **back}), kept
+
+
+def _derived(row: Record) -> Record:
+    whole = contacts.complete(row)
+    return {name: whole[name] for name in contacts.DERIVED}
 
 
 def _custom_back(now: Record, before: Record, after: Record) -> Record:
