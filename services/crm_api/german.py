@@ -36,6 +36,8 @@ _TITLES = (
      "Es gibt keine Einwilligung, die auf Bestätigung wartet."),
     (r"Who withdrew or objected is asked again by consent only\.",
      "Wer widerrufen oder widersprochen hat, darf nur mit neuer Einwilligung wieder angesprochen werden."),
+    (r"E-mail for marketing or surveys needs a consent\.",
+     "E-Mails zu Werbung oder Umfragen brauchen eine Einwilligung."),
     (r"A contact that the record points to does not exist\.",
      "Einen Kontakt, auf den der Datensatz verweist, gibt es nicht."),
     (r"Only a person can belong to an organisation\.",
@@ -302,6 +304,9 @@ _RULES = (
     (r"The contact has not consented to recordings.+",
      ("Der Kontakt hat Aufzeichnungen nicht zugestimmt: erst die Einwilligung erfassen, oder recording_ref "
      "weglassen.")),
+    (r"An e-mail needs a consent that was confirmed .+; (\S+) is not enough\.",
+     (r"Eine E-Mail braucht eine bestätigte Einwilligung (Grundlage consent) oder einen Kunden, der gekauft "
+     r"hat (Grundlage existing_customer); \1 genügt nicht.")),
     (r"(\S+) belongs to (.+), not to (\S+)\.", r"\1 gehört zu \2, nicht zu \3."),
     (r"A complaint needs severity: .+",
      "Eine Beschwerde braucht einen Schweregrad: 1 klein, 2 beträchtlich, 3 schwer."),

@@ -86,7 +86,10 @@ class Done:
 def next_consents(events: Iterable[Mapping[str, Any]]) -> list[Body]:
     """Derive what is allowed, by the words of the specification (section 1, consents)."""
     states: dict[tuple[str, str], tuple[str, str]] = {}
-    for event in sorted(events, key=lambda each: (each["occurred_at"], each["id"])):
+    refusals = ("withdrawn", "objected")
+    for event in sorted(
+        events, key=lambda each: (each["occurred_at"], each["action"] in refusals, each["id"])
+    ):
         at = (event["channel"], event["purpose"])
         before = states.get(at, ("none", ""))[0]
         after = next_state(event, before)
@@ -106,6 +109,8 @@ def next_state(event: Mapping[str, Any], before: str) -> str:
     if action != "granted":
         return str(action)
     if before in ("withdrawn", "objected") and not by_consent:
+        return "refused"
+    if event["channel"] == "email" and event["basis"] == "legitimate_interest":
         return "refused"
     needs_confirmation = by_consent and event["channel"] == "email" and before != "granted"
     return "pending" if needs_confirmation else "granted"

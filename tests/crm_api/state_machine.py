@@ -204,4 +204,22 @@ class CrmMachine(Writes):
         if merge["is_member"] and survivor.id in self.members:
             self.members.remove(survivor.id)
             self.members.add(duplicate.id)
+            self.bring_again(survivor, duplicate, is_segment=True)
+        if any(self.records[id].plural == "campaign-members" for id, _ in merge["moved"]):
+            self.bring_again(survivor, duplicate, is_segment=False)
         del self.merges[duplicate.id]
+
+    def bring_again(self, survivor: Kept, duplicate: Kept, *, is_segment: bool) -> None:
+        """A later merge that stands gives the survivor what the one that was taken back had given."""
+        merged = list(self.merges)
+        for later_id in merged[merged.index(duplicate.id) + 1 :]:
+            later = self.merges[later_id]
+            if later["into"] != survivor.id:
+                continue
+            if is_segment and later_id in self.members and survivor.id not in self.members:
+                self.members = (self.members - {later_id}) | {survivor.id}
+                later["is_member"] = True
+            joined = {m.body["contact_id"]: m for m in self.live("campaign-members")}
+            if not is_segment and later_id in joined and survivor.id not in joined:
+                joined[later_id].move_on({"contact_id": survivor.id})
+                later["moved"].append((joined[later_id].id, "contact_id"))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Crm
-from tests.crm_api.bodies import all_pages, make, problem
+from tests.crm_api.bodies import all_pages, make, merge, problem
 
 
 @pytest.fixture
@@ -74,3 +74,36 @@ def test_a_consent_of_tomorrow_is_refused(service: Crm, contact: str) -> None:
     problem(
         say(service, contact, "granted", occurred_at="2095-01-01T00:00:00Z"), 422, "in_the_future"
     )
+
+
+@pytest.mark.parametrize("basis", ["legitimate_interest", "presumed_b2b"])
+@pytest.mark.parametrize("purpose", ["marketing", "survey"])
+def test_an_email_is_allowed_by_a_consent_or_a_purchase_only(
+    service: Crm, contact: str, basis: str, purpose: str
+) -> None:
+    refused = problem(
+        say(service, contact, "granted", basis=basis, purpose=purpose), 422, "email_needs_consent"
+    )
+    assert refused["errors"][0]["pointer"] == "/body/basis"
+    assert basis in refused["detail"]
+    assert state(service, contact) == []
+    say(service, contact, "granted", basis=basis, purpose=purpose, channel="phone")
+    say(service, contact, "granted", basis="existing_customer", purpose=purpose)
+    assert state(service, contact) == [("email", "granted"), ("phone", "granted")]
+
+
+@pytest.mark.parametrize("refusal", ["withdrawn", "objected"])
+def test_a_refusal_wins_over_a_permission_of_the_same_instant(
+    service: Crm, contact: str, refusal: str
+) -> None:
+    at = "2025-03-01T00:00:00Z"
+    for action in (refusal, "granted"):
+        say(service, contact, action, channel="phone", occurred_at=at).raise_for_status()
+    assert state(service, contact) == [("phone", refusal)]
+    other = str(make(service, "contacts")["id"])
+    say(service, other, "granted", channel="phone", occurred_at=at).raise_for_status()
+    merge(service, contact, other).raise_for_status()
+    assert state(service, contact) == [("phone", refusal)]
+    service.client.post(f"/v1/contacts/{other}/unmerge").raise_for_status()
+    merge(service, other, contact).raise_for_status()
+    assert state(service, other) == [("phone", refusal)]

@@ -17,13 +17,12 @@ from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 REFUSALS = ("withdrawn", "objected")
+_ASKED_FIRST = ("marketing", "survey")
+"""What is advertising by § 7 UWG: for an e-mail of this kind one asks first; only customers may be
+written to without (subsection 3)."""
 _events = consent_events.c
 _ADD = Statement(insert(consent_events))
-OF_CONTACT = Statement(
-    select(consent_events)
-    .where(_events.contact_id == bindparam("contact_id"))
-    .order_by(_events.occurred_at, _events.id)
-)
+OF_CONTACT = Statement(select(consent_events).where(_events.contact_id == bindparam("contact_id")))
 
 
 class NothingToConfirm(Invalid):
@@ -34,10 +33,14 @@ class ConsentNeeded(Invalid):
     code, title = "consent_needed", "Who withdrew or objected is asked again by consent only."
 
 
+class EmailNeedsConsent(Invalid):
+    code, title = "email_needs_consent", "E-mail for marketing or surveys needs a consent."
+
+
 def current_consents(
     events: Iterable[Mapping[str, Any]], *, new_id: str | None = None
 ) -> list[dict[str, str]]:
-    """Derive what is allowed now from all events in their order.
+    """Derive what is allowed now from all events, in the order of time; at one time a refusal is last.
 
     Events may not fit, of two contacts that were merged or because an earlier one was told of late:
     such ones allow nothing. Only the event `new_id` has to fit; a refusal always does.
@@ -48,14 +51,16 @@ def current_consents(
         The new event is a confirmation and has no consent before it.
     ConsentNeeded
         The new event is a permission without consent and follows a refusal.
+    EmailNeedsConsent
+        The new event allows an e-mail on a basis that is not enough for it.
     """
     states: dict[tuple[str, str], dict[str, str]] = {}
-    for event in events:
+    for event in sorted(events, key=_place):
         at = (event["channel"], event["purpose"])
         before = states[at]["state"] if at in states else None
         try:
             state = _next_state(event, before)
-        except (NothingToConfirm, ConsentNeeded):
+        except (NothingToConfirm, ConsentNeeded, EmailNeedsConsent):
             if event["id"] == new_id:
                 raise
             continue
@@ -63,6 +68,10 @@ def current_consents(
             since = wire_instant(event["occurred_at"])
             states[at] = {"channel": at[0], "purpose": at[1], "state": state, "since": since}
     return [states[at] for at in sorted(states)]
+
+
+def _place(event: Mapping[str, Any]) -> tuple[datetime, bool, str]:
+    return event["occurred_at"], event["action"] in REFUSALS, event["id"]
 
 
 def _next_state(event: Mapping[str, Any], before: str | None) -> str:
@@ -80,6 +89,14 @@ def _next_state(event: Mapping[str, Any], before: str | None) -> str:
     if before in ("withdrawn", "objected") and not is_consent:
         message = "The contact refused; only a new consent allows it again."
         raise ConsentNeeded(message, errors=[FieldError("/body/basis", "consent_needed", message)])
+    is_asked_first = event["channel"] == "email" and event["purpose"] in _ASKED_FIRST
+    if is_asked_first and event["basis"] not in ("consent", "existing_customer"):
+        message = (
+            f"An e-mail needs a consent that was confirmed (basis consent), or a customer who bought "
+            f"(basis existing_customer); {event['basis']} is not enough."
+        )
+        fault = FieldError("/body/basis", "email_needs_consent", message)
+        raise EmailNeedsConsent(message, errors=[fault])
     # A consent to e-mail without confirmation proves nothing: BGH I ZR 164/09, double opt-in.
     return (
         "pending"
@@ -105,8 +122,7 @@ async def keep_refusals(
     ]
     if refusals:
         await transaction.run_many(_ADD, refusals)
-    events = sorted([*known, *refusals], key=lambda each: (each["occurred_at"], each["id"]))
-    return current_consents(events)
+    return current_consents([*known, *refusals])
 
 
 async def record_consent(
@@ -116,7 +132,7 @@ async def record_consent(
 
     Raises
     ------
-    NotFound, InTheFuture, NothingToConfirm, ConsentNeeded
+    NotFound, InTheFuture, NothingToConfirm, ConsentNeeded, EmailNeedsConsent
         A rule is broken; nothing is written.
     """
     contact = await records.lock(transaction, CONTACT, contact_id)
@@ -130,8 +146,7 @@ async def record_consent(
     }
     check_past(event, ["occurred_at"], now=stamp.now)
     before = await transaction.all(OF_CONTACT, {"contact_id": contact_id})
-    events = sorted([*before, event], key=lambda each: (each["occurred_at"], each["id"]))
-    consents = current_consents(events, new_id=event["id"])
+    consents = current_consents([*before, event], new_id=event["id"])
     await transaction.run(_ADD, event)
     await records.change(
         transaction, CONTACT, contact, {"consents": consents}, stamp=stamp, personal=False

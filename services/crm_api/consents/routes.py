@@ -42,7 +42,8 @@ _INSTANTS = ("occurred_at", "created_at")
 )
 async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
     """Adds an event; events are never changed. What the contact allows now follows from all of them,
-    in the order of `occurred_at`, and stands in the contact as `consents`."""
+    in the order of `occurred_at` (at one instant, a refusal is last), and stands in the contact as
+    `consents`."""
     event, consents = await operations.record_consent(
         call.transaction, id, given=body.model_dump(), stamp=call.stamp
     )

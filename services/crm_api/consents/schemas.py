@@ -22,7 +22,11 @@ class NewConsentEvent(Shape):
     action: Action = Field(
         description="What happened. A consent to e-mail counts once it was confirmed (double opt-in)."
     )
-    basis: Basis = Field(default="consent", description="What a permission rests on.")
+    basis: Basis = Field(
+        default="consent",
+        description="What a permission rests on. For an e-mail of marketing or a survey: `consent`, or "
+        "`existing_customer` (§ 7 UWG).",
+    )
     occurred_at: Instant | None = Field(
         default=None, description="When; absent: now. Not more than five minutes in the future."
     )
