@@ -9,6 +9,7 @@ import httpx
 
 from tests.conftest import BOTH, Crm, MakeCrm
 from tests.crm_api.bodies import all_pages, fresh, make, merge, problem, undo
+from tests.crm_api.test_imports import imported
 
 
 def offer(crm: Crm, contact: str, product: str, discount: str, **more: Any) -> httpx.Response:
@@ -257,3 +258,38 @@ def test_organisations_merge_over_the_terms_of_who_is_in_the_trash(service: Crm)
     assert merge(service, survivor, duplicate).status_code == 200
     restored = service.client.post(f"/v1/contacts/{person}/restore")
     assert problem(restored, 409, "terms_conflict")["existing_id"] == other["id"]
+
+
+def test_the_id_of_a_product_means_the_product(service: Crm) -> None:
+    """Whatever way it comes in: the terms of one product are one, by whatever name."""
+    product = service.create("products", name="Oak table", key=fresh("SKU"))
+    key, contact = product["key"], make(service, "contacts")["id"]
+    first = offer(service, contact, product["id"], "10")
+    assert first.json()["product_id"] == key
+    problem(offer(service, contact, key, "15"), 409, "terms_conflict")
+    path = f"/v1/interactions/{make(service, 'interactions', contact_id=contact)['id']}"
+    changed = service.patch(path, {"product_id": product["id"]}, version=1)
+    assert changed.json()["product_id"] == key
+    line = {"product_id": product["id"], "name": "Oak table"}
+    deal = make(service, "deals", contact_id=contact, lines=[line])
+    assert [each["product_id"] for each in deal["lines"]] == [key]
+    again = service.patch(f"/v1/deals/{deal['id']}", {"lines": [line, line]}, version=1).json()
+    assert [each["product_id"] for each in again["lines"]] == [key, key]
+    assert service.create("campaigns", name="x", product_id=product["id"])["product_id"] == key
+    unknown = "01977b3a-5c00-7000-8000-000000000001"
+    assert offer(service, contact, unknown, "10").json()["product_id"] == unknown
+
+
+def test_an_import_means_the_product_by_its_id_too(service: Crm) -> None:
+    product = service.create("products", name="Oak table", key=fresh("SKU"))
+    ref = {"source": fresh("shop"), "id": "C1"}
+    contact = make(service, "contacts", external_refs=[ref])["id"]
+    rows = (
+        "external_id,contact_external_id,kind,occurred_at,product_id\n"
+        f"I1,C1,note,2025-01-01T00:00:00Z,{product['id']}\n"
+    )
+    for count in ("created_count", "unchanged_count"):
+        done = imported(service, rows, resource="interactions", source=ref["source"])
+        assert done[count] == 1, done
+    (made,) = all_pages(service.client, f"/v1/interactions?contact_id={contact}")
+    assert made["product_id"] == product["key"]

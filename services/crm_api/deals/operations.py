@@ -9,6 +9,7 @@ from services.crm_api.contacts import finding
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import AMOUNTS, DEAL
 from services.crm_api.pipelines import operations as pipelines
+from services.crm_api.products import operations as products
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.times import check_past
@@ -293,6 +294,7 @@ async def create_deal(
     values["contact_id"] = await finding.resolve_contact(
         transaction, values.get("contact_id"), contact_ref
     )
+    await products.use_keys(transaction, values["lines"])
     kinds = await _kinds(transaction, values["pipeline_id"])
     row = new_row(values, now=stamp.now, kinds=kinds)
     row["custom"] = await custom_fields.merge_values(
@@ -321,6 +323,7 @@ async def change_deal(
     """
     current = await records.lock(transaction, DEAL, deal_id, version=version)
     values = row_values(dict(given), DEAL.money)
+    await products.use_keys(transaction, values.get("lines") or ())
     values["currency"] = _currency(
         given, current["currency"] if _is_priced(current, given) else None
     )

@@ -64,7 +64,7 @@ class Line(Shape):
     """One line of a deal; amounts are in the deal's currency."""
 
     product_id: text(64, shortest=1, example="SKU-100") | None = Field(
-        default=None, description="The product's id or number."
+        default=None, description="The product, by key; the id of a known one becomes its key."
     )
     name: text(200, example="Oak table") | None = Field(
         default=None, description="What was sold; null without the scope `deals:pii`."

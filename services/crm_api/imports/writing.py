@@ -25,6 +25,7 @@ from services.crm_api.interactions import kinds
 from services.crm_api.interactions import operations as interactions
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.privacy import suppression
+from services.crm_api.products import operations as products
 from services.crm_api.schemas import row_values, sent_fields
 from services.foundation.calls import Stamp
 from services.foundation.constructs import is_among
@@ -66,6 +67,9 @@ async def write_rows(
     outcome = Outcome(refused=[item for item in items if isinstance(item, Refused)])
     prepared = [item for item in items if isinstance(item, Prepared)]
     resource = rules.feature.resource
+    await products.use_keys(
+        transaction, [each for item in prepared for each in (item.row, item.given)]
+    )
     found = await external_refs.find(transaction, resource.name, [item.ref for item in prepared])
     ours = await _own(transaction, rules.feature, prepared)
     found |= {item.ref: ours[item.own_id or ""] for item in prepared if item.own_id in ours}

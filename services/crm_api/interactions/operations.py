@@ -13,6 +13,7 @@ from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.deals.table import deals
 from services.crm_api.interactions import cases, kinds
 from services.crm_api.interactions.table import INTERACTION, interactions
+from services.crm_api.products import operations as products
 from services.crm_api.records import Written
 from services.crm_api.schemas import row_values
 from services.crm_api.terms import operations as terms
@@ -343,6 +344,7 @@ async def create_interaction(
         contact_ref,
         is_alone=values["kind"] == "offer",  # `hold_terms` locks it
     )
+    await products.use_keys(transaction, [values])
     row = new_row(values, now=stamp.now)
     row["id"] = records.new_id()
     row["custom"] = await custom_fields.merge_values(
@@ -372,6 +374,7 @@ async def change_interaction(
     """
     current = await records.lock(transaction, INTERACTION, interaction_id, version=version)
     values = row_values(dict(given), INTERACTION.money)
+    await products.use_keys(transaction, [values])
     _replan(current, values)
     if current["kind"] in kinds.CASES:
         cases.change_case(current, values, now=stamp.now)

@@ -114,7 +114,8 @@ class InteractionFields(Shape):
         default=None, description="Who judged the mood."
     )
     product_id: ProductId | None = Field(
-        default=None, description="The product it was about, by key."
+        default=None,
+        description="The product it was about, by key; the id of a known one becomes its key.",
     )
     treatment_id: text(64, shortest=1, example="t-7") | None = Field(
         default=None, description="The recommendation that led to it."
