@@ -173,8 +173,11 @@ async def answer_aggregate(call: Call, resource: Resource, query: Any) -> Answer
         raise Forbidden(f"This group needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query)
     has_sums = "amount" in resource.money
-    values = {**question.values, "time_zone": query.time_zone or business_time_zone(call)}
-    rows = await call.database.texts(_statement(question, keys, has_sums), values)
+    statement = _statement(question, keys, has_sums)
+    zone = {"time_zone": query.time_zone or business_time_zone(call)}
+    rows = await call.database.texts(statement, {**question.values, **zone})
+    if not rows and (meant := await filters.of_survivors(call.database, question)) is not question:
+        rows = await call.database.texts(statement, {**meant.values, **zone})
     if len(rows) > MOST_GROUPS:
         raise invalid(
             "/query/group_by",

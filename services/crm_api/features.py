@@ -112,10 +112,6 @@ class ExistsAlready(Conflict):
     code, title = "exists_already", "A live record has this external reference already."
 
 
-class MergedAway(Conflict):
-    code, title = "merged_away", "The contact is part of another one; take the merge back instead."
-
-
 async def upsert(
     transaction: Transaction,
     feature: Feature,
@@ -263,8 +259,6 @@ async def restore(
 ) -> Written:
     """Take a record out of the trash."""
     current = await records.lock(transaction, feature.resource, record_id, in_trash=True)
-    if current.get("merged_into_id") is not None:
-        raise MergedAway(extra={"existing_id": current["merged_into_id"]})
     if current.get("erased_at") is not None:
         raise NotFound(f"There is no {feature.resource.title} {record_id} in the trash.")
     if feature.on_restore is not None:

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import String as Text
 
+from services.crm_api.contacts import finding
+from services.crm_api.contacts.table import contacts
 from services.crm_api.custom_fields import operations as custom_fields
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
@@ -134,7 +136,11 @@ async def ask(
     Invalid
         A custom field is unknown, or its value is not of its type.
     """
-    return await _question(call, resource, query, prefix="", without=without)
+    question = await _question(call, resource, query, prefix="", without=without)
+    several = question.names - question.single
+    if any(_is_of_contacts(resource, name) for name in several):
+        question = await of_survivors(call.database, question)
+    return question
 
 
 async def _question(
@@ -182,6 +188,32 @@ async def _question(
         resource, names, single, frozenset(), custom, within, prefix, in_trash, held, asked_for
     )
     return replace(question, common=await _common_relations(call.database, question))
+
+
+def _is_of_contacts(resource: Resource, name: str) -> bool:
+    """Tell whether a filter names contacts that records point to."""
+    relation, is_related, field_name = name.partition("__")
+    if is_related:
+        resource, name = RELATIONS[resource.name][relation].resource, field_name
+    column = resource.table.c.get(name)
+    return column is not None and column.references(contacts.c.id)
+
+
+async def of_survivors(reader: Reader, question: Question) -> Question:
+    """Return the question with the contacts that answer for merged ones that it names."""
+    names = [name for name in question.names if _is_of_contacts(question.resource, name)]
+    named = {name: question.values[question.prefix + name] for name in names}
+    ids = [id for value in named.values() for id in ([value] if isinstance(value, str) else value)]
+    meant = await finding.answering(reader, ids)
+    if all(meant.get(id, id) == id for id in ids):
+        return question
+    values = {
+        question.prefix + name: meant.get(value, value)
+        if isinstance(value, str)
+        else [meant.get(id, id) for id in value]
+        for name, value in named.items()
+    }
+    return replace(question, values={**question.values, **values})
 
 
 def _is_single(resource: Resource, name: str, value: Any) -> bool:

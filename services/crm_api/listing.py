@@ -20,7 +20,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from services.crm_api.filters import NOT_FILTERS, Question, ask
+from services.crm_api.filters import NOT_FILTERS, Question, ask, of_survivors
 from services.crm_api.places import seal, unseal
 from services.crm_api.relations import RELATIONS
 from services.crm_api.resources import Resource
@@ -59,6 +59,9 @@ async def answer_page(call: Call, resource: Resource, query: ListQuery, *, sort:
             values |= {"last_value": _parsed(column, last)}
     statement = _statement(question, sort, continued, shape)
     rows = await call.database.texts(statement, values)
+    if not rows and (meant := await of_survivors(call.database, question)) is not question:
+        question = meant
+        rows = await call.database.texts(statement, {**values, **question.values})
     total = None
     if getattr(query, "count", False):
         total = await call.database.text(_count(question), question.values)

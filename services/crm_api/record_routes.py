@@ -206,6 +206,12 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     same = {"source": "$request.path.source", "external_id": "$request.path.external_id"}
     again = Link(f"upsert_{name}", "Change it by the same reference.", same)
     trashed = (Link(f"restore_{name}", "Take it out of the trash.", {"id": "$request.path.id"}),)
+    merged = ""
+    if feature.instead:
+        merged = (
+            " The id of one that was merged answers 409 `merged_away`: `existing_id` names the one that "
+            "it is part of now."
+        )
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
@@ -248,14 +254,15 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
             "answer": shown, "scope": writes, "writes": True, "if_match": "required",
             "headers": versioned, "problems": (404, 409), "body_media_types": (MERGE_PATCH,),
             "name": f"patch_{name}", "summary": f"Change {singular}",
-            "description": "JSON merge patch (RFC 7396): only what differs is written.",
+            "description": f"JSON merge patch (RFC 7396): only what differs is written.{merged}",
         }),
         ("DELETE", "/{id:record}", delete, {
             "answer": None, "status": 204, "scope": writes, "writes": True, "if_match": "required",
-            "links": trashed, "problems": (404,), "name": f"delete_{name}",
+            "links": trashed, "problems": (404, 409) if feature.instead else (404,),
+            "name": f"delete_{name}",
             "summary": f"Move {singular} to the trash",
             "description": "It can be restored; until then it is found nowhere and its external "
-            f"references are free. {feature.on_deletion}".strip(),
+            f"references are free. {feature.on_deletion}{merged}".strip(),
         }),
         ("POST", "/{id:record}/restore", restore, {
             "answer": shown, "scope": writes, "writes": True, "headers": versioned,

@@ -20,7 +20,7 @@ from services.foundation.calls import Stamp
 from services.foundation.columns import Day, Instant
 from services.foundation.constructs import is_among
 from services.foundation.database import NOTHING, Reader, Transaction
-from services.foundation.problems import NotFound, StaleVersion
+from services.foundation.problems import Conflict, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
@@ -30,6 +30,10 @@ CHANGE_COLUMNS = tuple(
 )
 _TOLD = {name: bindparam(f"new_{name}", type_=changes.c[name].type) for name in CHANGE_COLUMNS}
 _CHANGE = insert(changes).values(_TOLD)
+
+
+class MergedAway(Conflict):
+    code, title = "merged_away", "The contact is part of another one by now."
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,8 @@ class _Statements:
             )
             for personal in (True, False)
         }
-        self.lock = Statement(
-            select(self.table).where(self.table.c.id == bindparam("id")).with_for_update()
-        )
+        one = select(self.table).where(self.table.c.id == bindparam("id"))
+        self.row, self.lock = Statement(one), Statement(one.with_for_update())
         self.lock_many = Statement(
             select(self.table)
             .where(is_among(self.table.c.id))
@@ -156,16 +159,34 @@ async def lock(
     ------
     NotFound
         There is no such record, or it is (with `in_trash`: is not) in the trash.
+    MergedAway
+        It was merged; the problem names the contact that it is part of.
     StaleVersion
         Its version is not the expected one.
     """
     row = await transaction.first(_of(resource).lock, {"id": record_id})
+    if row is not None and row.get("merged_into_id") is not None and row["erased_at"] is None:
+        raise await _merged_away(transaction, resource, row)
     if row is None or (row["deleted_at"] is not None) != in_trash:
         where = " in the trash" if in_trash else ""
         raise NotFound(f"There is no {resource.title} {record_id}{where}.")
     if version is not None and row["version"] != version:
         raise StaleVersion(f"The record's version is {row['version']}, If-Match named {version}.")
     return row
+
+
+async def _merged_away(transaction: Transaction, resource: Resource, row: Record) -> MergedAway:
+    last = row
+    while last["merged_into_id"] is not None:
+        further = await transaction.first(_of(resource).row, {"id": last["merged_into_id"]})
+        if further is None:
+            break
+        last = further
+    return MergedAway(
+        f"It is part of the contact {last['id']}: write to that one, or take the merge back with "
+        f"POST /v1/contacts/{row['id']}/unmerge.",
+        extra={"existing_id": last["id"]},
+    )
 
 
 async def lock_many(

@@ -36,6 +36,7 @@ async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer
     move that is not possible answers 422 with `possible_stages`."""
     pipeline = await read_pipeline(call.database, query.pipeline_id)
     question = await filters.ask(call, DEAL, query, without={"pipeline_id"})
+    question = await filters.of_survivors(call.database, question)
     shape = await shape_of(call, DEAL, query)
     is_recent = query.closed_since is not None
     values: dict[str, Any] = {**question.values, "board": query.pipeline_id}

@@ -49,7 +49,8 @@ async def check_member(
         values["joined_at"] = after["joined_at"] = stamp.now
     if "campaign_id" not in values:
         return
-    await finding.require(transaction, "contact_id", after["contact_id"])
+    contact_id, _ = await finding.require(transaction, "contact_id", after["contact_id"])
+    values["contact_id"] = after["contact_id"] = contact_id
     if await transaction.text(_CAMPAIGN, {"id": after["campaign_id"]}) is None:
         message = f"There is no campaign {after['campaign_id']}."
         raise CampaignMissing(message, errors=[FieldError("/body/campaign_id", "unknown", message)])
@@ -66,4 +67,9 @@ async def check_restored(transaction: Transaction, current: Record, /, *, stamp:
     ContactMissing, CampaignMissing, MemberAlready
         A rule is broken.
     """
-    await check_member(transaction, current, current, stamp=stamp)
+    row = dict(current)
+    await check_member(transaction, row, row, stamp=stamp)
+    if row["contact_id"] != current["contact_id"]:  # merged since
+        message = f"There is no contact {current['contact_id']}."
+        fault = FieldError("/body/contact_id", "unknown", message)
+        raise finding.ContactMissing(message, errors=[fault])

@@ -15,6 +15,7 @@ from services.crm_api.consents.schemas import (
     RecordedConsent,
 )
 from services.crm_api.consents.table import PERSONAL, consent_events
+from services.crm_api.contacts.finding import or_survivor
 from services.crm_api.contacts.table import CONTACT
 from services.foundation.bodies import typical
 from services.foundation.calls import Call
@@ -43,7 +44,8 @@ _INSTANTS = ("occurred_at", "created_at")
 async def record_consent(call: Call, id: ContactId, body: NewEvent) -> Answer:
     """Adds an event; events are never changed. What the contact allows now follows from all of them,
     in the order of `occurred_at` (at one instant, a refusal is last), and stands in the contact as
-    `consents`."""
+    `consents`. The id of a contact that was merged answers 409 `merged_away`: `existing_id` names the one
+    that it is part of now."""
     event, consents = await operations.record_consent(
         call.transaction, id, given=body.model_dump(), stamp=call.stamp
     )
@@ -67,9 +69,15 @@ async def list_consents(
     call: Call, id: ContactId, query: Annotated[ListConsentEvents, Query()]
 ) -> Answer:
     """The events, newest first; what follows from them stands in the contact as `consents`. Where it was
-    said and where the proof is kept are null without the scope `contacts:pii`."""
+    said and where the proof is kept are null without the scope `contacts:pii`. The id of a contact that was
+    merged answers with the one that it is part of."""
     hidden = {"key_id"} | (set() if call.may("contacts:pii") else PERSONAL)
-    await records.read(call.database, CONTACT, id, personal=False)
-    return await listing.answer_events(
-        call, consent_events, query, of=("contact_id", id), at="occurred_at", hidden=hidden
-    )
+
+    async def events_of(contact_id: str) -> Answer:
+        await records.read(call.database, CONTACT, contact_id, personal=False)
+        of = ("contact_id", contact_id)
+        return await listing.answer_events(
+            call, consent_events, query, of=of, at="occurred_at", hidden=hidden
+        )
+
+    return await or_survivor(call.database, id, events_of)

@@ -1,7 +1,7 @@
 """Finds the contacts that other records point to, and holds them until the commit."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 
@@ -17,6 +17,7 @@ _SELECT_LIVE = (
     .where(is_among(contacts.c.id), contacts.c.deleted_at.is_(None))
     .order_by(contacts.c.id)
 )
+T = TypeVar("T")
 _EXISTING = Statement(_SELECT_LIVE)
 # What a foreign key takes as well: it waits for who changes the contact, and they for it.
 _HELD = Statement(_SELECT_LIVE.with_for_update(read=True, key_share=True))
@@ -143,19 +144,41 @@ async def survivor_of(reader: Reader, contact_id: str) -> str | None:
     return None if found == contact_id else found
 
 
-async def require(transaction: Transaction, field: str, contact_id: str) -> str:
-    """Return the kind of a live contact, and keep it live until the commit.
+async def or_survivor(reader: Reader, contact_id: str, read: Callable[[str], Awaitable[T]]) -> T:
+    """Read something of a contact, or of the one that it is part of by now.
+
+    Raises
+    ------
+    NotFound
+        There is no such contact, and none that it was merged into.
+    """
+    try:
+        return await read(contact_id)
+    except NotFound:
+        instead = await survivor_of(reader, contact_id)
+        if instead is None:
+            raise
+        return await read(instead)
+
+
+async def require(
+    transaction: Transaction, field: str, contact_id: str, *, is_alone: bool = False
+) -> tuple[str, str]:
+    """Return the id and the kind of the live contact that an id means, and `hold` it.
 
     Raises
     ------
     ContactMissing
-        There is no such contact; `field` is what pointed to it.
+        There is no such contact, and none that it was merged into; `field` is what pointed to it.
     """
-    held = (await hold(transaction, [contact_id])).get(contact_id)
-    if held is None:
-        message = f"There is no contact {contact_id}."
-        raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
-    return str(held["kind"])
+    here: str | None = contact_id
+    while here is not None:  # a survivor may be merged away itself while it is waited for
+        held = (await hold(transaction, [here], is_alone=is_alone)).get(here)
+        if held is not None:
+            return here, str(held["kind"])
+        here = await survivor_of(transaction, here)
+    message = f"There is no contact {contact_id}."
+    raise ContactMissing(message, errors=[FieldError(f"/body/{field}", "unknown", message)])
 
 
 async def resolve_contact(
@@ -176,13 +199,8 @@ async def resolve_contact(
         message = "Name the contact by contact_id or by contact_ref, and not by both."
         raise ContactMissing(message, errors=[FieldError("/body/contact_id", "missing", message)])
     if contact_id is not None:
-        here: str | None = contact_id
-        while here is not None:  # a survivor may be merged away itself while it is waited for
-            if await hold(transaction, [here], is_alone=is_alone):
-                return here
-            here = await survivor_of(transaction, here)
-        await require(transaction, "contact_id", contact_id)
-        return contact_id
+        found_id, _ = await require(transaction, "contact_id", contact_id, is_alone=is_alone)
+        return found_id
     assert contact_ref is not None
     statement = _LOCKED_NAMED if is_alone else _HELD_NAMED
     for _ in range(_LOOKS):

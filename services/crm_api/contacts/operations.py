@@ -108,10 +108,10 @@ def _check_end(row: Mapping[str, Any]) -> None:
             )
 
 
-async def check_row(
-    transaction: Transaction, row: Mapping[str, Any], kind: str, *, now: datetime
-) -> None:
+async def check_row(transaction: Transaction, row: Record, kind: str, *, now: datetime) -> None:
     """Apply the rules that need the database or the clock; `row` may hold just what is new.
+
+    Who names a contact that was merged means the one that it is part of.
 
     Raises
     ------
@@ -121,10 +121,11 @@ async def check_row(
     check_past(row, _PAST, now=now)
     check_past_day(row, "birth_date", now=now)
     if row.get("referred_by_id"):
-        await require(transaction, "referred_by_id", row["referred_by_id"])
+        named = row["referred_by_id"]
+        row["referred_by_id"], _ = await require(transaction, "referred_by_id", named)
     if not row.get("parent_id"):
         return
-    parent = await require(transaction, "parent_id", row["parent_id"])
+    row["parent_id"], parent = await require(transaction, "parent_id", row["parent_id"])
     if kind != "person" or parent != "organisation":
         message = "A person belongs to an organisation, and to nothing else."
         raise ParentNotOrganisation(

@@ -190,6 +190,7 @@ async def answer_search(call: Call, query: ListContacts) -> Answer:
         raise invalid("/query/in_trash", "live_only", "A search finds live contacts only.")
     words = read_words(query.q or "")
     question = await filters.ask(call, CONTACT, query)
+    question = await filters.of_survivors(call.database, question)
     shape = await listing.shape_of(call, CONTACT, query)
     found = await _find(call.database, question, words, enough=query.limit)
     scored = sorted((-_score(words.folded, text), str(id)) for id, text in found.items())

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Path
 
+from services.crm_api.contacts.finding import or_survivor
 from services.crm_api.customer_card.operations import read_card
 from services.crm_api.customer_card.schemas import CustomerCard
 from services.foundation.calls import Call, etag
@@ -28,7 +29,10 @@ async def get_customer_card(
     call: Call, id: Annotated[RecordId, Path(description="The id of a contact.")]
 ) -> Answer:
     """All for the page that a person opens before a conversation, in one call. An organisation's card
-    holds what happened with its persons, too. The ETag is that of the contact, for If-Match."""
+    holds what happened with its persons, too. The ETag is that of the contact, for If-Match.
+    The id of a contact that was merged answers with the one that it is part of."""
     sees = (call.may("contacts:pii"), call.may("interactions:pii"), call.may("deals:pii"))
-    card, version = await read_card(call.database, id, sees=sees, now=call.now)
+    card, version = await or_survivor(
+        call.database, id, lambda each: read_card(call.database, each, sees=sees, now=call.now)
+    )
     return Answer(card, headers=etag(version))

@@ -55,8 +55,11 @@ async def find_duplicates(
     call: Call, id: Annotated[RecordId, Path(description="The id of a contact.")]
 ) -> Answer:
     """With a score and its reasons, the likeliest first. Merge them with
-    `POST /v1/contacts/{id}/merge`, or say that they are others: `POST /v1/duplicates/dismissals`."""
-    row = await finding.read_row(call.database, id)
+    `POST /v1/contacts/{id}/merge`, or say that they are others: `POST /v1/duplicates/dismissals`. The id
+    of a contact that was merged answers with the one that it is part of."""
+    row = await finding.or_survivor(
+        call.database, id, lambda each: finding.read_row(call.database, each)
+    )
     return await _answer(call, await operations.find(call.database, row))
 
 

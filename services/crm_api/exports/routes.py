@@ -85,6 +85,7 @@ async def answer_export(call: Call, resource: Resource, query: ExportForm) -> St
     if sort and not personal and sort.removeprefix("-") in resource.personal:
         raise Forbidden(f"This order needs a key with the scope {resource.pii_scope}.")
     question = await filters.ask(call, resource, query, without=FORM)
+    question = await filters.of_survivors(call.database, question)
     if q := getattr(query, "q", None):
         question = await search.narrow(call, question, q)
     if form == "xlsx":

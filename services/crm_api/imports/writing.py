@@ -304,7 +304,7 @@ async def _change(
                 stamp=stamp,
                 personal=False,
             )
-        except NotFound:
+        except (NotFound, records.MergedAway):
             raise LookAgain from None
         except Problem as problem:
             outcome.refused.append(placed.refused(item, problem))

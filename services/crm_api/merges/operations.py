@@ -329,9 +329,7 @@ async def _give_back(
 ) -> Freed:
     """Move back what a merge moved that has no version of its own; return what the survivor had of it."""
     way = {"from_id": survivor_id, "to_id": duplicate_id}
-    segments = frozenset(await _SEGMENTS.keys(transaction, survivor_id)).intersection(
-        moved["segments"]
-    )
+    held = await _SEGMENTS.keys(transaction, survivor_id) if moved["segments"] else []
     await _SEGMENTS.shift(transaction, moved["segments"], **way)
     await _EVENTS.shift(transaction, moved["events"], **way)
     members = await records.lock_many(transaction, CAMPAIGN_MEMBER, moved["members"])
@@ -339,7 +337,7 @@ async def _give_back(
         member["campaign_id"] for member in members.values() if member["deleted_at"] is None
     ]
     await _move_members(transaction, members.values(), duplicate_id, stamp)
-    return Freed(segments, frozenset(campaigns))
+    return Freed(frozenset(held) & set(moved["segments"]), frozenset(campaigns))
 
 
 async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp: Stamp) -> Done:

@@ -88,7 +88,8 @@ async def merge_contact(
 ) -> Answer:
     """Interactions, deals, persons, referrals, memberships and consents of the duplicate become those of
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
-    number becomes a further one. The duplicate's id answers with this contact from then on.
+    number becomes a further one. The duplicate's id means this contact from then on: where it is read, in
+    filters, and in what points to it; only to change it, or to delete it, answers 409 `merged_away`.
     `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
     now, after a dry run as before. A dry run, and to `take` a personal field, also need the scope
     `contacts:pii`."""

@@ -79,14 +79,18 @@ async def change_members(
     segment = await records.lock(transaction, SEGMENT, segment_id)
     if segment["kind"] != "static":
         raise NotStatic()
-    wanted = list(dict.fromkeys(add))
-    live = await finding.hold(transaction, wanted)
+    live = await finding.hold(transaction, add)
+    meant = await finding.answering(transaction, [*(set(add) - live.keys()), *remove])
+    live |= await finding.hold(transaction, [meant[each] for each in add if each in meant])
     for at, contact_id in enumerate(add):
-        if contact_id not in live:
+        if meant.get(contact_id, contact_id) not in live:
             message = f"There is no contact {contact_id}."
             raise finding.ContactMissing(
                 message, errors=[FieldError(f"/body/add/{at}", "unknown", message)]
             )
+    wanted, remove = (
+        list(dict.fromkeys(meant.get(each, each) for each in ids)) for ids in (add, remove)
+    )
     here = {"at_segment": segment_id}
     gone = {row["contact_id"] for row in await transaction.all(_PRESENT, here | {"ids": remove})}
     if gone:
