@@ -145,8 +145,6 @@ def decimal(pattern: str, *, example: str) -> Any:
     return Annotated[str, Field(max_length=24, pattern=pattern, examples=[example])]
 
 
-
-
 def is_record_id(text: str) -> bool:
     """Tell whether a text has the form of a record's id."""
     return re.fullmatch(_UUID, text) is not None

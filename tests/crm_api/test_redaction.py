@@ -222,6 +222,8 @@ def test_without_pii_no_sheet_tells_how_long_a_hidden_list_is(
     assert seen.text.splitlines()[0].count(",") == 4
     hidden = blind.get("/v1/exports/contacts", params=query)
     assert "," not in hidden.text.splitlines()[0]
+
+
 @pytest.mark.parametrize("path", ["contacts", "exports/contacts", "contacts/aggregate"])
 def test_a_parameter_that_needs_pii_says_so(service: Crm, path: str) -> None:
     document = service.client.get("/openapi.json").json()
