@@ -829,7 +829,7 @@ def test_every_reason_is_told_in_german_to_who_reads_german(crm: Crm) -> None:
     rows = [
         ("1,Anna,Weber,no-mail,,,,", "E-Mail-Adresse"),
         ("2,Bea,Klein,,,,many,", "das ist keine Zahl"),
-        ("3,Cleo,Kurz,,,,,F9", "Kein Kontakt hat die Kennung F9 der Quelle erp."),
+        ("3,Cleo,Kurz,,,,,F9", "Kein Kontakt hat die Kennung der Quelle erp, die die Zeile nennt."),
         ("4,Ida,Alt,ida@example.org,,,,", "ist so gut wie sicher derselbe"),
         (f"5,{'a' * 300},Lang,,,,,", "höchstens 200 Zeichen sind erlaubt"),
         ("6,Eva,Neu,eva@example.org,,,,", ""),
