@@ -18,7 +18,7 @@ MORE_FILES = {
     "duplicates": {"evidence.py", "matching.py"},
     "exports": {"columns.py", "labels.py", "sheets.py"},
     "interactions": {"cases.py", "kinds.py"},
-    "merges": {"values.py"},
+    "merges": {"sides.py", "values.py"},
     "meta": {"handling.py", "labels.py"},
     "privacy": {
         *(

@@ -119,8 +119,7 @@ class CrmMachine(Writes):
         duplicate.merged_into = survivor.id
         shown = answer.json()["survivor"]
         self.adopt(survivor, shown)
-        events = self.events.pop(duplicate.id, [])
-        self.events.setdefault(survivor.id, []).extend(events)
+        events = self.move_events(survivor, duplicate)
         is_member = duplicate.id in self.members and survivor.id not in self.members
         if is_member:
             self.members.remove(duplicate.id)
@@ -199,15 +198,34 @@ class CrmMachine(Writes):
         duplicate.merged_into = None
         ids = {event["id"] for event in merge["events"]}
         kept = self.events.get(survivor.id, [])
-        self.events[duplicate.id] = [event for event in kept if event["id"] in ids]
+        self.events.setdefault(duplicate.id, []).extend(e for e in kept if e["id"] in ids)
         self.events[survivor.id] = [event for event in kept if event["id"] not in ids]
         if merge["is_member"] and survivor.id in self.members:
             self.members.remove(survivor.id)
             self.members.add(duplicate.id)
             self.bring_again(survivor, duplicate, is_segment=True)
+        merged = list(self.merges)
+        for later_id in merged[merged.index(duplicate.id) + 1 :]:
+            later = self.merges[later_id]
+            if later["into"] == survivor.id:
+                ids, mine = {event["id"] for event in later["events"]}, self.events[survivor.id]
+                self.events.setdefault(later_id, []).extend(e for e in mine if e["id"] in ids)
+                self.events[survivor.id] = [e for e in mine if e["id"] not in ids]
+                later["events"] = self.move_events(survivor, self.records[later_id])
         if any(self.records[id].plural == "campaign-members" for id, _ in merge["moved"]):
             self.bring_again(survivor, duplicate, is_segment=False)
         del self.merges[duplicate.id]
+
+    def move_events(self, survivor: Kept, duplicate: Kept) -> list[Body]:
+        """Confirmations of an e-mail address that is not the survivor's stay with the duplicate."""
+        is_other = survivor.body["email"] != duplicate.body["email"]
+        known = self.events.pop(duplicate.id, [])
+        stay = [e for e in known if is_other and e["channel"] == "email"
+                and e["action"] == "confirmed"]  # fmt: skip
+        moved = [event for event in known if event not in stay]
+        self.events[duplicate.id] = stay
+        self.events.setdefault(survivor.id, []).extend(moved)
+        return moved
 
     def bring_again(self, survivor: Kept, duplicate: Kept, *, is_segment: bool) -> None:
         """A later merge that stands gives the survivor what the one that was taken back had given."""

@@ -107,3 +107,44 @@ def test_a_refusal_wins_over_a_permission_of_the_same_instant(
     service.client.post(f"/v1/contacts/{other}/unmerge").raise_for_status()
     merge(service, other, contact).raise_for_status()
     assert state(service, other) == [("phone", refusal)]
+
+
+@pytest.mark.parametrize("basis", ["consent", "existing_customer"])
+def test_what_was_confirmed_for_one_address_lets_no_mail_into_another(
+    service: Crm, basis: str
+) -> None:
+    one, two = (str(make(service, "contacts", email=f"{at}@example.org")["id"]) for at in "ab")
+    empty = str(make(service, "contacts")["id"])
+    say(service, two, "granted", basis=basis).raise_for_status()
+    if basis == "consent":
+        say(service, two, "confirmed").raise_for_status()
+    merge(service, one, two).raise_for_status()
+    assert state(service, one) == ([("email", "pending")] if basis == "consent" else [])
+    say(service, one, "granted").raise_for_status()
+    say(service, one, "confirmed").raise_for_status()
+    assert state(service, one) == [("email", "granted")]
+    service.client.post(f"/v1/contacts/{two}/unmerge").raise_for_status()
+    assert state(service, two) == [("email", "granted")]
+    for survivor, take in (
+        (empty, []),
+        (str(make(service, "contacts", email="c@example.org")["id"]), ["email"]),
+    ):
+        merge(service, survivor, two, take=take).raise_for_status()
+        assert state(service, survivor) == [("email", "granted")]
+        service.client.post(f"/v1/contacts/{two}/unmerge").raise_for_status()
+        assert (state(service, survivor), state(service, two)) == ([], [("email", "granted")])
+
+
+def test_a_confirmation_follows_its_address_when_a_merge_is_taken_back(service: Crm) -> None:
+    one = str(make(service, "contacts")["id"])
+    two, three = (str(make(service, "contacts", email=f"{at}@example.org")["id"]) for at in "bc")
+    for action in ("granted", "confirmed"):
+        say(service, three, action).raise_for_status()
+    for duplicate in (two, three):
+        merge(service, one, duplicate).raise_for_status()
+    assert state(service, one) == [("email", "pending")]
+    service.client.post(f"/v1/contacts/{two}/unmerge").raise_for_status()
+    assert service.client.get(f"/v1/contacts/{one}").json()["email"] == "c@example.org"
+    assert state(service, one) == [("email", "granted")]
+    service.client.post(f"/v1/contacts/{three}/unmerge").raise_for_status()
+    assert (state(service, one), state(service, three)) == ([], [("email", "granted")])

@@ -105,6 +105,16 @@ def _next_state(event: Mapping[str, Any], before: str | None) -> str:
     )
 
 
+def is_of_address(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event lets e-mail in for the very address that the contact had then.
+
+    A confirmation was clicked there, a customer gave it at a purchase; another address proves nothing.
+    """
+    is_exempt = event["action"] == "granted" and event["basis"] != "consent"
+    lets_in = event["action"] == "confirmed" or is_exempt
+    return bool(event["channel"] == "email" and lets_in)
+
+
 async def keep_refusals(
     transaction: Transaction, from_id: str, to_id: str, *, since: datetime
 ) -> list[dict[str, str]]:

@@ -1,14 +1,12 @@
 """Merges two contacts, moves what belonged to one to the other, and takes a merge back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Table, bindparam, insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, tuple_, update
 
 from services.crm_api import many, records, references
-from services.crm_api.campaign_members.table import CAMPAIGN_MEMBER, campaign_members
 from services.crm_api.consents import operations as consents
-from services.crm_api.consents.table import consent_events
 from services.crm_api.contacts import finding
 from services.crm_api.contacts.table import CONTACT
 from services.crm_api.contacts.table import contacts as contacts_table
@@ -18,6 +16,7 @@ from services.crm_api.deals.table import DEAL
 from services.crm_api.dismissals import operations as dismissals
 from services.crm_api.interactions.table import INTERACTION
 from services.crm_api.interactions.table import interactions as interactions_table
+from services.crm_api.merges.sides import counted, give_back, move_sides, take_back_events
 from services.crm_api.merges.table import merges
 from services.crm_api.merges.values import (
     Merge,
@@ -29,11 +28,9 @@ from services.crm_api.merges.values import (
     values_without,
 )
 from services.crm_api.privacy.suppression import refuse_suppressed
-from services.crm_api.segments.table import segment_members
 from services.crm_api.terms import operations as terms
 from services.foundation.calls import Stamp
-from services.foundation.columns import Document, Identifier, Instant, Texts
-from services.foundation.constructs import any_of
+from services.foundation.columns import Document, Identifier, Instant
 from services.foundation.database import Transaction
 from services.foundation.problems import Conflict, FieldError, StaleVersion
 from services.foundation.statements import Record, Statement
@@ -86,34 +83,6 @@ class Done:
     moved: dict[str, int] = field(default_factory=dict)
 
 
-class _Side:
-    """A table whose rows belong to a contact and have no versions of their own."""
-
-    def __init__(self, table: Table, key: str) -> None:
-        here = (
-            table.c.contact_id == bindparam("at_contact"),
-            any_of(table.c[key], bindparam("keys", type_=Texts)),
-        )
-        self.key = key
-        self.all = Statement(
-            select(table.c[key].label("key")).where(table.c.contact_id == bindparam("at_contact"))
-        )
-        self.move = Statement(update(table).where(*here).values(contact_id=bindparam("to_contact")))
-
-    async def keys(self, transaction: Transaction, contact_id: str) -> list[str]:
-        rows = await transaction.all(self.all, {"at_contact": contact_id})
-        return [row["key"] for row in rows]
-
-    async def shift(
-        self, transaction: Transaction, keys: Sequence[str], *, from_id: str, to_id: str
-    ) -> None:
-        if keys:
-            values = {"at_contact": from_id, "to_contact": to_id, "keys": list(keys)}
-            await transaction.run(self.move, values)
-
-
-_SEGMENTS = _Side(segment_members, "segment_id")
-_EVENTS = _Side(consent_events, "id")
 _OFFERS = Statement(
     select(interactions_table).where(
         is_of_unit(interactions_table.c.contact_id, "organisation"),
@@ -130,20 +99,6 @@ _LOCK_PERSONS = Statement(
 )
 
 
-@dataclass(frozen=True)
-class Freed:
-    """What an un-merge took from the survivor: ids of segments and of campaigns."""
-
-    segments: frozenset[str]
-    campaigns: frozenset[str]
-
-
-_MEMBERS = Statement(
-    select(campaign_members).where(
-        campaign_members.c.contact_id == bindparam("contact_id"),
-        campaign_members.c.deleted_at.is_(None),
-    )
-)
 _CHILDREN = (
     ("interactions", INTERACTION, "contact_id"),
     ("deals", DEAL, "contact_id"),
@@ -188,8 +143,9 @@ async def merge_contacts(
         done.moved[name] = await many.move_children(
             transaction, resource, column, from_id=duplicate_id, to_id=survivor_id, stamp=stamp
         )
-    moved = await _move_sides(transaction, survivor_id, duplicate_id, stamp)
-    done.moved |= _counted(moved)
+    email = values.get("email", survivor["email"])
+    moved = await move_sides(transaction, survivor_id, duplicate, stamp, email=email)
+    done.moved |= counted(moved)
     events = await transaction.all(consents.OF_CONTACT, {"contact_id": survivor_id})
     values["consents"] = consents.current_consents(events)
     # It may have moved itself, as a contact that the duplicate recommended: what it was is `survivor`.
@@ -257,87 +213,11 @@ async def _move_terms(
         await terms.move(transaction, offers, from_unit=from_unit, to_unit=to_unit, now=stamp.now)
 
 
-async def _move_sides(
-    transaction: Transaction,
-    survivor_id: str,
-    duplicate_id: str,
-    stamp: Stamp,
-    *,
-    freed: Freed | None = None,
-) -> dict[str, list[str]]:
-    """Move what has no version of its own; what the survivor has already stays where it is.
-
-    `freed` limits segments and campaigns to these.
-    """
-    present = set(await _SEGMENTS.keys(transaction, survivor_id))
-    segments = [
-        key
-        for key in await _SEGMENTS.keys(transaction, duplicate_id)
-        if key not in present and (freed is None or key in freed.segments)
-    ]
-    events = await _EVENTS.keys(transaction, duplicate_id)
-    way = {"from_id": duplicate_id, "to_id": survivor_id}
-    await _SEGMENTS.shift(transaction, segments, **way)
-    await _EVENTS.shift(transaction, events, **way)
-    own = await transaction.all(_MEMBERS, {"contact_id": survivor_id})
-    joined = {member["campaign_id"] for member in own}
-    members = [
-        member
-        for member in await transaction.all(_MEMBERS, {"contact_id": duplicate_id})
-        if member["campaign_id"] not in joined
-        and (freed is None or member["campaign_id"] in freed.campaigns)
-    ]
-    await _move_members(transaction, members, survivor_id, stamp)
-    return {"segments": segments, "events": events, "members": [each["id"] for each in members]}
-
-
-async def _move_members(
-    transaction: Transaction, members: Iterable[Record], to_id: str, stamp: Stamp
-) -> None:
-    for member in members:
-        await records.change(
-            transaction,
-            CAMPAIGN_MEMBER,
-            member,
-            {"contact_id": to_id},
-            stamp=stamp,
-            personal=False,
-        )
-
-
-def _counted(moved: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    return {
-        "segment_members": len(moved["segments"]),
-        "consent_events": len(moved["events"]),
-        "campaign_members": len(moved["members"]),
-    }
-
-
 async def _later(transaction: Transaction, merge: Record) -> list[tuple[Record, Merge]]:
     """Return the merges into the same contact that came later and stand, in their order."""
     found = await transaction.all(_LATER, merge)
     rows = await records.lock_many(transaction, CONTACT, [each["duplicate_id"] for each in found])
     return [(each, Merge(each["set_columns"], rows[each["duplicate_id"]])) for each in found]
-
-
-async def _give_back(
-    transaction: Transaction,
-    moved: Mapping[str, Sequence[str]],
-    survivor_id: str,
-    duplicate_id: str,
-    stamp: Stamp,
-) -> Freed:
-    """Move back what a merge moved that has no version of its own; return what the survivor had of it."""
-    way = {"from_id": survivor_id, "to_id": duplicate_id}
-    held = await _SEGMENTS.keys(transaction, survivor_id) if moved["segments"] else []
-    await _SEGMENTS.shift(transaction, moved["segments"], **way)
-    await _EVENTS.shift(transaction, moved["events"], **way)
-    members = await records.lock_many(transaction, CAMPAIGN_MEMBER, moved["members"])
-    campaigns = [
-        member["campaign_id"] for member in members.values() if member["deleted_at"] is None
-    ]
-    await _move_members(transaction, members.values(), duplicate_id, stamp)
-    return Freed(frozenset(held) & set(moved["segments"]), frozenset(campaigns))
 
 
 async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp: Stamp) -> Done:
@@ -389,14 +269,20 @@ async def unmerge_contact(transaction: Transaction, duplicate_id: str, *, stamp:
         kept.append(each.name)
     done.kept = sorted(kept)
     moved: Mapping[str, list[str]] = merge["moved"]
-    freed = await _give_back(transaction, moved, survivor_id, duplicate_id, stamp)
-    for (other, _), columns in zip(later, set_now, strict=True):  # each brings what it would have
-        more = await _move_sides(
-            transaction, survivor_id, other["duplicate_id"], stamp, freed=freed
+    freed = await give_back(transaction, moved, survivor_id, duplicate_id, stamp)
+    email = back.get("email", survivor["email"])
+    for (other, made), columns in zip(
+        later, set_now, strict=True
+    ):  # each brings what it would have
+        way = {"from_id": survivor_id, "to_id": made.duplicate["id"]}
+        await take_back_events(transaction, other["moved"]["events"], **way)
+        more = await move_sides(
+            transaction, survivor_id, made.duplicate, stamp, email=email, freed=freed
         )
-        what = {name: [*keys, *more[name]] for name, keys in other["moved"].items()}
-        await transaction.run(_RESET, {"at_id": other["id"], "columns": columns, "what": what})
-    done.moved |= _counted(moved)
+        for name in ("segments", "members"):
+            more[name] = [*other["moved"][name], *more[name]]
+        await transaction.run(_RESET, {"at_id": other["id"], "columns": columns, "what": more})
+    done.moved |= counted(moved)
     allowed = await consents.keep_refusals(
         transaction, survivor_id, duplicate_id, since=merge["merged_at"]
     )

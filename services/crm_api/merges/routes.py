@@ -90,6 +90,8 @@ async def merge_contact(
     this contact; what it lacks is filled in; lists are united; a second e-mail address or telephone
     number becomes a further one. The duplicate's id means this contact from then on: where it is read, in
     filters, and in what points to it; only to change it, or to delete it, answers 409 `merged_away`.
+    What lets e-mail in for the duplicate's main address (a confirmation, a purchase) does not count for
+    another one: if this contact's is another one, a consent has to be confirmed again.
     `POST /v1/contacts/{duplicate_id}/unmerge` takes it back. The ETag is that of this contact as it is
     now, after a dry run as before. A dry run, and to `take` a personal field, also need the scope
     `contacts:pii`."""
