@@ -159,10 +159,11 @@ def describe(
         told = {"profile": profile.name, "field": profile.resource}
         notices.append(notice("profile_of_other_resource", **told))
         profile = None
+    own_stages = _labels("stage", known)
     if profile is None:
-        suggested = suggest_mapping(resource, names, samples, _labels("stage", known))
+        suggested = suggest_mapping(resource, names, samples, own_stages)
     else:
-        suggested, doubtful = profile_mapping(profile, names, samples)
+        suggested, doubtful = profile_mapping(profile, names, samples, own_stages)
         notices += doubtful
     suggested.fields.update(_custom_fields(names, suggested.fields, known))
     for column in found:

@@ -9,9 +9,8 @@ from services.crm_api.deals.operations import CLOSED
 from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, header_key
 from services.crm_api.imports.plan import DATED, NUMERIC, Document, PlannedColumn, base
 from services.crm_api.imports.schemas import IGNORE, ImportSettings
-from services.crm_api.imports.values import dates, numbers, texts
-from services.crm_api.imports.values.fields import currency_field
-from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values import dates, numbers
+from services.crm_api.imports.values.fields import currency_field, stage_shown
 from services.crm_api.imports.values.numbers import DecimalMark
 from services.crm_api.imports.values.readings import (
     Readings,
@@ -161,8 +160,8 @@ def _holds_closed_deals(settings: ImportSettings, columns: list[PlannedColumn]) 
     told = [settings.defaults.get("stage", "")]
     told += [each for column in columns if column.field == "stage" for each in column.samples]
     labels = next((column.labels for column in columns if column.field == "stage"), {})
-    words = {**CHOICES["stage"], **labels, **settings.words.get("stage", {})}
-    return any(words.get(each, words.get(texts.folded(each))) in CLOSED for each in told)
+    words = {**labels, **settings.words.get("stage", {})}
+    return any(stage_shown(each, words) in CLOSED for each in told)
 
 
 def _names_organisations(columns: list[PlannedColumn]) -> bool:

@@ -1,7 +1,8 @@
 """Which column is which field, by its name and its cells."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,8 @@ from services.crm_api.imports.detection.notices import Notice, notice
 from services.crm_api.imports.detection.profiles import Profile, numbered_field, vendor_key
 from services.crm_api.imports.detection.synonyms import COMPANY_HEADERS, HEADERS, header_key
 from services.crm_api.imports.values import dates, numbers, texts
-from services.crm_api.imports.values.fields import RESOURCES, CellReading, converted
-from services.crm_api.imports.values.labels import CHOICES
+from services.crm_api.imports.values.fields import RESOURCES, CellReading, converted, stage_shown
 from services.crm_api.imports.values.rejection import ValueRejected
-from services.crm_api.imports.values.texts import folded
 
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -29,7 +28,7 @@ def suggest_mapping(
     resource: str,
     headers: Sequence[str],
     samples: Mapping[str, Sequence[str]],
-    stages: Iterable[str] = (),
+    stages: Mapping[str, str] = MappingProxyType({}),
 ) -> Suggestions:
     """Suggest a field for every column whose name or content speaks for one, each field once.
 
@@ -39,7 +38,6 @@ def suggest_mapping(
     comes again, and one of organisations beside the names of persons. Where a file of deals has no
     other day of purchase, the day of the invoice counts as it.
     """
-    own_stages = frozenset(map(folded, stages))
     best: dict[str, tuple[int, str]] = {}
     doubts: dict[str, tuple[str, str]] = {}
     repeated = _repeated(headers)
@@ -57,7 +55,7 @@ def suggest_mapping(
         if header in repeated:
             doubts[header] = ("repeated_header", target)
             continue
-        if not _fits(resource, target, samples.get(header, ()), own_stages):
+        if not _fits(resource, target, samples.get(header, ()), stages):
             doubts[header] = ("unlikely_cells", target)
             continue
         if target not in best or rank < best[target][0]:
@@ -106,14 +104,19 @@ _ORGANISATIONS = frozenset(
 
 
 def profile_mapping(
-    profile: Profile, headers: Sequence[str], samples: Mapping[str, Sequence[str]]
+    profile: Profile,
+    headers: Sequence[str],
+    samples: Mapping[str, Sequence[str]],
+    stages: Mapping[str, str],
 ) -> tuple[Suggestions, list[Notice]]:
     """Return what the columns of a known program are; what does not fit is left out and told.
 
-    Of several columns for one field the first that has cells is taken.
+    Stages that do not fit are a doubt: without them closed deals would come in as open ones. Of
+    several columns for one field the first that has cells is taken.
     """
     ranks = {key: at for at, key in enumerate(profile.fields)}
     best: dict[str, tuple[tuple[bool, int], str]] = {}
+    doubts: dict[str, tuple[str, str]] = {}
     notices: list[Notice] = []
     is_of_people = profile.resource == "contacts" and "kind" not in profile.defaults
     for header in headers:
@@ -130,6 +133,10 @@ def profile_mapping(
         is_hashed = bool(shown) and all(_HASH.fullmatch(sample.strip()) for sample in shown)
         if is_hashed and _reads_free(target, read_as):
             notices.append(notice("hashed_values", header))
+        elif target == "stage":
+            if 5 * len(_stages(shown, stages)) < 4 * len(shown):
+                doubts[header] = ("unlikely_cells", target)
+                continue
         elif is_hashed or not _reads(target, read_as, shown):
             code = "hashed_values" if is_hashed else "cells_do_not_fit"
             notices.append(notice(code, header, field=target))
@@ -138,7 +145,7 @@ def profile_mapping(
         if target not in best or rank < best[target][0]:
             best[target] = (rank, header)
     chosen = {header: target for target, (_, header) in best.items()}
-    return Suggestions({name: chosen[name] for name in headers if name in chosen}, {}), notices
+    return Suggestions({name: chosen[name] for name in headers if name in chosen}, doubts), notices
 
 
 def _reads_free(target: str, read_as: str) -> bool:
@@ -167,6 +174,11 @@ def _reads(target: str, read_as: str, shown: Sequence[str]) -> bool:
     return 2 * len(good) >= len(shown)
 
 
+def _stages(shown: Sequence[str], own: Mapping[str, str]) -> list[str]:
+    """Return the samples that are stages, also of the team's own pipelines."""
+    return [sample for sample in shown if stage_shown(sample, own)]
+
+
 def _is_read(read_as: str, sample: str) -> bool:
     try:
         return converted(read_as, sample, by=_BY) is not None
@@ -174,17 +186,19 @@ def _is_read(read_as: str, sample: str) -> bool:
         return False
 
 
-def _fits(resource: str, target: str, samples: Sequence[str], own_stages: frozenset[str]) -> bool:
+def _fits(resource: str, target: str, samples: Sequence[str], stages: Mapping[str, str]) -> bool:
     """Say whether half of the samples could be cells of the field, whatever the file's forms."""
     shown = [sample for sample in samples if not texts.is_absent(sample)]
-    how, _, vocabulary = RESOURCES[resource][target].partition(":")
-    if how in ("day", "instant"):
+    read_as = RESOURCES[resource][target]
+    how = read_as.partition(":")[0]
+    if target == "stage":
+        good = _stages(shown, stages)
+    elif how in ("day", "instant"):
         good = [sample for sample in shown if dates.date_parts(sample) or dates.is_epoch(sample)]
     elif how in ("integer", "decimal", "percentage", "number", "money", "minor"):
         good = [sample for sample in shown if numbers.number_parts(sample)]
     elif how == "choice":
-        words = CHOICES[vocabulary].keys() | (own_stages if target == "stage" else set())
-        good = [sample for sample in shown if folded(sample) in words]
+        good = [sample for sample in shown if _is_read(read_as, sample)]
     else:
         return True
     return 2 * len(good) >= len(shown)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.crm_api.imports.values.amounts import currency_code, minor_money, money
 from services.crm_api.imports.values.dates import day, instant
-from services.crm_api.imports.values.labels import CHOICES, choice, choices, country
+from services.crm_api.imports.values.labels import CHOICES, choice, choices, country, stage
 from services.crm_api.imports.values.numbers import (
     DecimalMark,
     decimal,
@@ -15,6 +15,7 @@ from services.crm_api.imports.values.numbers import (
     number,
     percentage,
 )
+from services.crm_api.imports.values.rejection import ValueRejected
 from services.crm_api.imports.values.texts import (
     WireValue,
     boolean,
@@ -198,12 +199,22 @@ def converted(read_as: str, cell: str, *, by: CellReading) -> WireValue:
     how, _, vocabulary = read_as.partition(":")
     if how in ("choice", "choices"):
         labels = {**CHOICES.get(vocabulary, {}), **by.words}
-        return choice(cell, labels) if how == "choice" else choices(cell, labels)
+        if how == "choices":
+            return choices(cell, labels)
+        return stage(cell, labels) if vocabulary == "stage" else choice(cell, labels)
     if how == "several":
         return several(cell, _SEVERAL[vocabulary])
     if vocabulary:
         return objects(cell, vocabulary)
     return _CONVERTERS[how](cell, by)
+
+
+def stage_shown(cell: str, words: Mapping[str, str]) -> str | None:
+    """Return the stage that a cell is, also by the team's own words; None if it is none."""
+    try:
+        return stage(cell, {**CHOICES["stage"], **{folded(each): words[each] for each in words}})
+    except ValueRejected:
+        return None
 
 
 _SEVERAL: dict[str, Callable[[str], str | None]] = {

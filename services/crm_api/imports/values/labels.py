@@ -1,5 +1,6 @@
 """The closed lists of the wire, what files call their words, and countries."""
 
+import re
 from collections.abc import Mapping
 
 from services.crm_api.imports.values.countries import NAMES
@@ -21,6 +22,18 @@ def choice(cell: str, labels: Mapping[str, str]) -> str | None:
         f"das ist keines von: {expected}",
         expected=expected,
     )
+
+
+def stage(cell: str, labels: Mapping[str, str]) -> str | None:
+    """Return the stage that a label stands for, also behind which HubSpot writes its pipeline."""
+    within = _IN_PIPELINE.fullmatch(clean(cell))
+    if within and folded(clean(cell)) not in labels:
+        return choice(within[1], labels)
+    return choice(cell, labels)
+
+
+_IN_PIPELINE = re.compile(r"(.*\S)\s+\([^()]+\)", re.DOTALL)
+"""``Closed Won (Sales Pipeline)``"""
 
 
 def choices(cell: str, labels: Mapping[str, str]) -> list[WireValue]:
