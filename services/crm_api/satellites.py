@@ -23,6 +23,7 @@ from services.crm_api.schemas import (
     Partial,
     absent,
     listed,
+    never_null,
     row_values,
 )
 from services.foundation.calls import Stamp
@@ -65,11 +66,13 @@ def shapes_of(
     *,
     about: str,
     fixed: tuple[str, ...] = (),
+    filled: tuple[str, ...] = (),
     kept: type[Shape] | None = None,
 ) -> Shapes:
     """Build the shapes of a satellite from the fields that people enter.
 
-    `about` describes one record; `fixed` names the fields that never change after the creation;
+    `about` describes one record; `fixed` names the fields that never change after the creation,
+    `filled` those that the service fills in where a new record lacks them, and that no change clears;
     `kept` is what is shown if that is not just the fields and what is kept of every record.
     """
     refs: Any = (
@@ -83,7 +86,9 @@ def shapes_of(
         if info.is_required():
             optional = absent(optional)
         settable[name] = (info.annotation, optional if name not in fixed else info)
-        if name not in fixed:
+        if name in filled:
+            changeable[name] = (never_null(info.annotation), absent(info))
+        elif name not in fixed:
             changeable[name] = (info.annotation, optional)
 
     def model(named: str, base: Any, doc: str, /, **more: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Annotated, Any, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WrapValidator, create_model
@@ -123,6 +124,12 @@ def absent(info: FieldInfo) -> FieldInfo:
     optional = copy(info)
     optional.default_factory, optional.default = _nothing, PydanticUndefined
     return optional
+
+
+def never_null(annotation: Any) -> Any:
+    """Return the type of a field without null."""
+    (kind,) = (part for part in get_args(annotation) if part is not NoneType)
+    return kind
 
 
 ALWAYS_SHOWN = frozenset({"id", "version"})

@@ -31,7 +31,11 @@ class CampaignMemberFields(Shape):
 
 FIXED = ("campaign_id", "contact_id")
 SHAPES = shapes_of(
-    "CampaignMember", CampaignMemberFields, about="A contact in a campaign.", fixed=FIXED
+    "CampaignMember",
+    CampaignMemberFields,
+    about="A contact in a campaign.",
+    fixed=FIXED,
+    filled=("joined_at",),
 )
 
 

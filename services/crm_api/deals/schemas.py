@@ -198,6 +198,12 @@ class NewDeal(DealFields, _Placed):
 class DealPatch(Partial, DealFields):
     """The fields to change (merge patch). A new stage is added to the history; closing dates itself."""
 
+    stage: StageKey = Field(  # type: ignore[assignment]
+        default=None,
+        description="The stage to move it to, of its pipeline; absent where that changes: the first. A move "
+        "is written into the history; an impossible one is refused with the possible ones.",
+    )
+
 
 class UpsertDeal(Partial, DealFields, _Placed):
     """A deal to create or change: fields that are sent are set, absent ones keep their value."""

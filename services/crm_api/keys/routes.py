@@ -225,8 +225,8 @@ async def rotate_key(call: Call, id: KeyId, body: Annotated[Rotation, _ROTATION]
 
     The secret from before is good for `grace_seconds` more, and so are those from rotations before it
     if their grace still runs, none for longer than this grace; each may be good for up to five seconds
-    beyond its end, also with a grace of 0, when `previous_secret_until` is null at once. Needs all scopes of the key: 403
-    `scope_not_held`. If the answer is lost, rotate again: nothing that is in use is cut off.
+    beyond its end, also with a grace of 0, when `previous_secret_until` is null at once. Needs all scopes
+    of the key: 403 `scope_not_held`. If the answer is lost, rotate again: nothing that is in use is cut off.
     """
     row, key = await operations.rotate(
         call.transaction, id, grace_seconds=body.grace_seconds, by=call.principal, stamp=call.stamp

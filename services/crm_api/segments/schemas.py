@@ -70,6 +70,7 @@ SHAPES = shapes_of(
     SegmentFields,
     about="A saved filter, or a list, of contacts.",
     fixed=FIXED,
+    filled=("key",),
     kept=KeptSegment,
 )
 
