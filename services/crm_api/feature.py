@@ -1,7 +1,7 @@
 """What a resource needs to be created, read, changed, trashed, upserted, batched, listed and imported."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from services.crm_api.records import Written
@@ -67,6 +67,8 @@ BY_RESOURCE: dict[str, "Feature"] = {}
 class Feature:
     """A resource with its shapes and its rules; `fixed` fields are set at the creation and never change.
 
+    `more_examples` are further ones of a creation, by name.
+
     `instead` finds the record that answers for one that is not there any more; `on_deletion` tells
     in a sentence what becomes of what points to a record that is thrown away.
     """
@@ -82,6 +84,7 @@ class Feature:
     change: Change
     example: Mapping[str, Any]
     example_patch: Mapping[str, Any]
+    more_examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
     on_trash: OnTrash | None = None
     on_restore: OnTrash | None = None

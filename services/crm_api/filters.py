@@ -42,6 +42,7 @@ NOT_FILTERS = {
     *("limit", "cursor", "sort", "fields", "embed", "count", "q", "in_trash"),
     *("group_by", "time_zone", "closed_since"),
 }
+_WITHOUT_RANGE = ("boolean", "choice", "choices", "text")
 _FOR_GOOD = ("merged_into_id", "erased_at")
 
 
@@ -248,6 +249,18 @@ async def _question_of_segment(call: Asker, resource: Resource, segment_id: str)
         raise segments.SegmentInvalid(segment_id, fault) from None
 
 
+async def custom_names(call: Asker, resource: Resource) -> list[str]:
+    """Return the parameters that filter by custom fields, for who may read what fields there are."""
+    if not call.may("settings:read"):
+        return []
+    known = await custom_fields.definitions(call.database, resource.plural)
+    return [
+        f"custom.{key}{ending}"
+        for key, each in sorted(known.items())
+        for ending in ("", *(() if each["type"] in _WITHOUT_RANGE else BOUNDS))
+    ]
+
+
 async def custom_filters(
     reader: Reader, resource: Resource, more: Mapping[str, Sequence[str]], *, at: str
 ) -> tuple[frozenset[Custom], dict[str, Any]]:
@@ -272,7 +285,7 @@ async def custom_filters(
             fault = FieldError(f"{at}/{name}", "unknown", message)
             raise custom_fields.CustomFieldUnknown(message, errors=[fault])
         item = Custom(key, known[key]["type"], suffix)
-        if suffix and (len(sent) > 1 or item.type in ("boolean", "choice", "choices", "text")):
+        if suffix and (len(sent) > 1 or item.type in _WITHOUT_RANGE):
             message = f"{key} takes no range, or one bound."
             fault = FieldError(f"{at}/{name}", "no_range", message)
             raise custom_fields.CustomValueInvalid(message, errors=[fault])

@@ -2,19 +2,20 @@
 
 # Annotations of the endpoints are the models of the feature, so they are evaluated, not postponed.
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import Field
 
-from services.crm_api import features, listing, records
+from services.crm_api import features, filters, listing, records
 from services.crm_api.aggregates import Aggregate, answer_aggregate, grouped_query
 from services.crm_api.batches.operations import run_batch
 from services.crm_api.batches.schemas import BatchAnswer, batch_of
 from services.crm_api.exports.routes import add_export
 from services.crm_api.feature import Feature
 from services.crm_api.records import Written
-from services.crm_api.schemas import Mode, sent_fields
+from services.crm_api.schemas import CUSTOM_FILTERS, Mode, sent_fields
 from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
@@ -55,9 +56,9 @@ def answer_written(written: Written, plural: str) -> Answer:
     )
 
 
-def _shown(body: type[Shape], example: Mapping[str, Any]) -> Any:
-    """Declare a body with an example of it."""
-    return Annotated[body, typical(example)]
+def _shown(body: type[Shape], example: Mapping[str, Any], **others: Any) -> Any:
+    """Declare a body with examples of it."""
+    return Annotated[body, typical(example, **others)]
 
 
 def _links(name: str, singular: str) -> tuple[Link, ...]:
@@ -84,7 +85,7 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     reads, writes = (f"{resource.scopes}:{right}" for right in ("read", "write"))
     sees = resource.pii_scope
     id_path = Annotated[RecordId, Path(description=f"The id of {singular}.")]
-    New: Any = _shown(feature.new, feature.example)
+    New: Any = _shown(feature.new, feature.example, **feature.more_examples)
     Patch: Any = _shown(feature.patch, feature.example_patch)
     named = {key: value for key, value in feature.example.items() if key != "external_refs"}
     Upsert: Any = _shown(feature.upsert, named)
@@ -199,6 +200,8 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     async def aggregate(call: Call, query: Grouped) -> Answer:
         return await answer_aggregate(call, resource, query)
 
+    by_custom = f" {CUSTOM_FILTERS.format(pii=sees)}" if feature.query.more_prefix else ""
+    custom_names = partial(filters.custom_names, resource=resource) if by_custom else None
     shown = feature.shown
     made = (("Location", ""), ("ETag", ""))
     versioned = (("ETag", ""),)
@@ -215,10 +218,11 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     declarations: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
         ("GET", "", list_all, {
             "answer": feature.page, "scope": reads, "headers": (("Link", ""),),
+            "more_names": custom_names,
             "name": f"list_{plural}".replace("-", "_"), "summary": f"List {many}",
             "description": f"A page of live {many}. Follow `next` for more; an unknown parameter is "
             "an error, a filter given several times means any of its values. With `in_trash=true` the "
-            "list is of what can be restored.",
+            f"list is of what can be restored.{by_custom}",
         }),
         ("POST", "", create, {
             "answer": shown, "status": 201, "scope": writes, "writes": True, "writes_last": True,
@@ -274,12 +278,13 @@ def record_routes(feature: Feature, *, singular: str, links: tuple[Link, ...] = 
     if feature.aggregate is not None:
         declarations += (("GET", "/aggregate", aggregate, {
             "answer": Aggregate, "scope": reads, "name": f"aggregate_{plural}",
+            "more_names": custom_names,
             "summary": f"Count {many} by groups",
             "description": f"Counts the {many} that the list with these filters would show, by up to four "
             "groups; sums of amounts stand by currency. Groups by: "
             f"{', '.join(f'`{name}`' for name in feature.groupable)}; dates with `day:`, `week:`, "
             "`month:`, `quarter:` or `year:` before them, for instance "
-            f"`month:{feature.groupable[-1]}`.",
+            f"`month:{feature.groupable[-1]}`.{by_custom}",
         }),)  # fmt: skip
     for method, path, endpoint, options in declarations:
         endpoint.__name__ = options.pop("name")

@@ -27,7 +27,7 @@ from services.crm_api.schemas import (
     row_values,
 )
 from services.foundation.calls import Stamp
-from services.foundation.database import Transaction
+from services.foundation.database import NOTHING, Transaction
 from services.foundation.problems import Conflict
 from services.foundation.statements import Record, Statement
 from shared.values import RecordId, Shape
@@ -156,6 +156,7 @@ def satellite(
     *,
     example: Mapping[str, Any],
     example_patch: Mapping[str, Any],
+    more_examples: Mapping[str, Mapping[str, Any]] = NOTHING,
     fixed: tuple[str, ...] = (),
     check: Check = no_rules,
     is_keyed: bool = False,
@@ -224,6 +225,7 @@ def satellite(
         change=change,
         example=example,
         example_patch=example_patch,
+        more_examples=more_examples,
         fixed=fixed,
         on_trash=on_trash,
         on_restore=restore,

@@ -183,6 +183,13 @@ SUFFIXES = (*BOUNDS, "_known")
 """How the names of filters end that are not just the name of a field."""
 
 
+CUSTOM_FILTERS = (
+    "Custom fields are filtered by `custom.<key>`, for instance `custom.wood=oak`; whole numbers, numbers, "
+    "dates and instants also by a bound, `custom.<key>_gte` (at least) and `custom.<key>_lt` (below), for "
+    "instance `custom.volume_gte=8`. That needs `{pii}`; `GET /v1/custom-fields` lists the keys."
+)
+
+
 class Filters(Query):
     """Filters that every list has; one that is given several times means any of the values."""
 

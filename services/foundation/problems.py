@@ -172,11 +172,16 @@ _MOST_GUESSES = 10
 
 
 def field_errors(
-    place: str, error: ValidationError, *, name: str = "", model: Any = None
+    place: str,
+    error: ValidationError,
+    *,
+    name: str = "",
+    model: Any = None,
+    more: Sequence[str] = (),
 ) -> list[FieldError]:
     """Turn pydantic's findings into ours, without the rejected value.
 
-    With the model that was to be read an unknown name is answered with those that it knows.
+    With the model that was to be read an unknown name is answered with those that it knows, and `more`.
     """
     found: list[FieldError] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
@@ -187,7 +192,7 @@ def field_errors(
         if item["type"] == "extra_forbidden" and model is not None:
             *path, unknown = item["loc"]
             guess = len(found) < _MOST_GUESSES
-            message = advice(model, path, pointer(unknown), guess=guess)
+            message = advice(model, path, pointer(unknown), guess=guess, more=more)
         found.append(
             FieldError(
                 "/".join(["", place, *map(pointer, location)]),

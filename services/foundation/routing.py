@@ -6,7 +6,7 @@ path, query and body with compiled pydantic validators and writes bytes. No feat
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -59,7 +59,8 @@ class RouteRules:
     `writes` runs the endpoint in one transaction and honours Idempotency-Key; `retryable` says that an
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
     writes nothing after the statement that gives it its answer (see `Database.write`). `links` lead on
-    from its answers.
+    from its answers. `more_names` are parameters that only the database knows, to name them to who sends
+    an unknown one.
     """
 
     scope: str
@@ -76,6 +77,7 @@ class RouteRules:
     media_types: tuple[str, ...] = (JSON,)
     localized: bool = False
     links: tuple[Link, ...] = ()
+    more_names: Callable[[Call], Awaitable[Sequence[str]]] | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -186,7 +188,10 @@ class LeanRoute(APIRoute):
             await self._let_in(call)
             if self.rules.localized:
                 call.check_language()
-            arguments = self._read_address(scope)
+            try:
+                arguments = self._read_address(scope)
+            except ValidationError as error:
+                raise await self._misread(call, error) from None
             body = b"" if self._body is None else await self._read_body(call, arguments)
             arguments[self.call_name] = call
             if self.rules.writes:
@@ -224,14 +229,11 @@ class LeanRoute(APIRoute):
                 raise _invalid("path", error, name=name) from None
         pairs = _query_pairs(scope["query_string"])
         if self._query is not None:
-            name, model, adapter, lists = self._query
+            name, _, adapter, lists = self._query
             more: dict[str, list[str]] = {}
             if self._more:
                 pairs, more = _apart(pairs, self._more)
-            try:
-                arguments[name] = adapter.validate_python(_grouped(pairs, lists))
-            except ValidationError as error:
-                raise _invalid("query", error, model=model) from None
+            arguments[name] = adapter.validate_python(_grouped(pairs, lists))
             if more:
                 arguments[name].with_more(more)
         elif pairs:
@@ -239,6 +241,12 @@ class LeanRoute(APIRoute):
             fault = FieldError(f"/query/{pointer(pairs[0][0])}", "unknown", message)
             raise Invalid(message, errors=[fault])
         return arguments
+
+    async def _misread(self, call: Call, error: ValidationError) -> Problem:
+        """Return what to answer to parameters that are not valid."""
+        assert self._query is not None
+        more = await self.rules.more_names(call) if self.rules.more_names else ()
+        return _invalid("query", error, model=self._query[1], more=more)
 
     async def _read_body(self, call: Call, arguments: dict[str, Any]) -> bytes:
         assert self._body is not None
@@ -393,8 +401,8 @@ def _refuse_constant(_: str) -> NoReturn:
     raise _Refused("NaN and Infinity are not JSON.")
 
 
-def _invalid(place: str, error: ValidationError, *, name: str = "", model: Any = None) -> Problem:
-    errors = field_errors(place, error, name=name, model=model)
+def _invalid(place: str, error: ValidationError, **known: Any) -> Problem:
+    errors = field_errors(place, error, **known)
     if place == "body" and errors[0].code == "json_invalid":
         return Unreadable("The body is not valid JSON.")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -12,15 +12,25 @@ LONGEST_LIST = 500
 LIKELY = 3
 
 
-def advice(model: Any, path: Sequence[int | str], unknown: str, *, guess: bool = True) -> str:
+def advice(
+    model: Any,
+    path: Sequence[int | str],
+    unknown: str,
+    *,
+    guess: bool = True,
+    more: Sequence[str] = (),
+) -> str:
     """Say that `unknown` is no name there, and what is.
 
     `model` describes what was sent, `path` says where in it the name stands. Without `guess` nothing
-    is looked for that resembles it, which takes its time if it is asked a hundred times.
+    is looked for that resembles it, which takes its time if it is asked a hundred times. `more`
+    are names that the model knows only how they begin.
     """
     models = _models_at(model, path)
     what = "parameter" if any(issubclass(each, Query) for each in models) else "field"
-    return advice_among(_names(models), unknown, what=what, guess=guess)
+    if meant := [name for name in more if name.partition(".")[2] == unknown]:
+        return f"There is no {what} `{unknown}`; did you mean `{meant[0]}`?"
+    return advice_among([*more, *_names(models)], unknown, what=what, guess=guess)
 
 
 def advice_among(

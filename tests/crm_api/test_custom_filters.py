@@ -37,3 +37,24 @@ def test_a_plus_that_an_address_made_a_blank_is_told(service: Crm) -> None:
         assert service.client.get(f"{path}%2B02:00").status_code == 200
         told = problem(service.client.get(f"{path}"), 422)["errors"][0]["message"]
         assert told.startswith("An instant with an offset is expected")
+
+
+@pytest.mark.parametrize("plural", ["contacts", "interactions", "deals"])
+def test_filters_of_custom_fields_are_described_and_named_to_who_may_read_them(
+    service: Crm, plural: str
+) -> None:
+    paths = service.client.get("/openapi.json").json()["paths"]
+    asked = (f"/v1/{plural}", f"/v1/{plural}/aggregate", f"/v1/exports/{plural}")
+    for path in asked:
+        described = paths[path]["get"]["description"]
+        assert "`custom.wood=oak`" in described and "`custom.volume_gte=8`" in described
+        assert f"`{plural}:pii`" in described
+    key = fresh("a").replace("-", "_")
+    service.create("custom-fields", applies_to=plural, key=key, type="integer", **LABELS)
+    with service.client_with(f"{plural}:read") as stranger:
+        for client, is_told in ((service.client, True), (stranger, False)):
+            for path in asked:
+                told = problem(client.get(f"{path}?zzzz=1"), 422)["errors"][-1]["message"]
+                assert (f"custom.{key}" in told) is is_told
+                told = problem(client.get(f"{path}?{key}_gte=1"), 422)["errors"][-1]["message"]
+                assert told.endswith(f"; did you mean `custom.{key}_gte`?") is is_told

@@ -1,6 +1,7 @@
 """The board over HTTP."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,7 @@ _ORDER = ListDeals.model_fields["sort"].default
     "/deals/board",
     answer=Board,
     scope="deals:read",
+    more_names=partial(filters.custom_names, resource=DEAL),
     summary="Read a pipeline as a board",
 )
 async def get_board(call: Call, query: Annotated[BoardQuery, Query()]) -> Answer:

@@ -16,9 +16,12 @@ class CampaignMemberFields(Shape):
     """The fields that people enter."""
 
     campaign_id: RecordId = Field(
-        description="The campaign, by its id; deals and interactions name a campaign by its key."
+        description="The campaign, by the `id` that the answer to its creation has; deals and interactions "
+        "name a campaign by its key."
     )
-    contact_id: RecordId = Field(description="The contact; in a campaign once.")
+    contact_id: RecordId = Field(
+        description="The contact, by the `id` that the answer to its creation has; in a campaign once."
+    )
     arm: Arm = Field(
         default="treatment", description="Treated, or left alone for comparison (control)."
     )

@@ -17,7 +17,9 @@ EXAMPLE = {
 class NewDismissal(Shape):
     """Two contacts that look like one, and are two."""
 
-    first_id: RecordId = Field(description="One of them.")
+    first_id: RecordId = Field(
+        description="One of them, by its `id`: `GET /v1/duplicates` tells those of likely pairs."
+    )
     second_id: RecordId = Field(description="The other one; which is which does not matter.")
 
 

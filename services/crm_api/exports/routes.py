@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from services.crm_api.feature import Feature
 from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
-from services.crm_api.schemas import ALWAYS_SHOWN
+from services.crm_api.schemas import ALWAYS_SHOWN, CUSTOM_FILTERS
 from services.crm_api.times import business_time_zone
 from services.foundation.answers import StreamAnswer
 from services.foundation.calls import Call
@@ -49,6 +50,8 @@ def add_export(feature: Feature) -> None:
     async def export(call: Call, query: Exported) -> StreamAnswer:
         return await answer_export(call, resource, query)
 
+    pii = resource.pii_scope
+    by_custom = f" {CUSTOM_FILTERS.format(pii=pii)}" if feature.query.more_prefix else ""
     export.__name__ = f"export_{plural}".replace("-", "_")
     routes.add(
         "GET",
@@ -58,6 +61,7 @@ def add_export(feature: Feature) -> None:
         localized=True,
         headers=(("X-Change-Cursor", ""), ("Content-Disposition", "")),
         media_types=("application/x-ndjson", "text/csv", _MEDIA["xlsx"]),
+        more_names=partial(filters.custom_names, resource=resource) if by_custom else None,
         summary=f"Export {many}",
         description=f"All live {many} that the list with these filters would show, streamed. "
         "The formats for machines also need the scope `changes:read`; `X-Change-Cursor` is then a "
@@ -67,7 +71,7 @@ def add_export(feature: Feature) -> None:
         "time zone of the business; one that is in the year 0 or 10000 there is told in UTC, also in the "
         "CSV for a spreadsheet. Contacts that "
         "were erased are in the formats for machines, empty, where nothing is filtered. Reading personal "
-        "fields is noted in the audit log.",
+        f"fields is noted in the audit log.{by_custom}",
     )(export)
 
 

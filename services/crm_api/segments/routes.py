@@ -11,6 +11,7 @@ from services.crm_api.segments.operations import change_members, check_segment
 from services.crm_api.segments.schemas import (
     EXAMPLE,
     EXAMPLE_PATCH,
+    EXAMPLE_STATIC,
     FIXED,
     SHAPES,
     ChangedMembers,
@@ -31,6 +32,7 @@ routes = record_routes(
         ListSegments,
         example=EXAMPLE,
         example_patch=EXAMPLE_PATCH,
+        more_examples={"static": EXAMPLE_STATIC},
         fixed=FIXED,
         check=check_segment,
         is_keyed=True,
@@ -55,11 +57,12 @@ _EXAMPLE = {"add": ["01977b3a-5c00-7000-8000-000000000001"]}
 )
 async def change_segment_members(
     call: Call,
-    id: Annotated[RecordId, Path(description="The id of a segment.")],
+    id: Annotated[RecordId, Path(description="The id of a segment of the kind static.")],
     body: Annotated[ChangeMembers, typical(_EXAMPLE)],
 ) -> Answer:
-    """All or nothing. `GET /v1/contacts?segment_id=…` lists the members, of a filter as well. Members
-    are not part of `POST /v1/changes/undo`: add what was removed, and the other way round."""
+    """All or nothing; the contacts are named by the `id` that the answers to their creation have.
+    `GET /v1/contacts?segment_id=…` lists the members, of a filter as well. Members are not
+    part of `POST /v1/changes/undo`: add what was removed, and the other way round."""
     added, removed = await change_members(
         call.transaction, id, add=body.add, remove=body.remove, stamp=call.stamp
     )

@@ -112,4 +112,5 @@ EXAMPLE = {
     "filter": {"language": ["de"], "deals.stage_kind": ["won"]},
     "external_refs": [{"source": "mailer", "id": "L-7"}],
 }
+EXAMPLE_STATIC = {"key": "spring-letter", "name": "For the spring letter", "kind": "static"}
 EXAMPLE_PATCH = {"filter": {"language": ["de"], "country_code": ["AT", "CH"]}}
