@@ -86,7 +86,8 @@ def rejected(http: httpx.Client, import_id: str, **headers: str) -> list[list[st
     answer = http.get(f"/v1/imports/{import_id}/rejected-rows", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/csv")
-    return list(csv.reader(io.StringIO(answer.text)))
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
 
 
 def content_of(deals: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ _CUSTOM_KINDS = {
     "number": "number",
     "boolean": "flag",
     "date": "day",
-    "instant": "instant",
+    "instant": "moment",
     "choices": "list",
 }
 Take = Callable[[Record], Any]
@@ -32,7 +32,10 @@ Take = Callable[[Record], Any]
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """A column: its header, what its cells are, and how a record's value is found."""
+    """A column: its header, what its cells are, and how a record's value is found.
+
+    A moment is an instant whose fraction of a second tells something.
+    """
 
     header: str
     kind: str

@@ -17,12 +17,13 @@ from services.crm_api.contacts import search
 from services.crm_api.exports import operations
 from services.crm_api.exports.columns import SPREAD, SheetColumn, default_fields, sheet_columns
 from services.crm_api.exports.schemas import FORM, ExportForm, export_query
-from services.crm_api.exports.sheets import BYTE_ORDER_MARK, CsvWriter, XlsxWriter, batches
+from services.crm_api.exports.sheets import CsvWriter, XlsxWriter, batches
 from services.crm_api.feature import Feature
 from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN, CUSTOM_FILTERS
+from services.crm_api.sheet_texts import BYTE_ORDER_MARK
 from services.crm_api.times import business_time_zone
 from services.foundation.answers import StreamAnswer
 from services.foundation.calls import Call

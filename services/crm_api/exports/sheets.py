@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,14 +13,11 @@ import orjson
 import xlsxwriter
 
 from services.crm_api.exports.columns import SheetColumn, listed
+from services.crm_api.sheet_texts import harmless
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_CELL = 32_767
 """In characters; Excel takes no more."""
 _BATCH_BYTES = 256 * 1024
-# A sheet would calculate a text that begins so (OWASP, "CSV injection"); the wide ones stand for the plain.
-_FORMULA = re.compile("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-_HARMLESS = re.compile(r"\+[0-9][0-9 ]*")
 _EXCEL_FIGURES = 15
 """What Excel keeps of a number; it would round what has more, so that is told as a text."""
 _EXCEL_BEGINS = date(1900, 3, 1)
@@ -40,13 +36,6 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
                 del waiting[:end]
     if waiting.strip():
         yield bytes(waiting).splitlines()
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: an apostrophe stands before such a one."""
-    if _FORMULA.match(text) and not _HARMLESS.fullmatch(text):
-        return f"'{text}"
-    return text
 
 
 def _local(instant: str, zone: ZoneInfo) -> datetime | None:
@@ -88,7 +77,7 @@ class CsvWriter:
         if kind in ("number", "decimal"):
             text = str(value) if kind == "decimal" else format(Decimal(str(value)), "f")
             return text.replace(".", self._mark)
-        if kind == "instant":
+        if kind in ("instant", "moment"):
             # With its offset: an hour in autumn comes twice.
             local = _local(value, self._zone)
             return local.isoformat() if local else value
@@ -146,14 +135,16 @@ class XlsxWriter:
             self._sheet.write_number(self._row, at, float(value))
         elif kind == "flag":
             self._sheet.write_boolean(self._row, at, value)
-        elif kind == "instant":
+        elif kind in ("instant", "moment"):
             local = _local(value, self._zone)
             if local is None:
                 self._text(at, value)
+            elif kind == "moment" and local.microsecond:
+                self._text(at, local.isoformat())  # a sheet has no fractions of a second
             elif local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
                 self._text(at, local.isoformat())  # an hour that comes twice, in autumn
             else:
-                self._when(at, kind, local.replace(tzinfo=None, microsecond=0), value)
+                self._when(at, "instant", local.replace(tzinfo=None, microsecond=0), value)
         elif kind == "day":
             self._when(at, kind, datetime.fromisoformat(value), value)
         else:

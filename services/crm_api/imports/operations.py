@@ -15,7 +15,9 @@ from services.crm_api.imports.documents import shown_questions
 from services.crm_api.imports.questions import open_questions
 from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.table import imports, rejected_rows
+from services.crm_api.imports.values.texts import clean
 from services.crm_api.pipelines.table import DEFAULT, pipelines
+from services.crm_api.sheet_texts import BYTE_ORDER_MARK, harmless
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of
@@ -319,10 +321,13 @@ async def page(
 async def rejected_file(
     database: Database, row: Record, *, language: str, personal: bool
 ) -> AsyncIterator[bytes]:
-    """Yield the rejected rows as CSV; their cells are blank without the pii scope, and of erased people."""
+    """Yield the rejected rows as CSV for people, so that no cell is a formula.
+
+    Their cells are blank without the pii scope, and of erased people.
+    """
     names = [column["name"] for column in row["detected"]["columns"] if not column["path"]]
     blank = [""] * len(names)
-    yield csv_lines([["row_number", "column", "code", "message", *names]])
+    yield BYTE_ORDER_MARK + csv_lines([["row_number", "column", "code", "message", *_shown(names)]])
     after = -1
     while True:
         found = await database.all(_REJECTED, {"import_id": row["id"], "after": after})
@@ -330,16 +335,21 @@ async def rejected_file(
             yield csv_lines(
                 [
                     each["row_number"],
-                    each["column_name"],
+                    each["column_name"] and harmless(each["column_name"]),
                     each["code"],
                     each[f"message_{language}"],
-                    *(each["cells"] if personal and each["cells"] else blank),
+                    *(_shown(each["cells"]) if personal and each["cells"] else blank),
                 ]
                 for each in found
             )
         if len(found) < PAGE_OF_ROWS:
             return
         after = found[-1]["record_number"]
+
+
+def _shown(cells: Sequence[str]) -> list[str]:
+    """Return cells that mean the same, but are no formulas."""
+    return [harmless(clean(cell)) for cell in cells]
 
 
 def csv_lines(rows: Any) -> bytes:

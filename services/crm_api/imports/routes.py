@@ -139,7 +139,8 @@ async def create_import(call: Call, query: Annotated[UploadQuery, Query()]) -> A
     What the file leaves open (does 03/04 mean March or April?) is asked in `questions`, never
     guessed. With `start=true` a file without questions is queued at once and answered with 202.
     The same file again changes nothing: a row is found by its external id, or by its content if
-    no column has one. Also needs the scope `<resource>:write`, and `contacts:write` to create
+    no column has one. An empty cell says nothing, the record keeps what it has: a value is removed
+    by a PATCH with null. Also needs the scope `<resource>:write`, and `contacts:write` to create
     missing contacts. With an Idempotency-Key, the same file sent again is the same import.
     """
     allow(call, query.resource, creates_contacts=query.create_missing_contacts)
@@ -399,8 +400,8 @@ async def get_rejected_rows(call: Call, id: ImportId) -> StreamAnswer:
     """A CSV file: line number, column, code and message of each rejected row, then its cells.
 
     The cells are blank without the scope `<resource>:pii`, and of a person who was erased nothing is
-    kept (code `suppressed`). Correct them, drop the first four
-    columns, and upload the file as a new import.
+    kept (code `suppressed`). A spreadsheet opens the file as it should and calculates none of its
+    cells (as `excel_csv`). Correct them, drop the first four columns, and upload it as a new import.
     """
     row = await allowed(call, id)
     chunks = operations.rejected_file(

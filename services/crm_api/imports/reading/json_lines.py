@@ -12,6 +12,7 @@ from services.crm_api.imports.reading.records import (
     NumberText,
     Unreadable,
 )
+from services.crm_api.sheet_texts import as_cell
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -74,7 +75,7 @@ def object_keys(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
 
 def _cell(value: object) -> str:
     if isinstance(value, str):
-        return value
+        return as_cell(value) if type(value) is str else value
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -14,6 +14,7 @@ from services.crm_api.imports.reading.workbook_parts import (
     new_parser,
     unescaped,
 )
+from services.crm_api.sheet_texts import as_cell
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 _MOST_MERGED = 100_000
@@ -208,9 +209,9 @@ class _SheetParser:
 
     def _spelled(self, value: str) -> str:
         if self._kind == "s":
-            return self._texts[int(value)]
+            return as_cell(self._texts[int(value)])
         if self._kind in ("str", "inlineStr"):
-            return unescaped(value)
+            return as_cell(unescaped(value))
         if self._kind == "b":
             return "true" if value.strip() in ("1", "true") else "false"
         if self._kind in ("e", "d"):

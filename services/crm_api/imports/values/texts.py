@@ -6,13 +6,12 @@ import unicodedata
 from collections.abc import Callable
 
 from services.crm_api.imports.values.rejection import ValueRejected
+from services.crm_api.sheet_texts import plain
 
 WireValue = str | int | float | bool | None | dict[str, "WireValue"] | list["WireValue"]
 _ABSENT = {"", "null", "nil", "none", "n/a", "#n/a", "na", "nan", "nat", "k.a.", "-", "--", "\\n"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_EXCEL_TEXT = re.compile(r'="(?P<text>(?:[^"]|"")*)"', re.DOTALL)
-_FORMULA = frozenset("=+-@")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _BETWEEN_ITEMS = re.compile(":::|[;|]")
 _FORMULA_ERRORS = frozenset(
@@ -23,13 +22,8 @@ SEVERAL = ":::"
 
 
 def clean(cell: str) -> str:
-    """Strip outer white space and Excel's ``="00123"``, which keeps leading zeros."""
-    stripped = cell.strip()
-    if stripped.startswith('="') and (excel := _EXCEL_TEXT.fullmatch(stripped)):
-        return excel["text"].replace('""', '"').strip()
-    if stripped[:1] == "'" and stripped[1:2] in _FORMULA:
-        return stripped[1:]  # so that no spreadsheet takes it for a formula, as our exports do
-    return stripped
+    """Return the text of a cell without outer white space."""
+    return plain(cell.strip())
 
 
 def is_absent(cell: str) -> bool:
@@ -39,7 +33,11 @@ def is_absent(cell: str) -> bool:
 
 def text(cell: str, *, has_lines: bool = False) -> str | None:
     """Return the text without outer white space; control characters are refused."""
-    content = clean(cell)
+    return checked(clean(cell), has_lines=has_lines)
+
+
+def checked(content: str, *, has_lines: bool = False) -> str | None:
+    """Return a text of a cell, None for an empty one; control characters are refused."""
     if content[:1] == "#" and content in _FORMULA_ERRORS:
         raise ValueRejected(
             "formula_error",
@@ -67,7 +65,7 @@ def text(cell: str, *, has_lines: bool = False) -> str | None:
 def joined(cell: str) -> str | None:
     """Return the lines of a text as one line, such as those of a street, apart by commas."""
     lines = (line.strip(" ,;\t\r") for line in clean(cell).split("\n"))
-    return text(", ".join(line for line in lines if line))
+    return checked(", ".join(line for line in lines if line))
 
 
 def label(cell: str) -> str | None:
@@ -172,7 +170,7 @@ def items(cell: str) -> list[WireValue]:
         entries = _BETWEEN_ITEMS.split(content)
         if SEVERAL in content or content.startswith("* "):
             entries = [entry.strip().removeprefix("* ") for entry in entries]
-    kept = [entry for entry in map(text, entries) if entry is not None]
+    kept = [each for each in (checked(entry.strip()) for entry in entries) if each is not None]
     return list(dict.fromkeys(kept))
 
 
