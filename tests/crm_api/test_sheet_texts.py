@@ -78,7 +78,9 @@ def test_no_cell_of_the_rejected_rows_is_a_formula_and_they_can_be_uploaded_agai
         ["'@SUM(1)", "'=1+1", "''=2", "later@"],
     ]
     corrected = io.StringIO()
-    csv.writer(corrected).writerows([*row[4:7], f"a{row[0]}@example.org"] for row in [found[0], *found[1:]])
+    csv.writer(corrected).writerows(
+        [*row[4:7], f"a{row[0]}@example.org"] for row in [found[0], *found[1:]]
+    )
     text = corrected.getvalue().replace("arow_number@example.org", "email", 1)
     query["mapping"] = "'=id:external_id"
     answer = upload(crm, "\ufeff" + text, start="true", **query)

@@ -19,7 +19,8 @@ from services.crm_api.imports.detection.findings import (
     Setting,
     UndetectableFile,
 )
-from services.crm_api.imports.detection.headers import name_columns
+from services.crm_api.imports.detection.headers import header_below_title, name_columns
+from services.crm_api.imports.detection.notices import Notice, notice
 from services.crm_api.imports.detection.other_formats import (
     Survey,
     starts_card,
@@ -29,7 +30,13 @@ from services.crm_api.imports.detection.other_formats import (
 from services.crm_api.imports.detection.structure import detect_structure
 from services.crm_api.imports.reading.json_lines import json_object, object_keys
 from services.crm_api.imports.reading.reader import records
-from services.crm_api.imports.reading.records import ENCODINGS, WHITESPACE, Dialect, Unreadable
+from services.crm_api.imports.reading.records import (
+    ENCODINGS,
+    WHITESPACE,
+    Dialect,
+    Row,
+    Unreadable,
+)
 from services.crm_api.imports.values import dates
 
 HEAD_BYTES = 256 * 1024
@@ -112,6 +119,7 @@ def _survey_text(head: bytes, file: BinaryIO, given: Hints, questions: list[Ques
         line_end="\r" if "\r" in text and "\n" not in text else "\n",
     )
     row: Setting[int | None] = Setting(None, "default")
+    notices: list[Notice] = []
     if _is_ndjson(text, given):
         keys_dialect = replace(base, format="ndjson", quote=None)
         file.seek(0)
@@ -123,8 +131,16 @@ def _survey_text(head: bytes, file: BinaryIO, given: Hints, questions: list[Ques
             dialect = replace(dialect, preamble_lines=given.header_row - 1)
             row = Setting(given.header_row, "given")
         sample = list(islice(records(io.BytesIO(head), dialect), SAMPLE_RECORDS))
+        read = [record for record in sample if isinstance(record, Row)]
+        if read and given.header_row is None and given.has_header is not False:
+            header = header_below_title(read)
+            if header is not read[0]:
+                row = Setting(header.row_number, "detected")
+                notices.append(notice("rows_above_header", row=header.row_number))
+                dialect = replace(dialect, preamble_lines=header.row_number - 1)
+                sample = sample[header.ordinal :]
         dialect, has_header = name_columns(dialect, sample, given, questions)
-    return Survey(dialect, encoding, has_header, Setting(None, "default"), row, [])
+    return Survey(dialect, encoding, has_header, Setting(None, "default"), row, notices)
 
 
 def _observed(

@@ -18,6 +18,44 @@ from services.crm_api.imports.detection.structure import is_typed
 from services.crm_api.imports.detection.synonyms import KNOWN_HEADERS, header_key
 from services.crm_api.imports.reading.records import MOST_COLUMNS, Dialect, RejectedRow, Row
 
+_MOST_ABOVE = 30
+"""In how many rows a header is looked for."""
+
+
+def find_header(rows: Sequence[Row], given: Hints) -> Row:
+    """Return the row that names the columns: it is about as wide as the table, a title is not.
+
+    A row with several names that fields have is one before any that is only wide.
+    """
+    if given.header_row is not None:
+        found = next((row for row in rows if row.row_number >= given.header_row), None)
+        if found is None:
+            raise UndetectableFile(
+                "unreadable_header",
+                f"there is no row {given.header_row} that names columns",
+                f"es gibt keine Zeile {given.header_row}, die Spalten nennt",
+            )
+        return found
+    first = rows[:_MOST_ABOVE]
+    known = [sum(header_key(cell) in KNOWN_HEADERS for cell in row.cells) for row in first]
+    if max(known) >= 2:
+        return first[known.index(max(known))]
+    return _first_wide(rows)
+
+
+def header_below_title(rows: Sequence[Row]) -> Row:
+    """Return the row of a text that names the columns, or the first where none below a title does."""
+    header = _first_wide(rows)
+    below = [row.cells for row in rows[rows.index(header) :]]
+    return rows[0] if _has_header(below) is False else header
+
+
+def _first_wide(rows: Sequence[Row]) -> Row:
+    widths = [sum(cell != "" for cell in row.cells) for row in rows]
+    least = max(1, 0.6 * max(widths))
+    first = zip(rows[:_MOST_ABOVE], widths, strict=False)
+    return next((row for row, width in first if width >= least), rows[0])
+
 
 def name_columns(
     dialect: Dialect,

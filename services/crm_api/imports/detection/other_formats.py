@@ -1,7 +1,6 @@
 """What a workbook or a file of vCards holds: its sheet and header, or its columns."""
 
 import re
-from collections.abc import Sequence
 from io import BytesIO
 from itertools import islice
 from typing import BinaryIO, NamedTuple
@@ -16,17 +15,14 @@ from services.crm_api.imports.detection.findings import (
     Setting,
     UndetectableFile,
 )
-from services.crm_api.imports.detection.headers import name_columns
+from services.crm_api.imports.detection.headers import find_header, name_columns
 from services.crm_api.imports.detection.notices import Notice, notice
-from services.crm_api.imports.detection.synonyms import KNOWN_HEADERS, header_key
 from services.crm_api.imports.reading.card_cells import CardCells, ordered
 from services.crm_api.imports.reading.cards import cards
 from services.crm_api.imports.reading.records import MOST_COLUMNS, Dialect, Row
 from services.crm_api.imports.reading.workbook_parts import BrokenWorkbook
 from services.crm_api.imports.reading.workbooks import Sheet, SheetRow, Workbook
 
-_MOST_ABOVE = 30
-"""In how many rows a header is looked for."""
 _CHARSET = re.compile(rb";\s*CHARSET\s*=", re.IGNORECASE)
 _LARGEST_ENCODING_SAMPLE = 64 * 1024
 
@@ -76,26 +72,25 @@ def _surveyed(workbook: Workbook, given: Hints, questions: list[Question]) -> Su
         )
     if bare:
         notices.append(notice("formula_without_value", count=bare))
-    header = sample[0]
-    if given.has_header is not False:
-        header = _header(sample, given)
-        if header is not sample[0]:
-            notices.append(notice("rows_above_header", row=header.number))
     records = [
         Row(row.number, at, tuple(row.cells.get(column, "") for column in range(width)), 0, 0, 0)
         for at, row in enumerate(sample)
-        if row.number >= header.number
     ]
+    header = records[0]
+    if given.has_header is not False:
+        header = find_header(records, given)
+        if header is not records[0]:
+            notices.append(notice("rows_above_header", row=header.row_number))
     base = Dialect(
         format="xlsx",
         has_header=False,
         delimiter="",
         quote=None,
-        preamble_lines=header.number - 1,
+        preamble_lines=header.row_number - 1,
         sheet=sheet.value.name,
     )
-    dialect, has_header = name_columns(base, records, given, questions)
-    number = header.number if has_header.value else None
+    dialect, has_header = name_columns(base, records[header.ordinal :], given, questions)
+    number = header.row_number if has_header.value else None
     return Survey(
         dialect,
         Setting("utf-8", "default"),
@@ -137,29 +132,6 @@ def _option(workbook: Workbook, sheet: Sheet) -> Option:
     first = next(workbook.rows(sheet))
     cells = sorted(first.cells.items())[:3]
     return Option(sheet.name, tuple((f"{at + 1}", cell[:LONGEST_SAMPLE]) for at, cell in cells))
-
-
-def _header(sample: Sequence[SheetRow], given: Hints) -> SheetRow:
-    """Return the row that names the columns: it is about as wide as the table, a title is not.
-
-    A row with several names that fields have is one before any that is only wide.
-    """
-    if given.header_row is not None:
-        found = next((row for row in sample if row.number >= given.header_row), None)
-        if found is None:
-            raise UndetectableFile(
-                "unreadable_header",
-                f"there is no row {given.header_row} that names columns",
-                f"es gibt keine Zeile {given.header_row}, die Spalten nennt",
-            )
-        return found
-    first = sample[:_MOST_ABOVE]
-    known = [sum(header_key(cell) in KNOWN_HEADERS for cell in row.cells.values()) for row in first]
-    if max(known) >= 2:
-        return first[known.index(max(known))]
-    usual = max(len(row.cells) for row in sample)
-    wide = (row for row in first if len(row.cells) >= max(1, 0.6 * usual))
-    return next(wide, sample[0])
 
 
 def starts_card(text: str) -> bool:
