@@ -69,7 +69,9 @@ async def run_batch(
         except Problem as problem:
             if is_atomic and not sees_all:
                 # Whether it got so far may tell whether the items before hold what is hidden.
-                raise BatchUndone(f"Which item failed is told to a key with the scope {scope}.") from None
+                raise BatchUndone(
+                    f"Which item failed is told to a key with the scope {scope}."
+                ) from None
             if is_atomic:
                 raise _undone([(index, problem)]) from None
             results.append(_failure(index, problem))
