@@ -8,6 +8,7 @@ from sqlalchemy import (
     Float,
     Text,
     bindparam,
+    literal_column,
     or_,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -251,8 +252,14 @@ def is_among(column: ColumnElement[Any]) -> any_of:
 
 
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
-    """Build `column is one of the values` for values that never change."""
-    return or_(*(column == value for value in values))
+    """Build `column is one of the values` for values that never change.
+
+    They stand in the text: for a parameter that an index of a part of the table could depend on,
+    SQLite prepares the whole statement anew with every value.
+    """
+    values = tuple(values)
+    assert all(value.isidentifier() for value in values), "values are plain words of ours"
+    return or_(*(column == literal_column(f"'{value}'", Text()) for value in values))
 
 
 SUM_PART = 10**9

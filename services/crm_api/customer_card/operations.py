@@ -70,11 +70,11 @@ def _card(sees: Sees, unit: str) -> Statement:
     happened = and_(of_unit, not_(i.is_planned))
     now = bindparam("now", type_=Instant)
     is_live = and_(
-        kind == "offer",
+        one_of(kind, ["offer"]),
         or_(i.outcome.is_(None), not_(one_of(i.outcome, ANSWERED))),
         or_(i.valid_until.is_(None), i.valid_until > now),
     )
-    is_open = and_(kind == "complaint", one_of(status, OPEN_STATUSES))
+    is_open = and_(one_of(kind, ["complaint"]), one_of(status, OPEN_STATUSES))
 
     def some(where: Any, *order: Any, most: int = MOST) -> json_list:
         shown = INTERACTION.json(personal=sees[1])
@@ -88,7 +88,7 @@ def _card(sees: Sees, unit: str) -> Statement:
     newest = (i.occurred_at.desc(), i.id.desc())
     lines = d.lines if sees[2] else without_member(d.lines, "name")
     bought = select(json_record(("at", d.closed_at), ("lines", lines))).where(
-        deals_of_unit, stage_kind == "won"
+        deals_of_unit, one_of(stage_kind, ["won"])
     )
     return Statement(
         select(
@@ -98,7 +98,7 @@ def _card(sees: Sees, unit: str) -> Statement:
             some(and_(happened, is_open), i.occurred_at, i.id),
             some(and_(happened, is_live), *newest),
             some(and_(of_unit, i.is_planned), i.due_at, i.id),
-            some_deals(stage_kind == "open", d.opened_at.desc(), d.id.desc()),
+            some_deals(one_of(stage_kind, ["open"]), d.opened_at.desc(), d.id.desc()),
             some_deals(one_of(payment_status, ("issued", "disputed")), d.due_at, d.opened_at, d.id),
             json_list(bought.order_by(d.closed_at.desc(), d.id).limit(200)),
             contacts.c.version,
