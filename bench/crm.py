@@ -171,7 +171,7 @@ def _creating(port: int, key: str) -> list[bytes]:
 
 def _creating_many(size: int) -> Spell:
     def spell(port: int, key: str) -> list[bytes]:
-        numbers = [[*islice(_Numbers.given, size)] for _ in range(20_000 // size)]
+        numbers = [[*islice(_Numbers.given, size)] for _ in range(60_000 // size)]
         items = (
             {"items": [{"action": "create", "data": _new_contact(each)} for each in some]}
             for some in numbers
