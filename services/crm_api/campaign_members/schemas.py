@@ -28,7 +28,8 @@ class CampaignMemberFields(Shape):
     outcome: Outcome | None = Field(default=None, description="What came of it.")
     joined_at: Instant | None = Field(
         default=None,
-        description="Since when; absent: now. Not more than five minutes in the future.",
+        description="Since when; absent in a new one: now. Not more than five minutes in the future.",
+        examples=["2026-11-21T19:00:00.000000Z"],
     )
 
 
