@@ -58,12 +58,12 @@ def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
     for count in QUICK_SIZES if is_quick else SIZES:
         with tempfile.TemporaryDirectory(prefix="phasewise-bench-") as folder:
             base = simulate_base(count, seed=SEED)
-            _write_exports(base, Path(folder))
+            write_exports(base, Path(folder))
             deals, day = len(base.deals), base.as_of_day
             del base
             # A process of its own, so that its memory is that of the refresh.
             command = [sys.executable, "-m", "bench.analytics", folder, str(day)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True)
+            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         stages: dict[str, dict[str, float]] = json.loads(told.stdout)
         reading = stages.pop("reading")
         calculating = sum(stages[name]["seconds"] for name in CALCULATIONS)
@@ -92,7 +92,7 @@ def _shown(stage: dict[str, float]) -> str:
     return f"{stage['seconds']:.2f} s/{stage['peak_mib']:,.0f} MiB"
 
 
-def _write_exports(base: SimulatedBase, folder: Path) -> None:
+def write_exports(base: SimulatedBase, folder: Path) -> None:
     """Write what the CRM would export of this base."""
     ids = np.array([_id(1, number) for number in range(len(base.units))], dtype=object)
     start = pd.Timestamp(_EPOCH) + pd.to_timedelta(base.as_of_day - 2_000, unit="D")
@@ -116,6 +116,7 @@ def _write_exports(base: SimulatedBase, folder: Path) -> None:
         id=[_id(2, number) for number in range(count)],
         contact_id=ids[base.deals["unit"].to_numpy()],
         stage="won",
+        stage_kind="won",
         stage_history="[]",
         currency="EUR",
         amount_minor=_minor(base.deals["amount"]),
@@ -146,7 +147,7 @@ def _minor(amounts: pd.Series) -> pa.Array:
 def _write(folder: Path, name: Any, count: int, **columns: Any) -> None:
     arrays = {
         field: _column(columns.get(field), count)
-        for field in (*SCHEMAS[name].names, "deleted_at")  # as in every export
+        for field in (*SCHEMAS[name].names, "deleted_at", "is_planned")  # read, not kept
     }
     pyarrow.csv.write_csv(pa.table(arrays), folder / f"{name}.csv")
 
