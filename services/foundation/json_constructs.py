@@ -89,8 +89,8 @@ def _json_member_on_sqlite(element: json_member, compiler: Any, **kw: Any) -> st
     )
 
 
-class without_values(FunctionElement[Any]):  # noqa: N801
-    """A JSON object of lists, those of some members empty: `email` names also `email.…`."""
+class _WithoutSome(FunctionElement[Any]):
+    """A JSON object that lacks something of some of its members."""
 
     type = Document()
     inherit_cache = False
@@ -99,6 +99,12 @@ class without_values(FunctionElement[Any]):  # noqa: N801
         self.names = sorted(names)
         assert all(name.isidentifier() for name in self.names), "names of columns are plain words"
         super().__init__(document)
+
+
+class without_values(_WithoutSome):  # noqa: N801
+    """A JSON object of lists, those of some members empty: `email` names also `email.…`."""
+
+    inherit_cache = False
 
     def listed(self) -> str:
         return ", ".join(f"'{name}'" for name in self.names)
@@ -155,16 +161,10 @@ def _without_member_on_sqlite(element: without_member, compiler: Any, **kw: Any)
     )
 
 
-class without_names(FunctionElement[Any]):  # noqa: N801
+class without_names(_WithoutSome):  # noqa: N801
     """A JSON object without some of its members."""
 
-    type = Document()
     inherit_cache = False
-
-    def __init__(self, document: ColumnElement[Any], names: Iterable[str]) -> None:
-        self.names = sorted(names)
-        assert all(name.isidentifier() for name in self.names), "names of columns are plain words"
-        super().__init__(document)
 
 
 @compiles(without_names, "postgresql")
