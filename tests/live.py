@@ -1,8 +1,11 @@
 """Runs an application of ours on a real socket in a thread."""
 
+import os
 import socket
 import threading
 import time
+from contextlib import suppress
+from itertools import cycle, islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,11 +14,18 @@ from starlette.types import ASGIApp
 
 from services.foundation.serving import server
 
+# Below those that systems give to whoever asks for any, so that nobody gets one before it is listened
+# on; each process begins somewhere else, and comes back to one only after all others.
+_LOWEST, _COUNT = 20_000, 12_000
+_PORTS = islice(cycle(range(_LOWEST, _LOWEST + _COUNT)), os.getpid() * 1_009 % _COUNT, None)
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in islice(_PORTS, _COUNT):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class LiveServer:
