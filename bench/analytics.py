@@ -24,7 +24,7 @@ import pyarrow.csv
 from bench.figures import Figure
 from bench.processes import forget_peak, memory_mib
 from services.analytics import refresh
-from services.analytics.calculations import report, strategies
+from services.analytics.calculations import report, scores, strategies
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -41,11 +41,11 @@ from tests.analytics.simulation import SimulatedBase, simulate_base
 SIZES = (2_357, 100_000, 1_000_000)
 QUICK_SIZES = (2_357, 100_000)
 CALCULATIONS = {
-    "summary": (report, "summarize_purchases"),
-    "fit": (report, "fit_base"),
-    "score": (report, "score_base"),
-    "value": (report, "value_base"),
-    "phase": (report, "assemble"),
+    "observe": (report, "observe"),
+    "estimate": (report, "estimate"),
+    "rhythm": (scores, "score_purchases"),
+    "value": (scores, "value_units"),
+    "phase": (scores, "assemble"),
     "recommend": (strategies, "recommend"),
 }
 SEED = 20261123
@@ -207,19 +207,19 @@ def main(folder: Path, as_of_day: int) -> None:
     _timed(stages, "reading", _read_numbers)(folder)
     for name, (module, function) in CALCULATIONS.items():
         setattr(module, function, _timed(stages, name, getattr(module, function)))
-    customers, card = refresh.compute(frames, options=strategy_options(catalogue))
-    summary = _timed(stages, "totals", total_customers)(customers, frames.unconverted)
+    found = refresh.compute(frames, options=strategy_options(catalogue))
+    summary = _timed(stages, "totals", total_customers)(found.customers, frames.unconverted)
     new = NewVersion(
         as_of=as_of,
         currency="EUR",
         crm_read_at=utc_now(),
         mirror_cursor="cursor",
         fingerprint="",
-        model=refresh.model_summary(card),
+        model=refresh.model_summary(found),
         data_gaps={},
         summary=summary,
     )
-    _timed(stages, "publish", _publish)(folder, new, customers)
+    _timed(stages, "publish", _publish)(folder, new, found.customers)
     print(json.dumps(stages))
 
 

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ import pandas as pd
 
 from services.analytics import store
 from services.analytics.calculations.candidates import StrategyOptions
-from services.analytics.calculations.report import ModelCard, calculate
+from services.analytics.calculations.report import Report, calculate
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import Catalogue, load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -163,7 +163,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
         mark = fingerprint(snapshot, as_of, settings)
         frames = run.frames(snapshot, as_of, catalogue)
     await run.tell("calculating", STAGES["calculating"])
-    customers, card = compute(frames, options=strategy_options(catalogue))
+    report = compute(frames, options=strategy_options(catalogue))
     await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=as_of,
@@ -171,14 +171,14 @@ async def _compute(refresh: Record, run: _Run) -> int:
         crm_read_at=now,
         mirror_cursor=snapshot.cursor,
         fingerprint=mark,
-        model=model_summary(card),
-        data_gaps=count_gaps(frames.gaps) | asdict(card.data_gaps),
-        summary=total_customers(customers, frames.unconverted),
+        model=model_summary(report),
+        data_gaps=count_gaps(frames.gaps) | asdict(report.data_gaps),
+        summary=total_customers(report.customers, frames.unconverted),
     )
     return await publish(
         run.database,
         new,
-        customers,
+        report.customers,
         erased=frames.erased,
         now=run.clock(),
         kept=settings.kept_versions,
@@ -246,25 +246,25 @@ def fingerprint(snapshot: Snapshot, as_of: date, settings: Settings) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def compute(frames: Frames, *, options: StrategyOptions) -> tuple[pd.DataFrame, ModelCard]:
+def compute(frames: Frames, *, options: StrategyOptions) -> Report:
     """Calculate all customers and put at their side what is stored beside the numbers."""
     report = calculate(frames.units, frames.deals, as_of_day=frames.as_of_day, options=options)
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
-    return report.customers.join(beside), report.card
+    return replace(report, customers=report.customers.join(beside))
 
 
 def count_gaps(gaps: DataGaps) -> dict[str, int]:
     return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
 
 
-def model_summary(card: ModelCard) -> dict[str, object]:
+def model_summary(report: Report) -> dict[str, object]:
     """Return what the summary shows of the model."""
-    fit = card.purchase_fit
+    fit, purchase_count = report.estimates.purchase_fit, report.customers["purchase_count"]
     return {
         "basis": fit.basis,
         **asdict(fit.model),
         "log_likelihood": fit.log_likelihood,
-        "customer_count": card.customer_count,
-        "repeat_buyer_count": card.repeat_buyer_count,
-        "purchase_count": card.purchase_count,
+        "customer_count": int((purchase_count > 0).sum()),
+        "repeat_buyer_count": int((purchase_count > 1).sum()),
+        "purchase_count": int(purchase_count.sum()),
     }

@@ -53,7 +53,7 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
         crm_read_at=now,
         mirror_cursor="",
         fingerprint="",
-        model=model_summary(report.card),
+        model=model_summary(report),
         data_gaps={"deals_without_fx_rate": 3},
         summary=total_customers(customers, unconverted),
     )

@@ -72,12 +72,12 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
             base_currency="EUR",
             parameters=FrameParameters(channel_cost={}),
         )
-    frame, card = compute(frames, options=strategy_options(CATALOGUE))
+    report = compute(frames, options=strategy_options(CATALOGUE))
     version = {"number": 1, "as_of": DAY, "currency": "EUR", "published_at": NOW}
-    version |= {"model": {"basis": card.purchase_fit.basis}, "crm_read_at": NOW}
+    version |= {"model": {"basis": report.estimates.purchase_fit.basis}, "crm_read_at": NOW}
     publication = Publication(version, stale_reason=None)
     names = [column.name for column in customers.columns]
-    rows = [dict(zip(names, row, strict=True)) for row in customer_rows(frame, 1)]
+    rows = [dict(zip(names, row, strict=True)) for row in customer_rows(report.customers, 1)]
 
     def answer(row: dict[str, Any], language: Language) -> dict[str, Any]:
         return describe(row, publication, catalogue=CATALOGUE, language=language)

@@ -2,12 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchases import Floats, Integers, Purchases
 
 _ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Credibility:
+    """How much a unit's own values count against those of the base; estimated from the base.
+
+    Attributes
+    ----------
+    base_mean
+        ``mu0``: mean value per purchase of the base, base currency; NaN without one.
+    credibility
+        ``k``: purchases the base mean counts for.
+    within_variance, between_variance
+        Of values within and between units, base currency squared; NaN where not estimated.
+    lowest, highest
+        Where single values are capped, base currency; NaN without values.
+    """
+
+    base_mean: float
+    credibility: float
+    within_variance: float
+    between_variance: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DealValues:
+    """A value of every deal that is part of a purchase, in the order of unit and day.
+
+    Attributes
+    ----------
+    value
+        Margin or amount, base currency, NaN unknown; shape (deals,).
+    starts
+        Where each purchase starts; shape (purchases,).
+    unit
+        Unit of each purchase; shape (purchases,).
+    unit_count
+        Number of units.
+    """
+
+    value: Floats
+    starts: Integers
+    unit: Integers
+    unit_count: int
+
+    @classmethod
+    def of(cls, values: Floats, purchases: Purchases) -> Self:
+        """Take the values of all won deals, in the order of the deals frame."""
+        return cls(
+            values[purchases.deal_rows],
+            purchases.starts,
+            purchases.purchase_unit,
+            len(purchases.purchase_count),
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put parts of a base behind each other."""
+        deals, units = (
+            np.cumsum([0, *counts])
+            for counts in ([len(part.value) for part in parts], [p.unit_count for p in parts])
+        )
+        return cls(
+            np.concatenate([part.value for part in parts]),
+            np.concatenate(
+                [part.starts + first for part, first in zip(parts, deals, strict=False)]
+            ),
+            np.concatenate([part.unit + first for part, first in zip(parts, units, strict=False)]),
+            int(units[-1]),
+        )
+
+    def capped(self, lowest: float, highest: float) -> tuple[Integers, Floats]:
+        """Return unit and value of each purchase that is known; single values are capped first."""
+        value, known = np.clip(self.value, lowest, highest), ~np.isnan(self.value)
+        is_known = known.all()
+        if len(self.starts) < len(value):
+            if not is_known:
+                value = np.where(known, value, 0.0)
+                known = np.logical_or.reduceat(known, self.starts)
+            value = np.add.reduceat(value, self.starts)
+        if is_known:
+            return self.unit, value
+        return self.unit[known], value[known]
+
+    def totals(self, unit: Integers, value: Floats) -> tuple[Floats, Floats]:
+        """Return number and sum of the purchases of each unit."""
+        number = np.bincount(unit, minlength=self.unit_count).astype(np.float64)
+        total = np.bincount(unit, weights=value, minlength=self.unit_count)
+        return number, total.astype(np.float64, copy=False)
 
 
 def credible_mean(
@@ -89,21 +184,3 @@ def capping_limits(values: Floats, *, parameters: ValueParameters) -> tuple[floa
     high = int(np.ceil(last * parameters.highest_percentile / 100))
     known.partition((low, high))
     return float(known[low]), float(known[high])
-
-
-def merge_purchases(purchases: Purchases, values: Floats) -> tuple[Integers, Floats]:
-    """Add up the values of the deals of each purchase; purchases of unknown value are left out.
-
-    Returns the unit and the value of each purchase that is known.
-    """
-    unit = purchases.purchase_unit
-    known = ~np.isnan(values)
-    is_known = known.all()
-    if len(purchases.starts) < len(values):
-        if not is_known:
-            values = np.where(known, values, 0.0)
-            known = np.logical_or.reduceat(known, purchases.starts)
-        values = np.add.reduceat(values, purchases.starts)
-    if is_known:
-        return unit, values
-    return unit[known], values[known]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.credibility import (
+    Credibility,
+    DealValues,
     capping_limits,
     credible_mean,
     estimate_credibility,
-    merge_purchases,
 )
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchases import (
     Booleans,
     Floats,
+    Integers,
     Purchases,
     float_column,
 )
@@ -38,28 +42,86 @@ class DealMargins:
     is_cost_estimated: Booleans
 
 
-@dataclass(frozen=True, slots=True)
-class Credibility:
-    """How much a unit's own margins count against those of the base.
+@dataclass(frozen=True, slots=True, eq=False)
+class Earnings:
+    """What units earned deal by deal, all that is needed to weigh it; parts of a base join.
 
     Attributes
     ----------
-    base_purchase_contribution
-        ``mu0``: mean contribution per purchase of the base, base currency.
-    credibility
-        ``k``: purchases the base mean counts for.
-    within_variance, between_variance
-        Of margins within and between units, base currency squared; NaN where not estimated.
-    lowest_margin, highest_margin
-        Where single margins are capped, base currency; NaN without margins.
+    values
+        Margins of the deals of purchases.
+    refunded_unit, refunded_margin
+        Unit and known margin of each deal refunded in full, which is no purchase; base currency.
+    service_cost
+        Of each unit, base currency, unknown is none; shape (units,).
     """
 
-    base_purchase_contribution: float
-    credibility: float
-    within_variance: float
-    between_variance: float
-    lowest_margin: float
-    highest_margin: float
+    values: DealValues
+    refunded_unit: Integers
+    refunded_margin: Floats
+    service_cost: Floats
+
+    @classmethod
+    def of(
+        cls, units: pd.DataFrame, deals: pd.DataFrame, *, margins: DealMargins, purchases: Purchases
+    ) -> Self:
+        """Read them from ``unit`` of every won deal and ``service_cost`` of every unit."""
+        unit = deals["unit"].to_numpy(dtype=np.int64)
+        is_rest = np.zeros(len(unit), dtype=np.bool_)
+        if len(purchases.deal_rows) < len(unit):
+            is_rest = ~np.isnan(margins.margin)
+            is_rest[purchases.deal_rows] = False
+        return cls(
+            DealValues.of(margins.margin, purchases),
+            unit[is_rest],
+            margins.margin[is_rest],
+            np.nan_to_num(float_column(units, "service_cost"), nan=0.0),
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put parts of a base behind each other."""
+        firsts = np.cumsum([0, *(part.values.unit_count for part in parts)])
+        units = zip(parts, firsts, strict=False)
+        return cls(
+            DealValues.join([part.values for part in parts]),
+            np.concatenate([part.refunded_unit + first for part, first in units]),
+            np.concatenate([part.refunded_margin for part in parts]),
+            np.concatenate([part.service_cost for part in parts]),
+        )
+
+    def contributions(self, lowest: float, highest: float) -> Contributions:
+        """Add up what each unit earned, single margins capped."""
+        unit, merged = self.values.capped(lowest, highest)
+        number, total = self.values.totals(unit, merged)
+        own = total
+        if len(self.refunded_unit):
+            capped = np.clip(self.refunded_margin, lowest, highest)
+            own = own + np.bincount(
+                self.refunded_unit, weights=capped, minlength=self.values.unit_count
+            )
+        own = np.where(number > 0, own - self.service_cost, 0.0)
+        return Contributions(own, number, total, merged)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """``S`` and ``n`` of each unit, purchases of unknown amount left out; base currency.
+
+    Attributes
+    ----------
+    own
+        ``S``: margins less service cost; 0 without a purchase of known amount; shape (units,).
+    number, total
+        ``n``, and the sum of the margins of purchases; shape (units,).
+    merged
+        Margin of each purchase; shape (purchases of known amount,).
+    """
+
+    own: Floats
+    number: Floats
+    total: Floats
+    merged: Floats
 
 
 def deal_margins(deals: pd.DataFrame, *, default_margin: float) -> DealMargins:
@@ -100,34 +162,40 @@ def deal_margins(deals: pd.DataFrame, *, default_margin: float) -> DealMargins:
     return DealMargins(margin, is_estimated)
 
 
+def estimate_margins(earnings: Earnings, *, parameters: ValueParameters) -> Credibility:
+    """Estimate from a base how much a unit's own contribution per purchase counts.
+
+    Before any data the configured contribution stands. Source: domain specification 3.2.
+    """
+    lowest, highest = capping_limits(earnings.values.value, parameters=parameters)
+    found = earnings.contributions(lowest, highest)
+    factor, within, between = estimate_credibility(
+        found.merged, found.number, found.total, parameters=parameters
+    )
+    base = parameters.base_purchase_contribution
+    if found.number.any():
+        base = float(found.own.sum() / found.number.sum())
+    return Credibility(base, factor, within, between, lowest, highest)
+
+
 def margin_per_purchase(
-    units: pd.DataFrame,
-    deals: pd.DataFrame,
-    *,
-    margins: DealMargins,
-    purchases: Purchases,
-    parameters: ValueParameters,
-) -> tuple[Floats, Credibility]:
+    earnings: Earnings, *, has_purchase: Booleans, credibility: Credibility
+) -> Floats:
     """Weigh each unit's own contribution per purchase with that of the base.
 
     Parameters
     ----------
-    units
-        ``service_cost`` (base currency; unknown is none), in the order of the surrogate.
-    deals
-        ``unit`` of every won deal.
-    margins
-        Of those deals; capped at percentiles of the margins of all purchases first.
-    purchases
-        Of those units.
-    parameters
-        Percentiles, limits and what holds before any data.
+    earnings
+        Of the units.
+    has_purchase
+        Whether each unit has bought; shape (units,).
+    credibility
+        Estimated from the base.
 
     Returns
     -------
-    tuple
-        Contribution per purchase in base currency, shape (units,), NaN without a purchase; and how
-        it was weighed.
+    numpy.ndarray
+        Base currency, shape (units,), NaN without a purchase.
 
     Notes
     -----
@@ -135,29 +203,12 @@ def margin_per_purchase(
     deals of unknown amount left out of both: a unit without any of known amount has the mean of the
     base. Source: domain specification 3.2.
     """
-    count = len(units)
-    unit = deals["unit"].to_numpy(dtype=np.int64)
-    earned = margins.margin[purchases.deal_rows]
-    lowest, highest = capping_limits(earned, parameters=parameters)
-    merged_unit, merged = merge_purchases(purchases, np.clip(earned, lowest, highest))
-    number = np.bincount(merged_unit, minlength=count).astype(np.float64)
-    total = np.bincount(merged_unit, weights=merged, minlength=count).astype(np.float64, copy=False)
-    is_known = number > 0
-    credibility, within, between = estimate_credibility(
-        merged, number, total, parameters=parameters
+    found = earnings.contributions(credibility.lowest, credibility.highest)
+    value = credible_mean(
+        found.own,
+        found.number,
+        base_mean=credibility.base_mean,
+        credibility=credibility.credibility,
     )
-    if len(purchases.deal_rows) < len(unit):
-        rest = np.ones(len(unit), dtype=np.bool_)
-        rest[purchases.deal_rows] = False
-        rest &= ~np.isnan(margins.margin)
-        capped = np.clip(margins.margin[rest], lowest, highest)
-        total = total + np.bincount(unit[rest], weights=capped, minlength=count)
-    own = np.where(
-        is_known, total - np.nan_to_num(float_column(units, "service_cost"), nan=0.0), 0.0
-    )
-    base = parameters.base_purchase_contribution
-    if is_known.any():
-        base = float(own.sum() / number.sum())
-    value = credible_mean(own, number, base_mean=base, credibility=credibility)
-    value[~purchases.has_purchase] = np.nan
-    return value, Credibility(base, credibility, within, between, lowest, highest)
+    value[~has_purchase] = np.nan
+    return value

@@ -1,4 +1,4 @@
-"""What all units of a base are worth: every column of value, and what was missing for them."""
+"""What units are worth: every column of value, and what was missing for them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations import value
-from services.analytics.calculations.estimation import PurchaseFit
-from services.analytics.calculations.margins import (
-    Credibility,
-    DealMargins,
-    deal_margins,
-    margin_per_purchase,
-)
+from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.margins import margin_per_purchase
+from services.analytics.calculations.new_customers import expected_new_value
 from services.analytics.calculations.orders import order_values
 from services.analytics.calculations.parameters import Parameters
-from services.analytics.calculations.purchases import Floats, Integers, Purchases, float_column
+from services.analytics.calculations.purchases import Floats, Integers, float_column
+from services.analytics.calculations.statistics import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +37,44 @@ class DataGaps:
     units_without_acquisition_cost: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Worth:
-    """What the units of a base are worth.
+def value_units(
+    observed: Observed, rhythm: pd.DataFrame, *, estimates: Estimates, parameters: Parameters
+) -> pd.DataFrame:
+    """Compute the columns of value of all units, indexed like them.
 
-    Attributes
+    Parameters
     ----------
-    values
-        The columns of value, indexed by unit.
-    margins
-        Of the won deals of units that are looked at.
-    credibility
-        How own and base margins were weighed.
-    base_order_value
-        Mean amount of a purchase of the base; base currency, NaN without one of known amount.
-    data_gaps
-        What was missing.
+    observed
+        Purchases, margins and what was earned.
+    rhythm
+        Rhythm of the units that have bought, indexed by unit.
+    estimates
+        What holds for the whole base.
+    parameters
+        Horizons and discount rate.
     """
-
-    values: pd.DataFrame
-    margins: DealMargins
-    credibility: Credibility
-    base_order_value: float
-    data_gaps: DataGaps
-
-
-def value_base(
-    units: pd.DataFrame,
-    deals: pd.DataFrame,
-    purchases: Purchases,
-    rhythm: pd.DataFrame,
-    *,
-    fit: PurchaseFit,
-    parameters: Parameters,
-) -> Worth:
-    """Compute the values of all units; indexed like ``units``."""
-    margins = deal_margins(deals, default_margin=parameters.value.default_margin)
-    historic = value.historic_value(
-        units, deals, margins=margins, purchases=purchases, parameters=parameters.value
+    units, purchases, historic = observed.units, observed.purchases, observed.historic
+    margin = margin_per_purchase(
+        observed.earnings, has_purchase=purchases.has_purchase, credibility=estimates.margins
     )
-    margin, credibility = margin_per_purchase(
-        units, deals, margins=margins, purchases=purchases, parameters=parameters.value
+    orders = order_values(
+        observed.amounts, has_purchase=purchases.has_purchase, credibility=estimates.orders
     )
-    orders = order_values(deals, purchases=purchases, parameters=parameters.value)
     bought = rhythm.index.to_numpy()
     lifetime = value.lifetime_value(
         purchases.repeat_count.astype(np.float64),
         purchases.age_days,
         rhythm["alive_probability"].to_numpy(),
         margin[bought],
-        model=fit.model,
+        model=estimates.purchase_fit.model,
         parameters=parameters.value,
         contract_days=_contract_days(units, as_of_day=purchases.as_of_day)[bought],
-    )
-    new_value = value.expected_new_value(
-        _source_codes(units["source_campaign_id"]),
-        historic.first_year_contribution,
-        (purchases.as_of_day - purchases.first_day).astype(np.float64),
-        parameters=parameters.value,
     )
 
     def spread(values: Floats) -> Floats:
         return of_all_units(values, bought, len(units))
 
-    values = pd.DataFrame(
+    return pd.DataFrame(
         {
             "contribution": historic.contribution,
             "contribution_730": historic.recent_contribution,
@@ -117,20 +88,26 @@ def value_base(
             "clv_365": spread(lifetime.decision),
             "clv_alive_1095": spread(lifetime.alive_tier),
             "clv_1095": spread(lifetime.tier),
-            "expected_new_value": new_value,
+            "expected_new_value": expected_new_value(
+                units["source_campaign_id"], estimates.new_values
+            ),
             "is_cost_estimated": historic.is_cost_estimated,
         },
         index=units.index,
         copy=False,
     )
-    is_unknown = np.isnan(float_column(units, "acquisition_cost"))
-    gaps = DataGaps(
+
+
+def count_gaps(observed: Observed) -> DataGaps:
+    """Count what was missing."""
+    is_unknown = np.isnan(float_column(observed.units, "acquisition_cost"))
+    margins, historic = observed.margins, observed.historic
+    return DataGaps(
         deals_without_amount=int(np.isnan(margins.margin).sum()),
         deals_with_estimated_cost=int(margins.is_cost_estimated.sum()),
         units_with_estimated_cost=int(historic.is_cost_estimated.sum()),
         units_without_acquisition_cost=int((is_unknown & ~np.isnan(historic.contribution)).sum()),
     )
-    return Worth(values, margins, credibility, orders.base_order_value, gaps)
 
 
 def of_all_units(values: Floats | Integers, bought: Integers, unit_count: int) -> Floats:
@@ -150,11 +127,3 @@ def _contract_days(units: pd.DataFrame, *, as_of_day: int) -> Floats:
         left = np.maximum(float_column(units, "contract_end_day")[is_active] - as_of_day, 0.0)
         days[is_active] = np.where(np.isnan(left), np.inf, left)
     return days
-
-
-def _source_codes(source: pd.Series) -> Integers:
-    """Number the sources, -1 for none; the numbers carry no meaning."""
-    if isinstance(source.dtype, pd.CategoricalDtype):
-        return np.asarray(source.cat.codes, dtype=np.int64)
-    codes: Integers = pd.factorize(source)[0].astype(np.int64)
-    return codes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.calculations.parameters import PurchaseModel
+from services.analytics.calculations.estimates import estimate
+from services.analytics.calculations.parameters import Parameters, PurchaseModel
 from services.analytics.calculations.report import Report, calculate
+from services.analytics.calculations.statistics import Statistics, observe
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.frames.dictionary import CUSTOMERS, check_frame
@@ -98,7 +100,7 @@ def test_nothing_in_gives_nothing_out_with_the_same_columns_and_dtypes(base: Sim
     full = calculate_base(base)
     assert len(empty.customers) == 0
     assert empty.customers.dtypes.to_dict() == full.customers.dtypes.to_dict()
-    assert empty.card.purchase_fit.basis == "prior"
+    assert empty.estimates.purchase_fit.basis == "prior"
 
 
 def test_units_without_deals_are_leads_with_the_prior() -> None:
@@ -108,7 +110,7 @@ def test_units_without_deals_are_leads_with_the_prior() -> None:
     assert customers["expected_new_value"].tolist() == [100.0] * 3
     for name in ("contribution", "contribution_730", "historic_value", "clv_365", "vitality"):
         assert customers[name].isna().all(), name
-    assert report.card.purchase_fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
+    assert report.estimates.purchase_fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
 
 
 def test_inputs_are_never_changed(base: SimulatedBase) -> None:
@@ -121,7 +123,7 @@ def test_inputs_are_never_changed(base: SimulatedBase) -> None:
 def test_two_runs_give_equal_output(base: SimulatedBase) -> None:
     first, second = calculate_base(base), calculate_base(base)
     pd.testing.assert_frame_equal(first.customers, second.customers, check_exact=True)
-    assert first.card == second.card
+    assert first.estimates == second.estimates
 
 
 def test_row_order_carries_no_meaning(base: SimulatedBase) -> None:
@@ -132,7 +134,7 @@ def test_row_order_carries_no_meaning(base: SimulatedBase) -> None:
     )
     expected = calculate_base(base)
     assert_same(shuffled.customers.sort_index(), expected.customers)
-    assert shuffled.card.purchase_fit == expected.card.purchase_fit
+    assert shuffled.estimates.purchase_fit == expected.estimates.purchase_fit
 
 
 def test_surrogates_carry_no_meaning(base: SimulatedBase) -> None:
@@ -162,8 +164,8 @@ def test_the_currency_scales_money_and_nothing_else(base: SimulatedBase, factor:
     expected = calculate_base(base)
     scaled.customers[MONEY_OF_CUSTOMERS] /= factor
     assert_same(scaled.customers, expected.customers)
-    assert scaled.card.credibility.credibility == pytest.approx(
-        expected.card.credibility.credibility
+    assert scaled.estimates.margins.credibility == pytest.approx(
+        expected.estimates.margins.credibility
     )
 
 
@@ -235,12 +237,12 @@ def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() 
     assert partly["contribution"] == pytest.approx(0.35 * 250)
     assert found.customers["valued_purchase_count"].tolist() == [0, 2]
     # Nothing is known of its own margin, so it has that of the base, and says so.
-    base_margin = found.card.credibility.base_purchase_contribution
+    base_margin = found.estimates.margins.base_mean
     assert base_margin == pytest.approx(0.35 * 125)
     assert without["margin_per_purchase"] == pytest.approx(base_margin)
     assert without["order_value"] == pytest.approx(125)
     assert without["clv_365"] > 0
-    assert found.card.data_gaps.deals_without_amount == 4
+    assert found.data_gaps.deals_without_amount == 4
 
 
 def test_a_value_without_any_known_amount_is_of_low_confidence(base: SimulatedBase) -> None:
@@ -262,7 +264,7 @@ def test_a_base_without_any_known_amount_values_a_purchase_as_configured() -> No
     customer = report.customers.loc[0]
     assert customer["margin_per_purchase"] == 25.0
     assert np.isnan(customer["order_value"])
-    assert np.isnan(report.card.base_order_value)
+    assert np.isnan(report.estimates.orders.base_mean)
     assert "order_value_unknown" in customer["recommendation_gap_ids"]
 
 
@@ -285,8 +287,8 @@ def test_recommendations_weigh_leads_with_the_means_of_the_base() -> None:
         ),
     )
     report = calculate(units, deals, as_of_day=100, options=options)
-    assert report.card.credibility.base_purchase_contribution == pytest.approx(400)
-    assert report.card.base_order_value == pytest.approx(500)
+    assert report.estimates.margins.base_mean == pytest.approx(400)
+    assert report.estimates.orders.base_mean == pytest.approx(500)
     lead = report.customers.loc[2]
     assert lead["instrument_id"] == "special_offer"
     assert lead["recommendation_incentive_cost"] == pytest.approx(0.1 * 500 * 0.95)
@@ -325,7 +327,7 @@ def test_excluded_units_are_not_looked_at() -> None:
     assert pd.isna(excluded["lead_stage"])
     assert np.isnan(excluded["contribution"])
     assert excluded["purchase_count"] == 0
-    assert report.card.customer_count == 1
+    assert report.estimates.purchase_fit.customer_count == 1
 
 
 def test_an_active_contract_overrides_silence() -> None:
@@ -355,30 +357,61 @@ def test_a_contract_counts_only_as_long_as_it_runs() -> None:
     assert customers["clv_365"].iloc[0] == pytest.approx(plain.iloc[0])
 
 
-def test_the_card_counts_what_was_missing() -> None:
+def test_what_was_missing_is_counted() -> None:
     units = plain_units(3)
     units.loc[0, "acquisition_cost"] = 5.0
     deals = plain_deals(
         [0, 0, 1, 1], [10, 20, 10, 10], amount=[100, np.nan, 100, 100], cost=[np.nan, 1, 60, 60]
     )
-    card = calculate(units, deals, as_of_day=100).card
-    assert (card.unit_count, card.customer_count, card.deal_count) == (3, 2, 4)
-    assert (card.purchase_count, card.repeat_buyer_count) == (3, 1)
-    gaps = card.data_gaps
+    gaps = calculate(units, deals, as_of_day=100).data_gaps
     assert gaps.deals_without_amount == 1
     assert (gaps.deals_with_estimated_cost, gaps.units_with_estimated_cost) == (1, 1)
     assert gaps.units_without_acquisition_cost == 1
 
 
-def test_an_earlier_fit_scores_without_fitting(base: SimulatedBase) -> None:
-    fitted = calculate_base(base)
-    again = calculate(
-        base.units,
-        base.deals,
-        as_of_day=base.as_of_day,
-        purchase_fit=fitted.card.purchase_fit,
-    )
-    pd.testing.assert_frame_equal(fitted.customers, again.customers, check_exact=True)
+def test_earlier_estimates_score_without_estimating(base: SimulatedBase) -> None:
+    first = calculate_base(base)
+    again = calculate(base.units, base.deals, as_of_day=base.as_of_day, estimates=first.estimates)
+    pd.testing.assert_frame_equal(first.customers, again.customers, check_exact=True)
+
+
+def parts_of(base: SimulatedBase, count: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Cut a base into parts of whole units, each numbered from 0."""
+    parts = []
+    for number in range(count):
+        rows = np.flatnonzero(np.arange(len(base.units)) % count == number)
+        place = np.full(len(base.units), -1)
+        place[rows] = np.arange(len(rows))
+        deals = base.deals[place[base.deals["unit"]] >= 0]
+        units = base.units.iloc[rows].set_axis(pd.RangeIndex(len(rows), name="unit"))
+        parts.append((units, deals.assign(unit=place[deals["unit"]])))
+    return parts
+
+
+def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase) -> None:
+    whole = calculate_base(base).estimates
+    parameters = Parameters()
+    parts = [
+        Statistics.of(
+            observe(*part, as_of_day=base.as_of_day, parameters=parameters), parameters=parameters
+        )
+        for part in [*parts_of(base, 7), (base.units.iloc[:0], base.deals.iloc[:0])]
+    ]
+    found = estimate(Statistics.join(parts), as_of_day=base.as_of_day, parameters=parameters)
+    assert found.purchase_fit == whole.purchase_fit
+    for name in ("margins", "orders"):
+        expected = asdict(getattr(whole, name))
+        assert asdict(getattr(found, name)) == pytest.approx(expected, rel=1e-12), name
+    assert found.new_values.of_any_source == pytest.approx(whole.new_values.of_any_source)
+    assert found.new_values.by_source == pytest.approx(dict(whole.new_values.by_source))
+
+
+def test_a_unit_scored_alone_has_the_numbers_of_the_whole(base: SimulatedBase) -> None:
+    whole = calculate_base(base)
+    for number, (units, deals) in enumerate(parts_of(base, 40)[:5]):
+        part = calculate(units, deals, as_of_day=base.as_of_day, estimates=whole.estimates)
+        expected = whole.customers.iloc[number::40].set_axis(units.index)
+        assert_same(part.customers, expected, rtol=1e-12)
 
 
 def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:

@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.analytics.calculations import margins, value
-from services.analytics.calculations.credibility import credibility_factor
+from services.analytics.calculations import margins
+from services.analytics.calculations.credibility import Credibility, credibility_factor
+from services.analytics.calculations.new_customers import (
+    SourceStatistics,
+    estimate_new_values,
+    expected_new_value,
+)
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchases import Floats, summarize_purchases
 from tests.analytics.simulation import plain_deals, plain_units
@@ -17,16 +22,17 @@ PARAMETERS = ValueParameters()
 
 def margin_per_purchase(
     deals: pd.DataFrame, unit_count: int, service_cost: float = 0.0
-) -> tuple[Floats, margins.Credibility]:
+) -> tuple[Floats, Credibility]:
     units = plain_units(unit_count)
     units["service_cost"] = service_cost
-    return margins.margin_per_purchase(
-        units,
-        deals,
-        margins=margins.deal_margins(deals, default_margin=0.35),
-        purchases=summarize_purchases(deals, unit_count=unit_count, as_of_day=1_000),
-        parameters=PARAMETERS,
+    purchases = summarize_purchases(deals, unit_count=unit_count, as_of_day=1_000)
+    earned = margins.deal_margins(deals, default_margin=0.35)
+    earnings = margins.Earnings.of(units, deals, margins=earned, purchases=purchases)
+    credibility = margins.estimate_margins(earnings, parameters=PARAMETERS)
+    found = margins.margin_per_purchase(
+        earnings, has_purchase=purchases.has_purchase, credibility=credibility
     )
+    return found, credibility
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_margin_of_a_deal(columns: dict[str, float], margin: float, is_estimated
 def test_before_any_data_the_configured_contribution_stands() -> None:
     margin, credibility = margin_per_purchase(plain_deals([], []), 2)
     assert np.isnan(margin).all()
-    assert (credibility.base_purchase_contribution, credibility.credibility) == (25.0, 2.0)
+    assert (credibility.base_mean, credibility.credibility) == (25.0, 2.0)
 
 
 def test_deals_refunded_in_full_give_no_predictive_value() -> None:
@@ -65,7 +71,7 @@ def test_deals_refunded_in_full_give_no_predictive_value() -> None:
 def test_a_purchase_of_unknown_amount_leaves_its_unit_with_the_mean_of_the_base() -> None:
     deals = plain_deals([0, 1, 1], [1, 1, 9], amount=[np.nan, 100.0, 110.0])
     margin, credibility = margin_per_purchase(deals, 2)
-    assert credibility.base_purchase_contribution == pytest.approx(45)
+    assert credibility.base_mean == pytest.approx(45)
     np.testing.assert_allclose(margin, 45)
 
 
@@ -102,7 +108,7 @@ def test_a_single_extreme_margin_is_capped_in_a_large_base_only() -> None:
         amount[0] = 1e6
         deals = plain_deals(list(range(count)), [1] * count, amount=amount.tolist())
         _, credibility = margin_per_purchase(deals, count)
-        assert (credibility.highest_margin < 1e5) == is_capped
+        assert (credibility.highest < 1e5) == is_capped
 
 
 def test_service_cost_lowers_the_margin_per_purchase() -> None:
@@ -110,30 +116,33 @@ def test_service_cost_lowers_the_margin_per_purchase() -> None:
     np.testing.assert_allclose(margin, 30)
 
 
+def new_values(source: list[str | None], first_year: list[float], age: list[float]) -> Floats:
+    sources = pd.Series(source, dtype="str")
+    halves = [
+        SourceStatistics.of(
+            sources[rows], np.array(first_year)[rows], np.array(age)[rows], parameters=PARAMETERS
+        )
+        for rows in (slice(None, 1), slice(1, None))
+    ]
+    values = estimate_new_values(SourceStatistics.join(halves), parameters=PARAMETERS)
+    return expected_new_value(sources, values)
+
+
 def test_new_value_of_a_source_leans_on_the_base_mean() -> None:
-    source = np.array([0, 0, 1, -1, 0, 2])
-    first_year = np.array([300.0, 100.0, 80.0, np.nan, np.nan, np.nan])
-    age = np.array([400.0, 500.0, 365.0, 0.0, 0.0, 0.0])
-    found = value.expected_new_value(source, first_year, age, parameters=PARAMETERS)
+    found = new_values(
+        ["a", "a", "b", None, "a", "c"],
+        [300.0, 100.0, 80.0, np.nan, np.nan, np.nan],
+        [400.0, 500.0, 365.0, 0.0, 0.0, 0.0],
+    )
     base = 160.0
     expected = [(20 * base + 400) / 22, (20 * base + 80) / 21, base, base]
     np.testing.assert_allclose(found[[0, 2, 3, 5]], expected)
 
 
 def test_new_value_counts_unfinished_first_years_only_where_there_is_nothing_else() -> None:
-    source, first_year = np.array([0, 0]), np.array([300.0, 10.0])
-    young = value.expected_new_value(
-        source, first_year, np.array([100.0, 9.0]), parameters=PARAMETERS
-    )
-    mixed = value.expected_new_value(
-        source, first_year, np.array([400.0, 9.0]), parameters=PARAMETERS
-    )
-    assert young.tolist() == [155.0, 155.0]
-    assert mixed.tolist() == [300.0, 300.0]
+    assert new_values(["a", "a"], [300.0, 10.0], [100.0, 9.0]).tolist() == [155.0, 155.0]
+    assert new_values(["a", "a"], [300.0, 10.0], [400.0, 9.0]).tolist() == [300.0, 300.0]
 
 
 def test_new_value_before_any_data_is_the_configured_one() -> None:
-    found = value.expected_new_value(
-        np.array([3, -1]), np.full(2, np.nan), np.zeros(2), parameters=PARAMETERS
-    )
-    assert found.tolist() == [100.0, 100.0]
+    assert new_values(["d", None], [np.nan, np.nan], [0.0, 0.0]).tolist() == [100.0, 100.0]
