@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.analytics.calculations.credibility import Credibility
-from services.analytics.calculations.estimation import PurchaseFit, fit_purchase_model
 from services.analytics.calculations.margins import estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
 from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.fitting import PurchaseFit, fit_purchase_model
 from services.analytics.calculations.statistics import Statistics
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
 from services.analytics.calculations.estimates import Estimates
-from services.analytics.calculations.estimation import PurchaseFit, confidence_of
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
+from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS, score_rhythm
 from services.analytics.calculations.purchases import Purchases
-from services.analytics.calculations.rhythm import RHYTHM_COLUMNS, score_rhythm
 from services.analytics.calculations.statistics import Observed
 from services.analytics.calculations.worth import of_all_units, value_units
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.calculations.estimates import estimate
-from services.analytics.calculations.parameters import Parameters, PurchaseModel
+from services.analytics.calculations.parameters import MbgNbd, Parameters
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.calculations.statistics import Statistics, observe
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -110,7 +110,7 @@ def test_units_without_deals_are_leads_with_the_prior() -> None:
     assert customers["expected_new_value"].tolist() == [100.0] * 3
     for name in ("contribution", "contribution_730", "historic_value", "clv_365", "vitality"):
         assert customers[name].isna().all(), name
-    assert report.estimates.purchase_fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
+    assert report.estimates.purchase_fit.model == MbgNbd(2.0, 180.0, 0.8, 3.2)
 
 
 def test_inputs_are_never_changed(base: SimulatedBase) -> None:
@@ -415,7 +415,7 @@ def test_a_unit_scored_alone_has_the_numbers_of_the_whole(base: SimulatedBase) -
 
 
 def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:
-    base = simulate_base(8_000, seed=12, model=PurchaseModel(1.0, 60.0, 0.8, 3.2))
+    base = simulate_base(8_000, seed=12, model=MbgNbd(1.0, 60.0, 0.8, 3.2))
     cut = base.as_of_day - 365
     known = base.deals[base.deals["day"] <= cut]
     customers = calculate(base.units, known, as_of_day=cut).customers
