@@ -20,10 +20,10 @@ import pyarrow.csv
 import stamina
 from pydantic import BaseModel, Field, ValidationError
 
-Resource = Literal["contacts", "interactions", "deals"]
+Resource = Literal["contacts", "interactions", "deals", "products"]
 _Received = TypeVar("_Received")
 
-RESOURCES: tuple[Resource, ...] = ("contacts", "interactions", "deals")
+RESOURCES: tuple[Resource, ...] = ("contacts", "interactions", "deals", "products")
 RECORDS_PER_REQUEST = 200
 CHANGES_PER_PAGE = 1000
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -91,6 +91,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         contract_end_at=_INSTANT,
         contract_cancelled_at=_INSTANT,
     ),
+    "products": _schema(id_=pa.string(), key_=pa.string(), category=pa.string()),
 }
 """What analytics takes of each export: what the frames read, hence no name, address or text."""
 _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
@@ -100,7 +101,11 @@ _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     },
     "interactions": {},
     "deals": {"stage_kind": ("open", "won", "lost")},
+    "products": {},
 }
+_IDS = ("id", "contact_id")
+"""What records are found by: an id is a UUID, all of one length."""
+_ID_LENGTH = 36
 _PLANNED = {"interactions": {"is_planned": pa.bool_()}}
 """What has not happened is not read; the column goes no further."""
 _SUBJECT = re.compile(r"([a-z_-]{1,64})/([0-9a-f-]{36})")
@@ -252,10 +257,17 @@ def _checked(batch: pa.RecordBatch, resource: Resource) -> pa.RecordBatch:
             raise CrmContractBroken(f"export of {resource}: {field.name} is empty")
         if pa.types.is_floating(field.type) and pc.is_finite(column).false_count:
             raise CrmContractBroken(f"export of {resource}: {field.name} is not finite")
+    for name in _IDS:
+        if name in schema.names and not _are_ids(batch.column(name)):
+            raise CrmContractBroken(f"export of {resource}: {name} is no id")
     for name, words in _WORDS[resource].items():
         if not set(batch.column(name).unique().to_pylist()) <= set(words):
             raise CrmContractBroken(f"export of {resource}: {name} is none of {', '.join(words)}")
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _are_ids(texts: pa.Array) -> bool:
+    return bool(pc.all(pc.equal(pc.binary_length(texts), _ID_LENGTH)).as_py() is not False)
 
 
 def _patience(error: Exception, longest: float) -> bool | float:

@@ -31,8 +31,9 @@ from services.analytics.crm_client import (
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.gaps import DataGaps
 from services.analytics.frames.parameters import FrameParameters
+from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.files import RecordChanges
-from services.analytics.mirror.snapshot import MirrorCorrupt, Snapshot
+from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.settings import Settings

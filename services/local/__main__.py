@@ -29,7 +29,10 @@ from services.local.demo.load import AS_OF, CURRENCY, DemoFailed, load_demo
 from shared.values import wire_instant
 
 # What analytics may read in the CRM: no scope that shows personal data.
-WORKER_SCOPES = ("contacts:read", "interactions:read", "deals:read", "changes:read")
+WORKER_SCOPES = (
+    *("contacts:read", "interactions:read", "deals:read", "products:read"),
+    "changes:read",
+)
 SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0

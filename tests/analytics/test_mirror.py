@@ -20,8 +20,9 @@ from services.analytics.crm_client import (
     Export,
     Resource,
 )
+from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.files import RecordChanges
-from services.analytics.mirror.snapshot import FORMAT_VERSION, MirrorCorrupt, Snapshot
+from services.analytics.mirror.snapshot import FORMAT_VERSION, Snapshot
 from services.analytics.mirror.writer import Mirror, MirrorLocked
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -63,7 +64,7 @@ def amounts(snapshot: Snapshot) -> dict[str, int | None]:
 
 
 def file_bytes(snapshot: Snapshot) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in snapshot.folder.glob("*.parquet")}
+    return {path.name: path.read_bytes() for path in snapshot.folder.glob("*.arrow")}
 
 
 def folders(data_dir: Path) -> list[str]:
@@ -77,7 +78,7 @@ def test_what_was_loaded_is_read_again_after_a_restart(tmp_path: Path) -> None:
         snapshot = mirror.current()
     assert snapshot is not None
     assert (snapshot.cursor, snapshot.loaded_at) == ("abc", NOW)
-    assert snapshot.row_counts == {"contacts": 0, "interactions": 0, "deals": 2}
+    assert snapshot.row_counts == {"contacts": 0, "interactions": 0, "deals": 2, "products": 0}
     assert amounts(snapshot) == {record_id(1): None, record_id(2): 100}
     assert snapshot.read("deals", ["id"]).schema == pa.schema([SCHEMAS["deals"].field("id")])
 
@@ -88,7 +89,7 @@ def test_a_mirror_that_was_never_loaded_has_no_version(tmp_path: Path) -> None:
 
 
 def test_only_flagged_records_are_read(tmp_path: Path) -> None:
-    with Mirror(tmp_path, rows_per_group=3) as mirror:
+    with Mirror(tmp_path, rows_per_batch=3) as mirror:
         snapshot = load(mirror, (deal(number, amount=number) for number in range(10)))
     where = np.isin(np.arange(10), [1, 7, 8])
     table = snapshot.read("deals", ["amount_minor"], where=where)
@@ -129,17 +130,17 @@ HISTORIES = st.lists(
     first=st.dictionaries(NUMBERS, st.integers(-5, 5), max_size=20),
     history=HISTORIES,
     order=st.randoms(use_true_random=False),
-    rows_per_group=st.integers(1, 9),
+    rows_per_batch=st.integers(1, 9),
 )
 def test_changes_leave_byte_for_byte_the_files_of_a_full_load(
     tmp_path: Path,
     first: dict[int, int],
     history: list[dict[int, int | None]],
     order: Any,
-    rows_per_group: int,
+    rows_per_batch: int,
 ) -> None:
     present = dict(first)
-    with Mirror(tmp_path / "path", rows_per_group=rows_per_group) as mirror:
+    with Mirror(tmp_path / "path", rows_per_batch=rows_per_batch) as mirror:
         snapshot = load(mirror, (deal(n, amount=a) for n, a in present.items()))
         for step in history:
             rows = [deal(n, amount=a) for n, a in step.items() if a is not None]
@@ -152,7 +153,7 @@ def test_changes_leave_byte_for_byte_the_files_of_a_full_load(
     numbers = list(present)
     order.shuffle(numbers)
     batches = [batch("deals", [deal(n, amount=present[n])]) for n in numbers]
-    with Mirror(tmp_path / "full", rows_per_group=rows_per_group) as mirror:
+    with Mirror(tmp_path / "full", rows_per_batch=rows_per_batch) as mirror:
         full = mirror.load(EMPTY | {"deals": batches}, cursor="n", now=NOW)
     assert by_changes == file_bytes(full)
     assert amounts(full) == {record_id(n): present[n] for n in sorted(present)}
@@ -177,7 +178,7 @@ class KillAt:
             raise Killed
 
 
-STEPS = 14
+STEPS = 16
 
 
 @pytest.mark.parametrize("way", ["load", "apply"])
@@ -248,10 +249,10 @@ def _replace(old: str, new: str) -> Any:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("deals.parquet", _truncate),
-        ("deals.parquet", Path.unlink),
-        ("deals.parquet", lambda path: path.write_bytes(b"")),
-        ("deals.parquet", lambda path: shutil.copy(path.with_name("contacts.parquet"), path)),
+        ("deals.arrow", _truncate),
+        ("deals.arrow", Path.unlink),
+        ("deals.arrow", lambda path: path.write_bytes(b"")),
+        ("deals.arrow", lambda path: shutil.copy(path.with_name("contacts.arrow"), path)),
         ("mirror.json", Path.unlink),
         ("mirror.json", _truncate),
         ("mirror.json", _replace(f'"format_version": {FORMAT_VERSION}', '"format_version": 99')),
@@ -277,7 +278,7 @@ def test_a_damaged_mirror_is_loaded_anew_with_a_warning(
 def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
     with Mirror(tmp_path) as mirror:
         snapshot = load(mirror, (deal(number, amount=number**3) for number in range(500)))
-        path = snapshot.folder / "deals.parquet"
+        path = snapshot.folder / "deals.arrow"
         content = bytearray(path.read_bytes())
         content[200] ^= 1
         path.write_bytes(content)

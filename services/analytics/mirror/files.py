@@ -1,26 +1,19 @@
-"""The files of a version, written in the order of ids: the same rows are the same bytes."""
+"""The files of a version, written in an order of their own: the same rows are the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
-import pyarrow.parquet as pq
 
 from services.analytics.crm_client import SCHEMAS, Resource
-from services.analytics.mirror.snapshot import MirrorCorrupt, open_parquet
-
-# Columns of few values, where a dictionary saves room; elsewhere it would only cost time.
-_WORDS = frozenset(
-    {"kind", "status", "stage", "channel", "direction", "resolution", "outcome"}
-    | {"currency", "cost_currency", "acquisition_cost_currency", "discount_pct", "fx_rate"}
-    | {"source_campaign_id", "purchase_motive"}
-)
+from services.analytics.mirror.checked import Integers, write_checked
+from services.analytics.mirror.hashes import Hashes, hash_ids
+from services.analytics.mirror.records import GONE, OWNED, Parts, Records, places_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,68 +25,111 @@ class RecordChanges:
 
 
 def check_changes(change: RecordChanges, resource: Resource) -> RecordChanges:
-    rows = change.rows.cast(SCHEMAS[resource]).sort_by("id")
+    rows = change.rows.cast(SCHEMAS[resource])
     ids = rows.column("id").to_pylist()
     if len(set(ids)) != len(ids) or not change.ids.issuperset(ids):
         raise ValueError(f"{resource}: a record comes twice or is not among the changed ones")
     return RecordChanges(change.ids, rows)
 
 
-def merge(before: Path, change: RecordChanges) -> Iterator[pa.Table]:
-    """Yield the old rows but the changed ones, and the new rows at their places."""
-    changed = pa.array(sorted(change.ids), pa.string())
-    new, placed = change.rows, 0
-    for old in _groups(before):
-        last = old.column("id")[-1]
-        until = pc.sum(pc.less_equal(new.column("id"), last)).as_py() or 0
-        kept = old.filter(pc.invert(pc.is_in(old.column("id"), value_set=changed)))
-        if until > placed:
-            kept = pa.concat_tables([kept, new.slice(placed, until - placed)]).sort_by("id")
-            placed = until
-        yield kept
-    yield new.slice(placed)
-
-
-def _groups(path: Path) -> Iterator[pa.Table]:
-    try:
-        with open_parquet(path) as file:
-            for number in range(file.num_row_groups):
-                yield file.read_row_group(number)
-    except (OSError, pa.ArrowException) as error:
-        raise MirrorCorrupt(f"{path.stem} of {path.parent.name} cannot be read") from error
-
-
-def write_sorted(
-    batches: Iterable[pa.RecordBatch], path: Path, resource: Resource, rows_per_group: int
+def write_base(
+    batches: Iterable[pa.RecordBatch], parts: Parts, resource: Resource, rows_per_batch: int
 ) -> int:
-    """Write `batches` in the order of ids; on the way they lie in a file that is mapped."""
+    """Write records as a base of which nothing has changed yet, and return their number.
+
+    They come in any order and need not fit in memory: on the way they lie in a file that is mapped.
+
+    Raises
+    ------
+    ValueError
+        A record comes twice.
+    """
     schema = SCHEMAS[resource]
-    spool = path.with_suffix(".spool")
+    spool = parts.base.with_suffix(".spool")
     with pa.OSFile(str(spool), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
     with pa.memory_map(str(spool)) as source:
         table = pa.ipc.open_file(source).read_all()
-        is_sorted = _is_ascending(table.column("id"))
-        tables = [table] if is_sorted else _sorted(table, rows_per_group)
-        count = write_groups(tables, path, resource, rows_per_group)
+        id_hash = hash_ids(table.column("id"))
+        by_hash = np.argsort(id_hash)
+        _refuse_twice(table.column("id"), id_hash, by_hash, resource)
+        order = _order(table, id_hash, resource)
+        write_checked(parts.base, schema, _ordered(table, order, rows_per_batch))
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        places = {"id_hash": id_hash[by_hash], "row": rank[by_hash]}
+        if resource in OWNED:
+            places["contact_hash"] = hash_ids(table.column("contact_id"))[order]
     spool.unlink()
-    return count
+    names = places_schema(resource)
+    arrays = [pa.array(places[name]) for name in names.names]
+    write_checked(parts.places, names, [pa.RecordBatch.from_arrays(arrays, schema=names)])
+    nothing = np.zeros(0, dtype=np.int64)
+    write_changed(schema.empty_table(), nothing, parts, resource, rows_per_batch)
+    return len(order)
 
 
-def _sorted(table: pa.Table, rows_per_group: int) -> Iterator[pa.Table]:
-    """Yield the rows in the order of ids; `Table.take` would copy every column for every group."""
-    order = pc.sort_indices(table.column("id")).to_numpy()
+def write_changed(
+    rows: pa.Table, gone: Integers, parts: Parts, resource: Resource, rows_per_batch: int
+) -> None:
+    """Write what has changed since the base was written."""
+    order = _order(rows, hash_ids(rows.column("id")), resource)
+    write_checked(parts.changed, SCHEMAS[resource], _ordered(rows, order, rows_per_batch))
+    batches = [pa.RecordBatch.from_arrays([pa.array(gone)], schema=GONE)]
+    write_checked(parts.gone, GONE, batches)
+
+
+def merge(records: Records, change: RecordChanges) -> tuple[pa.Table, Integers]:
+    """Return the rows that differ from the base after a change, and which of the base are gone."""
+    names = SCHEMAS[records.resource].names
+    ids = pa.array(sorted(change.ids), pa.string())
+    replaced = records.find("id", ids)
+    before = records.changed_rows()
+    kept = records.read(names, before[np.isin(before, replaced, invert=True)])
+    in_base = replaced[replaced < records.base.row_count]
+    return pa.concat_tables([kept, change.rows]), np.union1d(records.gone, in_base)
+
+
+def _refuse_twice(
+    ids: pa.ChunkedArray, id_hash: Hashes, by_hash: Integers, resource: Resource
+) -> None:
+    is_same = id_hash[by_hash[1:]] == id_hash[by_hash[:-1]]
+    rows = np.union1d(by_hash[1:][is_same], by_hash[:-1][is_same])
+    if pc.count_distinct(ids.take(pa.array(rows))).as_py() < len(rows):
+        raise ValueError(f"{resource}: a record comes twice")
+
+
+def _order(table: pa.Table, id_hash: Hashes, resource: Resource) -> Integers:
+    """Return the order in which records are written.
+
+    What has a contact lies together with the other records of this contact, and contacts in the
+    order of their hashes, so that a partition of them is one piece of the file; all else by id.
+    """
+    if resource in OWNED:
+        return np.lexsort((id_hash, hash_ids(table.column("contact_id"))))
+    if _is_ascending(table.column("id")):
+        return np.arange(len(table))
+    return np.asarray(pc.sort_indices(table.column("id")).to_numpy(), dtype=np.int64)
+
+
+def _ordered(table: pa.Table, order: Integers, rows_per_batch: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in an order; `Table.take` would copy every column for every batch."""
     batches = table.to_batches()
     starts = np.cumsum([0, *map(len, batches)])
-    for start in range(0, len(order), rows_per_group):
-        rows = np.sort(order[start : start + rows_per_group]).astype(np.int64)
-        batch_of = np.searchsorted(starts, rows, side="right") - 1
+    for start in range(0, len(order), rows_per_batch):
+        wanted = order[start : start + rows_per_batch]
+        by_place = np.argsort(wanted)
+        rows = wanted[by_place]
+        cuts = np.searchsorted(rows, starts)
         parts = (
-            batches[number].take(pa.array(rows[batch_of == number] - starts[number]))
-            for number in np.unique(batch_of)
+            batch.take(pa.array(rows[low:high] - first))
+            for batch, first, low, high in zip(batches, starts, cuts, cuts[1:], strict=False)
+            if high > low
         )
-        yield pa.Table.from_batches(parts).combine_chunks().sort_by("id")
+        found = pa.Table.from_batches(parts, table.schema).combine_chunks()
+        (batch,) = found.to_batches()
+        yield batch if (np.diff(wanted) > 0).all() else batch.take(pa.array(np.argsort(by_place)))
 
 
 def _is_ascending(ids: pa.ChunkedArray) -> bool:
@@ -107,42 +143,3 @@ def _is_ascending(ids: pa.ChunkedArray) -> bool:
             return False
         last = chunk[-1].as_py()
     return True
-
-
-def write_groups(
-    tables: Iterable[pa.Table], path: Path, resource: Resource, rows_per_group: int
-) -> int:
-    """Write sorted rows in groups of one size, so that the bytes depend on the rows alone.
-
-    Raises
-    ------
-    ValueError
-        A record comes twice.
-    """
-    schema = SCHEMAS[resource]
-    count, pending, last = 0, schema.empty_table(), ""
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        compression_level=1,
-        write_page_checksum=True,
-        use_dictionary=[name for name in schema.names if name in _WORDS],
-    ) as writer:
-
-        def write(rows: int) -> None:
-            nonlocal count, pending, last
-            group = pending.slice(0, rows).combine_chunks()
-            ids = group.column("id")
-            if ids[0].as_py() <= last or not _is_ascending(ids):
-                raise ValueError(f"{resource}: a record comes twice")
-            writer.write_table(group)
-            count, pending, last = count + rows, pending.slice(rows), ids[-1].as_py()
-
-        for table in tables:
-            pending = pa.concat_tables([pending, table])
-            while len(pending) >= rows_per_group:
-                write(rows_per_group)
-        if len(pending):
-            write(len(pending))
-    return count

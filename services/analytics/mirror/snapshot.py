@@ -1,27 +1,28 @@
-"""One version of the mirror: its files, read as columns; they never change."""
+"""One version of the mirror, whole or in parts: its records, read as columns; they never change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.ipc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from services.analytics.crm_client import RESOURCES, SCHEMAS, Resource
+from services.analytics.crm_client import RESOURCES, Resource
+from services.analytics.mirror.checked import Integers, MirrorCorrupt
+from services.analytics.mirror.records import OWNED, Records
+from services.analytics.mirror.units import (
+    Numbers,
+    number_partitions,
+    places_of,
+    places_of_units,
+)
 
-FORMAT_VERSION = 2
-
-
-class MirrorCorrupt(Exception):
-    """A file of the mirror is not what was written; load everything anew."""
+FORMAT_VERSION = 3
 
 
 class Content(BaseModel):
@@ -33,22 +34,28 @@ class Content(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One complete version of the mirror; its files never change.
+    """One version of the mirror, or the records of some contacts in it; its files never change.
 
     Attributes
     ----------
     cursor
         Where the CRM's feed continues behind what is here.
     row_counts
-        Live records by resource; every resource is sorted by id.
+        Live records by resource. Their order carries no meaning, and is the same in all reads.
     loaded_at
         When the CRM was last read.
+    records
+        The records of the whole version.
+    rows
+        Which of these records are here, by resource; all of those that are not named.
     """
 
     folder: Path
     cursor: str
     row_counts: Mapping[Resource, int]
     loaded_at: datetime
+    records: Mapping[Resource, Records] = field(compare=False, repr=False)
+    rows: Mapping[Resource, Integers] = field(default_factory=dict, compare=False, repr=False)
 
     def read(
         self,
@@ -58,7 +65,7 @@ class Snapshot:
         words: Iterable[str] = (),
         where: NDArray[np.bool_] | None = None,
     ) -> pa.Table:
-        """Read columns, in the order of ids; `words` become dictionaries of their few values.
+        """Read columns; `words` become dictionaries of their few values.
 
         Parameters
         ----------
@@ -68,39 +75,87 @@ class Snapshot:
         Raises
         ------
         MirrorCorrupt
-            The file is damaged.
+            What is read is damaged.
         """
-        path = self.folder / f"{resource}.parquet"
-        try:
-            with open_parquet(path, words) as file:
-                if where is None:
-                    return file.read(columns).select(columns)
-                return _read_where(file, columns, where)
-        except (OSError, pa.ArrowException) as error:
-            raise MirrorCorrupt(f"{resource} of {self.folder.name} cannot be read") from error
+        rows = self.rows.get(resource) if where is None else self._live(resource)[where]
+        table = self.records[resource].read(columns, rows)
+        for name in set(words).intersection(columns):
+            place = columns.index(name)
+            table = table.set_column(place, name, table.column(place).dictionary_encode())
+        return table
 
+    def find(self, resource: Resource, ids: pa.Array, columns: list[str]) -> pa.Table:
+        """Read columns of the records with these ids, as far as they are here.
 
-def open_parquet(path: Path, words: Iterable[str] = ()) -> Any:
-    """Open a file; mapped, it is read more than twice as fast."""
-    return pq.ParquetFile(
-        path, read_dictionary=list(words), memory_map=True, page_checksum_verification=True
-    )
+        Raises
+        ------
+        MirrorCorrupt
+            What is read is damaged.
+        """
+        records = self.records[resource]
+        return records.read(columns, self._here(resource, records.find("id", ids)))
 
+    def restricted_to(self, contact_ids: Iterable[str]) -> Snapshot:
+        """Return these contacts and their records alone; whatever has no contact is all here.
 
-def _read_where(file: Any, columns: list[str], where: NDArray[np.bool_]) -> pa.Table:
-    tables, start = [], 0
-    for number in range(file.num_row_groups):
-        until = start + file.metadata.row_group(number).num_rows
-        if where[start:until].any():
-            group = file.read_row_group(number, columns).select(columns)
-            tables.append(group.filter(pa.array(where[start:until])))
-        start = until
-    empty = file.schema_arrow.empty_table().select(columns)
-    return pa.concat_tables(tables) if tables else empty
+        Reading costs what is read. To have whole customer units, name all contacts of each
+        (`touched_contacts` does).
+
+        Raises
+        ------
+        MirrorCorrupt
+            What is read is damaged.
+        """
+        ids = pa.array(contact_ids, pa.string())
+        rows: dict[Resource, Integers] = {}
+        rows["contacts"] = self._here("contacts", self.records["contacts"].find("id", ids))
+        for name in OWNED:
+            rows[name] = self._here(name, self.records[name].find("contact_id", ids))
+        return self._with(rows)
+
+    def partitions(self, count: int) -> Iterator[Snapshot]:
+        """Split into `count` parts of about the same size, none of which cuts through a unit.
+
+        Where a unit goes follows from its id alone. Records whose contact is not here are of no
+        unit, and go where their own id says. Whatever has no contact is all in every part. Beside
+        the part that is read, two bytes are kept for each record.
+
+        Raises
+        ------
+        MirrorCorrupt
+            What is read is damaged.
+        """
+        contacts = self.read("contacts", ["id", "kind", "parent_id"])
+        ids = contacts.column("id")
+        numbers: dict[Resource, Numbers] = {}
+        numbers["contacts"] = number_partitions(ids, count)[places_of_units(contacts)]
+        whole = ids.combine_chunks()
+        for name in OWNED:
+            table = self.read(name, ["contact_id"])
+            place = places_of(table.column("contact_id"), whole)
+            numbers[name] = np.append(numbers["contacts"], 0)[place]
+            if (place < 0).any():
+                strays = self.read(name, ["id"], where=place < 0).column("id")
+                numbers[name][place < 0] = number_partitions(strays, count)
+        live = {name: self._live(name) for name in numbers}
+        for number in range(count):
+            yield self._with({name: live[name][numbers[name] == number] for name in numbers})
+
+    def _live(self, resource: Resource) -> Integers:
+        rows = self.rows.get(resource)
+        return self.records[resource].rows() if rows is None else rows
+
+    def _here(self, resource: Resource, rows: Integers) -> Integers:
+        here = self.rows.get(resource)
+        return rows if here is None else np.intersect1d(rows, here, assume_unique=True)
+
+    def _with(self, rows: Mapping[Resource, Integers]) -> Snapshot:
+        counts = {**self.row_counts, **{name: len(found) for name, found in rows.items()}}
+        return replace(self, row_counts=counts, rows=rows)
 
 
 def open_snapshot(folder: Path) -> Snapshot:
-    """Check a version as far as that costs no time: what it says of itself and the files' ends.
+    """Check a version as far as that costs no time: what it says of itself and of its files.
 
     Raises
     ------
@@ -113,14 +168,8 @@ def open_snapshot(folder: Path) -> Snapshot:
         raise MirrorCorrupt(f"{folder.name}: mirror.json cannot be read") from None
     if content.format_version != FORMAT_VERSION:
         raise MirrorCorrupt(f"{folder.name}: format {content.format_version}")
-    for resource in RESOURCES:
-        try:
-            metadata = pq.read_metadata(folder / f"{resource}.parquet")
-            schema = metadata.schema.to_arrow_schema()
-        except (OSError, pa.ArrowException):
-            raise MirrorCorrupt(f"{folder.name}: {resource} cannot be read") from None
-        if metadata.num_rows != content.row_counts.get(resource):
-            raise MirrorCorrupt(f"{folder.name}: {resource} has {metadata.num_rows} rows")
-        if not schema.equals(SCHEMAS[resource]):
-            raise MirrorCorrupt(f"{folder.name}: {resource} has other columns")
-    return Snapshot(folder, content.cursor, content.row_counts, content.loaded_at)
+    records = {resource: Records(folder, resource) for resource in RESOURCES}
+    for resource, found in records.items():
+        if len(found) != content.row_counts.get(resource):
+            raise MirrorCorrupt(f"{folder.name}: {resource} has {len(found)} rows")
+    return Snapshot(folder, content.cursor, content.row_counts, content.loaded_at, records)

@@ -9,28 +9,24 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
-import pyarrow.ipc
 
 from services.analytics.crm_client import RESOURCES, Resource
+from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.files import (
     RecordChanges,
     check_changes,
     merge,
-    write_groups,
-    write_sorted,
+    write_base,
+    write_changed,
 )
-from services.analytics.mirror.snapshot import (
-    FORMAT_VERSION,
-    Content,
-    MirrorCorrupt,
-    Snapshot,
-    open_snapshot,
-)
+from services.analytics.mirror.records import Parts
+from services.analytics.mirror.snapshot import FORMAT_VERSION, Content, Snapshot, open_snapshot
 
 _FOLDER = re.compile(r"\d{9}")
 _log = logging.getLogger(__name__)
@@ -53,12 +49,17 @@ class Mirror:
         data_dir: Path,
         *,
         steps: Callable[[str], None] = lambda _: None,
-        rows_per_group: int = 2**17,
+        rows_per_batch: int = 2**17,
+        changed_share: float = 0.05,
     ) -> None:
-        """`steps` is told of every step on the file system before it is taken."""
+        """`steps` is told of every step on the file system before it is taken.
+
+        A resource of which a larger share than `changed_share` has changed is written anew.
+        """
         self._root = data_dir / "mirror"
         self._steps = steps
-        self._rows_per_group = rows_per_group
+        self._rows_per_batch = rows_per_batch
+        self._changed_share = changed_share
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -113,9 +114,8 @@ class Mirror:
             A record comes twice.
         """
 
-        def write(resource: Resource, folder: Path) -> int:
-            path = folder / f"{resource}.parquet"
-            return write_sorted(batches[resource], path, resource, self._rows_per_group)
+        def write(resource: Resource, parts: Parts) -> int:
+            return write_base(batches[resource], parts, resource, self._rows_per_batch)
 
         return self._publish(write, cursor=cursor, now=now)
 
@@ -129,7 +129,8 @@ class Mirror:
     ) -> Snapshot:
         """Replace the changed records of `snapshot`; those without a row disappear.
 
-        The files are byte for byte those that `load` writes of the same records.
+        What is written grows with what has changed since the base was written; `snapshot` can be
+        read on.
 
         Raises
         ------
@@ -139,20 +140,25 @@ class Mirror:
             A record comes twice, or one that is not among the changed ones.
         """
 
-        def write(resource: Resource, folder: Path) -> int:
-            before = snapshot.folder / f"{resource}.parquet"
-            after = folder / f"{resource}.parquet"
-            change = changes.get(resource)
+        def write(resource: Resource, parts: Parts) -> int:
+            before, change = Parts(snapshot.folder, resource), changes.get(resource)
             if change is None or not change.ids:
-                _link(before, after)
+                _link(before, parts)
                 return snapshot.row_counts[resource]
-            merged = merge(before, check_changes(change, resource))
-            return write_groups(merged, after, resource, self._rows_per_group)
+            records = snapshot.records[resource]
+            rows, gone = merge(records, check_changes(change, resource))
+            if len(rows) + len(gone) > self._changed_share * records.base.row_count:
+                kept = records.read_base(gone)
+                everything = chain(kept, rows.to_batches())
+                return write_base(everything, parts, resource, self._rows_per_batch)
+            _link([before.base, before.places], [parts.base, parts.places])
+            write_changed(rows, gone, parts, resource, self._rows_per_batch)
+            return records.base.row_count - len(gone) + len(rows)
 
         return self._publish(write, cursor=cursor, now=now)
 
     def _publish(
-        self, write: Callable[[Resource, Path], int], *, cursor: str, now: datetime
+        self, write: Callable[[Resource, Parts], int], *, cursor: str, now: datetime
     ) -> Snapshot:
         if self._lock is None:
             raise MirrorLocked("the mirror is written inside its context only")
@@ -164,9 +170,11 @@ class Mirror:
         counts: dict[Resource, int] = {}
         for resource in RESOURCES:
             self._steps(f"write {resource}")
-            counts[resource] = write(resource, folder)
+            parts = Parts(folder, resource)
+            counts[resource] = write(resource, parts)
             self._steps(f"sync {resource}")
-            _sync(folder / f"{resource}.parquet")
+            for path in parts:
+                _sync(path)
         content = Content(
             format_version=FORMAT_VERSION, cursor=cursor, row_counts=counts, loaded_at=now
         )
@@ -184,7 +192,7 @@ class Mirror:
         _sync(self._root)
         self._steps("remove the version before")
         self._remove_leftovers()
-        return Snapshot(folder, cursor, counts, now)
+        return open_snapshot(folder)
 
     def _current_name(self) -> str | None:
         try:
@@ -204,11 +212,12 @@ class Mirror:
         (self._root / "current.new").unlink(missing_ok=True)
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def _link(sources: Iterable[Path], targets: Iterable[Path]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
 
 
 def _write_text(path: Path, text: str) -> None:
