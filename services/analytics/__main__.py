@@ -90,6 +90,28 @@ def _run_refresh(settings: Settings, arguments: argparse.Namespace) -> None:
         print(f"100%  version {refresh['version']} is published", file=sys.stderr)
 
 
+def _run_backtest(settings: Settings, arguments: argparse.Namespace) -> None:
+    from services.analytics.backtest_command import BacktestImpossible, backtest
+
+    start_logging(settings.log_level)
+    try:
+        text = backtest(
+            settings,
+            as_of=arguments.as_of,
+            model=arguments.model,
+            horizon_days=arguments.horizon_days,
+            origins=arguments.origin,
+            origin_count=arguments.origins,
+            form=arguments.format,
+            language=arguments.language,
+            now=utc_now(),
+            say=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+    except BacktestImpossible as error:
+        sys.exit(str(error))
+    sys.stdout.write(text)
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -113,6 +135,39 @@ def _refresh_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="do not show progress")
 
 
+def _from_one(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1 on is expected")
+    return number
+
+
+def _backtest_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--horizon-days", type=_from_one, metavar="N",
+        help="days to forecast; default 180, but at most a third of the history",
+    )  # fmt: skip
+    parser.add_argument(
+        "--origin", type=_day, nargs="+", default=[], metavar="YYYY-MM-DD",
+        help="days to look back from; default: the newest that fit",
+    )  # fmt: skip
+    parser.add_argument(
+        "--origins", type=_from_one, default=2, metavar="K",
+        help="how many, a horizon apart, where no --origin is given; default 2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--model", help="the forecaster that the verdict is about; default: the running one"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default text")
+    parser.add_argument(
+        "--language", choices=("en", "de"), default="en", help="of the verdict; default en"
+    )
+    parser.add_argument("--as-of", type=_day, help="take what was known on this day, YYYY-MM-DD")
+
+
 COMMANDS: list[Command[Settings]] = [
     serve(
         NAME,
@@ -121,6 +176,12 @@ COMMANDS: list[Command[Settings]] = [
         help="answer requests and run the refreshes that are due",
     ),
     Command("refresh", "read the CRM, compute, publish", _run_refresh, _refresh_arguments),
+    Command(
+        "backtest",
+        "measure the forecasts on this base's own past, beside naive yardsticks",
+        _run_backtest,
+        _backtest_arguments,
+    ),
     migrate(NAME),
     add_keys(NAME, SCOPES),
     openapi(create_app),

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.german import translate
+from services.analytics.model_cards.routes import routes as model_cards
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
 from services.analytics.scheduler import Scheduler
@@ -41,10 +42,11 @@ ABOUT = {
     "tags": [
         {"name": "customers", "description": "What was computed about each."},
         {"name": "summary", "description": "Counts and sums."},
+        {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
-FEATURES = (customers, summary, refreshes)
+FEATURES = (customers, summary, model_cards, refreshes)
 
 
 def create_app(

@@ -8,6 +8,10 @@ translate = Translator(
          "Es ist noch nichts veröffentlicht; die erste Berechnung muss erst enden."),
         (r"The published version has no such customer\.",
          "Die veröffentlichte Fassung hat diesen Kunden nicht."),
+        (r"There is no such version, or it is not kept any more\.",
+         "Diese Fassung gibt es nicht, oder sie wird nicht mehr aufbewahrt."),
+        (r"This version was published without a model card; the next refresh makes one\.",
+         "Diese Fassung wurde ohne Modellkarte veröffentlicht; die nächste Berechnung macht eine."),
     ),
     COMMON,
 )  # fmt: skip

@@ -13,13 +13,18 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def reason_text(
-    code: str, params: Mapping[str, object], *, catalogue: Catalogue, language: Language
+    code: str,
+    params: Mapping[str, object],
+    *,
+    catalogue: Catalogue,
+    language: Language,
+    section: str = "reason_codes",
 ) -> str:
-    """Write a reason as text.
+    """Write a reason as text; a verdict, if that is the section.
 
     `KeyError` names a code, value or id that is not there; `ValueError` a value of a wrong kind.
     """
-    reason = catalogue.entry("reason_codes", code)
+    reason = catalogue.entry(section, code)
     if not isinstance(reason, ReasonCode):
         raise KeyError(code)
     texts = {
@@ -73,6 +78,7 @@ def _value_text(value: object, kind: str, *, catalogue: Catalogue, language: Lan
         "count": lambda: number_text(_decimal(value), decimals=0, language=language),
         "days": lambda: number_text(_decimal(value), decimals=0, language=language),
         "number": lambda: _short(_decimal(value), language=language),
+        "hundredths": lambda: number_text(_decimal(value), decimals=2, language=language),
     }
     if kind in writers:
         return writers[kind]()

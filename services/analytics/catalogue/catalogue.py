@@ -18,7 +18,9 @@ Cost = Annotated[float, Field(ge=0)]
 PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+)(?::(?P<one>[^|{}]+)\|(?P<other>[^|{}]+))?\}")
 """``{days}`` is a value, ``{days:day|days}`` the word that fits it: one, or any other number."""
 
-VALUE_KINDS = frozenset({"count", "days", "number", "share", "chance", "money", "date", "text"})
+VALUE_KINDS = frozenset(
+    {"count", "days", "number", "share", "chance", "money", "date", "text", "hundredths"}
+)
 """Kinds of a value in a text; any other kind is the name of the section the value is an id of."""
 
 _REFERENCES: Mapping[tuple[str, str], str] = {
@@ -229,6 +231,8 @@ class Catalogue(BaseModel):
     termination_signals: tuple[PlainEntry, ...]
     guard_rails: tuple[PlainEntry, ...]
     conditions: tuple[Condition, ...]
+    forecasters: tuple[PlainEntry, ...]
+    verdicts: tuple[ReasonCode, ...]
     reason_codes: tuple[ReasonCode, ...]
     data_gaps: tuple[PlainEntry, ...]
 
@@ -321,10 +325,11 @@ def _faults_of_references(catalogue: Catalogue) -> Iterator[str]:
                 names = (value,) if isinstance(value, str) else tuple(value)
                 for name in sorted(set(names) - known[target]):
                     yield f"{section}.{entry.id}.{field}: there is no {name} in {target}"
-    for reason in catalogue.reason_codes:
-        for name, kind in reason.params.items():
-            if kind not in VALUE_KINDS and kind not in catalogue.sections:
-                yield f"reason_codes.{reason.id}.params: {name} is of the unknown kind {kind}"
+    for section in ("reason_codes", "verdicts"):
+        for reason in getattr(catalogue, section):
+            for name, kind in reason.params.items():
+                if kind not in VALUE_KINDS and kind not in catalogue.sections:
+                    yield f"{section}.{reason.id}.params: {name} is of the unknown kind {kind}"
 
 
 def _entries(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Entry, ...]]]:

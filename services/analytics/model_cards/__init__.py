@@ -1,0 +1,1 @@
+"""Model cards: what each kept version rests on, and how its forecasts did."""
