@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.calculations.estimates import estimate
-from services.analytics.calculations.parameters import MbgNbd, Parameters
+from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.calculations.statistics import Statistics, observe
 from services.analytics.catalogue.catalogue import load_catalogue
