@@ -1,0 +1,210 @@
+"""Computes the customers of the mirror, part after part, with what was estimated from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from services.analytics.calculations.candidates import StrategyOptions
+from services.analytics.calculations.estimates import Estimates, estimate
+from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.scores import score
+from services.analytics.calculations.statistics import Statistics, observe
+from services.analytics.calculations.worth import count_gaps
+from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.catalogue.options import strategy_options
+from services.analytics.frames.building import Frames, build_frames
+from services.analytics.frames.clock import day_number
+from services.analytics.frames.gaps import DataGaps
+from services.analytics.frames.parameters import FrameParameters
+from services.analytics.mirror.snapshot import Snapshot
+from services.analytics.settings import Settings
+
+RECORDS_PER_PART = 1_000_000
+"""Contacts, deals and interactions together; what one part may hold in memory at a time."""
+
+BESIDE = (
+    *("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint"),
+    "deals_without_fx_rate_count",
+)
+"""What is stored of units beside their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the numbers depend on beside the records."""
+
+    as_of: date
+    time_zone: ZoneInfo
+    base_currency: str
+    frames: FrameParameters
+    parameters: Parameters
+    options: StrategyOptions
+
+    @property
+    def as_of_day(self) -> int:
+        """Days since 1970-01-01."""
+        return day_number(self.as_of)
+
+    def frames_of(self, snapshot: Snapshot, *, as_of: date | None = None) -> Frames:
+        """Build the frames of a snapshot or of a part of one."""
+        return build_frames(
+            snapshot,
+            as_of=as_of or self.as_of,
+            time_zone=self.time_zone,
+            base_currency=self.base_currency,
+            parameters=self.frames,
+        )
+
+
+def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
+    return Rules(
+        as_of,
+        ZoneInfo(settings.business_time_zone),
+        settings.base_currency,
+        FrameParameters(
+            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
+        ),
+        Parameters(),
+        strategy_options(catalogue),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """The customers of a base or of a part of it, and what goes past their numbers.
+
+    Attributes
+    ----------
+    customers
+        All that is stored of each but the ranks; ordered by ``unit_id``, which is a column.
+    unconverted
+        Won deals without a rate to base currency: ``unit_id``, ``currency``, ``amount_minor``.
+    erased
+        Units that are in totals only.
+    gaps
+        How many records could not be used as they are, by code.
+    """
+
+    customers: pd.DataFrame
+    unconverted: pd.DataFrame
+    erased: frozenset[str]
+    gaps: dict[str, int]
+
+
+def part_count(snapshot: Snapshot) -> int:
+    """Say in how many parts a base is worked through."""
+    return 1 + sum(snapshot.row_counts.values()) // RECORDS_PER_PART
+
+
+def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
+    """Take the statistics of all parts of a base and estimate what holds for it."""
+    parts = [
+        Statistics.of(
+            observe(
+                frames.units,
+                frames.deals,
+                as_of_day=frames.as_of_day,
+                parameters=rules.parameters,
+            ),
+            parameters=rules.parameters,
+        )
+        for frames in map(rules.frames_of, snapshot.partitions(part_count(snapshot)))
+    ]
+    return estimate(Statistics.join(parts), as_of_day=rules.as_of_day, parameters=rules.parameters)
+
+
+def compute_base(
+    snapshot: Snapshot,
+    rules: Rules,
+    estimates: Estimates,
+    *,
+    show: Callable[[float], None] = lambda _: None,
+) -> Computed:
+    """Score all units, part after part; `show` is told the share that is done."""
+    count = part_count(snapshot)
+    parts = []
+    for number, part in enumerate(snapshot.partitions(count), start=1):
+        parts.append(compute_part(part, rules, estimates))
+        show(number / count)
+    return join_computed(parts)
+
+
+def compute_part(part: Snapshot, rules: Rules, estimates: Estimates) -> Computed:
+    """Score the units of a part; their numbers depend on no other unit."""
+    frames = rules.frames_of(part)
+    observed = observe(
+        frames.units, frames.deals, as_of_day=frames.as_of_day, parameters=rules.parameters
+    )
+    scored = score(
+        observed, estimates=estimates, parameters=rules.parameters, options=rules.options
+    )
+    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
+    unconverted = frames.unconverted
+    unit_id = frames.units["unit_id"].to_numpy()[unconverted["unit"].to_numpy()]
+    return _ordered(
+        Computed(
+            pd.concat([scored, beside], axis=1),
+            unconverted.drop(columns="unit").assign(unit_id=unit_id),
+            frames.erased,
+            _counts(frames.gaps) | asdict(count_gaps(observed)),
+        )
+    )
+
+
+def join_computed(parts: Sequence[Computed]) -> Computed:
+    """Put parts together; the columns are handed over one by one, as they are large."""
+    if len(parts) == 1:
+        return parts[0]
+    frames = [part.customers for part in parts]
+    joined = pd.DataFrame(
+        {name: joined_column([frame.pop(name) for frame in frames]) for name in list(frames[0])},
+        copy=False,
+    )
+    return _ordered(
+        Computed(
+            joined,
+            pd.concat([part.unconverted for part in parts], ignore_index=True),
+            frozenset().union(*(part.erased for part in parts)),
+            add_counts(part.gaps for part in parts),
+        )
+    )
+
+
+def joined_column(columns: Sequence[pd.Series]) -> pd.Series:
+    """Put a column together; categories may differ from part to part."""
+    if isinstance(columns[0].dtype, pd.CategoricalDtype):
+        joined = pd.api.types.union_categoricals([column.array for column in columns])
+        return pd.Series(joined)
+    return pd.concat(columns, ignore_index=True)
+
+
+def add_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for each in counts:
+        for name, count in each.items():
+            total[name] = total.get(name, 0) + count
+    return total
+
+
+def _counts(gaps: DataGaps) -> dict[str, int]:
+    return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
+
+
+def _ordered(computed: Computed) -> Computed:
+    """Order by id, so that sums over all customers add up in one order whatever the parts were."""
+    order = np.argsort(computed.customers["unit_id"].to_numpy(dtype=object), kind="stable")
+    unconverted = computed.unconverted.sort_values(
+        ["unit_id", "currency", "amount_minor"], ignore_index=True
+    )
+    return Computed(
+        computed.customers.iloc[order].reset_index(drop=True),
+        unconverted,
+        computed.erased,
+        computed.gaps,
+    )

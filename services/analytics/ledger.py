@@ -1,0 +1,100 @@
+"""What is remembered of the shown version, so that the next one costs only what has changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which version a ledger is of, and what that was computed from.
+
+    Attributes
+    ----------
+    version
+        Its number.
+    cursor
+        Where the mirror stood.
+    rules
+        A fingerprint of everything else the numbers depend on, the estimates included.
+    """
+
+    version: int
+    cursor: str
+    rules: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ledger:
+    """What ranks and totals need of all customers of a version.
+
+    Attributes
+    ----------
+    mark
+        Which version.
+    customers
+        `columns` of the customers, ordered by ``unit_id``.
+    unconverted
+        Won deals without a rate to base currency.
+    gaps
+        Records that could not be used as they are, by code.
+    erased
+        Units that are in totals only.
+    """
+
+    mark: Mark
+    customers: pd.DataFrame
+    unconverted: pd.DataFrame
+    gaps: dict[str, int]
+    erased: frozenset[str]
+
+
+def write_ledger(data_dir: Path, ledger: Ledger) -> None:
+    """Replace the ledger; a kill leaves the old one, none, or the new one, never half of one."""
+    folder, new = data_dir / "ledger", data_dir / "ledger.new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name in ("customers", "unconverted"):
+        frame: pd.DataFrame = getattr(ledger, name)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        pa.feather.write_feather(table, str(new / f"{name}.arrow"), compression="uncompressed")
+    about = {
+        "format": FORMAT,
+        "version": ledger.mark.version,
+        "cursor": ledger.mark.cursor,
+        "rules": ledger.mark.rules,
+        "gaps": ledger.gaps,
+        "erased": sorted(ledger.erased),
+    }
+    (new / "ledger.json").write_bytes(orjson.dumps(about))
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+
+
+def read_ledger(data_dir: Path, *, columns: Sequence[str]) -> Ledger | None:
+    """Return the ledger; None if there is none that can be used."""
+    folder = data_dir / "ledger"
+    try:
+        about = orjson.loads((folder / "ledger.json").read_bytes())
+        if about["format"] != FORMAT:
+            return None
+        frames = {
+            name: pa.feather.read_table(str(folder / f"{name}.arrow")).to_pandas()
+            for name in ("customers", "unconverted")
+        }
+        mark = Mark(about["version"], about["cursor"], about["rules"])
+        found = Ledger(mark, **frames, gaps=about["gaps"], erased=frozenset(about["erased"]))
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return None
+    return found if list(found.customers.columns) == list(columns) else None
