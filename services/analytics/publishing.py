@@ -51,6 +51,7 @@ class NewVersion:
     model: Mapping[str, Any]
     data_gaps: Mapping[str, Any]
     summary: Mapping[str, Any]
+    standing: Mapping[str, Any] | None = None
 
 
 async def publish(

@@ -52,6 +52,7 @@ versions = Table(
     Column("model", Document, nullable=False),
     Column("data_gaps", Document, nullable=False),
     Column("summary", Document, nullable=False),
+    Column("standing", Document),
 )
 
 # One place says which columns of the report are kept; NaN is stored as null.
