@@ -10,8 +10,11 @@ from starlette.types import ASGIApp
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.german import translate
+from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
+from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
+from services.analytics.rfm.routes import routes as rfm
 from services.analytics.scheduler import Scheduler
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
@@ -41,10 +44,13 @@ ABOUT = {
     "tags": [
         {"name": "customers", "description": "What was computed about each."},
         {"name": "summary", "description": "Counts and sums."},
+        {"name": "segments", "description": "Groups of customers by what they have in common."},
+        {"name": "portfolio", "description": "Value against risk."},
+        {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
-FEATURES = (customers, summary, refreshes)
+FEATURES = (customers, summary, rfm, portfolio, loyalty_ladder, refreshes)
 
 
 def create_app(

@@ -251,7 +251,7 @@ def test_of_equal_values_the_lower_id_comes_first() -> None:
     assert dict(zip(ids, words(places["tier"]), strict=True))["u5"] == "B"
 
 
-def test_the_historic_basis_has_tiers_and_quadrants_of_its_own() -> None:
+def test_the_historic_basis_has_tiers_of_its_own() -> None:
     places = place_by_rank(
         base(
             clv_alive_1095=[100.0, 1.0],
@@ -260,7 +260,6 @@ def test_the_historic_basis_has_tiers_and_quadrants_of_its_own() -> None:
         )
     )
     assert words(places["historic_tier"]) == ["C", "A"]
-    assert words(places["historic_quadrant"]) == ["steady_small", "value_at_stake"]
     assert words(places["quadrant"]) == ["partners", "occasional"]
 
 

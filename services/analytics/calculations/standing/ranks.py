@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.analytics.calculations.purchases import Booleans, Floats, Integers, float_column
+from services.analytics.calculations.purchases import Floats, Integers, float_column
 from services.analytics.calculations.standing.parameters import RankParameters
 
 Codes = NDArray[np.int8]
@@ -46,9 +46,9 @@ def place_by_rank(
     Returns
     -------
     pandas.DataFrame
-        ``tier``, ``historic_tier``, ``quadrant``, ``historic_quadrant`` and ``rfm_segment``
-        (categories) and ``rfm_recency``, ``rfm_frequency``, ``rfm_monetary`` (1 to 5, NaN
-        unknown), indexed like ``customers``.
+        ``tier``, ``historic_tier``, ``quadrant`` and ``rfm_segment`` (categories) and
+        ``rfm_recency``, ``rfm_frequency``, ``rfm_monetary`` (1 to 5, NaN unknown), indexed like
+        ``customers``.
 
     Notes
     -----
@@ -60,13 +60,14 @@ def place_by_rank(
     parameters = parameters or RankParameters()
     state = customers["state"]
     is_running = ~state.isin(_ENDED).to_numpy(dtype=np.bool_)
-    is_risky = state.isin(_RISKY).to_numpy(dtype=np.bool_)
-    places: dict[str, object] = {}
-    for prefix, name in (("", "clv_alive_1095"), ("historic_", "historic_value")):
-        value = np.where(is_running, float_column(customers, name), np.nan)
-        tier = assign_tiers(value, customers["unit_id"], parameters=parameters)
-        places[f"{prefix}tier"] = _words(tier, TIERS)
-        places[f"{prefix}quadrant"] = _words(_quadrants(tier, is_risky), QUADRANTS)
+    tier, historic_tier = (
+        assign_tiers(
+            np.where(is_running, float_column(customers, name), np.nan),
+            customers["unit_id"],
+            parameters=parameters,
+        )
+        for name in ("clv_alive_1095", "historic_value")
+    )
     has_bought = is_running & (float_column(customers, "purchase_count") > 0)
     recency, frequency, monetary = (
         rank_scores(np.where(has_bought, sign * float_column(customers, name), np.nan), parameters)
@@ -75,7 +76,9 @@ def place_by_rank(
     segment = np.where(has_bought, assign_segments(recency, frequency, monetary), -1)
     return pd.DataFrame(
         {
-            **places,
+            "tier": _words(tier, TIERS),
+            "historic_tier": _words(historic_tier, TIERS),
+            "quadrant": _words(find_quadrants(tier, state), QUADRANTS),
             "rfm_recency": recency,
             "rfm_frequency": frequency,
             "rfm_monetary": monetary,
@@ -141,8 +144,14 @@ def assign_segments(recency: Floats, frequency: Floats, monetary: Floats) -> Cod
     return np.select(rules, places, default=len(rules)).astype(np.int8)
 
 
-def _quadrants(tier: Codes, is_risky: Booleans) -> Codes:
+def find_quadrants(tier: Codes, state: pd.Series) -> Codes:
+    """Cross value with risk, as places in `QUADRANTS`; -1 without a tier, given as place in `TIERS`.
+
+    Tiers A and B are of high value, at_risk and lapsed of high risk. Source: domain specification
+    3.5.
+    """
     is_low = tier == TIERS.index("C")
+    is_risky = state.isin(_RISKY).to_numpy(dtype=np.bool_)
     quadrant: Codes = np.where(tier < 0, -1, 2 * is_low + is_risky).astype(np.int8)
     return quadrant
 
