@@ -96,7 +96,7 @@ class Base:
         base_currency: str = "EUR",
     ) -> Frames:
         given = {"contacts": contacts, "deals": deals, "interactions": interactions}
-        ids = ("id", "contact_id", "parent_id")
+        ids = ("id", "contact_id", "parent_id", "deal_id", "referred_by_id")
         batches = {}
         for resource in RESOURCES:
             rows = [
