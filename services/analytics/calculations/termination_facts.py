@@ -64,7 +64,7 @@ def termination_facts(
     Parameters
     ----------
     units
-        ``protection_ids`` and ``has_pending_request`` (of a data subject), in the order of the
+        ``protection_ids`` (ids with a space between them, missing if none), in the order of the
         surrogate.
     customers
         ``state``, ``contribution_730`` and ``clv_optimistic_365`` (base currency) and ``age_days``
@@ -77,8 +77,8 @@ def termination_facts(
     parameters
         Windows and limits; those of the domain specification unless given.
     cases
-        ``remedy_failed_day`` and ``hearing_closed_day`` by unit (NaN not yet); nobody has a case
-        unless given.
+        ``remedy_failed_day`` and ``hearing_closed_day`` (NaN not yet) and ``has_pending_request``
+        (of a data subject) by unit; nobody has a case or a request unless given.
 
     Returns
     -------
@@ -130,13 +130,19 @@ def termination_facts(
         "tenure_days": float_column(customers, "age_days"),
         "open_justified_complaint": complained(justified & is_open),
         "own_fault": complained(justified & is_recent),
-        "pending_request": is_true(units, "has_pending_request"),
         "protection_ids": _protections(units, events.invoices, as_of_day=as_of_day).array,
     }
+    columns = {
+        "remedy_failed_day": np.nan,
+        "hearing_closed_day": np.nan,
+        "has_pending_request": 0.0,
+    }
+    if cases is None:
+        cases = pd.DataFrame(columns, index=customers.index)
+    cases = cases.reindex(customers.index)
+    facts["pending_request"] = float_column(cases, "has_pending_request") > 0
     for name in ("remedy_failed_day", "hearing_closed_day"):
-        facts[name] = np.full(count, np.nan)
-        if cases is not None:
-            facts[name] = float_column(cases.reindex(customers.index), name)
+        facts[name] = float_column(cases, name)
     return pd.DataFrame(facts, index=customers.index)
 
 
@@ -277,12 +283,16 @@ def _decisions(complaints: pd.DataFrame) -> tuple[Booleans, Booleans, Booleans]:
 def _invoices(
     invoices: pd.DataFrame, *, as_of_day: int, parameters: TerminationParameters
 ) -> tuple[pd.DataFrame, Booleans]:
-    """Return the invoices of the window, and which of them are undisputed and late."""
+    """Return the invoices of the window, and which of them are undisputed and late.
+
+    An invoice under an open or justified complaint counts as disputed.
+    """
     recent = invoices.loc[within(invoices, as_of_day=as_of_day, days=parameters.payment_days)]
     paid = float_column(recent, "paid_day")
     settled = np.where(paid <= as_of_day, paid, as_of_day)
     is_late = settled - float_column(recent, "due_day") > parameters.late_after_days
-    return recent, is_late & ~is_true(recent, "is_disputed")
+    is_doubted = is_true(recent, "is_disputed") | is_true(recent, "is_complained_of")
+    return recent, is_late & ~is_doubted
 
 
 def _hunting(

@@ -182,6 +182,7 @@ def facts_of(
     optimistic: float = np.nan,
     protections: str | None = None,
     age: float = 900.0,
+    cases: pd.DataFrame | None = None,
     **rows: list[Row],
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Count the facts of one unit and name its evidence."""
@@ -192,12 +193,7 @@ def facts_of(
     margins = deal_margins(deals, default_margin=0.35)
     given_events = events(**rows)
     facts = termination_facts(
-        pd.DataFrame(
-            {
-                "protection_ids": pd.Series([protections], dtype="str"),
-                "has_pending_request": [False],
-            }
-        ),
+        pd.DataFrame({"protection_ids": pd.Series([protections], dtype="str")}),
         pd.DataFrame(
             {
                 "state": pd.Categorical(["retained"]),
@@ -210,6 +206,7 @@ def facts_of(
         given_events,
         purchases=purchases,
         margins=margins,
+        cases=cases,
     )
     evidence = termination_evidence(
         facts, deals, given_events, purchases=purchases, margins=margins
@@ -289,13 +286,14 @@ def test_invoices_are_late_after_14_days_unless_disputed() -> None:
             invoice(None),
             invoice(None, age=14),
             invoice(40, is_disputed=True),
+            invoice(40, is_complained_of=True),
             invoice(40, age=365),
             invoice(500, age=60),
         ]
     )
     assert facts["late_invoices_365"].tolist() == [3]
     assert facts["late_amount_365"].tolist() == [300.0]
-    assert facts["invoiced_amount_365"].tolist() == [600.0]
+    assert facts["invoiced_amount_365"].tolist() == [700.0]
 
 
 def test_a_disputed_invoice_that_is_not_paid_is_an_open_dispute() -> None:
@@ -303,6 +301,16 @@ def test_a_disputed_invoice_that_is_not_paid_is_an_open_dispute() -> None:
     assert facts["protection_ids"].tolist() == ["hardship open_dispute"]
     facts, _ = facts_of(invoices=[invoice(3, is_disputed=True)])
     assert facts["protection_ids"].isna().all()
+
+
+def test_a_case_and_a_pending_request_are_taken_as_given() -> None:
+    cases = pd.DataFrame(
+        {"remedy_failed_day": [5.0], "hearing_closed_day": [np.nan], "has_pending_request": [True]}
+    )
+    facts, _ = facts_of(cases=cases)
+    assert facts["remedy_failed_day"].tolist() == [5.0]
+    assert facts["pending_request"].tolist() == [True]
+    assert facts_of(cases=cases.iloc[:0])[0]["pending_request"].tolist() == [False]
 
 
 def test_deal_hunting_counts_the_discounts_of_730_days() -> None:
