@@ -11,8 +11,11 @@ from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.german import translate
 from services.analytics.model_cards.routes import routes as model_cards
+from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
+from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
+from services.analytics.rfm.routes import routes as rfm
 from services.analytics.scheduler import Scheduler
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
@@ -42,11 +45,14 @@ ABOUT = {
     "tags": [
         {"name": "customers", "description": "What was computed about each."},
         {"name": "summary", "description": "Counts and sums."},
+        {"name": "segments", "description": "Groups of customers by what they have in common."},
+        {"name": "portfolio", "description": "Value against risk."},
+        {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
-FEATURES = (customers, summary, model_cards, refreshes)
+FEATURES = (customers, summary, rfm, portfolio, loyalty_ladder, model_cards, refreshes)
 
 
 def create_app(

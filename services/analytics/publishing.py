@@ -52,6 +52,7 @@ class NewVersion:
     data_gaps: Mapping[str, Any]
     summary: Mapping[str, Any]
     model_card: Mapping[str, Any] | None = None
+    standing: Mapping[str, Any] | None = None
 
 
 async def publish(

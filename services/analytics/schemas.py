@@ -4,7 +4,18 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from shared.values import Currency, Day, Flag, Instant, Shape, Version, number, text
+from shared.values import (
+    Count,
+    Currency,
+    Day,
+    Flag,
+    Instant,
+    Probability,
+    Shape,
+    Version,
+    number,
+    text,
+)
 
 State = Literal[
     "excluded",
@@ -25,6 +36,7 @@ StaleReason = Literal[
 ]
 Days = number(0, 1e6, example=51.7)
 Label = text(200, example="Customer at risk")
+Description = text(1000, example="Bought recently but seldom so far.")
 
 
 class Shown(Shape):
@@ -55,10 +67,28 @@ class Published(Shown):
     )
 
 
+class Cell(Shown):
+    """A group of customers; groups of fewer than five people are hidden."""
+
+    customer_count: Count | None = Field(
+        description="How many; null if hidden, or if the version was published before these groups "
+        "were counted: the next refresh counts them."
+    )
+    is_hidden: Flag = Field(
+        description="True if every figure is left out: for fewer than five people, or because such a "
+        "group could be told from this one and the total."
+    )
+    share: Probability | None = Field(
+        description="Share of the customers of the total; null if hidden or unknown."
+    )
+
+
 __all__ = [
     "Basis",
+    "Cell",
     "Confidence",
     "Days",
+    "Description",
     "Label",
     "Phase",
     "Published",

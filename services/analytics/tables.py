@@ -53,6 +53,7 @@ versions = Table(
     Column("data_gaps", Document, nullable=False),
     Column("summary", Document, nullable=False),
     Column("model_card", Document),
+    Column("standing", Document),
 )
 
 # One place says which columns of the report are kept; NaN is stored as null.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.report import calculate
+from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -15,14 +16,18 @@ from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import BESIDE, model_summary
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
+from tests.analytics.places import with_places
 from tests.analytics.simulation import simulate_base
+
+OWN: Any = object()
+"""What is published of standing is that of the base itself."""
 
 
 def unit_id(number: int) -> str:
     return f"01977b3a-5c00-7000-8000-{number:012x}"
 
 
-def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
+def publish_simulated(url: str, *, count: int = 300, seed: int = 7, standing: Any = OWN) -> int:
     """Publish customers and leads of every state, some of whom object to profiling."""
     base = simulate_base(count, seed=seed, lead_share=0.2)
     units, dice = base.units, np.random.default_rng(seed)
@@ -56,6 +61,7 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
         model=model_summary(report),
         data_gaps={"deals_without_fx_rate": 3},
         summary=total_customers(customers, unconverted),
+        standing=standing_summary(with_places(customers)) if standing is OWN else standing,
     )
 
     async def run() -> int:

@@ -1,0 +1,1 @@
+"""Where each customer stands: tier, RFM, portfolio, loyalty ladder, referrals, newness and motive."""

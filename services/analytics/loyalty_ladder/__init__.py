@@ -1,0 +1,1 @@
+"""The loyalty ladder: from never in touch to partner."""

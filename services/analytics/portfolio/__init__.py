@@ -1,0 +1,1 @@
+"""The portfolio: what customers are worth against the risk of losing them."""

@@ -1,0 +1,1 @@
+"""RFM segments: how recently, how often and for how much customers bought."""
