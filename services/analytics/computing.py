@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.scores import score
+from services.analytics.calculations.standing.ambassadors import referral_values
+from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Statistics, observe
 from services.analytics.calculations.worth import count_gaps
 from services.analytics.catalogue.catalogue import Catalogue
@@ -23,6 +25,7 @@ from services.analytics.frames.clock import day_number
 from services.analytics.frames.gaps import DataGaps
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
+from services.analytics.referrals import read_referrals, referrals_by
 from services.analytics.settings import Settings
 
 RECORDS_PER_PART = 1_000_000
@@ -126,27 +129,30 @@ def compute_base(
     *,
     show: Callable[[float], None] = lambda _: None,
 ) -> Computed:
-    """Score all units, part after part; `show` is told the share that is done."""
-    count = part_count(snapshot)
+    """Score all units, part after part, and place them; `show` is told the share that is done."""
+    count, referrals = part_count(snapshot), read_referrals(snapshot, rules.frames_of)
     parts = []
     for number, part in enumerate(snapshot.partitions(count), start=1):
-        parts.append(compute_part(part, rules, estimates))
+        parts.append(compute_part(part, rules, estimates, referrals=referrals))
         show(number / count)
-    return join_computed(parts)
+    return place(join_computed(parts), rules, estimates, referrals=referrals)
 
 
-def compute_part(part: Snapshot, rules: Rules, estimates: Estimates) -> Computed:
-    """Score the units of a part; their numbers depend on no other unit."""
+def compute_part(
+    part: Snapshot, rules: Rules, estimates: Estimates, *, referrals: pd.DataFrame
+) -> Computed:
+    """Score the units of a part; but for the referrals their numbers depend on no other unit."""
     frames = rules.frames_of(part)
+    events = replace(frames.events, referrals=referrals_by(frames.units, referrals))
     observed = observe(
         frames.units, frames.deals, as_of_day=frames.as_of_day, parameters=rules.parameters
     )
     scored = score(
-        observed, estimates=estimates, parameters=rules.parameters, options=rules.options
+        observed, events, estimates=estimates, parameters=rules.parameters, options=rules.options
     )
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     unconverted = frames.unconverted
-    unit_id = frames.units["unit_id"].to_numpy()[unconverted["unit"].to_numpy()]
+    unit_id = frames.units["unit_id"].array.take(unconverted["unit"].to_numpy())
     return _ordered(
         Computed(
             pd.concat([scored, beside], axis=1),
@@ -154,6 +160,32 @@ def compute_part(part: Snapshot, rules: Rules, estimates: Estimates) -> Computed
             frames.erased,
             _counts(frames.gaps) | asdict(count_gaps(observed)),
         )
+    )
+
+
+def place(
+    computed: Computed, rules: Rules, estimates: Estimates, *, referrals: pd.DataFrame
+) -> Computed:
+    """Add what a unit has only among all: its ranks, and the value of whom it referred."""
+    customers = computed.customers
+    ids = pd.Index(customers["unit_id"])
+    named = referrals_by(customers, referrals)
+    referred = customers[["clv_365", "purchase_count"]].iloc[:0]
+    if len(named):
+        places = ids.get_indexer(pd.Index(referrals["referred_unit_id"]))
+        referred = customers[["clv_365", "purchase_count"]].take(places[places >= 0])
+        referred = referred.set_axis(pd.Index(np.flatnonzero(places >= 0)))
+    value = referral_values(
+        named,
+        referred,
+        unit_count=len(customers),
+        as_of_day=rules.as_of_day,
+        base=estimates.referrals,
+        parameters=rules.parameters.standing.ambassadors,
+    )
+    ranks = place_by_rank(customers)
+    return replace(
+        computed, customers=pd.concat([customers, ranks], axis=1).assign(referral_value=value)
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
 
+from services.analytics.computing import Computed
+from services.analytics.tables import RANK_COLUMNS
+
 FORMAT: Final = 1
+LEDGER_COLUMNS: Final = (
+    *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
+    *("churn_probability", "contribution_730", "historic_value", "value_at_risk"),
+    *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score"),
+    *RANK_COLUMNS,
+)
+"""What ranks, totals and the documents of a version are made of, for all customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Ledger:
     mark
         Which version.
     customers
-        `columns` of the customers, ordered by ``unit_id``.
+        `LEDGER_COLUMNS` of the customers, ordered by ``unit_id``.
     unconverted
         Won deals without a rate to base currency.
     gaps
@@ -58,6 +67,13 @@ class Ledger:
     unconverted: pd.DataFrame
     gaps: dict[str, int]
     erased: frozenset[str]
+
+
+def remember(base: Computed, mark: Mark) -> Ledger:
+    """Keep of a base what the next version needs."""
+    return Ledger(
+        mark, base.customers[list(LEDGER_COLUMNS)], base.unconverted, base.gaps, base.erased
+    )
 
 
 def write_ledger(data_dir: Path, ledger: Ledger) -> None:
@@ -82,7 +98,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
     new.rename(folder)
 
 
-def read_ledger(data_dir: Path, *, columns: Sequence[str]) -> Ledger | None:
+def read_ledger(data_dir: Path) -> Ledger | None:
     """Return the ledger; None if there is none that can be used."""
     folder = data_dir / "ledger"
     try:
@@ -97,4 +113,4 @@ def read_ledger(data_dir: Path, *, columns: Sequence[str]) -> Ledger | None:
         found = Ledger(mark, **frames, gaps=about["gaps"], erased=frozenset(about["erased"]))
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
-    return found if list(found.customers.columns) == list(columns) else None
+    return found if tuple(found.customers.columns) == LEDGER_COLUMNS else None

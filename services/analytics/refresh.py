@@ -4,10 +4,8 @@ import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,40 +13,29 @@ import orjson
 import pandas as pd
 
 from services.analytics import store
-from services.analytics.calculations.candidates import StrategyOptions
-from services.analytics.calculations.report import Report, calculate
+from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
-from services.analytics.catalogue.catalogue import Catalogue, load_catalogue
-from services.analytics.catalogue.options import strategy_options
-from services.analytics.crm_client import (
-    RESOURCES,
-    ChangeCursorRejected,
-    CrmClient,
-    CrmContractBroken,
-    CrmUnavailable,
-    Limits,
-)
-from services.analytics.frames.building import Frames, build_frames
-from services.analytics.frames.gaps import DataGaps
-from services.analytics.frames.parameters import FrameParameters
+from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.changing import compute_changes
+from services.analytics.computing import Rules, compute_base, estimate_base, rules_of
+from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
+from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
+from services.analytics.estimates_file import read_estimates, write_estimates
+from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
-from services.analytics.mirror.files import RecordChanges
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
-from services.analytics.publishing import NewVersion, publish
+from services.analytics.publishing import NewVersion, publish, publish_changes
 from services.analytics.settings import Settings
 from services.foundation.database import Database
 from services.foundation.statements import Record
 
-CALCULATION = "4"
+CALCULATION = "5"
 """Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 
 # Share of the work done when a stage begins; measured on the demo base and on 1,000,000 customers.
-STAGES = {"reading_crm": 0.0, "building_frames": 0.45, "calculating": 0.6, "publishing": 0.75}
-
-
-class CrmKeyMissing(Exception):
-    """The file with the key for the CRM cannot be read."""
+STAGES = {"reading_crm": 0.0, "estimating": 0.3, "calculating": 0.45, "publishing": 0.75}
 
 
 _FAILURES = {
@@ -56,10 +43,6 @@ _FAILURES = {
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
 }
-BESIDE = (
-    *("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint"),
-    "deals_without_fx_rate_count",
-)
 Tell = Callable[..., Awaitable[None]]
 
 log = logging.getLogger("phasewise")
@@ -116,20 +99,9 @@ class _Run:
     tell: Tell
     limits: Limits | None
 
-    def read_crm(self, *, is_full: bool) -> Snapshot:
+    def read_crm(self, *, is_full: bool) -> Reading:
         return read_crm(
             self.mirror, self.settings, is_full=is_full, now=self.clock(), limits=self.limits
-        )
-
-    def frames(self, snapshot: Snapshot, as_of: date, catalogue: Catalogue) -> Frames:
-        return build_frames(
-            snapshot,
-            as_of=as_of,
-            time_zone=ZoneInfo(self.settings.business_time_zone),
-            base_currency=self.settings.base_currency,
-            parameters=FrameParameters(
-                channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
-            ),
         )
 
 
@@ -148,122 +120,96 @@ async def _compute(refresh: Record, run: _Run) -> int:
         ZoneInfo(settings.business_time_zone)
     ).date()  # fmt: skip
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
-    snapshot = run.read_crm(is_full=refresh["is_full"])
-    mark = fingerprint(snapshot, as_of, settings)
+    reading = run.read_crm(is_full=refresh["is_full"])
+    rules = rules_of(settings, load_catalogue(), as_of=as_of)
     newest = await store.newest_version(run.database)
+    mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark:
         await store.confirm_version(run.database, newest["number"], crm_read_at=now)
         return int(newest["number"])
-    await run.tell("building_frames", STAGES["building_frames"])
-    catalogue = load_catalogue()
     try:
-        frames = run.frames(snapshot, as_of, catalogue)
+        return await _publish(reading, rules, newest, run)
     except MirrorCorrupt:
         log.warning("the mirror is damaged; the CRM is read anew")
-        snapshot = run.read_crm(is_full=True)
-        mark = fingerprint(snapshot, as_of, settings)
-        frames = run.frames(snapshot, as_of, catalogue)
+        return await _publish(run.read_crm(is_full=True), rules, newest, run)
+
+
+async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _Run) -> int:
+    """Compute what has changed if that is known and little, else everything; and publish it."""
+    snapshot, data_dir = reading.snapshot, run.settings.data_dir
+    made_for = f"{CALCULATION} {rules.base_currency} {rules.time_zone.key}"
+    estimates = read_estimates(data_dir, made_for=made_for)
+    if estimates is not None and not is_usable(estimates, rules, snapshot, run.settings):
+        estimates = None
+    if estimates is None:
+        await run.tell("estimating", STAGES["estimating"])
+        estimates = estimate_base(snapshot, rules)
+        write_estimates(data_dir, estimates, made_for=made_for)
     await run.tell("calculating", STAGES["calculating"])
-    report = compute(frames, options=strategy_options(catalogue))
+    mark = Mark(0, snapshot.cursor, f"{made_for} {rules.as_of} {estimates.as_of_day}")
+    ledger = read_ledger(data_dir)
+    changes = None
+    if ledger is not None and newest is not None and reading.before is not None:
+        expected = Mark(newest["number"], reading.before.cursor, mark.rules)
+        if ledger.mark == expected:
+            changes = compute_changes(reading, ledger, rules, estimates)
+    base = changes.base if changes else compute_base(snapshot, rules, estimates)
     await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
-        as_of=as_of,
-        currency=settings.base_currency,
-        crm_read_at=now,
+        as_of=rules.as_of,
+        currency=rules.base_currency,
+        crm_read_at=snapshot.loaded_at,
         mirror_cursor=snapshot.cursor,
-        fingerprint=mark,
-        model=model_summary(report),
-        data_gaps=count_gaps(frames.gaps) | asdict(report.data_gaps),
-        summary=total_customers(report.customers, frames.unconverted),
+        fingerprint=fingerprint(snapshot, rules),
+        model=model_summary(estimates, base.customers["purchase_count"]),
+        data_gaps=base.gaps,
+        summary=total_customers(base.customers, base.unconverted),
+        standing=standing_summary(base.customers, erased=base.erased),
     )
-    return await publish(
-        run.database,
-        new,
-        report.customers,
-        erased=frames.erased,
-        now=run.clock(),
-        kept=settings.kept_versions,
-    )
+    options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
+    if changes:
+        number = await publish_changes(
+            run.database, new, changes.changed, changes.ranks, changes.removed, **options
+        )
+    else:
+        number = await publish(run.database, new, base.customers, **options)
+    write_ledger(data_dir, remember(base, replace(mark, version=number)))
+    return number
 
 
-def read_crm(
-    mirror: Mirror,
-    settings: Settings,
-    *,
-    is_full: bool,
-    now: datetime,
-    limits: Limits | None = None,
-) -> Snapshot:
-    """Bring the mirror up to date: by the feed if it can be followed, else by a full export."""
-    with CrmClient(settings.crm_base_url, key=_key(settings), limits=limits) as client:
-        snapshot = None if is_full else mirror.current()
-        if snapshot is not None:
-            try:
-                return _follow(client, mirror, snapshot, now=now)
-            except (ChangeCursorRejected, MirrorCorrupt):
-                log.warning("the mirror cannot be continued; the CRM is read anew")
-        return _load(client, mirror, now=now)
+def is_usable(
+    estimates: Estimates, rules: Rules, snapshot: Snapshot, settings: Settings
+) -> bool:
+    """Tell whether kept estimates still hold: for a week, and in large bases only.
+
+    A base that is estimated in a moment is always estimated anew.
+    """
+    age_days = rules.as_of_day - estimates.as_of_day
+    is_large = snapshot.row_counts["contacts"] >= settings.estimates_kept_from_contacts
+    return is_large and 0 <= age_days < settings.estimates_kept_days
 
 
-def _key(settings: Settings) -> str:
-    try:
-        return settings.key_file.read_text().strip()
-    except OSError as error:
-        raise CrmKeyMissing(f"{settings.key_file} cannot be read") from error
-
-
-def _load(client: CrmClient, mirror: Mirror, *, now: datetime) -> Snapshot:
-    with TemporaryDirectory(prefix="phasewise-export-") as folder:
-        exports = [client.download_export(name, folder=Path(folder)) for name in RESOURCES]
-        batches = {export.resource: export.batches() for export in exports}
-        return mirror.load(batches, cursor=exports[0].cursor, now=now)
-
-
-def _follow(client: CrmClient, mirror: Mirror, snapshot: Snapshot, *, now: datetime) -> Snapshot:
-    changes = client.follow_changes(snapshot.cursor)
-    if not changes.is_complete:
-        return _load(client, mirror, now=now)
-    if changes.cursor == snapshot.cursor:
-        return snapshot
-    changed = {
-        name: RecordChanges(ids, client.fetch_records(name, ids))
-        for name, ids in changes.ids.items()
-        if ids
-    }
-    return mirror.apply(snapshot, changed, cursor=changes.cursor, now=now)
-
-
-def fingerprint(snapshot: Snapshot, as_of: date, settings: Settings) -> str:
+def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
     """Name everything that the numbers depend on."""
     parts = [
         CALCULATION,
         snapshot.cursor,
         snapshot.row_counts,
-        as_of,
-        settings.base_currency,
-        settings.business_time_zone,
+        rules.as_of,
+        rules.base_currency,
+        rules.time_zone.key,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 
-def compute(frames: Frames, *, options: StrategyOptions) -> Report:
-    """Calculate all customers and put at their side what is stored beside the numbers."""
-    report = calculate(frames.units, frames.deals, as_of_day=frames.as_of_day, options=options)
-    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
-    return replace(report, customers=report.customers.join(beside))
-
-
-def count_gaps(gaps: DataGaps) -> dict[str, int]:
-    return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
-
-
-def model_summary(report: Report) -> dict[str, object]:
+def model_summary(estimates: Estimates, purchase_count: pd.Series) -> dict[str, Any]:
     """Return what the summary shows of the model."""
-    fit, purchase_count = report.estimates.purchase_fit, report.customers["purchase_count"]
+    fit = estimates.purchase_fit
     return {
+        "family": fit.family,
         "basis": fit.basis,
-        **asdict(fit.model),
+        "parameters": asdict(fit)["model"],
         "log_likelihood": fit.log_likelihood,
         "customer_count": int((purchase_count > 0).sum()),
         "repeat_buyer_count": int((purchase_count > 1).sum()),

@@ -36,12 +36,18 @@ def touched_contacts(
     for resource in OWNED:
         ids = pa.array(changed.get(resource, ()), pa.string())
         named += [s.find(resource, ids, ["contact_id"]).column("contact_id") for s in both]
-    touched = _whole_units(_union(*named), *both)
-    return frozenset(_whole_units(_union(touched, *_referrers(touched, *both)), *both).to_pylist())
+    touched = whole_units(_union(*named), *both)
+    return frozenset(whole_units(_union(touched, *_referrers(touched, *both)), *both).to_pylist())
 
 
-def _whole_units(ids: pa.Array, *snapshots: Snapshot) -> pa.Array:
-    """Add the contacts of the units of these contacts, in each snapshot."""
+def whole_units(ids: pa.Array, *snapshots: Snapshot) -> pa.Array:
+    """Add the contacts of the units of these contacts, in each snapshot.
+
+    Raises
+    ------
+    MirrorCorrupt
+        A snapshot is damaged.
+    """
     for snapshot in snapshots:
         contacts = snapshot.find("contacts", ids, ["kind", "parent_id"])
         is_person = pc.equal(contacts.column("kind"), "person")

@@ -1,0 +1,42 @@
+"""Keeps the estimates of the base between refreshes; they change slowly and are costly to make."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
+
+from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
+
+_NAME = "estimates.json"
+
+
+def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:
+    """Replace the kept estimates; `made_for` names what else they depend on."""
+    new = data_dir / f"{_NAME}.new"
+    # Unknown numbers are written as NaN, which orjson would make null.
+    new.write_text(json.dumps({"made_for": made_for, "estimates": asdict(estimates)}))
+    new.replace(data_dir / _NAME)
+
+
+def read_estimates(data_dir: Path, *, made_for: str) -> Estimates | None:
+    """Return the kept estimates; None if there are none that were made for the same."""
+    try:
+        document = json.loads((data_dir / _NAME).read_text())
+        return _estimates(document["estimates"]) if document["made_for"] == made_for else None
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _estimates(document: dict[str, Any]) -> Estimates:
+    kinds = get_type_hints(Estimates)
+    parts = {
+        item.name: TypeAdapter(kinds[item.name]).validate_python(document[item.name])
+        for item in fields(Estimates)
+        if item.name != "purchase_fit"
+    }
+    return Estimates(purchase_fit=read_purchase_fit(document["purchase_fit"]), **parts)
