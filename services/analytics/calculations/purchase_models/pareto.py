@@ -15,7 +15,6 @@ from services.analytics.calculations.purchase_models.model import PurchaseModel,
 from services.analytics.calculations.purchase_models.purchases_ahead import (
     Block,
     PurchasesAhead,
-    discounts,
 )
 from services.analytics.calculations.purchases import Floats, Integers
 
@@ -93,7 +92,7 @@ class ParetoNbd(PurchaseModel):
             value += _add_silence(
                 gradient, (r, alpha, s, beta), histories, rows, at_last=at_last, at_now=at_now
             )
-        return value, gradient * np.exp(logs)
+        return float(value), gradient * np.exp(logs)
 
     def alive_probability(self, repeat_count: Floats, recency: Floats, age: Floats) -> Floats:
         r"""Give P(alive) :math:`= 1 / (1 - H(T) + H(t_x) e^E)`."""
@@ -134,7 +133,7 @@ class ParetoNbd(PurchaseModel):
     def tabulate(self, repeat_count: Floats, age: Floats, *, months: int) -> PurchasesAhead:
         """Prepare the expectation by month of units alive, for up to some months; times in days."""
         x, until = arguments(repeat_count, age)
-        return _ParetoAhead(self, x, until)
+        return _ParetoAhead(self, x, until, months=months)
 
     def death_share(self, repeats: Floats, earliest: float, latest: float) -> DeathShare:
         """Prepare the death share of some distinct ``x`` between two times."""
@@ -164,8 +163,10 @@ class ParetoNbd(PurchaseModel):
 class _ParetoAhead(PurchasesAhead):
     """Purchases ahead, in closed form: a rate by ``x`` times the time lived by ``T``."""
 
-    def __init__(self, model: ParetoNbd, repeat_count: Floats, age_days: Floats) -> None:
-        super().__init__(repeat_count, age_days)
+    def __init__(
+        self, model: ParetoNbd, repeat_count: Floats, age_days: Floats, *, months: int
+    ) -> None:
+        super().__init__(repeat_count, age_days, months=months)
         self.model = model
 
     def _weighted(self, weights: Floats) -> Block:
@@ -194,7 +195,7 @@ class _ParetoAhead(PurchasesAhead):
         return table
 
     def within_each(self, months: Integers, *, discount_rate: float, rows: Integers) -> Floats:
-        lived = self._lived(discounts(int(months.max(initial=0)), discount_rate))
+        lived = self._lived(self._discounts(int(months.max(initial=0)), discount_rate))
         ages = self.age_index[rows]
         rate = (self.model.r + self.repeats[self.repeat_index[rows]]) / (
             self.model.alpha + self.ages[ages]
