@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.analytics.calculations.credibility import Credibility
-from services.analytics.calculations.margins import estimate_margins
+from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
 from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
@@ -31,7 +31,7 @@ class Estimates:
 
     as_of_day: int
     purchase_fit: PurchaseFit
-    margins: Credibility
+    margins: MarginEstimate
     orders: Credibility
     new_values: NewValues
 
@@ -47,7 +47,9 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
             prior=parameters.prior,
             parameters=parameters.rhythm,
         ),
-        estimate_margins(statistics.earnings, parameters=parameters.value),
+        estimate_margins(
+            statistics.earnings, parameters=parameters.value, spend_parameters=parameters.spend
+        ),
         estimate_orders(statistics.amounts, parameters=parameters.value),
         estimate_new_values(statistics.sources, parameters=parameters.value),
     )

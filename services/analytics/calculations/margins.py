@@ -16,7 +16,13 @@ from services.analytics.calculations.credibility import (
     credible_mean,
     estimate_credibility,
 )
-from services.analytics.calculations.parameters import ValueParameters
+from services.analytics.calculations.parameters import SpendParameters, ValueParameters
+from services.analytics.calculations.purchase_models.intervals import MarginSpread
+from services.analytics.calculations.purchase_models.spend import (
+    SpendFit,
+    fit_spending,
+    group_spending,
+)
 from services.analytics.calculations.purchases import (
     Booleans,
     Floats,
@@ -124,6 +130,26 @@ class Contributions:
     merged: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class MarginEstimate:
+    """How a unit's margin per purchase follows from its own and the base's; estimated from the base.
+
+    Attributes
+    ----------
+    weighing
+        How own and base contribution are weighed.
+    variance
+        Of single margins around the mean of all, base currency squared; NaN with fewer than two.
+    spend
+        The gamma-gamma model that takes the place of credibility, or why it does not; None where
+        it was not asked for.
+    """
+
+    weighing: Credibility
+    variance: float
+    spend: SpendFit | None = None
+
+
 def deal_margins(deals: pd.DataFrame, *, default_margin: float) -> DealMargins:
     """Compute the margin of each won deal.
 
@@ -162,8 +188,10 @@ def deal_margins(deals: pd.DataFrame, *, default_margin: float) -> DealMargins:
     return DealMargins(margin, is_estimated)
 
 
-def estimate_margins(earnings: Earnings, *, parameters: ValueParameters) -> Credibility:
-    """Estimate from a base how much a unit's own contribution per purchase counts.
+def estimate_margins(
+    earnings: Earnings, *, parameters: ValueParameters, spend_parameters: SpendParameters
+) -> MarginEstimate:
+    """Estimate from a base how a unit's margin per purchase follows from its own and the base's.
 
     Before any data the configured contribution stands. Source: domain specification 3.2.
     """
@@ -175,11 +203,18 @@ def estimate_margins(earnings: Earnings, *, parameters: ValueParameters) -> Cred
     base = parameters.base_purchase_contribution
     if found.number.any():
         base = float(found.own.sum() / found.number.sum())
-    return Credibility(base, factor, within, between, lowest, highest)
+    spend = None
+    if parameters.margin_model == "gamma_gamma":
+        grouped = group_spending(found.number, found.own)
+        spend = fit_spending(grouped, parameters=spend_parameters)
+    variance = float(found.merged.var(ddof=1)) if len(found.merged) > 1 else np.nan
+    return MarginEstimate(
+        Credibility(base, factor, within, between, lowest, highest), variance, spend
+    )
 
 
 def margin_per_purchase(
-    earnings: Earnings, *, has_purchase: Booleans, credibility: Credibility
+    earnings: Earnings, *, has_purchase: Booleans, estimate: MarginEstimate
 ) -> Floats:
     """Weigh each unit's own contribution per purchase with that of the base.
 
@@ -189,7 +224,7 @@ def margin_per_purchase(
         Of the units.
     has_purchase
         Whether each unit has bought; shape (units,).
-    credibility
+    estimate
         Estimated from the base.
 
     Returns
@@ -201,14 +236,51 @@ def margin_per_purchase(
     -----
     ``(k mu0 + S) / (k + n)`` with ``S`` the contribution and ``n`` the purchases of the unit,
     deals of unknown amount left out of both: a unit without any of known amount has the mean of the
-    base. Source: domain specification 3.2.
+    base. Source: domain specification 3.2. With the gamma-gamma model, where the margins allow it,
+    the mean of that model takes its place, but for units whose contribution is not positive.
     """
-    found = earnings.contributions(credibility.lowest, credibility.highest)
+    weighing = estimate.weighing
+    found = earnings.contributions(weighing.lowest, weighing.highest)
     value = credible_mean(
         found.own,
         found.number,
-        base_mean=credibility.base_mean,
-        credibility=credibility.credibility,
+        base_mean=weighing.base_mean,
+        credibility=weighing.credibility,
     )
+    spend = estimate.spend
+    if spend is not None and spend.model is not None:
+        value = np.where(found.own > 0, spend.model.mean_margin(found.number, found.own), value)
     value[~has_purchase] = np.nan
     return value
+
+
+def margin_spread(
+    purchase_count: Floats, margin: Floats, *, estimate: MarginEstimate
+) -> MarginSpread:
+    r"""Tell how margins vary around what is expected of each unit.
+
+    Parameters
+    ----------
+    purchase_count
+        Purchases ``n`` of known value; shape (units,).
+    margin
+        Contribution expected per purchase, base currency; shape (units,).
+    estimate
+        How the margin follows from own and base margins.
+
+    Notes
+    -----
+    With the variance within units :math:`s^2`, what is believed of a unit's own mean has the
+    variance :math:`s^2 / (k + n)` (Buehlmann). Before :math:`s^2` can be estimated it is the share
+    ``k / (k + 1)`` of the variance of all margins. NaN without two purchases in the base.
+    """
+    can_be_negative = bool(estimate.weighing.lowest < 0)
+    spend = estimate.spend
+    if spend is not None and spend.model is not None:
+        of_unit, of_purchase = spend.model.variances(purchase_count, margin)
+        return MarginSpread(of_unit, of_purchase, can_be_negative)
+    weight = estimate.weighing.credibility
+    within = estimate.weighing.within_variance
+    if np.isnan(within):
+        within = estimate.variance * weight / (weight + 1)
+    return MarginSpread(within / (weight + purchase_count), within, can_be_negative)

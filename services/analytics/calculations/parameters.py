@@ -74,6 +74,27 @@ class RhythmParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendParameters:
+    """What margins must be like for a gamma-gamma model of them.
+
+    Attributes
+    ----------
+    from_repeat_buyers
+        Units with two purchases from which it is estimated; count; default 50, as credibility (3.2).
+    rejected_share_max
+        Share of units that may have brought nothing or less; share; default 0.02, our choice: the
+        model knows positive margins only.
+    correlation_max
+        How far number and mean of purchases may go together, both in logarithms; no unit; default
+        0.3, our choice: the model takes them as independent.
+    """
+
+    from_repeat_buyers: int = 50
+    rejected_share_max: float = 0.02
+    correlation_max: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class ValueParameters:
     """How customer value is computed (domain specification 3.1, 3.2).
 
@@ -85,6 +106,9 @@ class ValueParameters:
     contribution_window_days
         Window of the recent contribution; days, the day of the calculation included; default 730
         (3.1).
+    margin_model
+        How a unit's margin per purchase is estimated: ``credibility``, or ``gamma_gamma`` where the
+        margins allow it; default ``credibility`` (3.2).
     base_purchase_contribution
         ``mu0`` before any data; base currency per purchase; default 25 (3.2).
     lowest_percentile, highest_percentile
@@ -111,6 +135,7 @@ class ValueParameters:
 
     default_margin: float = 0.35
     contribution_window_days: int = 730
+    margin_model: Literal["credibility", "gamma_gamma"] = "credibility"
     base_purchase_contribution: float = 25.0
     lowest_percentile: float = 1.0
     highest_percentile: float = 99.0
@@ -162,4 +187,5 @@ class Parameters:
     prior: Prior = field(default_factory=Prior)
     rhythm: RhythmParameters = field(default_factory=RhythmParameters)
     value: ValueParameters = field(default_factory=ValueParameters)
+    spend: SpendParameters = field(default_factory=SpendParameters)
     phases: PhaseThresholds = field(default_factory=PhaseThresholds)

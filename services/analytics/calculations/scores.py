@@ -49,7 +49,7 @@ def score(
     if options is None:
         return customers
     weighing = StrategyParameters(
-        base_margin=estimates.margins.base_mean, base_order_value=estimates.orders.base_mean
+        base_margin=estimates.margins.weighing.base_mean, base_order_value=estimates.orders.base_mean
     )
     hunters = find_deal_hunters(
         observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing

@@ -55,7 +55,7 @@ def value_units(
     """
     units, purchases, historic = observed.units, observed.purchases, observed.historic
     margin = margin_per_purchase(
-        observed.earnings, has_purchase=purchases.has_purchase, credibility=estimates.margins
+        observed.earnings, has_purchase=purchases.has_purchase, estimate=estimates.margins
     )
     orders = order_values(
         observed.amounts, has_purchase=purchases.has_purchase, credibility=estimates.orders

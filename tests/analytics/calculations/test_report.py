@@ -165,8 +165,8 @@ def test_the_currency_scales_money_and_nothing_else(base: SimulatedBase, factor:
     expected = calculate_base(base)
     scaled.customers[MONEY_OF_CUSTOMERS] /= factor
     assert_same(scaled.customers, expected.customers)
-    assert scaled.estimates.margins.credibility == pytest.approx(
-        expected.estimates.margins.credibility
+    assert scaled.estimates.margins.weighing.credibility == pytest.approx(
+        expected.estimates.margins.weighing.credibility
     )
 
 
@@ -238,7 +238,7 @@ def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() 
     assert partly["contribution"] == pytest.approx(0.35 * 250)
     assert found.customers["valued_purchase_count"].tolist() == [0, 2]
     # Nothing is known of its own margin, so it has that of the base, and says so.
-    base_margin = found.estimates.margins.base_mean
+    base_margin = found.estimates.margins.weighing.base_mean
     assert base_margin == pytest.approx(0.35 * 125)
     assert without["margin_per_purchase"] == pytest.approx(base_margin)
     assert without["order_value"] == pytest.approx(125)
@@ -288,7 +288,7 @@ def test_recommendations_weigh_leads_with_the_means_of_the_base() -> None:
         ),
     )
     report = calculate(units, deals, as_of_day=100, options=options)
-    assert report.estimates.margins.base_mean == pytest.approx(400)
+    assert report.estimates.margins.weighing.base_mean == pytest.approx(400)
     assert report.estimates.orders.base_mean == pytest.approx(500)
     lead = report.customers.loc[2]
     assert lead["instrument_id"] == "special_offer"

@@ -13,7 +13,7 @@ from services.analytics.calculations.new_customers import (
     estimate_new_values,
     expected_new_value,
 )
-from services.analytics.calculations.parameters import ValueParameters
+from services.analytics.calculations.parameters import SpendParameters, ValueParameters
 from services.analytics.calculations.purchases import Floats, summarize_purchases
 from tests.analytics.simulation import plain_deals, plain_units
 
@@ -28,11 +28,13 @@ def margin_per_purchase(
     purchases = summarize_purchases(deals, unit_count=unit_count, as_of_day=1_000)
     earned = margins.deal_margins(deals, default_margin=0.35)
     earnings = margins.Earnings.of(units, deals, margins=earned, purchases=purchases)
-    credibility = margins.estimate_margins(earnings, parameters=PARAMETERS)
-    found = margins.margin_per_purchase(
-        earnings, has_purchase=purchases.has_purchase, credibility=credibility
+    estimate = margins.estimate_margins(
+        earnings, parameters=PARAMETERS, spend_parameters=SpendParameters()
     )
-    return found, credibility
+    found = margins.margin_per_purchase(
+        earnings, has_purchase=purchases.has_purchase, estimate=estimate
+    )
+    return found, estimate.weighing
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from services.analytics.calculations.rhythm import score_rhythm
 
 from services.analytics.calculations import margins, value
 from services.analytics.calculations.credibility import (
@@ -17,12 +16,13 @@ from services.analytics.calculations.credibility import (
     within_and_between_variance,
 )
 from services.analytics.calculations.parameters import (
-    MbgNbd,
     PhaseThresholds,
     RhythmParameters,
     ValueParameters,
 )
 from services.analytics.calculations.phases import assign_lead_stages, assign_phases
+from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
+from services.analytics.calculations.purchase_models.rhythm import score_rhythm
 from services.analytics.calculations.purchases import Purchases, summarize_purchases
 from tests.analytics.simulation import plain_deals, plain_units
 

@@ -20,7 +20,6 @@ from services.analytics.calculations.purchase_models.model import PurchaseModel,
 from services.analytics.calculations.purchase_models.purchases_ahead import (
     Block,
     PurchasesAhead,
-    discounts,
 )
 from services.analytics.calculations.purchase_models.series import Series, interval_between, product
 from services.analytics.calculations.purchases import Floats, Integers
@@ -34,11 +33,6 @@ class BetaGeometric(PurchaseModel):
 
     Attributes
     ----------
-    r
-        Shape of the gamma distribution of purchase rates; no unit, > 0.
-    alpha
-        Its rate in the time unit of the data (days everywhere but in tests), > 0; ``r / alpha`` is
-        the mean purchase rate.
     a, b
         Shapes of the beta distribution of the probability to drop out after a purchase; no unit,
         > 0; ``a / (a + b)`` is its mean.
@@ -47,8 +41,6 @@ class BetaGeometric(PurchaseModel):
     first_chance: ClassVar[float]
     """Chances to drop out after the first purchase: ``x`` plus this is ``y``, the chances so far."""
 
-    r: float
-    alpha: float
     a: float
     b: float
 
@@ -197,7 +189,7 @@ class _BetaGeometricAhead(PurchasesAhead):
     def __init__(
         self, model: BetaGeometric, repeat_count: Floats, age_days: Floats, *, months: int
     ) -> None:
-        super().__init__(repeat_count, age_days)
+        super().__init__(repeat_count, age_days, months=months)
         self.model = model
         youngest = float(self.ages.min(initial=np.inf))
         self.span = float(np.log1p(months * DAYS_PER_MONTH / (model.alpha + youngest)))
@@ -233,7 +225,7 @@ class _BetaGeometricAhead(PurchasesAhead):
 
     def within_each(self, months: Integers, *, discount_rate: float, rows: Integers) -> Floats:
         expected = np.zeros(len(rows))
-        weights = discounts(int(months.max(initial=0)), discount_rate)
+        weights = self._discounts(int(months.max(initial=0)), discount_rate)
         for month, basis in enumerate(self._bases(self.series, weights)):
             chosen = np.flatnonzero(months == month)
             units = rows[chosen]

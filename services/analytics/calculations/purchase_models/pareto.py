@@ -15,11 +15,10 @@ from services.analytics.calculations.purchase_models.model import PurchaseModel,
 from services.analytics.calculations.purchase_models.purchases_ahead import (
     Block,
     PurchasesAhead,
-    discounts,
 )
 from services.analytics.calculations.purchases import Floats, Integers
 
-_BLOCK_ROWS = 8_192  # from 10,000 on, BLAS would spread each product over threads, which costs more
+_BLOCK_ROWS = 8_192  # more would be spread over threads, which costs more than it brings
 _TINIEST = 1e-300
 
 
@@ -29,10 +28,6 @@ class ParetoNbd(PurchaseModel):
 
     Attributes
     ----------
-    r
-        Shape of the distribution of purchase rates; no unit, > 0.
-    alpha
-        Its rate in the time unit of the data, > 0; ``r / alpha`` is the mean purchase rate.
     s
         Shape of the distribution of dropout rates; no unit, > 0.
     beta
@@ -43,8 +38,6 @@ class ParetoNbd(PurchaseModel):
 
     family: ClassVar[Family] = "pareto_nbd"
 
-    r: float
-    alpha: float
     s: float
     beta: float
 
@@ -93,7 +86,7 @@ class ParetoNbd(PurchaseModel):
             value += _add_silence(
                 gradient, (r, alpha, s, beta), histories, rows, at_last=at_last, at_now=at_now
             )
-        return value, gradient * np.exp(logs)
+        return float(value), gradient * np.exp(logs)
 
     def alive_probability(self, repeat_count: Floats, recency: Floats, age: Floats) -> Floats:
         r"""Give P(alive) :math:`= 1 / (1 - H(T) + H(t_x) e^E)`."""
@@ -103,7 +96,8 @@ class ParetoNbd(PurchaseModel):
         kept = np.exp(-self._leaving(x, t_x, until))
         alive: Floats = kept / np.maximum((1 - now) * kept + last, _TINIEST)
         alive[until <= t_x] = 1.0
-        return np.minimum(alive, 1.0)
+        result: Floats = np.minimum(alive, 1.0)
+        return result
 
     def buying_if_alive(self, repeat_count: Floats, age: Floats, horizon: Floats | float) -> Floats:
         """Give the probability that the next purchase comes before the horizon and before death."""
@@ -112,7 +106,8 @@ class ParetoNbd(PurchaseModel):
         now = _of_times(share, index, until)
         later = share.rows(index, until + ahead)[0]
         kept = np.exp(-self._leaving(x, until, until + ahead))
-        return np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+        buying: Floats = np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+        return buying
 
     def expected_if_alive(
         self, repeat_count: Floats, age: Floats, horizon: Floats | float
@@ -134,7 +129,7 @@ class ParetoNbd(PurchaseModel):
     def tabulate(self, repeat_count: Floats, age: Floats, *, months: int) -> PurchasesAhead:
         """Prepare the expectation by month of units alive, for up to some months; times in days."""
         x, until = arguments(repeat_count, age)
-        return _ParetoAhead(self, x, until)
+        return _ParetoAhead(self, x, until, months=months)
 
     def death_share(self, repeats: Floats, earliest: float, latest: float) -> DeathShare:
         """Prepare the death share of some distinct ``x`` between two times."""
@@ -164,8 +159,10 @@ class ParetoNbd(PurchaseModel):
 class _ParetoAhead(PurchasesAhead):
     """Purchases ahead, in closed form: a rate by ``x`` times the time lived by ``T``."""
 
-    def __init__(self, model: ParetoNbd, repeat_count: Floats, age_days: Floats) -> None:
-        super().__init__(repeat_count, age_days)
+    def __init__(
+        self, model: ParetoNbd, repeat_count: Floats, age_days: Floats, *, months: int
+    ) -> None:
+        super().__init__(repeat_count, age_days, months=months)
         self.model = model
 
     def _weighted(self, weights: Floats) -> Block:
@@ -189,12 +186,13 @@ class _ParetoAhead(PurchasesAhead):
             share = model.death_share(repeats, min(earliest, latest), latest + days)
             now, later = share.table(ages)[0], share.table(ages + days)[0]
             kept = np.exp(-np.outer(model.r + repeats, not_buying) - not_dying)
-            return np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+            buying: Floats = np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+            return buying
 
         return table
 
     def within_each(self, months: Integers, *, discount_rate: float, rows: Integers) -> Floats:
-        lived = self._lived(discounts(int(months.max(initial=0)), discount_rate))
+        lived = self._lived(self._discounts(int(months.max(initial=0)), discount_rate))
         ages = self.age_index[rows]
         rate = (self.model.r + self.repeats[self.repeat_index[rows]]) / (
             self.model.alpha + self.ages[ages]

@@ -27,6 +27,8 @@ class PurchasesAhead(ABC):
 
     Attributes
     ----------
+    months
+        The longest horizon.
     repeats, ages
         Distinct ``x`` and ``T`` (days) of the base.
     repeat_index, age_index
@@ -37,8 +39,14 @@ class PurchasesAhead(ABC):
     """
 
     def __init__(
-        self, repeat_count: Floats, age_days: Floats, *, table_cells: int = _TABLE_CELLS
+        self,
+        repeat_count: Floats,
+        age_days: Floats,
+        *,
+        months: int,
+        table_cells: int = _TABLE_CELLS,
     ) -> None:
+        self.months = months
         self.repeats, self.repeat_index = distinct(repeat_count)
         self.ages, self.age_index = distinct(age_days)
         self.table_cells = table_cells
@@ -89,7 +97,7 @@ class PurchasesAhead(ABC):
         numpy.ndarray
             Purchases if alive; shape (units,). Source: domain specification 3.2.
         """
-        return self._of_units(self._weighted(discounts(months, discount_rate)))
+        return self._of_units(self._weighted(self._discounts(months, discount_rate)))
 
     def moments_within(self, *, months: int, discount_rate: float = 0.0) -> tuple[Floats, Floats]:
         r"""Expect discounted purchases with their discounts squared, and in pairs.
@@ -101,7 +109,7 @@ class PurchasesAhead(ABC):
             ``d`` the discount at the middle of the month of a purchase; shape (units,). Their sum
             is the second moment of the discounted number of purchases.
         """
-        weights = discounts(months, discount_rate)
+        weights = self._discounts(months, discount_rate)
         # The earlier purchase of a pair lies anywhere before the later one.
         earlier = (np.cumsum(weights) - weights / 2) * DAYS_PER_MONTH
         return (
@@ -112,6 +120,13 @@ class PurchasesAhead(ABC):
     def buying_within(self, *, months: int) -> Floats:
         """Give the probability of a purchase within some months, if alive; shape (units,)."""
         return self._of_units(self._buying(months * DAYS_PER_MONTH))
+
+    def _discounts(self, months: int, discount_rate: float) -> Floats:
+        """Discount the middle of each month to today; shape (months,)."""
+        if months > self.months:
+            raise ValueError(f"tabulated for {self.months} months, not for {months}")
+        weights: Floats = (1 + discount_rate) ** (-(np.arange(months) + 0.5) / 12)
+        return weights
 
     def _of_units(self, table: Block) -> Floats:
         block = max(1, self.table_cells // max(1, len(self.ages)))
@@ -127,8 +142,3 @@ class PurchasesAhead(ABC):
             cells = table(slice(first, first + block))
             values[part] = cells[self.repeat_index[part] - first, self.age_index[part]]
         return values
-
-
-def discounts(months: int, discount_rate: float) -> Floats:
-    """Discount the middle of each month to today; shape (months,)."""
-    return (1 + discount_rate) ** (-(np.arange(months) + 0.5) / 12)
