@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.analytics.calculations.parameters import PurchaseModel
+from services.analytics.calculations.purchase_models.beta_geometric import BetaGeometric, MbgNbd
 
 AS_OF_DAY = 20_454
 
@@ -27,7 +27,7 @@ class SimulatedBase:
 def simulate_histories(
     count: int,
     *,
-    model: PurchaseModel,
+    model: BetaGeometric,
     span_days: int,
     seed: int,
     family: Literal["mbg_nbd", "bg_nbd"] = "mbg_nbd",
@@ -65,13 +65,13 @@ def simulate_base(
     count: int,
     *,
     seed: int,
-    model: PurchaseModel | None = None,
+    model: BetaGeometric | None = None,
     span_days: int = 1_095,
     lead_share: float = 0.0,
     family: Literal["mbg_nbd", "bg_nbd"] = "mbg_nbd",
 ) -> SimulatedBase:
     """Draw a base of customers, and leads beside them, with amounts, costs and a few gaps."""
-    model = model or PurchaseModel(0.55, 42.0, 0.6, 3.2)
+    model = model or MbgNbd(0.55, 42.0, 0.6, 3.2)
     unit, day = simulate_histories(
         count, model=model, span_days=span_days, seed=seed, family=family
     )

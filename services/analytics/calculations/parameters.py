@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 DAYS_PER_MONTH = 365 / 12
 
-
-@dataclass(frozen=True, slots=True)
-class PurchaseModel:
-    """The four parameters of the MBG/NBD purchase model; estimated, hence without defaults.
-
-    Attributes
-    ----------
-    r
-        Shape of the gamma distribution of purchase rates; no unit, > 0.
-    alpha
-        Its rate in the time unit of the data (days everywhere but in tests), > 0; ``r / alpha`` is
-        the mean purchase rate.
-    a, b
-        Shapes of the beta distribution of the probability to drop out after a purchase; no unit,
-        > 0; ``a / (a + b)`` is its mean.
-
-    Source: domain specification 2.1 (Batislam, Denizel, Filiztekin 2007).
-    """
-
-    r: float
-    alpha: float
-    a: float
-    b: float
+Family: TypeAlias = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +22,9 @@ class Prior:
         Prior mode of ``r``; no unit; default 2 (2.2).
     a, b
         Prior modes of ``a`` and ``b``; no unit; defaults 0.8 and 3.2, one in five drops out (2.2).
+    s
+        Prior mode of the shape of dropout rates in the Pareto/NBD; no unit; default 1.25, which
+        spreads them as widely as ``a`` and ``b`` do; its rate follows from these.
     log_standard_deviation
         Spread of the prior on the logarithm of every parameter; no unit; default 1 (2.2).
     log_bound
@@ -53,13 +35,9 @@ class Prior:
     r: float = 2.0
     a: float = 0.8
     b: float = 3.2
+    s: float = 1.25
     log_standard_deviation: float = 1.0
     log_bound: float = 5.0
-
-    @property
-    def model(self) -> PurchaseModel:
-        """The prior mode itself: ``alpha = r * prior_interpurchase_days``."""
-        return PurchaseModel(self.r, self.r * self.prior_interpurchase_days, self.a, self.b)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +46,8 @@ class RhythmParameters:
 
     Attributes
     ----------
+    family
+        Which purchase model: ``mbg_nbd``, ``bg_nbd`` or ``pareto_nbd``; default ``mbg_nbd`` (2.1).
     horizon_interpurchase_times
         Expected gaps in a churn horizon; no unit; default 3 (2.1).
     horizon_min_days, horizon_max_days
@@ -83,6 +63,7 @@ class RhythmParameters:
         (2.2).
     """
 
+    family: Family = "mbg_nbd"
     horizon_interpurchase_times: float = 3.0
     horizon_min_days: float = 30.0
     horizon_max_days: float = 365.0
@@ -90,6 +71,27 @@ class RhythmParameters:
     blended_from_repeat_buyers: int = 30
     fitted_from_repeat_buyers: int = 200
     confident_from_purchases: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SpendParameters:
+    """What margins must be like for a gamma-gamma model of them.
+
+    Attributes
+    ----------
+    from_repeat_buyers
+        Units with two purchases from which it is estimated; count; default 50, as credibility (3.2).
+    rejected_share_max
+        Share of units that may have brought nothing or less; share; default 0.02, our choice: the
+        model knows positive margins only.
+    correlation_max
+        How far number and mean of purchases may go together, both in logarithms; no unit; default
+        0.3, our choice: the model takes them as independent.
+    """
+
+    from_repeat_buyers: int = 50
+    rejected_share_max: float = 0.02
+    correlation_max: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,9 @@ class ValueParameters:
     contribution_window_days
         Window of the recent contribution; days, the day of the calculation included; default 730
         (3.1).
+    margin_model
+        How a unit's margin per purchase is estimated: ``credibility``, or ``gamma_gamma`` where the
+        margins allow it; default ``credibility`` (3.2).
     base_purchase_contribution
         ``mu0`` before any data; base currency per purchase; default 25 (3.2).
     lowest_percentile, highest_percentile
@@ -130,6 +135,7 @@ class ValueParameters:
 
     default_margin: float = 0.35
     contribution_window_days: int = 730
+    margin_model: Literal["credibility", "gamma_gamma"] = "credibility"
     base_purchase_contribution: float = 25.0
     lowest_percentile: float = 1.0
     highest_percentile: float = 99.0
@@ -181,4 +187,5 @@ class Parameters:
     prior: Prior = field(default_factory=Prior)
     rhythm: RhythmParameters = field(default_factory=RhythmParameters)
     value: ValueParameters = field(default_factory=ValueParameters)
+    spend: SpendParameters = field(default_factory=SpendParameters)
     phases: PhaseThresholds = field(default_factory=PhaseThresholds)

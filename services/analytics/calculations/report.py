@@ -10,19 +10,19 @@ import pandas as pd
 
 from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
-from services.analytics.calculations.estimation import (
+from services.analytics.calculations.hunting import find_deal_hunters
+from services.analytics.calculations.margins import Credibility
+from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.fitting import (
     PurchaseFit,
     confidence_of,
     fit_purchase_model,
 )
-from services.analytics.calculations.hunting import find_deal_hunters
-from services.analytics.calculations.margins import Credibility
-from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS, score_rhythm
 from services.analytics.calculations.purchases import (
     Purchases,
     summarize_purchases,
 )
-from services.analytics.calculations.rhythm import RHYTHM_COLUMNS, score_rhythm
 from services.analytics.calculations.worth import DataGaps, of_all_units, value_base
 
 CONFIDENCES: Final = ("high", "medium", "low")

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.expectation import tabulate_expected_purchases
 from services.analytics.calculations.margins import DealMargins
-from services.analytics.calculations.parameters import (
-    DAYS_PER_MONTH,
-    PurchaseModel,
-    ValueParameters,
-)
+from services.analytics.calculations.parameters import DAYS_PER_MONTH, ValueParameters
+from services.analytics.calculations.purchase_models.model import PurchaseModel
 from services.analytics.calculations.purchases import (
     Booleans,
     Floats,
@@ -169,9 +165,7 @@ def lifetime_value(
     """
     decision, tier = parameters.decision_months, parameters.tier_months
     rate = parameters.discount_rate
-    table = tabulate_expected_purchases(
-        repeat_count, age_days, model=model, months=max(decision, tier)
-    )
+    table = model.tabulate(repeat_count, age_days, months=max(decision, tier))
     certain = np.zeros(len(repeat_count), dtype=np.int64)
     if contract_days is not None:
         months = np.minimum(contract_days / DAYS_PER_MONTH, max(decision, tier))

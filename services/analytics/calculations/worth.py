@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations import value
-from services.analytics.calculations.estimation import PurchaseFit
 from services.analytics.calculations.margins import (
     Credibility,
     DealMargins,
@@ -17,6 +16,7 @@ from services.analytics.calculations.margins import (
 )
 from services.analytics.calculations.orders import order_values
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.fitting import PurchaseFit
 from services.analytics.calculations.purchases import Floats, Integers, Purchases, float_column
 
 

@@ -9,38 +9,38 @@ import pandas as pd
 import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import betaln, gammaln
-
-from services.analytics.calculations import estimation
 from services.analytics.calculations.estimation import fit_purchase_model, maximize_likelihood
 from services.analytics.calculations.likelihood import (
     Family,
     group_histories,
     log_likelihood_and_gradient,
 )
-from services.analytics.calculations.parameters import Prior, PurchaseModel, RhythmParameters
+
+from services.analytics.calculations import estimation
+from services.analytics.calculations.parameters import Prior, MbgNbd, RhythmParameters
 from services.analytics.calculations.purchases import Floats, summarize_purchases
 from tests.analytics.simulation import plain_deals, simulate_histories
 
 CDNOW = Path(__file__).resolve().parents[4] / "shared" / "data" / "transactions" / "cdnow"
-PUBLISHED = PurchaseModel(0.243, 4.414, 0.793, 2.426)
+PUBLISHED = MbgNbd(0.243, 4.414, 0.793, 2.426)
 PUBLISHED_LOG_LIKELIHOOD = -9582.4
 
 
-def fit_weeks(x: Floats, t_x: Floats, age: Floats) -> tuple[PurchaseModel, float, bool]:
+def fit_weeks(x: Floats, t_x: Floats, age: Floats) -> tuple[MbgNbd, float, bool]:
     return maximize_likelihood(
         group_histories(x, t_x, age),
         family="bg_nbd",
-        start=PurchaseModel(1.0, 5.0, 1.0, 1.0),
+        start=MbgNbd(1.0, 5.0, 1.0, 1.0),
         log_bound=10.0,
     )
 
 
-def assert_published(fit: tuple[PurchaseModel, float, bool]) -> None:
+def assert_published(fit: tuple[MbgNbd, float, bool]) -> None:
     model, log_likelihood, is_converged = fit
     assert is_converged
     assert round(log_likelihood, 1) == PUBLISHED_LOG_LIKELIHOOD
     found = (model.r, model.alpha, model.a, model.b)
-    assert PurchaseModel(*(round(value, 3) for value in found)) == PUBLISHED
+    assert MbgNbd(*(round(value, 3) for value in found)) == PUBLISHED
 
 
 def fit_days(x: Floats, t_x: Floats, age: Floats) -> estimation.PurchaseFit:
@@ -85,7 +85,7 @@ def test_published_bg_nbd_estimates_from_the_cdnow_purchases() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_simulated_parameters_are_recovered_within_15_percent(seed: int) -> None:
-    truth = PurchaseModel(1.2, 60.0, 0.8, 3.2)
+    truth = MbgNbd(1.2, 60.0, 0.8, 3.2)
     unit, day = simulate_histories(2_000, model=truth, span_days=1_500, seed=seed)
     deals = plain_deals(unit.tolist(), day.tolist())
     purchases = summarize_purchases(deals, unit_count=2_000, as_of_day=1_500)
@@ -101,7 +101,7 @@ def test_simulated_parameters_are_recovered_within_15_percent(seed: int) -> None
 
 def test_no_customers_give_exactly_the_prior() -> None:
     fit = fit_days(np.empty(0), np.empty(0), np.empty(0))
-    assert fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
+    assert fit.model == MbgNbd(2.0, 180.0, 0.8, 3.2)
     assert (fit.basis, fit.is_converged, fit.log_likelihood) == ("prior", True, 0.0)
 
 
@@ -171,7 +171,7 @@ def test_log_likelihood_is_the_formula_of_the_specification() -> None:
 
 
 def test_a_base_larger_than_the_sample_ends_at_the_maximum_of_the_whole_base() -> None:
-    truth = PurchaseModel(0.8, 40.0, 0.8, 3.2)
+    truth = MbgNbd(0.8, 40.0, 0.8, 3.2)
     unit, day = simulate_histories(30_000, model=truth, span_days=1_000, seed=8)
     deals = plain_deals(unit.tolist(), day.tolist())
     purchases = summarize_purchases(deals, unit_count=30_000, as_of_day=1_000)

@@ -9,25 +9,25 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import hyp2f1
 from scipy.stats import beta
-
 from services.analytics.calculations.expectation import (
     expected_purchases_of_ratio,
     tabulate_expected_purchases,
 )
-from services.analytics.calculations.parameters import DAYS_PER_MONTH, PurchaseModel
 
-USUAL = PurchaseModel(1.0, 60.0, 0.8, 3.2)
+from services.analytics.calculations.parameters import DAYS_PER_MONTH, MbgNbd
+
+USUAL = MbgNbd(1.0, 60.0, 0.8, 3.2)
 POINTS = [(0, 0), (0, 400), (1, 30), (5, 366), (60, 700), (400, 3_000)]
 
 
-def by_formula(model: PurchaseModel, x: float, age: float, horizon: float) -> float:
+def by_formula(model: MbgNbd, x: float, age: float, horizon: float) -> float:
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
     ratio = (alpha + age) / (alpha + age + horizon)
     series = hyp2f1(r + x, b + x + 1, a + b + x, horizon / (alpha + age + horizon))
     return float((a + b + x) / (a - 1) * (1 - series * ratio ** (r + x)))
 
 
-def by_integration(model: PurchaseModel, x: float, age: float, horizon: float) -> float:
+def by_integration(model: MbgNbd, x: float, age: float, horizon: float) -> float:
     ratio = horizon / (model.alpha + age)
 
     def gain(p: float) -> float:
@@ -43,13 +43,13 @@ def by_integration(model: PurchaseModel, x: float, age: float, horizon: float) -
     "model",
     [
         USUAL,
-        PurchaseModel(0.3, 15.0, 0.6, 2.0),
-        PurchaseModel(2, 180, 1.4, 3),
-        PurchaseModel(4, 9, 2, 9),
+        MbgNbd(0.3, 15.0, 0.6, 2.0),
+        MbgNbd(2, 180, 1.4, 3),
+        MbgNbd(4, 9, 2, 9),
     ],
 )
 def test_expected_purchases_are_those_of_the_hypergeometric_formula(
-    model: PurchaseModel, months: int
+    model: MbgNbd, months: int
 ) -> None:
     x, age = np.array(POINTS, dtype=np.float64).T
     table = tabulate_expected_purchases(x, age, model=model, months=36)
@@ -60,14 +60,14 @@ def test_expected_purchases_are_those_of_the_hypergeometric_formula(
 @pytest.mark.parametrize(
     "model",
     [
-        pytest.param(PurchaseModel(1.0, 60.0, 1.0, 3.2), id="a = 1"),
-        pytest.param(PurchaseModel(1.0, 60.0, 1.0000001, 3.2), id="a near 1"),
-        pytest.param(PurchaseModel(0.02, 1.2, 118.0, 475.0), id="dropout certain"),
-        pytest.param(PurchaseModel(0.5, 0.01, 2.0, 3.2), id="tiny time scale"),
-        pytest.param(PurchaseModel(290.0, 26_000.0, 1.2, 0.03), id="all alike"),
+        pytest.param(MbgNbd(1.0, 60.0, 1.0, 3.2), id="a = 1"),
+        pytest.param(MbgNbd(1.0, 60.0, 1.0000001, 3.2), id="a near 1"),
+        pytest.param(MbgNbd(0.02, 1.2, 118.0, 475.0), id="dropout certain"),
+        pytest.param(MbgNbd(0.5, 0.01, 2.0, 3.2), id="tiny time scale"),
+        pytest.param(MbgNbd(290.0, 26_000.0, 1.2, 0.03), id="all alike"),
     ],
 )
-def test_expected_purchases_are_integrals_where_the_formula_fails(model: PurchaseModel) -> None:
+def test_expected_purchases_are_integrals_where_the_formula_fails(model: MbgNbd) -> None:
     x, age = np.array(POINTS, dtype=np.float64).T
     table = tabulate_expected_purchases(x, age, model=model, months=36)
     expected = [by_integration(model, *point, 1_095) for point in POINTS]
@@ -75,7 +75,7 @@ def test_expected_purchases_are_integrals_where_the_formula_fails(model: Purchas
 
 
 def test_without_dropout_the_expectation_is_that_of_the_purchase_rate() -> None:
-    model = PurchaseModel(1.0, 60.0, 1e-9, 500.0)
+    model = MbgNbd(1.0, 60.0, 1e-9, 500.0)
     x, age = np.array(POINTS, dtype=np.float64).T
     table = tabulate_expected_purchases(x, age, model=model, months=12)
     np.testing.assert_allclose(table.within(months=12), 365 * (1 + x) / (60 + age), rtol=1e-6)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.calculations.parameters import PurchaseModel
+from services.analytics.calculations.parameters import MbgNbd
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -108,7 +108,7 @@ def test_units_without_deals_are_leads_with_the_prior() -> None:
     assert customers["expected_new_value"].tolist() == [100.0] * 3
     for name in ("contribution", "contribution_730", "historic_value", "clv_365", "vitality"):
         assert customers[name].isna().all(), name
-    assert report.card.purchase_fit.model == PurchaseModel(2.0, 180.0, 0.8, 3.2)
+    assert report.card.purchase_fit.model == MbgNbd(2.0, 180.0, 0.8, 3.2)
 
 
 def test_inputs_are_never_changed(base: SimulatedBase) -> None:
@@ -382,7 +382,7 @@ def test_an_earlier_fit_scores_without_fitting(base: SimulatedBase) -> None:
 
 
 def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:
-    base = simulate_base(8_000, seed=12, model=PurchaseModel(1.0, 60.0, 0.8, 3.2))
+    base = simulate_base(8_000, seed=12, model=MbgNbd(1.0, 60.0, 0.8, 3.2))
     cut = base.as_of_day - 365
     known = base.deals[base.deals["day"] <= cut]
     customers = calculate(base.units, known, as_of_day=cut).customers

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.analytics.calculations.parameters import PurchaseModel, RhythmParameters
 from services.analytics.calculations.rhythm import RHYTHM_COLUMNS, score_rhythm
 
+from services.analytics.calculations.parameters import MbgNbd, RhythmParameters
+
 MODELS = st.builds(
-    PurchaseModel,
+    MbgNbd,
     r=st.floats(0.0135, 297),
     alpha=st.floats(1e-3, 1e6),
     a=st.floats(0.0054, 118),
@@ -20,7 +20,7 @@ MODELS = st.builds(
 )
 
 
-def score(x: list[float], t_x: list[float], age: list[float], model: PurchaseModel) -> pd.DataFrame:
+def score(x: list[float], t_x: list[float], age: list[float], model: MbgNbd) -> pd.DataFrame:
     return score_rhythm(
         *(np.array(values, dtype=np.float64) for values in (x, t_x, age)),
         model=model,
@@ -36,7 +36,7 @@ def score(x: list[float], t_x: list[float], age: list[float], model: PurchaseMod
     more=st.integers(0, 7_305),
 )
 def test_scores_are_shares_and_silence_never_comforts(
-    model: PurchaseModel, x: int, recency: int, gap: int, more: int
+    model: MbgNbd, x: int, recency: int, gap: int, more: int
 ) -> None:
     t_x = float(recency if x else 0)
     scores = score([x, x], [t_x, t_x], [t_x + gap, t_x + gap + more], model)
@@ -56,7 +56,7 @@ def test_scores_are_shares_and_silence_never_comforts(
 
 @given(model=MODELS, x=st.integers(0, 10_000), recency=st.integers(0, 7_305))
 def test_vitality_is_exactly_one_on_the_day_of_a_purchase(
-    model: PurchaseModel, x: int, recency: int
+    model: MbgNbd, x: int, recency: int
 ) -> None:
     t_x = float(recency if x else 0)
     scores = score([x], [t_x], [t_x], model).iloc[0]
@@ -73,12 +73,12 @@ def test_probabilities_do_not_depend_on_the_unit_of_time(factor: float) -> None:
         horizon_max_days=limits.horizon_max_days * factor,
     )
     x, t_x, age = np.array([0.0, 3, 900]), np.array([0.0, 200, 5_000]), np.array([90.0, 420, 7_300])
-    scores = score_rhythm(x, t_x, age, model=PurchaseModel(1, 60, 0.8, 3.2), parameters=limits)
+    scores = score_rhythm(x, t_x, age, model=MbgNbd(1, 60, 0.8, 3.2), parameters=limits)
     scaled = score_rhythm(
         x,
         t_x * factor,
         age * factor,
-        model=PurchaseModel(1, 60 * factor, 0.8, 3.2),
+        model=MbgNbd(1, 60 * factor, 0.8, 3.2),
         parameters=scaled_limits,
     )
     for name in RHYTHM_COLUMNS:
@@ -87,6 +87,6 @@ def test_probabilities_do_not_depend_on_the_unit_of_time(factor: float) -> None:
 
 
 def test_nobody_scored_gives_the_same_columns() -> None:
-    model = PurchaseModel(1, 60, 0.8, 3.2)
+    model = MbgNbd(1, 60, 0.8, 3.2)
     empty, full = score([], [], [], model), score([1], [10], [20], model)
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()

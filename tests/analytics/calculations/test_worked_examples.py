@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from services.analytics.calculations.rhythm import score_rhythm
 
 from services.analytics.calculations import margins, value
 from services.analytics.calculations.credibility import (
@@ -17,17 +18,16 @@ from services.analytics.calculations.credibility import (
 )
 from services.analytics.calculations.parameters import (
     PhaseThresholds,
-    PurchaseModel,
+    MbgNbd,
     RhythmParameters,
     ValueParameters,
 )
 from services.analytics.calculations.phases import assign_lead_stages, assign_phases
 from services.analytics.calculations.purchases import Purchases, summarize_purchases
-from services.analytics.calculations.rhythm import score_rhythm
 from tests.analytics.simulation import plain_deals, plain_units
 
 STEADY_BUYER = ["2024-01-10", "2024-03-05", "2024-04-20", "2024-06-15", "2024-08-01", "2024-09-16"]
-STEADY_MODEL = PurchaseModel(1.0, 60.0, 0.8, 3.2)
+STEADY_MODEL = MbgNbd(1.0, 60.0, 0.8, 3.2)
 
 
 def day(text: str) -> int:
@@ -39,7 +39,7 @@ def purchases_of(days: list[str], as_of: str) -> Purchases:
     return summarize_purchases(deals, unit_count=1, as_of_day=day(as_of))
 
 
-def score(purchases: Purchases, model: PurchaseModel) -> pd.DataFrame:
+def score(purchases: Purchases, model: MbgNbd) -> pd.DataFrame:
     return score_rhythm(
         purchases.repeat_count.astype(np.float64),
         purchases.recency_days,
@@ -69,14 +69,14 @@ def score(purchases: Purchases, model: PurchaseModel) -> pd.DataFrame:
         pytest.param(
             ["2025-01-01"],
             "2025-03-02",
-            PurchaseModel(2.0, 180.0, 0.8, 3.2),
+            MbgNbd(2.0, 180.0, 0.8, 3.2),
             (1, 0, 0, 60, 90, 74.5584, 60, 0.4375, 0.6923, 0.8654, 270, 0.461, 0.328),
             id="A3",
         ),
     ],
 )
 def test_rhythm(
-    days: list[str], as_of: str, model: PurchaseModel, expected: tuple[float, ...]
+    days: list[str], as_of: str, model: MbgNbd, expected: tuple[float, ...]
 ) -> None:
     purchases = purchases_of(days, as_of)
     summary = [

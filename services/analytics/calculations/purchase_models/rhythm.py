@@ -1,11 +1,12 @@
-"""How a unit's silence compares with its own purchase rhythm: the closed forms of the MBG/NBD."""
+"""How a unit's silence compares with its own purchase rhythm, under any purchase model."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.parameters import PurchaseModel, RhythmParameters
+from services.analytics.calculations.parameters import RhythmParameters
+from services.analytics.calculations.purchase_models.model import PurchaseModel
 from services.analytics.calculations.purchases import Floats
 
 RHYTHM_COLUMNS = (
@@ -47,27 +48,25 @@ def score_rhythm(
 
     Notes
     -----
-    With :math:`E = (r + x)\ln\frac{\alpha + T}{\alpha + t_x}` and :math:`k = a / (b + x)`:
-    gap rank :math:`1 - e^{-E}`, P(alive) :math:`1 / (1 + k e^E)`, vitality
-    :math:`(1 + k) / (1 + k e^E)`, P(a purchase in H, if alive)
-    :math:`1 - (1 + H / (\alpha + T))^{-(r + x)}`. Everything in logarithms, so that neither a span
-    of decades nor thousands of purchases overflow. Source: domain specification 2.1.
+    With :math:`E = (r + x)\ln\frac{\alpha + T}{\alpha + t_x}`, which every family shares: gap rank
+    :math:`1 - e^{-E}`; vitality is P(alive) over P(alive right after the last purchase); baseline
+    churn is one minus P(at least one purchase in the churn horizon), the reference the same with
+    :math:`T = t_x`. Everything in logarithms, so that neither a span of decades nor thousands of
+    purchases overflow. Source: domain specification 2.1.
     """
     shape = model.r + repeat_count
     scale = model.alpha + recency_days
-    dropout_odds = model.a / (model.b + repeat_count)
-    silence = shape * np.log1p((age_days - recency_days) / scale)
-    with np.errstate(over="ignore"):
-        dead_odds = dropout_odds * np.exp(silence)
-    alive = 1 / (1 + dead_odds)
+    silence = model.silence(repeat_count, recency_days, age_days)
     interpurchase = scale / shape
     horizon = np.clip(
         parameters.horizon_interpurchase_times * interpurchase,
         parameters.horizon_min_days,
         parameters.horizon_max_days,
     )
-    buying = -np.expm1(-shape * np.log1p(horizon / (model.alpha + age_days)))
-    buying_after_purchase = -np.expm1(-shape * np.log1p(horizon / scale))
+    alive = model.alive_probability(repeat_count, recency_days, age_days)
+    alive_after_purchase = model.alive_probability(repeat_count, recency_days, recency_days)
+    buying = model.buying_if_alive(repeat_count, age_days, horizon)
+    buying_after_purchase = model.buying_if_alive(repeat_count, recency_days, horizon)
     return pd.DataFrame(
         {
             "interpurchase_days": interpurchase,
@@ -75,10 +74,10 @@ def score_rhythm(
             "gap_days": age_days - recency_days,
             "gap_rank": -np.expm1(-silence),
             "alive_probability": alive,
-            "vitality": (1 + dropout_odds) / (1 + dead_odds),
+            "vitality": alive / alive_after_purchase,
             "churn_horizon_days": horizon,
             "baseline_churn_probability": 1 - alive * buying,
-            "reference_churn_probability": 1 - buying_after_purchase / (1 + dropout_odds),
+            "reference_churn_probability": 1 - alive_after_purchase * buying_after_purchase,
         },
         copy=False,
     )

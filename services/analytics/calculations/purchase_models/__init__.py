@@ -1,0 +1,1 @@
+"""Probability models of purchases: three families, their estimation, and how far to trust it."""
