@@ -1,7 +1,6 @@
 """Backtests the base in the mirror: frames of earlier days in, a backtest and its texts out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +32,7 @@ from services.analytics.calculations.backtest.running import (
 )
 from services.analytics.calculations.backtest.verdict import Finding, day_of
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.families import FAMILIES
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.frames.building import build_frames
@@ -42,15 +42,14 @@ from services.analytics.settings import Settings
 
 RUNNING_MODEL = "mbg_nbd"
 """The forecaster that the published numbers come from."""
+CARD_PARAMETERS = BacktestParameters(sample_size=20_000)
+"""Of the backtest beside a refresh: on every base about two seconds."""
 
 
 def forecasters(parameters: Parameters | None = None) -> dict[str, Forecaster]:
     """Return the models that can be compared, by name."""
     chosen = parameters or Parameters()
-    return {
-        "mbg_nbd": purchase_model_forecaster("mbg_nbd", parameters=chosen),
-        "bg_nbd": purchase_model_forecaster("bg_nbd", parameters=chosen),
-    }
+    return {family: purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES}
 
 
 def snapshot_known_at(snapshot: Snapshot, *, settings: Settings, catalogue: Catalogue) -> KnownAt:
@@ -109,15 +108,20 @@ def card_of(
 
     A history that is too short for a backtest is said in the card and is no failure.
     """
-    card, parameters = report.card, BacktestParameters()
+    card, fit = report.card, report.card.purchase_fit
     try:
-        found = backtest_base(known_at, as_of_day=card.as_of_day, currency=currency)
+        found = backtest_base(
+            known_at,
+            as_of_day=card.as_of_day,
+            currency=currency,
+            chosen=fit.family,
+            parameters=CARD_PARAMETERS,
+        )
     except HistoryTooShort as error:
         found = without_history(
-            error, as_of_day=card.as_of_day, chosen=RUNNING_MODEL, parameters=parameters
+            error, as_of_day=card.as_of_day, chosen=fit.family, parameters=CARD_PARAMETERS
         )
     first = report.customers["first_purchase_day"].min()
-    fit = card.purchase_fit
     return model_card(
         used=UsedData(
             first_day=None if pd.isna(first) else int(first),
@@ -127,14 +131,17 @@ def card_of(
             purchase_count=card.purchase_count,
         ),
         model=ModelPart(
-            forecaster=RUNNING_MODEL,
+            forecaster=fit.family,
             basis=fit.basis,
-            estimates=tuple(Estimate(name, value) for name, value in asdict(fit.model).items()),
+            estimates=tuple(
+                Estimate(name, getattr(fit.model, name), error)
+                for name, error in fit.standard_errors.items()
+            ),
             log_likelihood=fit.log_likelihood,
             is_converged=fit.is_converged,
         ),
         churn_basis="rhythm",
-        choice=Finding("V_CHOICE_ONLY", "note", {"model": RUNNING_MODEL}),
+        choice=Finding("V_CHOICE_ONLY", "note", {"model": fit.family}),
         left_out=left_out,
         backtest=found,
     )

@@ -17,7 +17,6 @@ from services.analytics.calculations.backtest.comparison import (
 from services.analytics.calculations.backtest.forecasters import (
     Forecast,
     Forecaster,
-    alive_probability,
     purchase_model_forecaster,
 )
 from services.analytics.calculations.backtest.origins import (
@@ -40,7 +39,7 @@ from services.analytics.calculations.backtest.running import (
 )
 from services.analytics.calculations.backtest.verdict import judge_phases
 from services.analytics.calculations.backtest.yardsticks import YARDSTICKS
-from services.analytics.calculations.parameters import Parameters, PurchaseModel
+from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchases import Floats
 from services.analytics.calculations.report import calculate
 from tests.analytics.simulation import plain_deals, plain_units, simulate_base
@@ -153,17 +152,6 @@ def test_recency_ranks_also_where_there_is_no_period_to_learn_from() -> None:
     said = recency.forecast(origin)
     assert said.purchase_probability.argsort().tolist() == [1, 0, 2]
     assert np.isnan(said.expected_purchases).all()
-
-
-def test_alive_probabilities_are_those_of_the_literature() -> None:
-    x, t_x, age = np.array([0.0, 5.0]), np.array([0.0, 250.0]), np.array([366.0, 366.0])
-    model = PurchaseModel(1.0, 60.0, 0.8, 3.2)
-    mbg = alive_probability(x, t_x, age, model=model, family="mbg_nbd")
-    bg = alive_probability(x, t_x, age, model=model, family="bg_nbd")
-    # Domain specification A1; a one-time buyer of the BG/NBD is alive for ever.
-    assert mbg[1] == pytest.approx(0.6035, abs=5e-5)
-    assert bg[0] == 1.0
-    assert bg[1] == pytest.approx(1 / (1 + 0.8 / 7.2 * (426 / 310) ** 6))
 
 
 def test_origins_lie_a_horizon_apart_with_one_before_and_one_after() -> None:
