@@ -19,6 +19,7 @@ invoice is a deal of its customer, won at the invoice's time:
 import argparse
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -45,6 +46,15 @@ _PARAMETERS = {
     "default": "stage:won",
     "start": "true",
 }
+
+
+@dataclass
+class _Sold:
+    """What is left of a line that was sold and can still be given back."""
+
+    invoice: str
+    quantity: int
+    price: float
 
 
 def read_lines(path: Path) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -76,7 +86,7 @@ def build_deals(lines: pd.DataFrame, counts: dict[str, int]) -> pd.DataFrame:
         .groupby("Invoice")
         .agg(customer=("Customer ID", "first"), at=("InvoiceDate", "min"), amount=("amount", "sum"))
     )
-    left: dict[tuple[float, str], list[list[object]]] = defaultdict(list)
+    left: dict[tuple[float, str], list[_Sold]] = defaultdict(list)
     refund: dict[str, float] = defaultdict(float)
     refunded_at: dict[str, pd.Timestamp] = {}
     unmatched = 0
@@ -85,17 +95,17 @@ def build_deals(lines: pd.DataFrame, counts: dict[str, int]) -> pd.DataFrame:
         invoice, code, _, quantity, at, price, customer, _ = row
         stock = left[customer, code]
         if quantity > 0:
-            stock.append([invoice, quantity, price])
+            stock.append(_Sold(invoice, quantity, price))
             continue
         missing = -quantity
         while missing and stock:
             sold = stock[-1]
-            taken = min(missing, sold[1])
-            refund[sold[0]] += taken * sold[2]
-            refunded_at[sold[0]] = at
-            sold[1] -= taken
+            taken = min(missing, sold.quantity)
+            refund[sold.invoice] += taken * sold.price
+            refunded_at[sold.invoice] = at
+            sold.quantity -= taken
             missing -= taken
-            if not sold[1]:
+            if not sold.quantity:
                 stock.pop()
         unmatched += missing == -quantity
     counts["cancelled lines, refunds of earlier invoices"] = len(back) - unmatched

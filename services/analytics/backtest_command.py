@@ -8,7 +8,12 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.analytics.backtest_text import backtest_text
-from services.analytics.backtesting import RUNNING_MODEL, backtest_snapshot, forecasters
+from services.analytics.backtesting import (
+    RUNNING_MODEL,
+    backtest_base,
+    forecasters,
+    snapshot_known_at,
+)
 from services.analytics.calculations.backtest.card import backtest_document
 from services.analytics.calculations.backtest.origins import (
     BacktestParameters,
@@ -18,11 +23,12 @@ from services.analytics.calculations.backtest.origins import (
 from services.analytics.calculations.backtest.verdict import day_of
 from services.analytics.catalogue.catalogue import Language, load_catalogue
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
+from services.analytics.frames.clock import day_number
 from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror, MirrorLocked
 from services.analytics.model_cards.operations import describe_backtest
-from services.analytics.refresh import CrmKeyMissing, read_crm
+from services.analytics.crm_reading import CrmKeyMissing, read_crm
 from services.analytics.settings import Settings
 
 Say = Callable[[str], None]
@@ -61,14 +67,13 @@ def backtest(
     try:
         with Mirror(settings.data_dir) as mirror:
             snapshot = _up_to_date(mirror, settings, now=now, say=say, limits=limits)
-            found = backtest_snapshot(
-                snapshot,
-                as_of=day,
-                settings=settings,
-                catalogue=catalogue,
+            found = backtest_base(
+                snapshot_known_at(snapshot, settings=settings, catalogue=catalogue),
+                as_of_day=day_number(day),
+                currency=settings.base_currency,
                 chosen=chosen,
                 horizon_days=horizon_days,
-                origins=origins,
+                origin_days=[day_number(each) for each in origins],
                 parameters=BacktestParameters(origin_count=origin_count),
             )
     except MirrorLocked:
@@ -97,7 +102,7 @@ def _up_to_date(
 ) -> Snapshot:
     """Read the CRM; where that fails, take what is there and say of when it is."""
     try:
-        return read_crm(mirror, settings, is_full=False, now=now, limits=limits)
+        return read_crm(mirror, settings, is_full=False, now=now, limits=limits).snapshot
     except (CrmUnavailable, CrmContractBroken, CrmKeyMissing) as error:
         snapshot = mirror.current()
         if snapshot is None:

@@ -1,80 +1,149 @@
 """Backtests the base in the mirror: frames of earlier days in, a backtest and its texts out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
+from services.analytics.calculations.backtest.card import (
+    Estimate,
+    Json,
+    ModelPart,
+    UsedData,
+    model_card,
+)
 from services.analytics.calculations.backtest.forecasters import (
     Forecaster,
     purchase_model_forecaster,
 )
-from services.analytics.calculations.backtest.origins import BacktestParameters, Known, Origin
-from services.analytics.calculations.backtest.running import Backtest, run_backtest
+from services.analytics.calculations.backtest.origins import (
+    BacktestParameters,
+    HistoryTooShort,
+    Known,
+    KnownAt,
+    Origin,
+)
+from services.analytics.calculations.backtest.running import (
+    Backtest,
+    run_backtest,
+    without_history,
+)
+from services.analytics.calculations.backtest.verdict import Finding, day_of
 from services.analytics.calculations.parameters import Parameters
-from services.analytics.calculations.report import calculate
+from services.analytics.calculations.purchase_models.families import FAMILIES
+from services.analytics.calculations.report import Report, calculate
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.frames.building import build_frames
-from services.analytics.frames.clock import day_number
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.settings import Settings
 
 RUNNING_MODEL = "mbg_nbd"
 """The forecaster that the published numbers come from."""
+CARD_PARAMETERS = BacktestParameters(sample_size=20_000)
+"""Of the backtest beside a refresh: on every base about two seconds."""
 
 
 def forecasters(parameters: Parameters | None = None) -> dict[str, Forecaster]:
     """Return the models that can be compared, by name."""
     chosen = parameters or Parameters()
-    return {
-        "mbg_nbd": purchase_model_forecaster("mbg_nbd", parameters=chosen),
-        "bg_nbd": purchase_model_forecaster("bg_nbd", parameters=chosen),
-    }
+    return {family: purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES}
 
 
-def backtest_snapshot(
-    snapshot: Snapshot,
-    *,
-    as_of: date,
-    settings: Settings,
-    catalogue: Catalogue,
-    chosen: str = RUNNING_MODEL,
-    horizon_days: int | None = None,
-    origins: Sequence[date] = (),
-    parameters: BacktestParameters | None = None,
-) -> Backtest:
-    """Backtest a base as it stood on a day; frames of every origin are built from the mirror.
-
-    Raises
-    ------
-    HistoryTooShort, OriginOutside, MirrorCorrupt
-        See `run_backtest` and `Snapshot`.
-    """
-    frame_parameters = FrameParameters(
+def snapshot_known_at(snapshot: Snapshot, *, settings: Settings, catalogue: Catalogue) -> KnownAt:
+    """Return what gives the base of a mirror as it was known at the end of a day."""
+    parameters = FrameParameters(
         channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
     )
 
     def known_at(day: int) -> Known:
         frames = build_frames(
             snapshot,
-            as_of=date.fromordinal(day + date(1970, 1, 1).toordinal()),
+            as_of=date.fromisoformat(day_of(day)),
             time_zone=ZoneInfo(settings.business_time_zone),
             base_currency=settings.base_currency,
-            parameters=frame_parameters,
+            parameters=parameters,
         )
         return Known(frames.as_of_day, frames.units, frames.deals)
 
+    return known_at
+
+
+def backtest_base(
+    known_at: KnownAt,
+    *,
+    as_of_day: int,
+    currency: str,
+    chosen: str = RUNNING_MODEL,
+    horizon_days: int | None = None,
+    origin_days: Sequence[int] = (),
+    parameters: BacktestParameters | None = None,
+) -> Backtest:
+    """Backtest every model on a base as it stood on a day.
+
+    Raises
+    ------
+    HistoryTooShort, OriginOutside
+        See `run_backtest`.
+    """
     return run_backtest(
         known_at,
-        as_of_day=day_number(as_of),
+        as_of_day=as_of_day,
         forecasters=tuple(forecasters().values()),
         chosen=chosen,
-        currency=settings.base_currency,
+        currency=currency,
         states_of=states_of,
         horizon_days=horizon_days,
-        origin_days=[day_number(day) for day in origins],
+        origin_days=origin_days,
         parameters=parameters,
+    )
+
+
+def card_of(
+    report: Report, known_at: KnownAt, *, currency: str, left_out: Mapping[str, int]
+) -> Json:
+    """Backtest a base that was just computed, and put the model card of its version together.
+
+    A history that is too short for a backtest is said in the card and is no failure.
+    """
+    card, fit = report.card, report.card.purchase_fit
+    try:
+        found = backtest_base(
+            known_at,
+            as_of_day=card.as_of_day,
+            currency=currency,
+            chosen=fit.family,
+            parameters=CARD_PARAMETERS,
+        )
+    except HistoryTooShort as error:
+        found = without_history(
+            error, as_of_day=card.as_of_day, chosen=fit.family, parameters=CARD_PARAMETERS
+        )
+    first = report.customers["first_purchase_day"].min()
+    return model_card(
+        used=UsedData(
+            first_day=None if pd.isna(first) else int(first),
+            as_of_day=card.as_of_day,
+            customer_count=card.customer_count,
+            repeat_buyer_count=card.repeat_buyer_count,
+            purchase_count=card.purchase_count,
+        ),
+        model=ModelPart(
+            forecaster=fit.family,
+            basis=fit.basis,
+            estimates=tuple(
+                Estimate(name, getattr(fit.model, name), error)
+                for name, error in fit.standard_errors.items()
+            ),
+            log_likelihood=fit.log_likelihood,
+            is_converged=fit.is_converged,
+        ),
+        churn_basis="rhythm",
+        choice=Finding("V_CHOICE_ONLY", "note", {"model": fit.family}),
+        left_out=left_out,
+        backtest=found,
     )
 
 

@@ -34,6 +34,8 @@ def prepare(http: httpx.Client, request: Request) -> Request:
     path, query = dict(request.path), dict(request.query)
     if "unit_id" in path:
         path["unit_id"] = unit_id(1)
+    if "version" in path:
+        path["version"] = "1"
     if "refresh_id" in path:
         path["refresh_id"] = http.get("/v1/refreshes").json()["items"][0]["id"]
     if "cursor" in query:

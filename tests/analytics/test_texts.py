@@ -17,6 +17,7 @@ SAMPLES: dict[str, list[object]] = {
     "count": [0, 1, 2, 1234],
     "days": [0, 1, 365],
     "number": [0, 1, 0.04, 2.55, -1.5],
+    "hundredths": [0, 0.004, 1.1190, -0.5],
     "share": [0, 0.01, 0.004, 0.8515, 1.0],
     "chance": [0, 0.0004, 0.01, 0.8515, 1.0],
     "money": [{"amount": "1234.50", "currency": "EUR"}, {"amount": "-3", "currency": "JPY"}],
@@ -26,7 +27,8 @@ SAMPLES: dict[str, list[object]] = {
 
 
 def text(code: str, language: Language, **params: object) -> str:
-    return reason_text(code, params, catalogue=CATALOGUE, language=language)
+    section = "verdicts" if code.startswith("V_") else "reason_codes"
+    return reason_text(code, params, catalogue=CATALOGUE, language=language, section=section)
 
 
 @pytest.mark.parametrize(("language", "expected"), [("en", "1,234,567.50"), ("de", "1.234.567,50")])
@@ -176,7 +178,9 @@ def test_no_estimated_chance_is_told_as_certain(chance: float, english: str) -> 
     assert text("R_PHASE_ALIVE", "en", p=chance).endswith(f" is {english} %.")
 
 
-@pytest.mark.parametrize("reason", CATALOGUE.reason_codes, ids=lambda reason: reason.id)
+@pytest.mark.parametrize(
+    "reason", [*CATALOGUE.reason_codes, *CATALOGUE.verdicts], ids=lambda reason: reason.id
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_reason_is_written_in_both_languages_with_nothing_left_unfilled(
     reason: ReasonCode, language: Language

@@ -10,12 +10,14 @@ from services.analytics.model_cards.schemas import ModelCard, ModelCardList
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
+from services.foundation.queries import query_integer
 from services.foundation.routing import Routes
 from services.foundation.statements import Record
-from shared.values import Version
 
 routes = Routes("models")
-VersionNumber = Annotated[Version, Path(description="Number of a kept version.")]
+VersionNumber = Annotated[
+    query_integer(1, 2**31 - 1, example=3), Path(description="Number of a kept version.")
+]
 
 
 @routes.add(

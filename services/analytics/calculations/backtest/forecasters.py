@@ -62,13 +62,11 @@ def purchase_model_forecaster(family: Family, *, parameters: Parameters) -> Fore
 
     def forecast(origin: Origin) -> Forecast:
         purchases = origin.purchases
-        history = (
-            purchases.repeat_count.astype(np.float64),
-            purchases.recency_days,
-            purchases.age_days,
-        )
-        model = fit_purchase_model(*history, prior=parameters.prior, parameters=rhythm).model
-        expected = model.expected_purchases(*history, float(origin.horizon_days))
+        x = purchases.repeat_count.astype(np.float64)
+        t_x, age = purchases.recency_days, purchases.age_days
+        fit = fit_purchase_model(x, t_x, age, prior=parameters.prior, parameters=rhythm)
+        horizon = float(origin.horizon_days)
+        expected = fit.model.expected_purchases(x, t_x, age, horizon)
         amounts = DealValues.of(float_column(origin.known.deals, "amount"), purchases)
         orders = order_values(
             amounts,
@@ -76,7 +74,7 @@ def purchase_model_forecaster(family: Family, *, parameters: Parameters) -> Fore
             credibility=estimate_orders(amounts, parameters=parameters.value),
         )
         return Forecast(
-            model.purchase_probability(*history, float(origin.horizon_days)),
+            fit.model.purchase_probability(x, t_x, age, horizon),
             expected,
             expected * orders.order_value,
         )

@@ -253,7 +253,7 @@ def bootstrap_difference(
     measure
         Any of this module, given forecast and actual.
     seed
-        Of the draws; equal seeds give equal intervals.
+        Of the draws; equal seeds give equal intervals for customers in equal order.
     repetitions
         How often customers are drawn with replacement; both forecasts are measured on the same
         draw, so that what they share cancels out.

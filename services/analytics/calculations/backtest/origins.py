@@ -268,7 +268,10 @@ def origin_at(known_at: KnownAt, day: int, *, horizon_days: int, share: float) -
 
     known = earlier(day)
     all_purchases = summarize_purchases(known.deals, unit_count=len(known.units), as_of_day=day)
-    known = known.of(np.flatnonzero(all_purchases.has_purchase))
+    # Ordered by id, so that the draws of a bootstrap do not depend on the order of the rows.
+    customers = np.flatnonzero(all_purchases.has_purchase)
+    ids = known.units["unit_id"].to_numpy(dtype=object)[customers]
+    known = known.of(customers[np.argsort(ids)])
     purchases = summarize_purchases(known.deals, unit_count=len(known.units), as_of_day=day)
     return Origin(known, horizon_days, purchases, earlier)
 
