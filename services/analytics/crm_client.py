@@ -29,67 +29,55 @@ CHANGES_PER_PAGE = 1000
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def _schema(**columns: pa.DataType) -> pa.Schema:
-    """A trailing underscore says that the column is never empty."""
+def _schema(
+    *,
+    texts: str,
+    instants: str = "",
+    amounts: str = "",
+    counts: str = "",
+    numbers: str = "",
+    flags: str = "",
+) -> pa.Schema:
+    """A trailing underscore says that the column is never empty; amounts are in minor units."""
+    kinds = (
+        (texts, pa.string()),
+        (instants, _INSTANT),
+        (amounts, pa.int64()),
+        (counts, pa.int64()),
+        (numbers, pa.float64()),
+        (flags, pa.bool_()),
+    )
     return pa.schema(
         pa.field(name.rstrip("_"), kind, nullable=not name.endswith("_"))
-        for name, kind in columns.items()
+        for names, kind in kinds
+        for name in names.split()
     )
 
 
 SCHEMAS: Mapping[Resource, pa.Schema] = {
     "contacts": _schema(
-        id_=pa.string(),
-        kind_=pa.string(),
-        parent_id=pa.string(),
-        status_=pa.string(),
-        terminated_at=_INSTANT,
-        source_campaign_id=pa.string(),
-        acquisition_cost_minor=pa.int64(),
-        acquisition_cost_currency=pa.string(),
-        purchase_motive=pa.string(),
-        profiling_objection_at=_INSTANT,
-        erased_at=_INSTANT,
-        flags=pa.string(),
-        created_at_=_INSTANT,
+        texts="id_ kind_ parent_id status_ source_campaign_id acquisition_cost_currency"
+        " referred_by_id purchase_motive flags",
+        instants="terminated_at profiling_objection_at erased_at created_at_",
+        amounts="acquisition_cost_minor",
     ),
     "interactions": _schema(
-        id_=pa.string(),
-        contact_id_=pa.string(),
-        parent_id=pa.string(),
-        kind_=pa.string(),
-        channel=pa.string(),
-        direction=pa.string(),
-        occurred_at_=_INSTANT,
-        resolved_at=_INSTANT,
-        resolution=pa.string(),
-        justified=pa.bool_(),
-        outcome=pa.string(),
-        effective_at=_INSTANT,
-        sentiment=pa.float64(),
-        ratings=pa.string(),
-        cost_minor=pa.int64(),
-        cost_currency=pa.string(),
+        texts="id_ contact_id_ parent_id deal_id kind_ channel direction resolution outcome"
+        " decline_reason competitor_id product_id event_type tags ratings cost_currency",
+        instants="occurred_at_ resolved_at effective_at",
+        amounts="cost_minor",
+        counts="severity nps",
+        numbers="sentiment",
+        flags="justified is_public",
     ),
     "deals": _schema(
-        id_=pa.string(),
-        contact_id_=pa.string(),
-        stage_kind_=pa.string(),
-        stage_history_=pa.string(),
-        currency=pa.string(),
-        amount_minor=pa.int64(),
-        list_amount_minor=pa.int64(),
-        cost_minor=pa.int64(),
-        refund_minor=pa.int64(),
-        cost_recovered_minor=pa.int64(),
-        written_off_minor=pa.int64(),
-        discount_pct=pa.float64(),
-        fx_rate=pa.float64(),
-        opened_at_=_INSTANT,
-        closed_at=_INSTANT,
-        refunded_at=_INSTANT,
-        contract_end_at=_INSTANT,
-        contract_cancelled_at=_INSTANT,
+        texts="id_ contact_id_ stage_kind_ stage_history_ currency lines won_reason lost_reason"
+        " competitor_id",
+        instants="opened_at_ closed_at invoiced_at due_at paid_at disputed_at refunded_at"
+        " chargeback_at fraud_confirmed_at contract_end_at contract_cancelled_at",
+        amounts="amount_minor list_amount_minor cost_minor refund_minor cost_recovered_minor"
+        " written_off_minor chargeback_lost_minor",
+        numbers="discount_pct fx_rate",
     ),
     "products": _schema(id_=pa.string(), key_=pa.string(), category=pa.string()),
 }

@@ -96,7 +96,7 @@ class Base:
         base_currency: str = "EUR",
     ) -> Frames:
         given = {"contacts": contacts, "deals": deals, "interactions": interactions}
-        ids = ("id", "contact_id", "parent_id")
+        ids = ("id", "contact_id", "parent_id", "deal_id", "referred_by_id")
         batches = {}
         for resource in RESOURCES:
             rows = [
@@ -799,19 +799,6 @@ def test_surveys_are_recent_for_90_days_and_complaints_name_a_reason_for_730(
     assert known(unit["leave_reason_known"]) is is_known
 
 
-def hold(monkeypatch: pytest.MonkeyPatch, *, is_held: bool) -> None:
-    """Let the mirror hold flags, sentiment and ratings, or not."""
-    more = {
-        "contacts": [pa.field("flags", pa.string())],
-        "interactions": [pa.field("sentiment", pa.float64()), pa.field("ratings", pa.string())],
-    }
-    for resource, fields in more.items():
-        found = next(name for name in RESOURCES if name == resource)
-        names = [field.name for field in fields]
-        kept = [field for field in SCHEMAS[found] if field.name not in names]
-        monkeypatch.setitem(SCHEMAS, found, pa.schema([*kept, *(fields if is_held else [])]))
-
-
 @pytest.mark.parametrize(
     ("fields", "answer"),
     [
@@ -827,23 +814,20 @@ def hold(monkeypatch: pytest.MonkeyPatch, *, is_held: bool) -> None:
     ],
 )
 def test_a_positive_history_has_a_clearly_positive_moment(
-    base: Base, monkeypatch: pytest.MonkeyPatch, fields: list[Row], answer: bool
+    base: Base, fields: list[Row], answer: bool
 ) -> None:
-    hold(monkeypatch, is_held=True)
     rows = [interaction(f"{n}", "survey_response", **row) for n, row in enumerate(fields)]
     assert known(base.unit([contact("a")], [], rows)["positive_history"]) is answer
 
 
-def test_a_broken_rating_is_refused_loudly(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold(monkeypatch, is_held=True)
+def test_a_broken_rating_is_refused_loudly(base: Base) -> None:
     with pytest.raises(FrameInvalid):
         base.frames([contact("a")], [], [interaction("1", "note", ratings='[{"perception"')])
 
 
 def test_a_minor_is_whom_a_flag_says_to_be_one_or_to_belong_to(
-    base: Base, monkeypatch: pytest.MonkeyPatch
+    base: Base,
 ) -> None:
-    hold(monkeypatch, is_held=True)
     units = base.frames(
         [
             contact("a", flags='["reference_customer","minor"]'),
@@ -855,16 +839,6 @@ def test_a_minor_is_whom_a_flag_says_to_be_one_or_to_belong_to(
         ]
     ).units
     assert [known(value) for value in units["minor"]] == [True, False, False, True]
-
-
-def test_what_the_mirror_does_not_hold_is_not_known(
-    base: Base, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hold(monkeypatch, is_held=False)
-    units = base.frames([contact("a"), contact("b")], [], [interaction("1", "note", "b")]).units
-    assert [known(value) for value in units["minor"]] == [None, None]
-    # Who has no history at all has no positive one.
-    assert [known(value) for value in units["positive_history"]] == [False, None]
 
 
 def _damaged(frame: pd.DataFrame, how: str) -> pd.DataFrame:

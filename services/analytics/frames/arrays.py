@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +39,24 @@ class Words:
         codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return cls(codes.astype(np.int64), array.dictionary.to_pylist())
 
+    @classmethod
+    def joined(cls, parts: Sequence[Words]) -> Words:
+        """Put columns one below the other."""
+        words = list(dict.fromkeys(word for part in parts for word in part.words))
+        place = {word: code for code, word in enumerate(words)}
+        codes = [np.array([*map(place.__getitem__, part.words), -1])[part.codes] for part in parts]
+        return cls(np.concatenate(codes), words)
+
     def are(self, *wanted: str) -> Booleans:
         return np.array([*(word in wanted for word in self.words), False])[self.codes]
+
+    def category(self) -> pd.Categorical:
+        """Return the words as pandas takes them, missing where empty, without unused ones."""
+        used = np.flatnonzero(np.bincount(self.codes[self.codes >= 0], minlength=len(self.words)))
+        place = np.full(len(self.words) + 1, -1)
+        place[used] = np.arange(len(used))
+        words = pd.Index([self.words[code] for code in used], dtype="str")
+        return pd.Categorical.from_codes(place[self.codes], categories=words)
 
     def numbers(self, number_of: Callable[[str], float], *, empty: float) -> Floats:
         """Give every row the number of its word."""

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.events import Events
 from services.analytics.frames.arrays import NEVER
 from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.conditions import condition_columns
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.dictionary import DEALS, EVIDENCE, UNCONVERTED, UNITS, check_frame
+from services.analytics.frames.events import build_events
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.interactions import Interactions, interaction_columns
 from services.analytics.frames.parameters import FrameParameters
@@ -31,6 +33,7 @@ class Frames:
 
     units: pd.DataFrame
     deals: pd.DataFrame
+    events: Events
     evidence: pd.DataFrame
     unconverted: pd.DataFrame
     erased: frozenset[str]
@@ -90,6 +93,7 @@ def build_frames(
     return Frames(
         frame,
         deals.frame,
+        build_events(snapshot, contacts, deals, interactions, clock),
         evidence,
         deals.unconverted,
         contacts.erased_units(snapshot),

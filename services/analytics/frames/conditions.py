@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.analytics.crm_client import SCHEMAS
 from services.analytics.frames.arrays import Booleans, floats_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
@@ -66,23 +65,12 @@ def _answers(holds: Booleans, is_unknown: Booleans) -> Any:
 
 
 def _positive_history(snapshot: Snapshot, contacts: Contacts, interactions: Interactions) -> Any:
-    """Tell who has a clearly positive moment; nobody without any interaction has.
-
-    While the mirror holds neither sentiment nor ratings, nothing is known of the others.
-    """
-    held = [name for name in ("sentiment", "ratings") if name in SCHEMAS["interactions"].names]
-    is_positive = np.zeros_like(interactions.happened)
-    if held:
-        table = snapshot.read("interactions", held)
-        if "sentiment" in held:
-            is_positive |= floats_of(table, "sentiment") >= _POSITIVE_SENTIMENT
-        if "ratings" in held:
-            is_positive |= _is_rated_highly(table.column("ratings"))
-    has_history, has_moment = (
-        contacts.flags(interactions.unit, interactions.happened & rows)
-        for rows in (True, is_positive)
-    )
-    return _answers(has_moment, has_history & ~has_moment & (len(held) < 2))
+    """Tell who has a clearly positive moment; nobody without any interaction has."""
+    table = snapshot.read("interactions", ["sentiment", "ratings"])
+    is_positive = floats_of(table, "sentiment") >= _POSITIVE_SENTIMENT
+    is_positive |= _is_rated_highly(table.column("ratings"))
+    has_moment = contacts.flags(interactions.unit, interactions.happened & is_positive)
+    return _answers(has_moment, np.zeros(contacts.unit_count, dtype=np.bool_))
 
 
 def _is_rated_highly(texts: pa.ChunkedArray) -> Booleans:
@@ -97,14 +85,8 @@ def _is_rated_highly(texts: pa.ChunkedArray) -> Booleans:
 
 
 def _minor(snapshot: Snapshot, contacts: Contacts) -> Any:
-    """Tell who is or has a contact flagged as under age; like an objection it holds for every day.
-
-    While the mirror holds no flags, nothing is known.
-    """
-    count = contacts.unit_count
-    if "flags" not in SCHEMAS["contacts"].names:
-        return _answers(np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_))
+    """Tell who is or has a contact flagged as under age; like an objection it holds for every day."""
     flags = snapshot.read("contacts", ["flags"]).column("flags").fill_null("[]")
     is_minor = np.asarray(pc.match_substring(flags, '"minor"').to_numpy(), dtype=np.bool_)
     holds = contacts.flags(contacts.unit, is_minor & (contacts.unit >= 0))
-    return _answers(holds, np.zeros(count, dtype=np.bool_))
+    return _answers(holds, np.zeros(contacts.unit_count, dtype=np.bool_))

@@ -25,7 +25,7 @@ from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.dictionary import DEALS
 from services.analytics.frames.gaps import Gap, gap_of
-from services.analytics.frames.stages import stages_on
+from services.analytics.frames.stages import Stages, stages_on
 from services.analytics.mirror.snapshot import Snapshot
 
 _AMOUNTS = ("amount", "list_amount", "cost", "refund", "cost_recovered", "written_off")
@@ -44,8 +44,16 @@ class Deals:
     A rhythm needs no exchange rate: a deal in a foreign currency without one is a purchase of
     unknown amounts. Only if it was refunded in full is it left out, being no purchase and of no
     value that could be told (domain specification 1).
+
+    `unit`, `opened`, `stages`, `is_purchase` (won and not refunded in full) and `base_per_minor` (base
+    currency for one minor unit, NaN unknown) are of every deal in the mirror, in its order.
     """
 
+    unit: Integers
+    opened: Integers
+    stages: Stages
+    is_purchase: Booleans
+    base_per_minor: Floats
     frame: pd.DataFrame
     unconverted: pd.DataFrame
     evidence: dict[str, Any]
@@ -76,12 +84,18 @@ class Deals:
         has_no_rate = is_won & is_known & np.isnan(rate)
         gaps["deals_of_unknown_contacts"] = gap_of(snapshot, "deals", is_won & ~is_known)
         gaps["deals_without_fx_rate"] = gap_of(snapshot, "deals", has_no_rate)
-        is_shown = is_won & is_known & ~(has_no_rate & _is_refunded_in_full(table, clock))
+        is_refunded = _is_refunded_in_full(table, clock)
+        is_shown = is_won & is_known & ~(has_no_rate & is_refunded)
         frame = _deal_frame(table, np.flatnonzero(is_shown), unit, won_at, clock, per_unit, rate)
         counted = np.flatnonzero(is_won & is_known)
         cancelled_at, contract_end_day = _contracts(table, counted, unit, contacts, clock)
         begun = np.flatnonzero(is_known & (opened < clock.end))
         return cls(
+            unit,
+            opened,
+            stages,
+            is_won & is_known & ~is_refunded,
+            rate / per_unit,
             frame,
             _unconverted(table, np.flatnonzero(has_no_rate & is_shown), unit),
             _evidence(frame, contacts.unit_count),

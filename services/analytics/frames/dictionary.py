@@ -113,12 +113,123 @@ CUSTOMERS = _columns(
     ("confidence", "category", "word", "high, medium or low; low without any known amount"),
     ("is_cost_estimated", "bool", "", "a deal's cost was unknown and estimated"),
 )
+_UNIT = ("unit", "int64", "", "surrogate of the customer unit")
+_DEAL = ("deal_id", "str", "id", "the deal, for evidence only")
+_MENTION = ("interaction_id", "str", "id", "the interaction, for evidence only")
+INTERACTIONS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it took place"),
+    ("kind", "category", "word", "kind of interaction"),
+    _MENTION,
+    ("is_inbound", "bool", "", "the customer turned to us"),
+    ("is_public", "bool", "", "others could read it"),
+    ("sentiment", "float64", "-1 to 1", "mood; NaN unknown"),
+    ("severity", "float64", "1 to 3", "of a complaint; NaN unknown"),
+    ("settled_day", "float64", _DAY, "of complaints and requests; NaN if open on the day"),
+    ("resolution", "category", "word", "how it was settled; missing while open"),
+    ("is_justified", "boolean", "", "of a complaint; missing undecided"),
+    ("outcome", "category", "word", "of touches, offers and invitations; missing unknown"),
+    ("channel", "category", "word", "over which channel; missing unknown"),
+    ("nps", "float64", "0 to 10", "would recommend us; NaN not asked"),
+    ("has_leave_intent", "bool", "", "tagged with the intent to leave"),
+    ("effective_day", "float64", _DAY, "when a cancellation takes effect; NaN for other kinds"),
+    ("names_competitor", "bool", "", "a competitor was chosen instead"),
+    ("event_type", "category", "word", "of a life event; missing for other kinds"),
+)
+RATINGS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when the survey was answered"),
+    ("dimension", "category", "word", "dimension of satisfaction"),
+    ("perception", "float64", "0 to 10", "how it was found"),
+    ("expectation", "float64", "0 to 10", "how it was expected; NaN unknown"),
+    _MENTION,
+)
+INVOICES = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was issued; without a date, when the deal was won"),
+    ("due_day", "int32", _DAY, "when it is due"),
+    ("paid_day", "float64", _DAY, "when it was paid; NaN unpaid on the day"),
+    ("amount", "float64", _BASE, "net amount; NaN unknown"),
+    ("is_disputed", "bool", "", "the customer disputed it by the day"),
+    ("is_complained_of", "bool", "", "a complaint about the deal is open or was justified"),
+    _DEAL,
+)
+LOST_DEALS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was lost"),
+    ("lost_reason", "category", "word", "why; missing unknown"),
+    ("names_competitor", "bool", "", "a competitor was in it"),
+    _DEAL,
+)
+OPEN_DEALS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it began"),
+    ("stage", "category", "word", "where it stands; missing unknown"),
+    _DEAL,
+)
+CONTRACTS = _columns(
+    _UNIT,
+    ("start_day", "int32", _DAY, "when the deal was won"),
+    ("end_day", "int32", _DAY, "when it ends or ended"),
+    ("cancelled_day", "float64", _DAY, "when it was cancelled; NaN not by the day"),
+    ("amount", "float64", _BASE, "net amount; NaN unknown"),
+    _DEAL,
+)
+PURCHASED_CATEGORIES = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was bought"),
+    ("category", "category", "word", "of the product of a line"),
+)
+INTEREST = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was shown"),
+    ("category", "category", "word", "of products"),
+    ("kind", "category", "word", "open_deal, offer or need"),
+)
+WON_REASONS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when the deal was won"),
+    ("won_reason", "category", "word", "why it was won"),
+)
+REFERRALS = _columns(
+    _UNIT,
+    ("referred_unit", "int64", "", "surrogate of the unit that it brought"),
+    ("day", "int32", _DAY, "when the referred unit was first known"),
+)
+CHARGEBACKS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when the bank took the payment back"),
+    ("is_lost", "bool", "", "money was lost by it"),
+    _DEAL,
+)
+FRAUDS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when fraud was confirmed"),
+    ("is_confirmed_by_person", "bool", "", "a suspicion is nothing"),
+    _DEAL,
+)
+EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
+    "interactions": INTERACTIONS,
+    "ratings": RATINGS,
+    "invoices": INVOICES,
+    "lost_deals": LOST_DEALS,
+    "open_deals": OPEN_DEALS,
+    "contracts": CONTRACTS,
+    "purchased_categories": PURCHASED_CATEGORIES,
+    "interest": INTEREST,
+    "won_reasons": WON_REASONS,
+    "referrals": REFERRALS,
+    "chargebacks": CHARGEBACKS,
+    "frauds": FRAUDS,
+}
+"""The frames of events; every row is one event."""
 FRAMES: Mapping[str, tuple[Column, ...]] = {
     "units": UNITS,
     "deals": DEALS,
     "evidence": EVIDENCE,
     "unconverted": UNCONVERTED,
     "customers": CUSTOMERS,
+    **EVENT_FRAMES,
 }
 """The dictionary; units, evidence and customers are indexed by `unit`, 0 to n - 1."""
 

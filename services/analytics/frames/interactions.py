@@ -30,7 +30,7 @@ from services.analytics.mirror.snapshot import Snapshot
 _DELIVERED = ("delivered", "clicked", "replied", "accepted", "declined", "unsubscribed")
 _RESPONDED = ("clicked", "replied", "accepted")
 _TALKS = ("call", "email", "message", "chat", "meeting", "visit", "social")
-_BY_THE_CUSTOMER = (
+BY_THE_CUSTOMER = (
     *("complaint", "service_request", "survey_response", "quote_request"),
     *("idea", "referral", "cancellation"),
 )
@@ -99,7 +99,7 @@ def interaction_columns(
     table, unit, happened = interactions.table, interactions.unit, interactions.happened
     kind, outcome, direction = interactions.kind, interactions.outcome, interactions.direction
     is_ours_alone = direction.are("internal")
-    responded = outcome.are(*_RESPONDED) | kind.are(*_BY_THE_CUSTOMER)
+    responded = outcome.are(*_RESPONDED) | kind.are(*BY_THE_CUSTOMER)
     responded |= direction.are("inbound")
     reached = outcome.are(*_DELIVERED) | responded | kind.are(*_TALKS)
     in_window = interactions.since(clock.start_of_window(parameters.lead_window_days))

@@ -30,8 +30,12 @@ class Stages:
 
     Attributes
     ----------
-    won_at
-        When it was won; NEVER if not by the day.
+    won_at, lost_at
+        When it was won or lost; NEVER if it was not so on the day.
+    is_open
+        Whether it had begun and was neither won nor lost.
+    stage
+        The stage that it was in while open; empty for others, and where nobody recorded it.
     is_qualified
         Whether it was open and qualified or further.
     is_quoted
@@ -39,6 +43,9 @@ class Stages:
     """
 
     won_at: Integers
+    lost_at: Integers
+    is_open: Booleans
+    stage: Words
     is_qualified: Booleans
     is_quoted: Booleans
 
@@ -53,8 +60,11 @@ def stages_on(snapshot: Snapshot, table: pa.Table, opened: Integers, clock: Cloc
     is_begun, is_closed = opened < clock.end, kind.are(*_CLOSED)
     is_settled = is_begun & is_closed & (closed < clock.end)
     won_at = np.where(is_settled & kind.are("won"), closed, NEVER)
+    lost_at = np.where(is_settled & kind.are("lost"), closed, NEVER)
     is_qualified, is_quoted = np.zeros((2, len(won_at)), dtype=np.bool_)
     unsettled = is_begun & ~is_settled
+    is_open = unsettled & ~(is_closed & (closed == NEVER))
+    stage = Words(np.full(len(won_at), -1), [])
     if unsettled.any():
         history = snapshot.read("deals", ["stage_history"], where=unsettled)
         deal, entries = read_lists(history.column("stage_history"), _ENTRY)
@@ -65,8 +75,12 @@ def stages_on(snapshot: Snapshot, table: pa.Table, opened: Integers, clock: Cloc
         counts = np.flatnonzero((entered < clock.end) & ~is_closed_later)
         counts = counts[np.lexsort((entered[counts], rows[counts]))]
         last = counts[np.append(rows[counts][1:] != rows[counts][:-1], True)[: len(counts)]]
-        is_won = last[entered_kind.are("won")[last]]
-        won_at[rows[is_won]] = entered[is_won]
+        for word, closed_at in (("won", won_at), ("lost", lost_at)):
+            is_such = last[entered_kind.are(word)[last]]
+            closed_at[rows[is_such]] = entered[is_such]
+        is_open[rows[last]] = ~entered_kind.are(*_CLOSED)[last]
+        stage.codes[rows[last]] = entry.codes[last]
+        stage = Words(np.where(is_open, stage.codes, -1), entry.words)
         is_qualified[rows[last]] = entry.are(*_QUALIFIED)[last]
         is_quoted[rows[last]] = entry.are(*_QUOTED)[last]
-    return Stages(won_at, is_qualified, is_quoted)
+    return Stages(won_at, lost_at, is_open, stage, is_qualified, is_quoted)

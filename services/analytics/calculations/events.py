@@ -1,0 +1,111 @@
+"""What has happened to units besides purchases, as frames; nothing is computed from them here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+import pandas as pd
+
+EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "interactions": {
+        "unit": "int64",
+        "day": "int32",
+        "kind": "category",
+        "interaction_id": "str",
+        "is_inbound": "bool",
+        "is_public": "bool",
+        "sentiment": "float64",
+        "severity": "float64",
+        "settled_day": "float64",
+        "resolution": "category",
+        "is_justified": "boolean",
+        "outcome": "category",
+        "channel": "category",
+        "nps": "float64",
+        "has_leave_intent": "bool",
+        "effective_day": "float64",
+        "names_competitor": "bool",
+        "event_type": "category",
+    },
+    "ratings": {
+        "unit": "int64",
+        "day": "int32",
+        "dimension": "category",
+        "perception": "float64",
+        "expectation": "float64",
+        "interaction_id": "str",
+    },
+    "invoices": {
+        "unit": "int64",
+        "day": "int32",
+        "due_day": "int32",
+        "paid_day": "float64",
+        "amount": "float64",
+        "is_disputed": "bool",
+        "is_complained_of": "bool",
+        "deal_id": "str",
+    },
+    "lost_deals": {
+        "unit": "int64",
+        "day": "int32",
+        "lost_reason": "category",
+        "names_competitor": "bool",
+        "deal_id": "str",
+    },
+    "open_deals": {"unit": "int64", "day": "int32", "stage": "category", "deal_id": "str"},
+    "contracts": {
+        "unit": "int64",
+        "start_day": "int32",
+        "end_day": "int32",
+        "cancelled_day": "float64",
+        "amount": "float64",
+        "deal_id": "str",
+    },
+    "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
+    "interest": {"unit": "int64", "day": "int32", "category": "category", "kind": "category"},
+    "won_reasons": {"unit": "int64", "day": "int32", "won_reason": "category"},
+    "referrals": {"unit": "int64", "referred_unit": "int64", "day": "int32"},
+    "chargebacks": {"unit": "int64", "day": "int32", "is_lost": "bool", "deal_id": "str"},
+    "frauds": {
+        "unit": "int64",
+        "day": "int32",
+        "is_confirmed_by_person": "bool",
+        "deal_id": "str",
+    },
+}
+"""Columns and dtypes of every frame; what they mean is said in the dictionary of frames."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """What has happened to units, one frame per kind, one row per event, in any order.
+
+    All as known on the day; days are counted from 1970-01-01 in the business time zone. ``unit``
+    is the surrogate of the customer unit.
+    """
+
+    interactions: pd.DataFrame
+    ratings: pd.DataFrame
+    invoices: pd.DataFrame
+    lost_deals: pd.DataFrame
+    open_deals: pd.DataFrame
+    contracts: pd.DataFrame
+    purchased_categories: pd.DataFrame
+    interest: pd.DataFrame
+    won_reasons: pd.DataFrame
+    referrals: pd.DataFrame
+    chargebacks: pd.DataFrame
+    frauds: pd.DataFrame
+
+    @classmethod
+    def empty(cls) -> Events:
+        """Return the events of a base to which nothing has happened yet."""
+        return cls(**{field.name: empty_frame(field.name) for field in fields(cls)})
+
+
+def empty_frame(name: str) -> pd.DataFrame:
+    """Return the frame of that name without rows."""
+    columns = EVENT_COLUMNS[name]
+    return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in columns.items()})

@@ -1,0 +1,38 @@
+"""The categories of the products that records name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.analytics.crm_client import RESOURCES, SCHEMAS
+from services.analytics.frames.arrays import Integers, Words, places_of
+from services.analytics.mirror.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProductCategories:
+    """Products by the key that records name them by, and the category of each."""
+
+    keys: pa.Array
+    category: Words
+
+    @classmethod
+    def read(cls, snapshot: Snapshot) -> ProductCategories:
+        """Read the products; none while the mirror holds none."""
+        resource: Any = "products"
+        if resource not in RESOURCES:
+            return cls(pa.array([], pa.string()), Words(np.zeros(0, dtype=np.int64), []))
+        names = [name for name in ("key", "id") if name in SCHEMAS[resource].names]
+        table = snapshot.read(resource, [*names, "category"])
+        keys = pc.coalesce(*(table.column(name) for name in names))
+        return cls(keys.combine_chunks(), Words.of(table.column("category")))
+
+    def of(self, product_ids: pa.ChunkedArray) -> Words:
+        """Return the category of each product; empty where it is not known."""
+        places: Integers = places_of(product_ids, self.keys)
+        return Words(np.append(self.category.codes, -1)[places], self.category.words)
