@@ -32,15 +32,11 @@ def write_checked(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
         for batch in batches:
             writer.write_batch(batch)
     length = path.stat().st_size
-    count = -(-length // _BLOCK_BYTES)
     with path.open("r+b") as file:
-        file.truncate(count * _BLOCK_BYTES)
-        blocks = np.memmap(file, _WORD, "r", shape=(count, len(_WEIGHTS)))
-        sums = [
-            blocks[start : start + _BLOCKS_AT_ONCE] @ _WEIGHTS
-            for start in range(0, count, _BLOCKS_AT_ONCE)
-        ]
-        file.seek(0, 2)
+        file.truncate(-(-length // _BLOCK_BYTES) * _BLOCK_BYTES)
+        sums = []
+        while piece := file.read(_BLOCKS_AT_ONCE * _BLOCK_BYTES):
+            sums.append(np.frombuffer(piece, _WORD).reshape(-1, len(_WEIGHTS)) @ _WEIGHTS)
         file.write(np.concatenate([*sums, np.array([length], _WORD)]).tobytes())
 
 

@@ -120,6 +120,13 @@ class Records:
                 arrays = [file.take(number, name, wanted) for name in columns]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
+    def contact_hashes(self, rows: Integers) -> Hashes:
+        """Return the hash of the contact of some live rows, which ascend."""
+        is_base = rows < self.base.row_count
+        changed = self.read(["contact_id"], rows[~is_base]).column("contact_id")
+        in_base = _whole(self._places, "contact_hash").astype(np.uint64, copy=False)
+        return np.concatenate([in_base[rows[is_base]], hash_ids(changed)])
+
     def find(self, column: Literal["id", "contact_id"], ids: pa.Array) -> Integers:
         """Return the numbers of the live rows that have one of these ids, in ascending order.
 

@@ -9,18 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from services.analytics.crm_client import RESOURCES, Resource
 from services.analytics.mirror.checked import Integers, MirrorCorrupt
+from services.analytics.mirror.hashes import hash_ids
 from services.analytics.mirror.records import OWNED, Records
-from services.analytics.mirror.units import (
-    Numbers,
-    number_partitions,
-    places_of,
-    places_of_units,
-)
+from services.analytics.mirror.units import Numbers, number_partitions, places_of_units
 
 FORMAT_VERSION = 3
 
@@ -117,8 +114,8 @@ class Snapshot:
         """Split into `count` parts of about the same size, none of which cuts through a unit.
 
         Where a unit goes follows from its id alone. Records whose contact is not here are of no
-        unit, and go where their own id says. Whatever has no contact is all in every part. Beside
-        the part that is read, two bytes are kept for each record.
+        unit, and go where the id of that contact says. Whatever has no contact is all in every
+        part. Beside the part that is read, some bytes are kept for each record.
 
         Raises
         ------
@@ -126,18 +123,20 @@ class Snapshot:
             What is read is damaged.
         """
         contacts = self.read("contacts", ["id", "kind", "parent_id"])
-        ids = contacts.column("id")
+        unit, ids = places_of_units(contacts), contacts.column("id")
+        is_below = unit != np.arange(len(unit))
         numbers: dict[Resource, Numbers] = {}
-        numbers["contacts"] = number_partitions(ids, count)[places_of_units(contacts)]
-        whole = ids.combine_chunks()
+        numbers["contacts"] = number_partitions(hash_ids(ids), count)[unit]
+        live: dict[Resource, Integers] = {"contacts": self._live("contacts")}
+        below = ids.filter(pa.array(is_below)).combine_chunks()
         for name in OWNED:
-            table = self.read(name, ["contact_id"])
-            place = places_of(table.column("contact_id"), whole)
-            numbers[name] = np.append(numbers["contacts"], 0)[place]
-            if (place < 0).any():
-                strays = self.read(name, ["id"], where=place < 0).column("id")
-                numbers[name][place < 0] = number_partitions(strays, count)
-        live = {name: self._live(name) for name in numbers}
+            records, live[name] = self.records[name], self._live(name)
+            numbers[name] = number_partitions(records.contact_hashes(live[name]), count)
+            # Most contacts are units of their own; the others go with their organisation.
+            rows = self._here(name, records.find("contact_id", below))
+            contact_ids = records.read(["contact_id"], rows).column("contact_id")
+            place = pc.index_in(contact_ids, value_set=below).to_numpy()
+            numbers[name][np.searchsorted(live[name], rows)] = numbers["contacts"][is_below][place]
         for number in range(count):
             yield self._with({name: live[name][numbers[name] == number] for name in numbers})
 
