@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
+from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.portfolio.routes import routes as portfolio
@@ -47,10 +48,11 @@ ABOUT = {
         {"name": "segments", "description": "Groups of customers by what they have in common."},
         {"name": "portfolio", "description": "Value against risk."},
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
+        {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
-FEATURES = (customers, summary, rfm, portfolio, loyalty_ladder, refreshes)
+FEATURES = (customers, summary, rfm, portfolio, loyalty_ladder, data_quality, refreshes)
 
 
 def create_app(

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ import pandas as pd
 
 from services.analytics import store
 from services.analytics.calculations.candidates import StrategyOptions
+from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.report import ModelCard, calculate
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import Catalogue, load_catalogue
@@ -29,7 +30,6 @@ from services.analytics.crm_client import (
     Limits,
 )
 from services.analytics.frames.building import Frames, build_frames
-from services.analytics.frames.gaps import DataGaps
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.files import RecordChanges
 from services.analytics.mirror.snapshot import MirrorCorrupt, Snapshot
@@ -172,7 +172,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
         mirror_cursor=snapshot.cursor,
         fingerprint=mark,
         model=model_summary(card),
-        data_gaps=count_gaps(frames.gaps) | asdict(card.data_gaps),
+        data_gaps=quality_document(frames.quality),
         summary=total_customers(customers, frames.unconverted),
     )
     return await publish(
@@ -251,10 +251,6 @@ def compute(frames: Frames, *, options: StrategyOptions) -> tuple[pd.DataFrame, 
     report = calculate(frames.units, frames.deals, as_of_day=frames.as_of_day, options=options)
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     return report.customers.join(beside), report.card
-
-
-def count_gaps(gaps: DataGaps) -> dict[str, int]:
-    return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
 
 
 def model_summary(card: ModelCard) -> dict[str, object]:
