@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
+from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.german import translate
 from services.analytics.model_cards.routes import routes as model_cards
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
@@ -48,11 +49,15 @@ ABOUT = {
         {"name": "segments", "description": "Groups of customers by what they have in common."},
         {"name": "portfolio", "description": "Value against risk."},
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
+        {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
-FEATURES = (customers, summary, rfm, portfolio, loyalty_ladder, model_cards, refreshes)
+FEATURES = (
+    *(customers, summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
+    refreshes,
+)
 
 
 def create_app(

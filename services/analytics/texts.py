@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from services.analytics.catalogue.catalogue import PLACEHOLDER, Catalogue, Language, ReasonCode
+from services.analytics.catalogue.catalogue import (
+    PLACEHOLDER,
+    Catalogue,
+    DataGap,
+    Language,
+    ReasonCode,
+)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -32,13 +38,34 @@ def reason_text(
         for name, kind in reason.params.items()
     }
 
+    return _fill(reason.description(language), texts)
+
+
+def effect_text(
+    gap: str, counts: Mapping[str, int], *, catalogue: Catalogue, language: Language
+) -> str:
+    """Write what filling a data gap changes; `KeyError` if there is no such gap, effect or count."""
+    entry = catalogue.entry("data_gaps", gap)
+    if not isinstance(entry, DataGap) or entry.effect_en is None or entry.effect_de is None:
+        raise KeyError(gap)
+    template = entry.effect_en if language == "en" else entry.effect_de
+    texts = {
+        name: number_text(Decimal(count), decimals=0, language=language)
+        for name, count in counts.items()
+    }
+    return _fill(template, texts)
+
+
+def _fill(template: str, texts: Mapping[str, str]) -> str:
+    """Put texts in place of values, and the words that fit them."""
+
     def write(match: re.Match[str]) -> str:
         text = texts[match["name"]]
         if match["one"] is None:
             return text
         return match["one"] if text == "1" else match["other"]
 
-    return PLACEHOLDER.sub(write, reason.description(language))
+    return PLACEHOLDER.sub(write, template)
 
 
 def gap_text(gap: str, *, catalogue: Catalogue, language: Language) -> str:

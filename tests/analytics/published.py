@@ -7,6 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.quality import (
+    FIELDS,
+    FINDINGS,
+    NOBODY,
+    Completeness,
+    Finding,
+    Quality,
+    quality_document,
+)
 from services.analytics.calculations.report import calculate
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
@@ -20,14 +29,24 @@ from tests.analytics.places import with_places
 from tests.analytics.simulation import simulate_base
 
 OWN: Any = object()
-"""What is published of standing is that of the base itself."""
+"""What is published of standing is that of the base itself, and some data are missing."""
+QUALITY = quality_document(
+    Quality(
+        {name: Finding(3, ("01977b3a-5c00-7000-8000-000000000001",), 2, 1) for name in FINDINGS}
+        | {"deals_without_fx_rate": Finding(3, (), 2, 1, {"USD": 150, "CHF": 250})},
+        {name: Completeness(2, 3) for name in FIELDS},
+        {NOBODY: {name: Completeness(1, 2) for name in FIELDS}},
+    )
+)
 
 
 def unit_id(number: int) -> str:
     return f"01977b3a-5c00-7000-8000-{number:012x}"
 
 
-def publish_simulated(url: str, *, count: int = 300, seed: int = 7, standing: Any = OWN) -> int:
+def publish_simulated(
+    url: str, *, count: int = 300, seed: int = 7, standing: Any = OWN, data_gaps: Any = OWN
+) -> int:
     """Publish customers and leads of every state, some of whom object to profiling."""
     base = simulate_base(count, seed=seed, lead_share=0.2)
     units, dice = base.units, np.random.default_rng(seed)
@@ -58,8 +77,8 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7, standing: An
         crm_read_at=now,
         mirror_cursor="",
         fingerprint="",
-        model=model_summary(report),
-        data_gaps={"deals_without_fx_rate": 3},
+        model=model_summary(report.card),
+        data_gaps=QUALITY if data_gaps is OWN else data_gaps,
         summary=total_customers(customers, unconverted),
         standing=standing_summary(with_places(customers)) if standing is OWN else standing,
     )

@@ -193,6 +193,16 @@ class ReasonCode(Entry):
         return self
 
 
+class DataGap(Entry):
+    """Something that is missing or was left out; the effect, a template, says what filling it changes.
+
+    Its values are `count` (records), `customers` and `unvalued` (customers without any known amount).
+    """
+
+    effect_en: str | None = None
+    effect_de: str | None = None
+
+
 class Catalogue(BaseModel):
     """All sections, each a tuple of entries in the order of the file."""
 
@@ -229,12 +239,15 @@ class Catalogue(BaseModel):
     rfm_segments: tuple[PlainEntry, ...]
     churn_signals: tuple[PlainEntry, ...]
     termination_signals: tuple[PlainEntry, ...]
+    termination_blocks: tuple[PlainEntry, ...]
+    termination_steps: tuple[PlainEntry, ...]
     guard_rails: tuple[PlainEntry, ...]
     conditions: tuple[Condition, ...]
     forecasters: tuple[PlainEntry, ...]
     verdicts: tuple[ReasonCode, ...]
     reason_codes: tuple[ReasonCode, ...]
-    data_gaps: tuple[PlainEntry, ...]
+    data_gaps: tuple[DataGap, ...]
+    quality_fields: tuple[PlainEntry, ...]
 
     @cached_property
     def sections(self) -> Mapping[str, Mapping[str, Entry]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.events import Events
+from services.analytics.calculations.quality import Quality
 from services.analytics.frames.arrays import NEVER
 from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.conditions import condition_columns
@@ -20,6 +21,8 @@ from services.analytics.frames.events import build_events
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.interactions import Interactions, interaction_columns
 from services.analytics.frames.parameters import FrameParameters
+from services.analytics.frames.quality import count_quality
+from services.analytics.frames.standing import standing_columns
 from services.analytics.mirror.snapshot import Snapshot
 
 
@@ -38,6 +41,7 @@ class Frames:
     unconverted: pd.DataFrame
     erased: frozenset[str]
     gaps: DataGaps
+    quality: Quality
     as_of_day: int
 
 
@@ -72,6 +76,7 @@ def build_frames(
         snapshot, interactions, contacts, clock, parameters, base_currency, gaps
     )
     units |= condition_columns(snapshot, contacts, deals, interactions, clock, parameters)
+    units |= standing_columns(snapshot, contacts)
     cancelled_at = np.maximum(touched.pop("cancelled_at"), deals.cancelled_at)
     units |= touched | {
         "has_open_qualified_deal": touched["has_open_qualified_deal"] | deals.has_open_qualified,
@@ -90,6 +95,7 @@ def build_frames(
     check_frame(deals.frame, DEALS, index=None)
     check_frame(evidence, EVIDENCE, index="unit")
     check_frame(deals.unconverted, UNCONVERTED, index=None)
+    found = DataGaps(**gaps)
     return Frames(
         frame,
         deals.frame,
@@ -97,6 +103,7 @@ def build_frames(
         evidence,
         deals.unconverted,
         contacts.erased_units(snapshot),
-        DataGaps(**gaps),
+        found,
+        count_quality(snapshot, contacts, deals, interactions, found, clock),
         day_number(as_of),
     )

@@ -53,6 +53,9 @@ UNITS = _columns(
     ("leave_reason_known", "boolean", "", "a record names the problem; missing unknown"),
     ("recent_survey", "boolean", "", "invited to a survey within 90 days"),
     ("minor", "boolean", "", "under age, or has such a contact; missing unknown"),
+    ("has_previous_supplier", "bool", "", "bought elsewhere before, as recorded"),
+    ("is_innovation_partner", "bool", "", "named a partner by a person"),
+    ("protection_ids", "str", "words", "what forbids adverse measures; missing if nothing"),
 )
 DEALS = _columns(
     ("unit", "int64", "", "surrogate of the customer unit"),

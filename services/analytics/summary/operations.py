@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.analytics.calculations.quality import gap_counts
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.operations import money, state_label
 from services.analytics.publication import Publication
@@ -44,6 +45,8 @@ def show(publication: Publication, *, catalogue: Catalogue, language: Language) 
         ],
         "model": version["model"],
         "data_gaps": [
-            {"code": code, "count": count} for code, count in version["data_gaps"].items() if count
+            {"code": code, "count": count}
+            for code, count in gap_counts(version["data_gaps"]).items()
+            if count
         ],
     }
