@@ -11,8 +11,8 @@ from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.german import translate
-from services.analytics.model_cards.routes import routes as model_cards
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
+from services.analytics.model_cards.routes import routes as model_cards
 from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes

@@ -23,12 +23,12 @@ from services.analytics.calculations.backtest.origins import (
 from services.analytics.calculations.backtest.verdict import day_of
 from services.analytics.catalogue.catalogue import Language, load_catalogue
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
+from services.analytics.crm_reading import CrmKeyMissing, read_crm
 from services.analytics.frames.clock import day_number
 from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror, MirrorLocked
 from services.analytics.model_cards.operations import describe_backtest
-from services.analytics.crm_reading import CrmKeyMissing, read_crm
 from services.analytics.settings import Settings
 
 Say = Callable[[str], None]

@@ -87,10 +87,7 @@ def _replaced(ledger: Ledger, old: Computed, new: Computed) -> Computed:
         joined.take(order).reset_index(drop=True),
         unconverted.sort_values(["unit_id", "currency", "amount_minor"], ignore_index=True),
         (ledger.erased - frozenset(gone)) | new.erased,
-        {
-            name: ledger.gaps[name] - old.gaps[name] + new.gaps[name]
-            for name in ledger.gaps
-        },
+        ledger.quality - old.quality + new.quality,
     )
 
 

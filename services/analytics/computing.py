@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -13,16 +13,15 @@ import pandas as pd
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Statistics, observe
-from services.analytics.calculations.worth import count_gaps
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.clock import day_number
-from services.analytics.frames.gaps import DataGaps
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.referrals import read_referrals, referrals_by
@@ -90,14 +89,14 @@ class Computed:
         Won deals without a rate to base currency: ``unit_id``, ``currency``, ``amount_minor``.
     erased
         Units that are in totals only.
-    gaps
-        How many records could not be used as they are, by code.
+    quality
+        What is missing or doubtful in the records.
     """
 
     customers: pd.DataFrame
     unconverted: pd.DataFrame
     erased: frozenset[str]
-    gaps: dict[str, int]
+    quality: Quality
 
 
 def part_count(snapshot: Snapshot) -> int:
@@ -158,7 +157,7 @@ def compute_part(
             pd.concat([scored, beside], axis=1),
             unconverted.drop(columns="unit").assign(unit_id=unit_id),
             frames.erased,
-            _counts(frames.gaps) | asdict(count_gaps(observed)),
+            frames.quality,
         )
     )
 
@@ -203,7 +202,7 @@ def join_computed(parts: Sequence[Computed]) -> Computed:
             joined,
             pd.concat([part.unconverted for part in parts], ignore_index=True),
             frozenset().union(*(part.erased for part in parts)),
-            add_counts(part.gaps for part in parts),
+            sum((part.quality for part in parts), Quality()),
         )
     )
 
@@ -216,18 +215,6 @@ def joined_column(columns: Sequence[pd.Series]) -> pd.Series:
     return pd.concat(columns, ignore_index=True)
 
 
-def add_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for each in counts:
-        for name, count in each.items():
-            total[name] = total.get(name, 0) + count
-    return total
-
-
-def _counts(gaps: DataGaps) -> dict[str, int]:
-    return {item.name: getattr(gaps, item.name).count for item in fields(gaps)}
-
-
 def _ordered(computed: Computed) -> Computed:
     """Order by id, so that sums over all customers add up in one order whatever the parts were."""
     order = np.argsort(computed.customers["unit_id"].to_numpy(dtype=object), kind="stable")
@@ -238,5 +225,5 @@ def _ordered(computed: Computed) -> Computed:
         computed.customers.iloc[order].reset_index(drop=True),
         unconverted,
         computed.erased,
-        computed.gaps,
+        computed.quality,
     )

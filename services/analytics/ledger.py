@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,14 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
+from pydantic import TypeAdapter
 
+from services.analytics.calculations.quality import Quality
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
 FORMAT: Final = 1
+_QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
     *("churn_probability", "contribution_730", "historic_value", "value_at_risk"),
@@ -56,8 +59,8 @@ class Ledger:
         `LEDGER_COLUMNS` of the customers, ordered by ``unit_id``.
     unconverted
         Won deals without a rate to base currency.
-    gaps
-        Records that could not be used as they are, by code.
+    quality
+        What is missing or doubtful in the records.
     erased
         Units that are in totals only.
     """
@@ -65,14 +68,14 @@ class Ledger:
     mark: Mark
     customers: pd.DataFrame
     unconverted: pd.DataFrame
-    gaps: dict[str, int]
+    quality: Quality
     erased: frozenset[str]
 
 
 def remember(base: Computed, mark: Mark) -> Ledger:
     """Keep of a base what the next version needs."""
     return Ledger(
-        mark, base.customers[list(LEDGER_COLUMNS)], base.unconverted, base.gaps, base.erased
+        mark, base.customers[list(LEDGER_COLUMNS)], base.unconverted, base.quality, base.erased
     )
 
 
@@ -90,7 +93,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
         "version": ledger.mark.version,
         "cursor": ledger.mark.cursor,
         "rules": ledger.mark.rules,
-        "gaps": ledger.gaps,
+        "quality": asdict(ledger.quality),
         "erased": sorted(ledger.erased),
     }
     (new / "ledger.json").write_bytes(orjson.dumps(about))
@@ -110,7 +113,7 @@ def read_ledger(data_dir: Path) -> Ledger | None:
             for name in ("customers", "unconverted")
         }
         mark = Mark(about["version"], about["cursor"], about["rules"])
-        found = Ledger(mark, **frames, gaps=about["gaps"], erased=frozenset(about["erased"]))
+        found = Ledger(mark, **frames, quality=_QUALITY.validate_python(about["quality"]), erased=frozenset(about["erased"]))
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
     return found if tuple(found.customers.columns) == LEDGER_COLUMNS else None

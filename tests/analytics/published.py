@@ -87,7 +87,7 @@ def publish_simulated(
         database = connect(url)
         await database.open()
         try:
-            return await publish(database, new, customers, now=now, kept=2)
+            return await publish(database, new, customers, now=now)
         finally:
             await database.close()
 

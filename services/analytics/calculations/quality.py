@@ -125,6 +125,17 @@ class Finding:
         )
 
 
+    def __sub__(self, less: Self) -> Finding:
+        """Take away what a part of the units added; examples of others are left as they are."""
+        return Finding(
+            self.count - less.count,
+            tuple(each for each in self.examples if each not in less.examples),
+            self.customer_count - less.customer_count,
+            self.unvalued_count - less.unvalued_count,
+            _without(self.amounts, less.amounts, lambda one, other: one - other, 0),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Completeness:
     """Records that ought to have a field, and those that have it; additive over partitions."""
@@ -135,6 +146,12 @@ class Completeness:
     def __add__(self, more: Self) -> Completeness:
         return Completeness(
             self.known_count + more.known_count, self.record_count + more.record_count
+        )
+
+
+    def __sub__(self, less: Self) -> Completeness:
+        return Completeness(
+            self.known_count - less.known_count, self.record_count - less.record_count
         )
 
 
@@ -164,6 +181,18 @@ class Quality:
                 self.owners,
                 more.owners,
                 lambda one, other: _joined(one, other, lambda a, b: a + b),
+            ),
+        )
+
+    def __sub__(self, less: Self) -> Quality:
+        return Quality(
+            _without(self.findings, less.findings, lambda one, other: one - other, Finding()),
+            _without(self.fields, less.fields, lambda one, other: one - other, Completeness()),
+            _without(
+                self.owners,
+                less.owners,
+                lambda one, other: _without(one, other, lambda a, b: a - b, Completeness()),
+                {},
             ),
         )
 
@@ -218,3 +247,15 @@ def _joined(
     for name, value in other.items():
         joined[name] = add(joined[name], value) if name in joined else value
     return joined
+
+
+def _without(
+    one: Mapping[str, _Part],
+    other: Mapping[str, _Part],
+    subtract: Callable[[_Part, _Part], _Part],
+    nothing: _Part,
+) -> dict[str, _Part]:
+    left = {
+        name: subtract(value, other[name]) if name in other else value for name, value in one.items()
+    }
+    return {name: value for name, value in left.items() if value != nothing}
