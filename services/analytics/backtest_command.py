@@ -12,7 +12,7 @@ from services.analytics.backtesting import (
     RUNNING_MODEL,
     backtest_base,
     forecasters,
-    snapshot_known_at,
+    known_at,
 )
 from services.analytics.calculations.backtest.card import backtest_document
 from services.analytics.calculations.backtest.origins import (
@@ -22,6 +22,7 @@ from services.analytics.calculations.backtest.origins import (
 )
 from services.analytics.calculations.backtest.verdict import day_of
 from services.analytics.catalogue.catalogue import Language, load_catalogue
+from services.analytics.computing import rules_of
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, read_crm
 from services.analytics.frames.clock import day_number
@@ -68,7 +69,7 @@ def backtest(
         with Mirror(settings.data_dir) as mirror:
             snapshot = _up_to_date(mirror, settings, now=now, say=say, limits=limits)
             found = backtest_base(
-                snapshot_known_at(snapshot, settings=settings, catalogue=catalogue),
+                known_at(snapshot, rules_of(settings, catalogue, as_of=day)),
                 as_of_day=day_number(day),
                 currency=settings.base_currency,
                 chosen=chosen,

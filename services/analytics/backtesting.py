@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -31,14 +30,12 @@ from services.analytics.calculations.backtest.running import (
     without_history,
 )
 from services.analytics.calculations.backtest.verdict import Finding, day_of
+from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
-from services.analytics.calculations.report import Report, calculate
-from services.analytics.catalogue.catalogue import Catalogue
-from services.analytics.frames.building import build_frames
-from services.analytics.frames.parameters import FrameParameters
+from services.analytics.calculations.report import calculate
+from services.analytics.computing import Rules
 from services.analytics.mirror.snapshot import Snapshot
-from services.analytics.settings import Settings
 
 RUNNING_MODEL = "mbg_nbd"
 """The forecaster that the published numbers come from."""
@@ -52,27 +49,18 @@ def forecasters(parameters: Parameters | None = None) -> dict[str, Forecaster]:
     return {family: purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES}
 
 
-def snapshot_known_at(snapshot: Snapshot, *, settings: Settings, catalogue: Catalogue) -> KnownAt:
+def known_at(snapshot: Snapshot, rules: Rules) -> KnownAt:
     """Return what gives the base of a mirror as it was known at the end of a day."""
-    parameters = FrameParameters(
-        channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
-    )
 
-    def known_at(day: int) -> Known:
-        frames = build_frames(
-            snapshot,
-            as_of=date.fromisoformat(day_of(day)),
-            time_zone=ZoneInfo(settings.business_time_zone),
-            base_currency=settings.base_currency,
-            parameters=parameters,
-        )
-        return Known(frames.as_of_day, frames.units, frames.deals)
+    def known(day: int) -> Known:
+        frames = rules.frames_of(snapshot, as_of=date.fromisoformat(day_of(day)))
+        return Known(frames.as_of_day, frames.units, frames.deals, frames.events)
 
-    return known_at
+    return known
 
 
 def backtest_base(
-    known_at: KnownAt,
+    base: KnownAt,
     *,
     as_of_day: int,
     currency: str,
@@ -89,7 +77,7 @@ def backtest_base(
         See `run_backtest`.
     """
     return run_backtest(
-        known_at,
+        base,
         as_of_day=as_of_day,
         forecasters=tuple(forecasters().values()),
         chosen=chosen,
@@ -102,33 +90,39 @@ def backtest_base(
 
 
 def card_of(
-    report: Report, known_at: KnownAt, *, currency: str, left_out: Mapping[str, int]
+    estimates: Estimates,
+    customers: pd.DataFrame,
+    base: KnownAt,
+    *,
+    as_of_day: int,
+    currency: str,
+    left_out: Mapping[str, int],
 ) -> Json:
     """Backtest a base that was just computed, and put the model card of its version together.
 
     A history that is too short for a backtest is said in the card and is no failure.
     """
-    card, fit = report.card, report.card.purchase_fit
+    fit, purchase_count = estimates.purchase_fit, customers["purchase_count"]
     try:
         found = backtest_base(
-            known_at,
-            as_of_day=card.as_of_day,
+            base,
+            as_of_day=as_of_day,
             currency=currency,
             chosen=fit.family,
             parameters=CARD_PARAMETERS,
         )
     except HistoryTooShort as error:
         found = without_history(
-            error, as_of_day=card.as_of_day, chosen=fit.family, parameters=CARD_PARAMETERS
+            error, as_of_day=as_of_day, chosen=fit.family, parameters=CARD_PARAMETERS
         )
-    first = report.customers["first_purchase_day"].min()
+    first = customers["first_purchase_day"].min()
     return model_card(
         used=UsedData(
             first_day=None if pd.isna(first) else int(first),
-            as_of_day=card.as_of_day,
-            customer_count=card.customer_count,
-            repeat_buyer_count=card.repeat_buyer_count,
-            purchase_count=card.purchase_count,
+            as_of_day=as_of_day,
+            customer_count=int((purchase_count > 0).sum()),
+            repeat_buyer_count=int((purchase_count > 1).sum()),
+            purchase_count=int(purchase_count.sum()),
         ),
         model=ModelPart(
             forecaster=fit.family,
@@ -140,7 +134,7 @@ def card_of(
             log_likelihood=fit.log_likelihood,
             is_converged=fit.is_converged,
         ),
-        churn_basis="rhythm",
+        churn_basis="signals",
         choice=Finding("V_CHOICE_ONLY", "note", {"model": fit.family}),
         left_out=left_out,
         backtest=found,
@@ -149,6 +143,7 @@ def card_of(
 
 def states_of(origin: Origin) -> list[str]:
     """Assign the lifecycle states at an origin as a refresh on that day would have."""
-    report = calculate(origin.known.units, origin.known.deals, as_of_day=origin.day)
+    known = origin.known
+    report = calculate(known.units, known.deals, known.events, as_of_day=origin.day)
     states: list[Any] = report.customers["state"].astype(object).tolist()
     return [str(state) for state in states]

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.candidates import StrategyOptions
-from services.analytics.calculations.estimates import Estimates, estimate
+from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
-from services.analytics.calculations.statistics import Statistics, observe
+from services.analytics.calculations.statistics import Observed, Statistics, observe
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.frames.building import Frames, build_frames
@@ -29,6 +29,8 @@ from services.analytics.settings import Settings
 
 RECORDS_PER_PART = 1_000_000
 """Contacts, deals and interactions together; what one part may hold in memory at a time."""
+SAMPLED_PARTS = 2
+"""Parts of a large base that are looked at where a sample says enough."""
 
 BESIDE = (
     *("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint"),
@@ -104,21 +106,39 @@ def part_count(snapshot: Snapshot) -> int:
     return 1 + sum(snapshot.row_counts.values()) // RECORDS_PER_PART
 
 
+def first_part(snapshot: Snapshot) -> Snapshot:
+    """Return a sample of the units of a base: all of a small one."""
+    return next(snapshot.partitions(part_count(snapshot)))
+
+
 def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
-    """Take the statistics of all parts of a base and estimate what holds for it."""
-    parts = [
-        Statistics.of(
-            observe(
-                frames.units,
-                frames.deals,
-                as_of_day=frames.as_of_day,
-                parameters=rules.parameters,
-            ),
-            parameters=rules.parameters,
-        )
-        for frames in map(rules.frames_of, snapshot.partitions(part_count(snapshot)))
-    ]
-    return estimate(Statistics.join(parts), as_of_day=rules.as_of_day, parameters=rules.parameters)
+    """Take the statistics of all parts of a base and estimate what holds for it.
+
+    What needs scored units is estimated from the first parts, which are a sample of units.
+    """
+    count, parameters = part_count(snapshot), rules.parameters
+    statistics: list[Statistics] = []
+    sample: list[Observed] = []
+    for part in snapshot.partitions(count):
+        observed = observe_part(part, rules)
+        statistics.append(Statistics.of(observed, parameters=parameters))
+        if len(sample) < SAMPLED_PARTS:
+            sample.append(observed)
+    estimates = estimate(
+        Statistics.join(statistics), as_of_day=rules.as_of_day, parameters=parameters
+    )
+    return estimate_combination(estimates, sample, parameters=parameters)
+
+
+def observe_part(part: Snapshot, rules: Rules) -> Observed:
+    frames = rules.frames_of(part)
+    return observe(
+        frames.units,
+        frames.deals,
+        frames.events,
+        as_of_day=frames.as_of_day,
+        parameters=rules.parameters,
+    )
 
 
 def compute_base(
@@ -144,10 +164,14 @@ def compute_part(
     frames = rules.frames_of(part)
     events = replace(frames.events, referrals=referrals_by(frames.units, referrals))
     observed = observe(
-        frames.units, frames.deals, as_of_day=frames.as_of_day, parameters=rules.parameters
+        frames.units,
+        frames.deals,
+        events,
+        as_of_day=frames.as_of_day,
+        parameters=rules.parameters,
     )
     scored = score(
-        observed, events, estimates=estimates, parameters=rules.parameters, options=rules.options
+        observed, estimates=estimates, parameters=rules.parameters, options=rules.options
     )
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     unconverted = frames.unconverted
@@ -194,7 +218,10 @@ def join_computed(parts: Sequence[Computed]) -> Computed:
         return parts[0]
     frames = [part.customers for part in parts]
     joined = pd.DataFrame(
-        {name: joined_column([frame.pop(name) for frame in frames]) for name in list(frames[0])},
+        {
+            name: joined_column([frame.pop(name) for frame in frames])
+            for name in map(str, frames[0])
+        },
         copy=False,
     )
     return _ordered(

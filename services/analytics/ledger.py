@@ -113,7 +113,12 @@ def read_ledger(data_dir: Path) -> Ledger | None:
             for name in ("customers", "unconverted")
         }
         mark = Mark(about["version"], about["cursor"], about["rules"])
-        found = Ledger(mark, **frames, quality=_QUALITY.validate_python(about["quality"]), erased=frozenset(about["erased"]))
+        found = Ledger(
+            mark,
+            **frames,
+            quality=_QUALITY.validate_python(about["quality"]),
+            erased=frozenset(about["erased"]),
+        )
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
     return found if tuple(found.customers.columns) == LEDGER_COLUMNS else None

@@ -13,12 +13,14 @@ import orjson
 import pandas as pd
 
 from services.analytics import store
+from services.analytics.backtesting import card_of, known_at
 from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.changing import compute_changes
-from services.analytics.computing import Rules, compute_base, estimate_base, rules_of
+from services.analytics.computing import Rules, compute_base, estimate_base, first_part, rules_of
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import read_estimates, write_estimates
@@ -35,7 +37,13 @@ CALCULATION = "5"
 """Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 
 # Share of the work done when a stage begins; measured on the demo base and on 1,000,000 customers.
-STAGES = {"reading_crm": 0.0, "estimating": 0.3, "calculating": 0.45, "publishing": 0.75}
+STAGES = {
+    "reading_crm": 0.0,
+    "estimating": 0.3,
+    "calculating": 0.45,
+    "publishing": 0.7,
+    "looking_back": 0.9,
+}
 
 
 _FAILURES = {
@@ -145,6 +153,9 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         await run.tell("estimating", STAGES["estimating"])
         estimates = estimate_base(snapshot, rules)
         write_estimates(data_dir, estimates, made_for=made_for)
+        card = None
+    else:
+        card = None if newest is None else newest["model_card"]
     await run.tell("calculating", STAGES["calculating"])
     mark = Mark(0, snapshot.cursor, f"{made_for} {rules.as_of} {estimates.as_of_day}")
     ledger = read_ledger(data_dir)
@@ -162,9 +173,10 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         mirror_cursor=snapshot.cursor,
         fingerprint=fingerprint(snapshot, rules),
         model=model_summary(estimates, base.customers["purchase_count"]),
-        data_gaps=base.gaps,
+        data_gaps=quality_document(base.quality),
         summary=total_customers(base.customers, base.unconverted),
         standing=standing_summary(base.customers, erased=base.erased),
+        model_card=card,
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:
@@ -174,12 +186,22 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
     else:
         number = await publish(run.database, new, base.customers, **options)
     write_ledger(data_dir, remember(base, replace(mark, version=number)))
+    if card is None:
+        # Numbers come first: looking back takes longer than computing them on a small base.
+        await run.tell("looking_back", STAGES["looking_back"])
+        card = card_of(
+            estimates,
+            base.customers,
+            known_at(first_part(snapshot), rules),
+            as_of_day=rules.as_of_day,
+            currency=rules.base_currency,
+            left_out={name: found.count for name, found in base.quality.findings.items()},
+        )
+        await store.set_model_card(run.database, number, card)
     return number
 
 
-def is_usable(
-    estimates: Estimates, rules: Rules, snapshot: Snapshot, settings: Settings
-) -> bool:
+def is_usable(estimates: Estimates, rules: Rules, snapshot: Snapshot, settings: Settings) -> bool:
     """Tell whether kept estimates still hold: for a week, and in large bases only.
 
     A base that is estimated in a moment is always estimated anew.

@@ -31,6 +31,7 @@ State = Literal[
 Phase = Literal["acquisition", "development", "retention", "winback", "termination"]
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["prior", "blended", "fitted"]
+Family = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]
 StaleReason = Literal[
     "crm_unavailable", "crm_key_missing", "crm_contract_broken", "refresh_failed", "overdue"
 ]

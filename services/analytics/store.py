@@ -1,5 +1,6 @@
 """Refreshes with their progress, and which version is published; `publishing` puts versions there."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -34,6 +35,11 @@ _SET = Statement(
     update(refreshes)
     .where(refreshes.c.id == bindparam("at_id"))
     .values({name: bindparam(f"set_{name}") for name in _CHANGING})
+)
+_SET_CARD = Statement(
+    update(versions)
+    .where(versions.c.number == bindparam("at_number"))
+    .values(model_card=bindparam("set_model_card", type_=versions.c.model_card.type))
 )
 _CONFIRM = Statement(
     update(versions)
@@ -83,6 +89,12 @@ async def confirm_version(database: Database, number: int, *, crm_read_at: datet
     """Note that the CRM was read again and the version still holds."""
     values = {"at_number": number, "set_crm_read_at": crm_read_at}
     await database.write(lambda transaction: transaction.run(_CONFIRM, values))
+
+
+async def set_model_card(database: Database, number: int, card: Mapping[str, Any]) -> None:
+    """Put the model card to a version that is published already."""
+    values = {"at_number": number, "set_model_card": card}
+    await database.write(lambda transaction: transaction.run(_SET_CARD, values))
 
 
 async def fail_interrupted(database: Database, *, now: datetime) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from services.analytics.backtesting import card_of
+from services.analytics.calculations.backtest.origins import Known
 from services.analytics.calculations.quality import (
     FIELDS,
     FINDINGS,
@@ -17,15 +20,16 @@ from services.analytics.calculations.quality import (
     quality_document,
 )
 from services.analytics.calculations.report import calculate
+from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
+from services.analytics.computing import BESIDE
 from services.analytics.publishing import NewVersion, publish
-from services.analytics.refresh import BESIDE, model_summary
+from services.analytics.refresh import model_summary
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
-from tests.analytics.places import with_places
 from tests.analytics.simulation import simulate_base
 
 OWN: Any = object()
@@ -42,6 +46,25 @@ QUALITY = quality_document(
 
 def unit_id(number: int) -> str:
     return f"01977b3a-5c00-7000-8000-{number:012x}"
+
+
+@cache
+def card_of_simulated(count: int = 300, seed: int = 7) -> dict[str, Any]:
+    """Return the model card of the simulated base; made once, as it takes longer than the rest."""
+    base = simulate_base(count, seed=seed, lead_share=0.2)
+
+    def known_at(day: int) -> Known:
+        return Known(day, base.units, base.deals[base.deals["day"] <= day])
+
+    report = calculate(base.units, base.deals, as_of_day=base.as_of_day)
+    return card_of(
+        report.estimates,
+        report.customers,
+        known_at,
+        as_of_day=base.as_of_day,
+        currency="EUR",
+        left_out={"deals_without_fx_rate": 3},
+    )
 
 
 def publish_simulated(
@@ -67,8 +90,13 @@ def publish_simulated(
     }
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
+    customers = pd.concat([customers, place_by_rank(customers)], axis=1).assign(referral_value=0.0)
     unconverted = pd.DataFrame(
-        {"unit": [1, 1, 2], "currency": ["USD", "CHF", "USD"], "amount_minor": [100.0, 250.0, 50.0]}
+        {
+            "unit_id": [unit_id(1), unit_id(1), unit_id(2)],
+            "currency": ["USD", "CHF", "USD"],
+            "amount_minor": [100.0, 250.0, 50.0],
+        }
     )
     now = utc_now()
     new = NewVersion(
@@ -77,10 +105,11 @@ def publish_simulated(
         crm_read_at=now,
         mirror_cursor="",
         fingerprint="",
-        model=model_summary(report.card),
+        model=model_summary(report.estimates, customers["purchase_count"]),
         data_gaps=QUALITY if data_gaps is OWN else data_gaps,
         summary=total_customers(customers, unconverted),
-        standing=standing_summary(with_places(customers)) if standing is OWN else standing,
+        standing=standing_summary(customers) if standing is OWN else standing,
+        model_card=card_of_simulated(count, seed),
     )
 
     async def run() -> int:

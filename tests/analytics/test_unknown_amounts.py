@@ -3,23 +3,20 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from services.analytics.catalogue.catalogue import Language, load_catalogue
-from services.analytics.catalogue.options import strategy_options
+from services.analytics.computing import compute_base, estimate_base, rules_of
 from services.analytics.crm_client import RESOURCES, SCHEMAS
 from services.analytics.customer_rows import customer_rows
 from services.analytics.customers.showing import describe
-from services.analytics.frames.building import build_frames
-from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.writer import Mirror
 from services.analytics.packing import unpack
 from services.analytics.publication import Publication
-from services.analytics.refresh import compute
+from services.analytics.settings import Settings
 from services.analytics.tables import NUMBER_COLUMNS, SLOTS
 from services.foundation.statements import POSTGRESQL
 
@@ -67,23 +64,19 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
         name: [pa.RecordBatch.from_pylist(given.get(name, []), schema=SCHEMAS[name])]
         for name in RESOURCES
     }
+    rules = rules_of(Settings(_env_file=None), CATALOGUE, as_of=DAY)
     with Mirror(tmp_path_factory.mktemp("mirror")) as mirror:
-        frames = build_frames(
-            mirror.load(batches, cursor="1", now=NOW),
-            as_of=DAY,
-            time_zone=ZoneInfo("Europe/Berlin"),
-            base_currency="EUR",
-            parameters=FrameParameters(channel_cost={}),
-        )
-    report = compute(frames, options=strategy_options(CATALOGUE))
+        snapshot = mirror.load(batches, cursor="1", now=NOW)
+        estimates = estimate_base(snapshot, rules)
+        base = compute_base(snapshot, rules, estimates)
     version = {"number": 1, "as_of": DAY, "currency": "EUR", "published_at": NOW}
-    version |= {"model": {"basis": report.estimates.purchase_fit.basis}, "crm_read_at": NOW}
+    version |= {"model": {"basis": estimates.purchase_fit.basis}, "crm_read_at": NOW}
     publication = Publication(version, stale_reason=None)
     names = [column.name for column in SLOTS["a"].columns]
-    numbers = np.arange(1, len(report.customers) + 1)
+    numbers = np.arange(1, len(base.customers) + 1)
     rows = [
         unpack(dict(zip(names, row, strict=True)), NUMBER_COLUMNS)
-        for row in customer_rows(report.customers, numbers, dialect=POSTGRESQL)
+        for row in customer_rows(base.customers, numbers, dialect=POSTGRESQL)
     ]
 
     def answer(row: dict[str, Any], language: Language) -> dict[str, Any]:
@@ -135,7 +128,10 @@ def test_deals_without_a_rate_make_a_customer_like_any_other(
         assert foreign[name] == known[name], name
     assert foreign["churn"]["probability"] == known["churn"]["probability"]
     assert foreign["rhythm"]["purchase_count"] == 3
-    assert {item["role"] for item in foreign["explanations"]["value"]["evidence"]} == {"first_purchase", "last_purchase"}
+    assert {item["role"] for item in foreign["explanations"]["value"]["evidence"]} == {
+        "first_purchase",
+        "last_purchase",
+    }
 
 
 def test_what_is_not_known_of_a_value_is_null_and_the_rest_of_low_confidence(

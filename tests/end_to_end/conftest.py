@@ -33,9 +33,7 @@ from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.live import LiveServer, client
 
 QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
-ROWS = {
-    letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()
-}
+ROWS = {letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()}
 
 
 def _nothing(_: str, __: float) -> None:

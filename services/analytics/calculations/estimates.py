@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
 from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
-from services.analytics.calculations.purchase_models.fitting import PurchaseFit, fit_purchase_model
-from services.analytics.calculations.statistics import Statistics
+from services.analytics.calculations.purchase_models.fitting import (
+    PurchaseFit,
+    fit_purchase_model,
+)
+from services.analytics.calculations.rhythms import baseline_churn
+from services.analytics.calculations.signals.base import SignalBase, estimate_signal_base
+from services.analytics.calculations.signals.columns import signal_columns
+from services.analytics.calculations.signals.combination import (
+    CombinationModel,
+    collect_combination_statistics,
+    fit_combination,
+    strengths_of,
+)
+from services.analytics.calculations.standing.ambassadors import (
+    ReferralBase,
+    estimate_referral_base,
+)
+from services.analytics.calculations.statistics import Observed, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +44,12 @@ class Estimates:
         How own and base margins, and own and base amounts, are weighed.
     new_values
         What a new customer brings.
+    signals
+        What signals take from the base.
+    referrals
+        What a referral saves.
+    combination
+        How rhythm and signals make a churn probability.
     """
 
     as_of_day: int
@@ -34,10 +57,16 @@ class Estimates:
     margins: MarginEstimate
     orders: Credibility
     new_values: NewValues
+    signals: SignalBase
+    referrals: ReferralBase
+    combination: CombinationModel
 
 
 def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) -> Estimates:
-    """Estimate what holds for a base from the statistics of all its parts."""
+    """Estimate what holds for a base from the statistics of all its parts.
+
+    How signals are combined needs units scored with these estimates: see `estimate_combination`.
+    """
     return Estimates(
         as_of_day,
         fit_purchase_model(
@@ -52,4 +81,35 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
         ),
         estimate_orders(statistics.amounts, parameters=parameters.value),
         estimate_new_values(statistics.sources, parameters=parameters.value),
+        estimate_signal_base(statistics.signals, parameters=parameters.signals.burst),
+        estimate_referral_base(statistics.acquisition_costs),
+        CombinationModel(dict(parameters.combination.weights)),
     )
+
+
+def estimate_combination(
+    estimates: Estimates, parts: Iterable[Observed], *, parameters: Parameters
+) -> Estimates:
+    """Add how rhythm and signals are combined, from some parts of the base or all of it."""
+    total = None
+    for observed in parts:
+        purchases, fit = observed.purchases, estimates.purchase_fit
+        signals = signal_columns(
+            observed.events,
+            purchases,
+            observed.deals,
+            model=fit.model,
+            as_of_day=purchases.as_of_day,
+            base=estimates.signals,
+            parameters=parameters.signals,
+        )
+        part = collect_combination_statistics(
+            baseline_churn(observed.units, purchases, fit=fit, parameters=parameters.rhythm),
+            strengths_of(signals),
+            parameters=parameters.combination,
+        )
+        total = part if total is None else total + part
+    if total is None:
+        return estimates
+    combination = fit_combination(total, parameters=parameters.combination)
+    return replace(estimates, combination=combination)

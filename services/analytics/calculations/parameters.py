@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from services.analytics.calculations.signals.combination import CombinationParameters
+from services.analytics.calculations.signals.parameters import SignalParameters
+from services.analytics.calculations.standing.parameters import StandingParameters
+from services.analytics.calculations.termination import TerminationParameters
+
 DAYS_PER_MONTH = 365 / 12
 
 Family: TypeAlias = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]
@@ -189,3 +194,7 @@ class Parameters:
     value: ValueParameters = field(default_factory=ValueParameters)
     spend: SpendParameters = field(default_factory=SpendParameters)
     phases: PhaseThresholds = field(default_factory=PhaseThresholds)
+    signals: SignalParameters = field(default_factory=SignalParameters)
+    combination: CombinationParameters = field(default_factory=CombinationParameters)
+    standing: StandingParameters = field(default_factory=StandingParameters)
+    termination: TerminationParameters = field(default_factory=TerminationParameters)

@@ -124,7 +124,6 @@ class Finding:
             _joined(self.amounts, more.amounts, lambda one, other: one + other),
         )
 
-
     def __sub__(self, less: Self) -> Finding:
         """Take away what a part of the units added; examples of others are left as they are."""
         return Finding(
@@ -147,7 +146,6 @@ class Completeness:
         return Completeness(
             self.known_count + more.known_count, self.record_count + more.record_count
         )
-
 
     def __sub__(self, less: Self) -> Completeness:
         return Completeness(
@@ -256,6 +254,7 @@ def _without(
     nothing: _Part,
 ) -> dict[str, _Part]:
     left = {
-        name: subtract(value, other[name]) if name in other else value for name, value in one.items()
+        name: subtract(value, other[name]) if name in other else value
+        for name, value in one.items()
     }
     return {name: value for name, value in left.items() if value != nothing}

@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import pandas as pd
 
 from services.analytics.calculations.candidates import StrategyOptions
-from services.analytics.calculations.estimates import Estimates, estimate
+from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
+from services.analytics.calculations.events import Events
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.statistics import Statistics, observe
-from services.analytics.calculations.worth import DataGaps, count_gaps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """The numbers of all units, indexed by ``unit``, what they rest on, and what was missing."""
+    """The numbers of all units, indexed by ``unit``, and what they rest on."""
 
     customers: pd.DataFrame
     estimates: Estimates
-    data_gaps: DataGaps
 
 
 def calculate(
     units: pd.DataFrame,
     deals: pd.DataFrame,
+    events: Events | None = None,
     *,
     as_of_day: int,
     parameters: Parameters | None = None,
@@ -40,6 +40,8 @@ def calculate(
         One row per unit, indexed by the surrogate ``unit`` (0 to n - 1), in any order.
     deals
         One row per won deal known as of the day, in any order; quickest ordered by unit and day.
+    events
+        What has happened to the units besides; nothing unless given.
     as_of_day
         The day looked from, days since 1970-01-01 in the business time zone.
     parameters
@@ -55,9 +57,12 @@ def calculate(
         If a deal lies after ``as_of_day``.
     """
     parameters = parameters or Parameters()
-    observed = observe(units, deals, as_of_day=as_of_day, parameters=parameters)
+    observed = observe(
+        units, deals, events or Events.empty(), as_of_day=as_of_day, parameters=parameters
+    )
     if estimates is None:
         statistics = Statistics.of(observed, parameters=parameters)
         estimates = estimate(statistics, as_of_day=as_of_day, parameters=parameters)
+        estimates = estimate_combination(estimates, [observed], parameters=parameters)
     customers = score(observed, estimates=estimates, parameters=parameters, options=options)
-    return Report(customers, estimates, count_gaps(observed))
+    return Report(customers, estimates)

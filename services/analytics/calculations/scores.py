@@ -13,12 +13,19 @@ from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
-from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS, score_rhythm
+from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
 from services.analytics.calculations.purchases import Purchases
+from services.analytics.calculations.rhythms import of_all_units, score_purchases
+from services.analytics.calculations.signals.columns import signal_columns
+from services.analytics.calculations.signals.combination import churn_columns
+from services.analytics.calculations.standing.scoring import score_standing
 from services.analytics.calculations.statistics import Observed
-from services.analytics.calculations.worth import of_all_units, value_units
+from services.analytics.calculations.termination import decide_termination
+from services.analytics.calculations.termination_facts import termination_facts
+from services.analytics.calculations.worth import value_units
 
 CONFIDENCES: Final = ("high", "medium", "low")
+CHURN_BASES: Final = ("rhythm", "signals", "stacked", "contract")
 
 
 def score(
@@ -28,7 +35,7 @@ def score(
     parameters: Parameters,
     options: StrategyOptions | None = None,
 ) -> pd.DataFrame:
-    """Compute every number of some units; indexed like them.
+    """Compute every number of some units but their ranks; indexed like them.
 
     Parameters
     ----------
@@ -41,57 +48,101 @@ def score(
     options
         What can be recommended; without it the recommendation columns are missing.
     """
-    units, purchases = observed.units, observed.purchases
-    fit = estimates.purchase_fit
-    rhythm = score_purchases(units, purchases, fit=fit, parameters=parameters)
-    values = value_units(observed, rhythm, estimates=estimates, parameters=parameters)
-    customers = assemble(units, purchases, rhythm, values, fit=fit, parameters=parameters)
-    if options is None:
-        return customers
-    weighing = StrategyParameters(
-        base_margin=estimates.margins.weighing.base_mean, base_order_value=estimates.orders.base_mean
-    )
-    hunters = find_deal_hunters(
-        observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
-    )
-    recommended = strategies.recommend(
-        customers, units.assign(deal_hunter=hunters), options=options, parameters=weighing
-    )
-    return pd.concat([customers, recommended], axis=1)
-
-
-def score_purchases(
-    units: pd.DataFrame, purchases: Purchases, *, fit: PurchaseFit, parameters: Parameters
-) -> pd.DataFrame:
-    """Score the rhythm of the units that have bought; indexed by unit.
-
-    An active contract overrides silence: its baseline churn is that of contracts. Source: domain
-    specification 2.1, 2.3.
-    """
-    rhythm = score_rhythm(
-        purchases.repeat_count.astype(np.float64),
-        purchases.recency_days,
-        purchases.age_days,
+    units, purchases, fit = observed.units, observed.purchases, estimates.purchase_fit
+    rhythm = score_purchases(units, purchases, fit=fit, parameters=parameters.rhythm)
+    signals = signal_columns(
+        observed.events,
+        purchases,
+        observed.deals,
         model=fit.model,
-        parameters=parameters.rhythm,
+        as_of_day=purchases.as_of_day,
+        base=estimates.signals,
+        parameters=parameters.signals,
     )
-    bought = np.flatnonzero(purchases.has_purchase)
-    contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)[bought]
-    if contract.any():
-        rhythm["baseline_churn_probability"] = np.where(
-            contract,
-            parameters.rhythm.contract_churn_probability,
-            rhythm["baseline_churn_probability"],
+    units = units.assign(
+        leave_intent=signals["signal_leave_intent"],
+        competitor_loss=signals["signal_competitor_loss"],
+    )
+    churn = score_churn(units, rhythm, signals, estimates=estimates, parameters=parameters)
+    values = value_units(observed, rhythm, estimates=estimates, parameters=parameters)
+    customers = assemble(
+        units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
+    )
+    beside = [
+        score_standing(
+            units,
+            customers,
+            observed.deals,
+            observed.events,
+            purchases=purchases,
+            parameters=parameters.standing,
+        ),
+        score_termination(observed, customers, parameters=parameters),
+    ]
+    if options is not None:
+        weighing = StrategyParameters(
+            base_margin=estimates.margins.weighing.base_mean,
+            base_order_value=estimates.orders.base_mean,
         )
-    rhythm.index = pd.Index(bought, name="unit")
-    return rhythm
+        hunters = find_deal_hunters(
+            observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
+        )
+        recommended = strategies.recommend(
+            customers, units.assign(deal_hunter=hunters), options=options, parameters=weighing
+        )
+        beside.append(recommended)
+    return pd.concat([customers, *beside], axis=1)
+
+
+def score_churn(
+    units: pd.DataFrame,
+    rhythm: pd.DataFrame,
+    signals: pd.DataFrame,
+    *,
+    estimates: Estimates,
+    parameters: Parameters,
+) -> pd.DataFrame:
+    """Combine rhythm or contract with the signals; ``churn_basis`` says what a probability rests on."""
+    baseline = of_all_units(
+        rhythm["baseline_churn_probability"].to_numpy(), rhythm.index.to_numpy(), len(units)
+    )
+    churn = churn_columns(
+        baseline, signals, model=estimates.combination, parameters=parameters.combination
+    )
+    has_contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
+    basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
+    basis[np.isnan(baseline)] = -1
+    churn["churn_basis"] = pd.Categorical.from_codes(
+        basis.astype(np.int8), categories=pd.Index(CHURN_BASES)
+    )
+    return churn
+
+
+def score_termination(
+    observed: Observed, customers: pd.DataFrame, *, parameters: Parameters
+) -> pd.DataFrame:
+    """Find signals, blocks and the step that they allow; nothing here recommends an end."""
+    facts = termination_facts(
+        observed.units,
+        customers,
+        observed.deals,
+        observed.events,
+        purchases=observed.purchases,
+        margins=observed.margins,
+        parameters=parameters.termination,
+    )
+    return decide_termination(
+        facts, as_of_day=observed.purchases.as_of_day, parameters=parameters.termination
+    )
 
 
 def assemble(
     units: pd.DataFrame,
     purchases: Purchases,
     rhythm: pd.DataFrame,
+    churn: pd.DataFrame,
     values: pd.DataFrame,
+    signals: pd.DataFrame,
     *,
     fit: PurchaseFit,
     parameters: Parameters,
@@ -101,12 +152,12 @@ def assemble(
     scores = {
         name: of_all_units(rhythm[name].to_numpy(), bought, len(units)) for name in RHYTHM_COLUMNS
     }
-    churn = scores["baseline_churn_probability"]
+    probability = churn["churn_probability"].to_numpy()
     phase = phases.assign_phases(
         units,
         purchase_count=purchases.purchase_count,
         vitality=scores["vitality"],
-        churn_probability=churn,
+        churn_probability=probability,
         reference_churn_probability=scores["reference_churn_probability"],
         thresholds=parameters.phases,
     )
@@ -133,10 +184,11 @@ def assemble(
             "first_purchase_day": of_all_units(purchases.first_day[bought], bought, len(units)),
             "last_purchase_day": of_all_units(purchases.last_day[bought], bought, len(units)),
             **scores,
-            "churn_probability": churn,
+            **{str(name): column.array for name, column in churn.items()},
+            **{str(name): column.array for name, column in signals.items()},
             **own,
             "expected_new_value": new_value,
-            "value_at_risk": churn * own["clv_alive_365"],
+            "value_at_risk": probability * own["clv_alive_365"],
             "confidence": pd.Categorical.from_codes(confidence, categories=pd.Index(CONFIDENCES)),
             "is_cost_estimated": is_cost_estimated,
         },

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.credibility import DealValues
+from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
 from services.analytics.calculations.new_customers import SourceStatistics
 from services.analytics.calculations.parameters import Parameters
@@ -18,6 +19,14 @@ from services.analytics.calculations.purchases import (
     Purchases,
     float_column,
     summarize_purchases,
+)
+from services.analytics.calculations.signals.base import (
+    SignalStatistics,
+    collect_signal_statistics,
+)
+from services.analytics.calculations.standing.ambassadors import (
+    AcquisitionCosts,
+    collect_acquisition_costs,
 )
 from services.analytics.calculations.value import HistoricValue, historic_value
 
@@ -30,12 +39,15 @@ class Observed:
     ----------
     units, deals
         Frames of the units and of their won deals; excluded units have none.
+    events
+        What has happened to the units besides.
     purchases, margins, earnings, amounts, historic
         What the deals say.
     """
 
     units: pd.DataFrame
     deals: pd.DataFrame
+    events: Events
     purchases: Purchases
     margins: DealMargins
     earnings: Earnings
@@ -44,7 +56,12 @@ class Observed:
 
 
 def observe(
-    units: pd.DataFrame, deals: pd.DataFrame, *, as_of_day: int, parameters: Parameters
+    units: pd.DataFrame,
+    deals: pd.DataFrame,
+    events: Events,
+    *,
+    as_of_day: int,
+    parameters: Parameters,
 ) -> Observed:
     """Read what deals say of units.
 
@@ -54,6 +71,8 @@ def observe(
         One row per unit, indexed by the surrogate ``unit`` (0 to n - 1), in any order.
     deals
         One row per won deal known as of the day, in any order; quickest ordered by unit and day.
+    events
+        What has happened to the units besides.
     as_of_day
         The day looked from, days since 1970-01-01 in the business time zone.
     parameters
@@ -72,6 +91,7 @@ def observe(
     return Observed(
         units,
         deals,
+        events,
         purchases,
         margins,
         Earnings.of(units, deals, margins=margins, purchases=purchases),
@@ -103,6 +123,10 @@ class Statistics:
         Margins and amounts of purchases.
     sources
         What new customers brought, by source.
+    signals
+        What the signals take from the base.
+    acquisition_costs
+        What it cost to win referred and other customers.
     """
 
     repeat_count: Floats
@@ -111,6 +135,8 @@ class Statistics:
     earnings: Earnings
     amounts: DealValues
     sources: SourceStatistics
+    signals: SignalStatistics
+    acquisition_costs: AcquisitionCosts
 
     @classmethod
     def of(cls, observed: Observed, *, parameters: Parameters) -> Self:
@@ -127,6 +153,12 @@ class Statistics:
                 observed.historic.first_year_contribution,
                 (purchases.as_of_day - purchases.first_day).astype(np.float64),
                 parameters=parameters.value,
+            ),
+            collect_signal_statistics(observed.events, purchases, as_of_day=purchases.as_of_day),
+            collect_acquisition_costs(
+                float_column(units, "acquisition_cost"),
+                has_bought=purchases.has_purchase,
+                is_referred=units["is_referred"].to_numpy(dtype=np.bool_, na_value=False),
             ),
         )
 
@@ -148,4 +180,6 @@ class Statistics:
             Earnings.join([part.earnings for part in parts]),
             DealValues.join([part.amounts for part in parts]),
             SourceStatistics.join([part.sources for part in parts]),
+            sum((part.signals for part in parts), SignalStatistics()),
+            sum((part.acquisition_costs for part in parts), AcquisitionCosts()),
         )

@@ -17,9 +17,9 @@ def total_customers(customers: pd.DataFrame, unconverted: pd.DataFrame) -> dict[
     Parameters
     ----------
     customers
-        ``phase``, ``state``, ``churn_probability`` and `SUMMED`, indexed by unit.
+        ``unit_id``, ``phase``, ``state``, ``churn_probability`` and `SUMMED`.
     unconverted
-        ``unit``, ``currency`` and ``amount_minor`` of each won deal that has no rate to base
+        ``unit_id``, ``currency`` and ``amount_minor`` of each won deal that has no rate to base
         currency, in minor units of its own.
 
     Returns
@@ -41,7 +41,10 @@ def _groups(customers: pd.DataFrame, unconverted: pd.DataFrame, name: str) -> di
     groups: dict[Hashable, pd.DataFrame] = dict(
         iter(customers.groupby(name, observed=True, sort=True))
     )
-    owner = customers[name].astype(object).reindex(unconverted["unit"]).to_numpy()
+    owner = np.zeros(0, dtype=object)
+    if len(unconverted):
+        word = customers.set_index("unit_id")[name].astype(object)
+        owner = word.reindex(unconverted["unit_id"]).to_numpy()
     return {str(key): _sums(group, unconverted[owner == key]) for key, group in groups.items()}
 
 

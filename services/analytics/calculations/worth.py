@@ -1,40 +1,20 @@
-"""What units are worth: every column of value, and what was missing for them."""
+"""What units are worth: every column of value."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from services.analytics.calculations import value
 from services.analytics.calculations.estimates import Estimates
-from services.analytics.calculations.margins import margin_per_purchase
+from services.analytics.calculations.margins import margin_per_purchase, margin_spread
 from services.analytics.calculations.new_customers import expected_new_value
 from services.analytics.calculations.orders import order_values
 from services.analytics.calculations.parameters import Parameters
-from services.analytics.calculations.purchases import Floats, Integers, float_column
+from services.analytics.calculations.purchases import Floats, float_column
+from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.statistics import Observed
-
-
-@dataclass(frozen=True, slots=True)
-class DataGaps:
-    """What was missing in the data and therefore estimated, taken as none or left out; counts.
-
-    Attributes
-    ----------
-    deals_without_amount
-        Won deals of unknown amount in base currency, left out of every value.
-    deals_with_estimated_cost, units_with_estimated_cost
-        Won deals whose cost was estimated, and the units they belong to.
-    units_without_acquisition_cost
-        Units with a won deal whose acquisition cost is unknown and was taken as none.
-    """
-
-    deals_without_amount: int
-    deals_with_estimated_cost: int
-    units_with_estimated_cost: int
-    units_without_acquisition_cost: int
+from services.analytics.calculations.value_intervals import INTERVAL_COLUMNS, value_intervals
 
 
 def value_units(
@@ -61,14 +41,30 @@ def value_units(
         observed.amounts, has_purchase=purchases.has_purchase, credibility=estimates.orders
     )
     bought = rhythm.index.to_numpy()
+    contract_days = _contract_days(units, as_of_day=purchases.as_of_day)[bought]
+    repeat_count = purchases.repeat_count.astype(np.float64)
     lifetime = value.lifetime_value(
-        purchases.repeat_count.astype(np.float64),
+        repeat_count,
         purchases.age_days,
         rhythm["alive_probability"].to_numpy(),
         margin[bought],
         model=estimates.purchase_fit.model,
         parameters=parameters.value,
-        contract_days=_contract_days(units, as_of_day=purchases.as_of_day)[bought],
+        contract_days=contract_days,
+    )
+    intervals = value_intervals(
+        repeat_count,
+        purchases.recency_days,
+        purchases.age_days,
+        margin[bought],
+        margin_spread=margin_spread(
+            orders.valued_purchase_count[bought].astype(np.float64),
+            margin[bought],
+            estimate=estimates.margins,
+        ),
+        fit=estimates.purchase_fit,
+        parameters=parameters.value,
+        contract_days=contract_days,
     )
 
     def spread(values: Floats) -> Floats:
@@ -88,6 +84,7 @@ def value_units(
             "clv_365": spread(lifetime.decision),
             "clv_alive_1095": spread(lifetime.alive_tier),
             "clv_1095": spread(lifetime.tier),
+            **{name: spread(intervals[name].to_numpy()) for name in INTERVAL_COLUMNS},
             "expected_new_value": expected_new_value(
                 units["source_campaign_id"], estimates.new_values
             ),
@@ -96,27 +93,6 @@ def value_units(
         index=units.index,
         copy=False,
     )
-
-
-def count_gaps(observed: Observed) -> DataGaps:
-    """Count what was missing."""
-    is_unknown = np.isnan(float_column(observed.units, "acquisition_cost"))
-    margins, historic = observed.margins, observed.historic
-    return DataGaps(
-        deals_without_amount=int(np.isnan(margins.margin).sum()),
-        deals_with_estimated_cost=int(margins.is_cost_estimated.sum()),
-        units_with_estimated_cost=int(historic.is_cost_estimated.sum()),
-        units_without_acquisition_cost=int((is_unknown & ~np.isnan(historic.contribution)).sum()),
-    )
-
-
-def of_all_units(values: Floats | Integers, bought: Integers, unit_count: int) -> Floats:
-    """Put values of the units that have bought among all units, NaN elsewhere."""
-    if len(bought) == unit_count:
-        return values.astype(np.float64, copy=False)
-    spread = np.full(unit_count, np.nan)
-    spread[bought] = values
-    return spread
 
 
 def _contract_days(units: pd.DataFrame, *, as_of_day: int) -> Floats:

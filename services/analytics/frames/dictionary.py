@@ -53,6 +53,7 @@ UNITS = _columns(
     ("leave_reason_known", "boolean", "", "a record names the problem; missing unknown"),
     ("recent_survey", "boolean", "", "invited to a survey within 90 days"),
     ("minor", "boolean", "", "under age, or has such a contact; missing unknown"),
+    ("is_referred", "bool", "", "somebody referred a contact of the unit"),
     ("has_previous_supplier", "bool", "", "bought elsewhere before, as recorded"),
     ("is_innovation_partner", "bool", "", "named a partner by a person"),
     ("protection_ids", "str", "words", "what forbids adverse measures; missing if nothing"),

@@ -24,8 +24,9 @@ _TEXTS = [
 
 
 def standing_columns(snapshot: Snapshot, contacts: Contacts) -> dict[str, Any]:
-    """Build `has_previous_supplier`, `is_innovation_partner` and `protection_ids` of units."""
-    table = snapshot.read("contacts", ["previous_supplier_id", "flags", "protections"])
+    """Build `is_referred`, `has_previous_supplier`, `is_innovation_partner` and `protection_ids` of units."""
+    names = ["previous_supplier_id", "referred_by_id", "flags", "protections"]
+    table = snapshot.read("contacts", names)
 
     def flags(rows: Any) -> Booleans:
         is_there = np.asarray(rows.to_numpy(), dtype=np.bool_) & (contacts.unit >= 0)
@@ -41,6 +42,7 @@ def standing_columns(snapshot: Snapshot, contacts: Contacts) -> dict[str, Any]:
         pa.array(bits - 1, mask=bits == 0, type=pa.int8()), pa.array(_TEXTS)
     )
     return {
+        "is_referred": flags(table.column("referred_by_id").is_valid()),
         "has_previous_supplier": flags(table.column("previous_supplier_id").is_valid()),
         "is_innovation_partner": named("flags", "innovation_partner"),
         "protection_ids": pd.array(texts.cast(pa.large_string()), dtype="str"),

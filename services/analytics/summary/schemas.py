@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.analytics.schemas import Basis, Label, Phase, Published, Shown, State
+from services.analytics.schemas import Basis, Family, Label, Phase, Published, Shown, State
 from shared.values import Count, Total, number, word
 
 
@@ -48,11 +48,12 @@ class StateSums(Sums):
 class ModelSummary(Shown):
     """What the numbers rest on."""
 
+    family: Family = Field(description="Family of the purchase model.")
     basis: Basis = Field(description="prior below 30 repeat buyers, fitted from 200, else blended.")
-    r: number(0, 1e12, example=0.5) = Field(description="Shape of the purchase rates.")
-    alpha: number(0, 1e12, example=70) = Field(description="Scale of the purchase rates, in days.")
-    a: number(0, 1e12, example=0.8) = Field(description="Shape of the dropout probabilities.")
-    b: number(0, 1e12, example=3.2) = Field(description="Shape of the dropout probabilities.")
+    parameters: dict[str, number(0, 1e15, example=0.5)] = Field(
+        description="Its parameters, times in days: `r` and `alpha` of the purchase rates; of the "
+        "dropout `a` and `b`, or `s` and `beta` of the Pareto/NBD."
+    )
     log_likelihood: number(-1e15, 1e15, example=-9582.4) | None = Field(description="Of the fit.")
     customer_count: Count = Field(description="Customers with a purchase.")
     repeat_buyer_count: Count = Field(description="Customers with a second one.")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.calculations.estimates import estimate
+from services.analytics.calculations.events import Events
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
 from services.analytics.calculations.report import Report, calculate
@@ -243,7 +244,6 @@ def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() 
     assert without["margin_per_purchase"] == pytest.approx(base_margin)
     assert without["order_value"] == pytest.approx(125)
     assert without["clv_365"] > 0
-    assert found.data_gaps.deals_without_amount == 4
 
 
 def test_a_value_without_any_known_amount_is_of_low_confidence(base: SimulatedBase) -> None:
@@ -358,18 +358,6 @@ def test_a_contract_counts_only_as_long_as_it_runs() -> None:
     assert customers["clv_365"].iloc[0] == pytest.approx(plain.iloc[0])
 
 
-def test_what_was_missing_is_counted() -> None:
-    units = plain_units(3)
-    units.loc[0, "acquisition_cost"] = 5.0
-    deals = plain_deals(
-        [0, 0, 1, 1], [10, 20, 10, 10], amount=[100, np.nan, 100, 100], cost=[np.nan, 1, 60, 60]
-    )
-    gaps = calculate(units, deals, as_of_day=100).data_gaps
-    assert gaps.deals_without_amount == 1
-    assert (gaps.deals_with_estimated_cost, gaps.units_with_estimated_cost) == (1, 1)
-    assert gaps.units_without_acquisition_cost == 1
-
-
 def test_earlier_estimates_score_without_estimating(base: SimulatedBase) -> None:
     first = calculate_base(base)
     again = calculate(base.units, base.deals, as_of_day=base.as_of_day, estimates=first.estimates)
@@ -394,7 +382,8 @@ def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase) -> N
     parameters = Parameters()
     parts = [
         Statistics.of(
-            observe(*part, as_of_day=base.as_of_day, parameters=parameters), parameters=parameters
+            observe(*part, Events.empty(), as_of_day=base.as_of_day, parameters=parameters),
+            parameters=parameters,
         )
         for part in [*parts_of(base, 7), (base.units.iloc[:0], base.deals.iloc[:0])]
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +15,21 @@ from services.analytics.calculations.signals.columns import SIGNALS
 
 Calibration: TypeAlias = Literal["default", "fitted"]
 SILENCE: Final = "inactivity"
+DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {
+    "frequency_drop": 0.8,
+    "monetary_drop": 0.6,
+    "negative_sentiment": 1.0,
+    "unresolved_complaint": 1.6,
+    "satisfaction_gap": 1.4,
+    "support_burst": 0.8,
+    "engagement_drop": 0.7,
+    "competitor_loss": 1.2,
+    "payment_delay": 0.6,
+    "leave_intent": 4.0,
+}
+"""Those of the catalogue's `churn_signals`."""
+VOICE: Final = ("negative_sentiment", "unresolved_complaint", "satisfaction_gap", "support_burst")
+"""The group of that name there."""
 _TURNS = 60
 _LOWEST, _HIGHEST, _BINS = -10.0, 40.0, 10_000
 
@@ -39,8 +54,8 @@ class CombinationParameters:
         Customers from which the mean is kept to that of the baseline; count; default 50.
     """
 
-    weights: Mapping[str, float]
-    voice: tuple[str, ...]
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    voice: tuple[str, ...] = VOICE
     further_voice_share: float = 0.5
     probability_min: float = 0.01
     probability_max: float = 0.99
