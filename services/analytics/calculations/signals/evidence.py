@@ -31,14 +31,13 @@ def evidence_texts(evidence: Mapping[str, Evidence], *, unit_count: int) -> Any:
         if len(records.unit):
             owner, lists = _lists(records.unit, pa.array(records.record_id, pa.large_string()))
             units.append(owner)
-            inside = pc.binary_join(lists, '","')
-            texts.append(pc.binary_join_element_wise(f'"{name}":["', inside, '"]', ""))
+            texts.append(_between(f'"{name}":["', pc.binary_join(lists, _large('","')), '"]'))
     if not units:
         return pd.array([None] * unit_count, dtype="str")
     unit = np.concatenate(units)
     order = np.argsort(unit, kind="stable")
     owner, lists = _lists(unit[order], pa.concat_arrays(texts).take(pa.array(order)))
-    members = pc.binary_join_element_wise("{", pc.binary_join(lists, ","), "}", "")
+    members = _between("{", pc.binary_join(lists, _large(",")), "}")
     place = np.full(unit_count, -1)
     place[owner] = np.arange(len(owner))
     return pd.array(members, dtype="str").take(place, allow_fill=True)
@@ -51,3 +50,11 @@ def _lists(sorted_unit: Integers, texts: pa.Array) -> tuple[Integers, pa.Array]:
     starts = np.flatnonzero(is_first)
     offsets = pa.array(np.append(starts, len(sorted_unit)), pa.int64())
     return sorted_unit[starts], pa.LargeListArray.from_arrays(offsets, texts)
+
+
+def _between(before: str, texts: pa.Array, after: str) -> pa.Array:
+    return pc.binary_join_element_wise(_large(before), texts, _large(after), _large(""))
+
+
+def _large(text: str) -> pa.Scalar:
+    return pa.scalar(text, pa.large_string())
