@@ -31,6 +31,8 @@ from services.analytics.refresh import CrmKeyMissing, read_crm
 from services.analytics.settings import Settings
 
 Say = Callable[[str], None]
+# Somebody is waiting, and the mirror will do: do not ask a CRM that is down for long.
+_IMPATIENT = Limits(attempts=3)
 
 
 class BacktestImpossible(Exception):
@@ -101,7 +103,7 @@ def _up_to_date(
 ) -> Snapshot:
     """Read the CRM; where that fails, take what is there and say of when it is."""
     try:
-        return read_crm(mirror, settings, is_full=False, now=now, limits=limits)
+        return read_crm(mirror, settings, is_full=False, now=now, limits=limits or _IMPATIENT)
     except (CrmUnavailable, CrmContractBroken, CrmKeyMissing) as error:
         snapshot = mirror.current()
         if snapshot is None:
