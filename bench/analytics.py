@@ -231,7 +231,7 @@ def _publish(folder: Path, new: NewVersion, customers: pd.DataFrame) -> None:
         database = connect(url)
         await database.open()
         try:
-            await publish(database, new, customers, now=utc_now(), kept=2)
+            await publish(database, new, customers, now=utc_now())
         finally:
             await database.close()
 

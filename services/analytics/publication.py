@@ -1,22 +1,23 @@
 """What readers are shown: the newest published version and how fresh it is."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from services.analytics import store
 from services.analytics.schemas import StaleReason
-from services.analytics.tables import refreshes
+from services.analytics.tables import SLOTS, refreshes
 from services.foundation.database import Database
 from services.foundation.problems import Problem
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
 
 _REMEMBER_SECONDS = 1.0
+Result = TypeVar("Result")
 _NAMED: dict[str, StaleReason] = {reason: reason for reason in get_args(StaleReason)}
 _LAST_FINISHED = Statement(
     select(refreshes.c.status, refreshes.c.failure)
@@ -34,6 +35,10 @@ class NotComputedYet(Problem):
         super().__init__(headers={"Retry-After": "5"})
 
 
+class Superseded(Exception):
+    """What was read is of a newer version than the publication it was asked of."""
+
+
 @dataclass(frozen=True)
 class Publication:
     """A version and what is known of its freshness."""
@@ -44,6 +49,22 @@ class Publication:
     @property
     def number(self) -> int:
         return int(self.version["number"])
+
+    @property
+    def slot(self) -> Table:
+        """The table that holds the customers."""
+        return SLOTS[self.version["slot"]]
+
+    def check(self, number: int) -> None:
+        """Make sure that rows and what is said of them are of one version.
+
+        Raises
+        ------
+        Superseded
+            `number`, the newest version when the rows were read, is not this one.
+        """
+        if number != self.number:
+            raise Superseded()
 
     @property
     def currency(self) -> str:
@@ -91,6 +112,23 @@ class Publications:
         self._known = Publication(version, self._stale_reason(version, last))
         self._until = time.monotonic() + _REMEMBER_SECONDS
         return self._known
+
+    async def read(
+        self, question: Callable[[Publication], Awaitable[Result]]
+    ) -> tuple[Publication, Result]:
+        """Ask a question of the newest publication; again if a newer one came meanwhile.
+
+        Raises
+        ------
+        NotComputedYet
+            There is none.
+        """
+        while True:
+            publication = await self.current()
+            try:
+                return publication, await question(publication)
+            except Superseded:
+                self._until = 0.0
 
     def _stale_reason(self, version: Record, last: Record) -> StaleReason | None:
         if last.get("status") == "failed":

@@ -1,42 +1,64 @@
-"""Publishes a version with its customers: whole, or not at all."""
+"""Publishes a version with its customers: readers see all of it or nothing.
 
-from collections.abc import Iterator, Mapping
+Of two tables of customers one is shown. A whole version is put into the other one, in many short
+transactions that no reader notices, and shown by the last one; after a crash the next publishing begins
+by emptying that table. Few changes go straight into the table that is shown, in one transaction.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import DDL, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.schema import CreateIndex, DropIndex, ExecutableDDLElement
 
+from services.analytics import history
+from services.analytics.customer_rows import customer_rows, objectors, rank_values
 from services.analytics.store import NEWEST
-from services.analytics.tables import (
-    COUNT_COLUMNS,
-    EVIDENCE_COLUMNS,
-    NUMBER_COLUMNS,
-    ORDERS,
-    TEXT_COLUMNS,
-    UNKNOWN_ORDER,
-    customers,
-    versions,
-)
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
+from services.foundation.columns import Identifier
+from services.foundation.constructs import is_among
 from services.foundation.database import Database, Transaction
-from services.foundation.statements import Statement
+from services.foundation.statements import Record, Statement
 
 _CHUNK = 20_000
-_SCORES = [
-    *(name for name in TEXT_COLUMNS if name != "recommendation_basis"),
-    *(*COUNT_COLUMNS, *NUMBER_COLUMNS, *EVIDENCE_COLUMNS),
-]
 _ADD_VERSION = Statement(insert(versions))
-_OLD = Statement(delete(versions).where(versions.c.number <= bindparam("up_to")))
-_ERASED = Statement(
-    delete(customers).where(any_of(customers.c.unit_id, bindparam("ids", type_=Texts)))
+_END_MONTH = Statement(
+    update(versions).where(versions.c.number == bindparam("version")).values(is_month_end=True)
 )
-_OLD_CUSTOMERS = Statement(delete(customers).where(customers.c.version <= bindparam("up_to")))
+
+
+class _Slot:
+    """The statements over one of the two tables."""
+
+    def __init__(self, letter: str, table: Table) -> None:
+        self.letter, self.table = letter, table
+        c = table.c
+        self.truncate: ExecutableDDLElement = DDL(f"TRUNCATE {table.name}")  # type: ignore[no-untyped-call]
+        self.analyze: ExecutableDDLElement = DDL(f"ANALYZE {table.name}")  # type: ignore[no-untyped-call]
+        self.delete_numbers = Statement(
+            delete(table).where(c.number > bindparam("after"), c.number <= bindparam("up_to"))
+        )
+        self.last = Statement(select(func.max(c.number).label("number")))
+        self.some = Statement(
+            select(c.unit_id, c.number, c.has_profiling_objection).where(is_among(c.unit_id))
+        )
+        self.delete_some = Statement(delete(table).where(is_among(c.unit_id)))
+        self.rank = Statement(
+            update(table)
+            .where(c.unit_id == bindparam("at_unit_id", type_=Identifier))
+            .values({name: bindparam(f"set_{name}") for name in RANK_COLUMNS})
+        )
+
+    async def last_number(self, reader: Database | Transaction) -> int:
+        last = await reader.first(self.last)
+        return int((last and last["number"]) or 0)
+
+
+_SLOTS = {letter: _Slot(letter, table) for letter, table in SLOTS.items()}
 
 
 @dataclass(frozen=True)
@@ -51,7 +73,12 @@ class NewVersion:
     model: Mapping[str, Any]
     data_gaps: Mapping[str, Any]
     summary: Mapping[str, Any]
+    standing: Mapping[str, Any] | None = None
     model_card: Mapping[str, Any] | None = None
+
+
+class WholeVersionNeeded(Exception):
+    """There is no version whose customers could be changed, or it stores other columns."""
 
 
 async def publish(
@@ -61,79 +88,193 @@ async def publish(
     *,
     erased: frozenset[str] = frozenset(),
     now: datetime,
-    kept: int,
 ) -> int:
-    """Store a version with its customers and remove old ones; readers see all of it or nothing.
+    """Publish a version whose customers are those of `frame`; its columns are those of `tables`.
 
-    `frame` has the columns of `tables`; its rows are stored by unit id. Of customers who object to
-    profiling nothing is stored but that they do; those who were `erased` are in the totals of `new`,
-    and in no version any more.
+    Of customers who object to profiling nothing is stored but that they do; those who were `erased`
+    are in the totals of `new`, and nowhere else any more.
     """
     shown = frame[~frame["unit_id"].isin(erased)] if erased else frame
+    last = await database.first(NEWEST)
+    slot = _SLOTS["b" if last is not None and last["slot"] == "a" else "a"]
+    await _fill(database, slot, shown)
+    before = None if last is None else _SLOTS[last["slot"]]
+    ends_month = await _prepare_history(database, last, new)
+    if last is not None and before is not None and not ends_month:
+        await history.keep_changed(database, before.table, last["number"])
 
-    async def work(transaction: Transaction) -> int:
-        last = await transaction.first(NEWEST)
-        number = 1 if last is None else last["number"] + 1
-        row = {**new.__dict__, "number": number, "published_at": now, "customer_count": len(shown)}
-        await transaction.run(_ADD_VERSION, row)
-        await transaction.copy(customers, customer_rows(shown, number))
-        if erased:
-            await transaction.run(_ERASED, {"ids": sorted(erased)})
-        await transaction.run(_OLD_CUSTOMERS, {"up_to": number - kept})
-        await transaction.run(_OLD, {"up_to": number - kept})
-        return number
+    async def show(transaction: Transaction) -> Record:
+        forgotten = {*erased, *await _new_objectors(transaction, before, shown)}
+        await _forget(transaction, forgotten, [] if before is None else [before])
+        return await _add_version(
+            transaction, last, new, slot, len(shown), now=now, ends_month=ends_month
+        )
 
-    return await database.write(work)
-
-
-def customer_rows(frame: pd.DataFrame, number: int) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of `customers` in the order of its columns, made chunk by chunk."""
-    ordered = frame.sort_values("unit_id")
-    starts = range(0, len(ordered), _CHUNK)
-    return chain.from_iterable(_rows(ordered.iloc[at : at + _CHUNK], number) for at in starts)
+    return await _finish(database, await database.write(show), now=now)
 
 
-def _without_scores_of_objectors(frame: pd.DataFrame) -> pd.DataFrame:
-    """Source: domain specification 10, privacy."""
-    objects = frame["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
-    if not objects.any():
-        return frame
-    return frame.assign(**{name: frame[name].mask(objects) for name in _SCORES})
+async def publish_changes(
+    database: Database,
+    new: NewVersion,
+    changed: pd.DataFrame,
+    ranks: pd.DataFrame,
+    removed: Collection[str],
+    *,
+    erased: frozenset[str] = frozenset(),
+    now: datetime,
+) -> int:
+    """Publish a version that differs from the one shown in a few customers.
+
+    `changed` are whole rows, also of new customers; `ranks` holds the ids of further customers with
+    their `RANK_COLUMNS`; `removed` are customers no longer.
+
+    Raises
+    ------
+    WholeVersionNeeded
+        Only `publish` can do it.
+    """
+    last = await database.first(NEWEST)
+    if last is None or last["number_columns"] != list(NUMBER_COLUMNS):
+        raise WholeVersionNeeded()
+    slot = _SLOTS[last["slot"]]
+    other = _SLOTS["b" if slot.letter == "a" else "a"]
+    gone = {*removed, *erased}
+    shown = changed[~changed["unit_id"].isin(gone)] if gone else changed
+    ends_month = await _prepare_history(database, last, new)
+
+    async def change(transaction: Transaction) -> Record:
+        touched = [*shown["unit_id"], *gone]
+        if not ends_month:
+            kept = [*touched, *ranks["unit_id"]]
+            await history.keep_some(transaction, slot.table, last["number"], kept)
+        found = await transaction.all(slot.some, {"ids": touched})
+        numbers = {row["unit_id"]: row["number"] for row in found}
+        forgotten = {*erased, *await _new_objectors(transaction, slot, shown)}
+        await transaction.run(slot.delete_some, {"ids": touched})
+        await _insert(transaction, slot, shown, numbers)
+        await transaction.run_many(slot.rank, list(rank_values(ranks)))
+        if not ends_month:
+            await history.drop_unchanged(transaction, slot.table, last["number"])
+        await _forget(transaction, forgotten, [other])
+        count = last["customer_count"] - len(found) + len(shown)
+        return await _add_version(
+            transaction, last, new, slot, count, now=now, ends_month=ends_month
+        )
+
+    return await _finish(database, await database.write(change), now=now)
 
 
-def _rows(frame: pd.DataFrame, number: int) -> Iterator[tuple[Any, ...]]:
-    frame = _without_scores_of_objectors(frame)
-    columns: list[list[Any]] = [[number] * len(frame)]
-    columns += [_texts(frame[name]) for name in ("unit_id", "kind", *TEXT_COLUMNS)]
-    columns += [_counts(frame[name]) for name in COUNT_COLUMNS]
-    columns += [_numbers(frame[name]) for name in NUMBER_COLUMNS]
-    columns += [_texts(frame[name]) for name in EVIDENCE_COLUMNS]
-    for name in ("is_cost_estimated", "has_active_contract", "has_profiling_objection"):
-        columns.append(frame[name].to_numpy(dtype=np.bool_, na_value=False).tolist())
-    columns.append(frame["has_open_complaint"].to_numpy(dtype=np.bool_, na_value=False).tolist())
-    for name in ORDERS.values():
-        values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        columns.append(np.where(np.isnan(values), UNKNOWN_ORDER, values).tolist())
-    return zip(*columns, strict=True)
+async def _fill(database: Database, slot: _Slot, frame: pd.DataFrame) -> None:
+    """Make these customers the only ones in a table that nobody is shown.
+
+    Without indexes it is filled three times as fast, and each of them is built in one go. SQLite, which
+    overwrites what it deletes, spares writing twice if a chunk takes the place of the old one.
+    """
+    empties_at_once = database.dialect.name == "postgresql"
+
+    async def begin(transaction: Transaction) -> int:
+        for index in slot.table.indexes:
+            await transaction.define(DropIndex(index, if_exists=True))
+        if empties_at_once:
+            await transaction.define(slot.truncate)
+        return await slot.last_number(transaction)
+
+    last = await database.write(begin)
+    order = np.argsort(frame["unit_id"].to_numpy(dtype=object), kind="stable")
+    for after in range(0, max(len(frame), last), _CHUNK):
+        places = order[after : after + _CHUNK]
+
+        async def replace(
+            transaction: Transaction, after: int = after, places: Any = places
+        ) -> None:
+            if not empties_at_once:
+                old = {"after": after, "up_to": after + _CHUNK}
+                await transaction.run(slot.delete_numbers, old)
+            numbers = np.arange(after + 1, after + 1 + len(places))
+            rows = customer_rows(frame.iloc[places], numbers, dialect=transaction.dialect)
+            await transaction.copy(slot.table, rows)
+
+        await database.write(replace)
+    for index in sorted(slot.table.indexes, key=lambda index: str(index.name)):
+
+        async def build(transaction: Transaction, index: Any = index) -> None:
+            await transaction.define(CreateIndex(index))
+
+        await database.write(build)
+    if empties_at_once:
+        await database.write(lambda transaction: transaction.define(slot.analyze))
 
 
-def _texts(column: pd.Series) -> list[Any]:
-    values = column.astype(object)
-    return list(values.where(values.notna(), None))
+async def _insert(
+    transaction: Transaction, slot: _Slot, frame: pd.DataFrame, numbers: Mapping[str, int]
+) -> None:
+    """Insert customers under the numbers that they had, new ones under the next."""
+    following = await slot.last_number(transaction) + 1
+    chosen = []
+    for unit_id in frame["unit_id"]:
+        chosen.append(numbers.get(unit_id, following))
+        following += unit_id not in numbers
+    rows = customer_rows(frame, np.array(chosen, dtype=np.int64), dialect=transaction.dialect)
+    await transaction.copy(slot.table, rows)
 
 
-def _numbers(column: pd.Series) -> list[Any]:
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    plain: list[Any] = values.tolist()
-    for place in np.flatnonzero(~np.isfinite(values)):
-        plain[place] = None
-    return plain
+async def _prepare_history(database: Database, last: Record | None, new: NewVersion) -> bool:
+    """Keep all that is shown if a month ends with it, and tell so; remove what a crash left behind."""
+    if last is None:
+        return False
+    await history.delete_rows(database, last["number"])
+    if (new.as_of.year, new.as_of.month) <= (last["as_of"].year, last["as_of"].month):
+        return False
+    await history.keep_all(database, SLOTS[last["slot"]], last["number"])
+    return True
 
 
-def _counts(column: pd.Series) -> list[Any]:
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    is_known = np.isfinite(values)
-    plain: list[Any] = np.where(is_known, values, 0).astype(np.int64).tolist()
-    for place in np.flatnonzero(~is_known):
-        plain[place] = None
-    return plain
+async def _new_objectors(
+    transaction: Transaction, before: _Slot | None, frame: pd.DataFrame
+) -> set[str]:
+    """Return who objects to profiling and did not, as far as what is shown tells."""
+    objecting = {*frame["unit_id"][objectors(frame)]}
+    if before is None or not objecting:
+        return objecting
+    known = await transaction.all(before.some, {"ids": sorted(objecting)})
+    return objecting - {row["unit_id"] for row in known if row["has_profiling_objection"]}
+
+
+async def _forget(transaction: Transaction, ids: Collection[str], slots: list[_Slot]) -> None:
+    """Delete all that older versions know of these customers."""
+    if ids:
+        for slot in slots:
+            await transaction.run(slot.delete_some, {"ids": sorted(ids)})
+        await history.forget(transaction, sorted(ids))
+
+
+async def _add_version(
+    transaction: Transaction,
+    last: Record | None,
+    new: NewVersion,
+    slot: _Slot,
+    customer_count: int,
+    *,
+    now: datetime,
+    ends_month: bool,
+) -> Record:
+    row = {
+        **new.__dict__,
+        "number": 1 if last is None else last["number"] + 1,
+        "published_at": now,
+        "customer_count": customer_count,
+        "slot": slot.letter,
+        "number_columns": NUMBER_COLUMNS,
+        "is_month_end": False,
+    }
+    await transaction.run(_ADD_VERSION, row)
+    if last is not None and ends_month:
+        await transaction.run(_END_MONTH, {"version": last["number"]})
+    return row
+
+
+async def _finish(database: Database, version: Record, *, now: datetime) -> int:
+    """Delete the past that is kept no longer, also out of SQLite's log."""
+    await history.delete_old(database, version, now=now)
+    await database.scrub()
+    return int(version["number"])

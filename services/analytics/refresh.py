@@ -181,7 +181,6 @@ async def _compute(refresh: Record, run: _Run) -> int:
         customers,
         erased=frames.erased,
         now=run.clock(),
-        kept=settings.kept_versions,
     )
 
 

@@ -33,8 +33,6 @@ class Settings(TokenSettings):
     business_time_zone: TimeZoneName = "Europe/Berlin"
     refresh_minutes: float = Field(default=15, ge=0, le=525_600)
     refresh_retry_seconds: float = Field(default=20.0, gt=0, le=3600)
-    # Readers may still be shown the version before the newest for a second.
-    kept_versions: int = Field(default=3, ge=2, le=100)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_requests: bool = True
 

@@ -1,12 +1,12 @@
-"""The tables of analytics: refreshes, published versions, and the customers of each version."""
+"""The tables of analytics: refreshes, versions, the customers of two versions, and past scores."""
 
 from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -17,6 +17,8 @@ from services.foundation.columns import Day, Document, Identifier, Instant, Whol
 from services.foundation.tables import CONSTRAINT_NAMES
 
 metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+_NUMBER = Whole().with_variant(Integer, "sqlite")
+"""A whole number that SQLite takes for the place of the row itself where it is the primary key."""
 
 refreshes = Table(
     "refreshes",
@@ -39,9 +41,7 @@ refreshes = Table(
 versions = Table(
     "versions",
     metadata,
-    Column(
-        "number", Whole().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    ),
+    Column("number", _NUMBER, primary_key=True, autoincrement=False),
     Column("as_of", Day, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("published_at", Instant, nullable=False),
@@ -49,18 +49,48 @@ versions = Table(
     Column("mirror_cursor", String(200), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("customer_count", Whole, nullable=False),
+    # In which of the two tables its customers stand, and what their packed numbers are.
+    Column("slot", String(1), nullable=False),
+    Column("number_columns", Document, nullable=False),
+    Column("is_month_end", Boolean, nullable=False),
     Column("model", Document, nullable=False),
     Column("data_gaps", Document, nullable=False),
     Column("summary", Document, nullable=False),
+    Column("standing", Document),
     Column("model_card", Document),
 )
 
-# One place says which columns of the report are kept; NaN is stored as null.
+# What is stored of a scored unit, each column in one of these groups; what is unknown is null.
+SIGNALS = (
+    "inactivity",
+    "frequency_drop",
+    "monetary_drop",
+    "negative_sentiment",
+    "unresolved_complaint",
+    "satisfaction_gap",
+    "support_burst",
+    "engagement_drop",
+    "competitor_loss",
+    "payment_delay",
+    "leave_intent",
+)
 TEXT_COLUMNS = (
     "state",
     "phase",
     "lead_stage",
     "confidence",
+    "churn_basis",
+    "tier",
+    "historic_tier",
+    "quadrant",
+    "rfm_segment",
+    "ladder_rung",
+    "newness_ids",
+    "motive",
+    "motive_basis",
+    "termination_step",
+    "termination_signal_ids",
+    "termination_block_ids",
     "goal_id",
     "strategy_id",
     "instrument_id",
@@ -71,7 +101,9 @@ TEXT_COLUMNS = (
     "alternative_instrument_id",
     "alternative_basis",
     "alternative_condition_id",
+    "signal_evidence",
 )
+RFM_COLUMNS = ("rfm_recency", "rfm_frequency", "rfm_monetary")
 COUNT_COLUMNS = (
     "phase_rule",
     "purchase_count",
@@ -84,7 +116,7 @@ COUNT_COLUMNS = (
     "valued_purchase_count",
     "deals_without_fx_rate_count",
 )
-NUMBER_COLUMNS = (
+FLOAT_COLUMNS = (
     "interpurchase_days",
     "median_gap_days",
     "gap_rank",
@@ -99,13 +131,24 @@ NUMBER_COLUMNS = (
     "service_cost",
     "historic_value",
     "margin_per_purchase",
+    "order_value",
     "expected_purchases_365",
     "clv_alive_365",
     "clv_365",
+    "clv_365_low",
+    "clv_365_high",
+    "clv_365_standard_error",
     "clv_alive_1095",
     "clv_1095",
+    "clv_1095_low",
+    "clv_1095_high",
     "expected_new_value",
     "value_at_risk",
+    "ambassador_score",
+    "referral_value",
+    "sentiment_level",
+    "satisfaction_difference",
+    "nps",
     "recommendation_value",
     "recommendation_stake",
     "recommendation_effect_probability",
@@ -113,38 +156,102 @@ NUMBER_COLUMNS = (
     "recommendation_incentive_cost",
     "recommendation_risk_cost",
     "alternative_value",
+    *(f"signal_{signal}" for signal in SIGNALS),
+    *(f"churn_part_{signal}" for signal in SIGNALS),
+    "churn_part_history",
+    "churn_part_money",
 )
 EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id")
-# What lists are ordered by; a customer without that score comes last in descending order.
+FLAG_COLUMNS = (
+    "is_cost_estimated",
+    "has_active_contract",
+    "has_profiling_objection",
+    "has_open_complaint",
+)
+NUMBER_COLUMNS = (*COUNT_COLUMNS, *FLOAT_COLUMNS)
+"""Kept in one packed value (`packing`): a column each would cost more than all else of publishing."""
+
+RANK_COLUMNS = ("tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS)
+"""What can change because of others."""
+
 ORDERS = {
     "value": "clv_365",
+    "value_1095": "clv_1095",
     "churn": "churn_probability",
     "value_at_risk": "value_at_risk",
+    "historic_value": "historic_value",
+    "contribution": "contribution",
+    "alive_probability": "alive_probability",
+    "vitality": "vitality",
+    "expected_purchases": "expected_purchases_365",
+    "purchase_count": "purchase_count",
+    "last_purchase_date": "last_purchase_day",
+    "expected_new_value": "expected_new_value",
+    "referral_value": "referral_value",
+    "ambassador_score": "ambassador_score",
+    "satisfaction_difference": "satisfaction_difference",
+    "sentiment": "sentiment_level",
+    "recommendation_value": "recommendation_value",
 }
-UNKNOWN_ORDER = -1e18
+"""What lists are ordered and bounded by; these numbers stand beside the packed ones as well."""
 
-customers = Table(
-    "customers",
+QUICK_ORDERS = ("value", "churn", "value_at_risk")
+"""Those with an index; another order looks at every customer."""
+
+UNKNOWN_ORDER = -1e18
+"""A customer without that score comes last in descending order."""
+
+
+def _slot(letter: str) -> Table:
+    """Declare one of the two tables: one is shown, the other is filled for the next version.
+
+    Rows have short numbers of their own because an index of ids is wide: by id when a table is
+    filled, later ones after all others.
+    """
+    name = f"customers_{letter}"
+    return Table(
+        name,
+        metadata,
+        Column("number", _NUMBER, primary_key=True, autoincrement=False),
+        Column("unit_id", Identifier, nullable=False),
+        Column("kind", String(16), nullable=False),
+        *(Column(text, _text_type(text)) for text in TEXT_COLUMNS),
+        *(Column(count, Whole) for count in RFM_COLUMNS),
+        *(Column(evidence, Identifier) for evidence in EVIDENCE_COLUMNS),
+        *(Column(flag, Boolean, nullable=False) for flag in FLAG_COLUMNS),
+        # Bit i is set while the strength of signal i is above zero.
+        Column("raised_signals", Whole, nullable=False),
+        *(Column(f"{order}_order", Float(53), nullable=False) for order in ORDERS),
+        Column("numbers", LargeBinary, nullable=False),
+        Index(f"ix_{name}_unit_id", "unit_id", unique=True),
+        *(Index(f"ix_{name}_{order}", f"{order}_order", "number") for order in QUICK_ORDERS),
+        Index(f"ix_{name}_phase_value", "phase", "value_order", "number"),
+        Index(f"ix_{name}_phase_risk", "phase", "value_at_risk_order", "number"),
+    )
+
+
+def _text_type(name: str) -> Text | String:
+    if name == "signal_evidence":
+        return Text()
+    return String(300 if name.endswith("_ids") else 64)
+
+
+SLOTS = {letter: _slot(letter) for letter in "ab"}
+
+# What a customer was before it changed: see `history`. By version first, so that new rows go to the
+# end and a version is deleted in one place; a customer is looked up in each of the few versions.
+score_history = Table(
+    "score_history",
     metadata,
-    Column(
-        "version",
-        Whole().with_variant(Integer, "sqlite"),
-        ForeignKey("versions.number", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    Column("version", _NUMBER, primary_key=True, autoincrement=False),
     Column("unit_id", Identifier, primary_key=True),
-    Column("kind", String(16), nullable=False),
-    *(Column(name, String(300 if name.endswith("_ids") else 64)) for name in TEXT_COLUMNS),
-    *(Column(name, Whole) for name in COUNT_COLUMNS),
-    *(Column(name, Float(53)) for name in NUMBER_COLUMNS),
-    *(Column(name, Identifier) for name in EVIDENCE_COLUMNS),
-    Column("is_cost_estimated", Boolean, nullable=False),
-    Column("has_active_contract", Boolean, nullable=False),
-    Column("has_profiling_objection", Boolean, nullable=False),
-    Column("has_open_complaint", Boolean, nullable=False),
-    *(Column(f"{name}_order", Float(53), nullable=False) for name in ORDERS),
-    *(Index(f"ix_customers_{name}", "version", f"{name}_order", "unit_id") for name in ORDERS),
-    Index("ix_customers_phase_value", "version", "phase", "value_order", "unit_id"),
-    Index("ix_customers_phase_risk", "version", "phase", "value_at_risk_order", "unit_id"),
+    Column("state", String(64), nullable=False),
+    Column("phase", String(64)),
+    Column("tier", String(64)),
+    Column("confidence", String(64)),
+    Column("churn_probability", Float(53)),
+    Column("clv_365", Float(53)),
+    Column("value_at_risk", Float(53)),
+    Column("purchase_count", Float(53)),
+    sqlite_with_rowid=False,
 )

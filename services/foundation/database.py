@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.schema import ExecutableDDLElement
 
 from services.foundation.statements import Record, Statement
 
@@ -55,6 +56,10 @@ class Transaction(Reader, Protocol):
 
     async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows the fastest way there is; all name the same columns."""
+        ...
+
+    async def define(self, definition: ExecutableDDLElement) -> None:
+        """Change what there is in the schema, such as an index; it may take its time."""
         ...
 
     async def alone(self, names: Iterable[str]) -> None:

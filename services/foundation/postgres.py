@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Table
+from sqlalchemy.schema import ExecutableDDLElement
 
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
 from services.foundation.problems import Contended, Unavailable
@@ -104,6 +105,10 @@ class _Transaction(_Reader):
         names, records = driver_rows(table, rows, POSTGRESQL)
         await self.connection.copy_records_to_table(table.name, records=records, columns=names)
 
+    async def define(self, definition: ExecutableDDLElement) -> None:
+        text = str(definition.compile(dialect=POSTGRESQL))
+        await self.connection.execute(text, timeout=_STREAM_SECONDS)
+
     async def alone(self, names: Iterable[str]) -> None:
         numbers = sorted({zlib.crc32(name.encode()) % _NAMES for name in names})
         if numbers:
@@ -161,6 +166,10 @@ class _EndingTransaction(_Transaction):
     async def insert_many(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._begin()
         await super().insert_many(table, rows)
+
+    async def define(self, definition: ExecutableDDLElement) -> None:
+        await self._begin()
+        await super().define(definition)
 
     async def alone(self, names: Iterable[str]) -> None:
         await self._begin()

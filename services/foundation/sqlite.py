@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import Table
+from sqlalchemy.schema import ExecutableDDLElement
 
 from services.foundation.constructs import SUM_PART
 from services.foundation.database import NOTHING, Result, UniqueViolation, Work
@@ -165,6 +166,12 @@ class _Transaction(_Reader):
             self.connection.executemany(text, records)
             if together is not None:
                 self.connection.execute(f"DELETE FROM {together}")
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def define(self, definition: ExecutableDDLElement) -> None:
+        try:
+            self.connection.execute(str(definition.compile(dialect=SQLITE)))
         except sqlite3.Error as error:
             raise _translate(error) from error
 

@@ -78,7 +78,7 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
         database = connect(url)
         await database.open()
         try:
-            return await publish(database, new, customers, now=now, kept=2)
+            return await publish(database, new, customers, now=now)
         finally:
             await database.close()
 

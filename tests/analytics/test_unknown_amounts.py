@@ -5,20 +5,23 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from services.analytics.catalogue.catalogue import Language, load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.crm_client import RESOURCES, SCHEMAS
-from services.analytics.customers.operations import describe
+from services.analytics.customer_rows import customer_rows
+from services.analytics.customers.showing import describe
 from services.analytics.frames.building import build_frames
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.writer import Mirror
+from services.analytics.packing import unpack
 from services.analytics.publication import Publication
-from services.analytics.publishing import customer_rows
 from services.analytics.refresh import compute
-from services.analytics.tables import customers
+from services.analytics.tables import NUMBER_COLUMNS, SLOTS
+from services.foundation.statements import POSTGRESQL
 
 DAY = date(2026, 6, 15)
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -76,8 +79,12 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
     version = {"number": 1, "as_of": DAY, "currency": "EUR", "published_at": NOW}
     version |= {"model": {"basis": card.purchase_fit.basis}, "crm_read_at": NOW}
     publication = Publication(version, stale_reason=None)
-    names = [column.name for column in customers.columns]
-    rows = [dict(zip(names, row, strict=True)) for row in customer_rows(frame, 1)]
+    names = [column.name for column in SLOTS["a"].columns]
+    numbers = np.arange(1, len(frame) + 1)
+    rows = [
+        unpack(dict(zip(names, row, strict=True)), NUMBER_COLUMNS)
+        for row in customer_rows(frame, numbers, dialect=POSTGRESQL)
+    ]
 
     def answer(row: dict[str, Any], language: Language) -> dict[str, Any]:
         return describe(row, publication, catalogue=CATALOGUE, language=language)
@@ -89,9 +96,14 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
     }
 
 
+def value_gaps(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = answer["explanations"]["value"]["data_gaps"]
+    return found
+
+
 def gaps(answer: dict[str, Any]) -> set[str]:
     of_amounts = {"deals_without_fx_rate", "amount_unknown", "every_amount_unknown"}
-    return {gap["code"] for gap in answer["data_gaps"]} & of_amounts
+    return {gap["code"] for gap in value_gaps(answer)} & of_amounts
 
 
 @pytest.mark.parametrize(
@@ -111,7 +123,7 @@ def test_a_customer_is_told_which_amounts_are_missing(
     answers: dict[str, dict[str, Any]], name: str, expected: set[str]
 ) -> None:
     assert gaps(answers[f"{name} en"]) == gaps(answers[f"{name} de"]) == expected
-    texts = [answers[f"{name} {language}"]["data_gaps"] for language in ("en", "de")]
+    texts = [value_gaps(answers[f"{name} {language}"]) for language in ("en", "de")]
     assert all(en["text"] != de["text"] for en, de in zip(*texts, strict=True))
 
 
@@ -123,7 +135,7 @@ def test_deals_without_a_rate_make_a_customer_like_any_other(
         assert foreign[name] == known[name], name
     assert foreign["churn"]["probability"] == known["churn"]["probability"]
     assert foreign["rhythm"]["purchase_count"] == 3
-    assert {item["role"] for item in foreign["evidence"]} == {"first_purchase", "last_purchase"}
+    assert {item["role"] for item in foreign["explanations"]["value"]["evidence"]} == {"first_purchase", "last_purchase"}
 
 
 def test_what_is_not_known_of_a_value_is_null_and_the_rest_of_low_confidence(

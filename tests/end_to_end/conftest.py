@@ -20,7 +20,8 @@ from services.analytics.mirror.writer import Mirror
 from services.analytics.refresh import run_refresh
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
-from services.analytics.tables import customers
+from services.analytics.packing import unpack
+from services.analytics.tables import SLOTS
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
@@ -32,7 +33,9 @@ from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.live import LiveServer, client
 
 QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
-ROWS = Statement(select(customers).order_by(customers.c.version, customers.c.unit_id))
+ROWS = {
+    letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()
+}
 
 
 def _nothing(_: str, __: float) -> None:
@@ -115,9 +118,16 @@ class Analytics:
         return asyncio.run(run())
 
     def rows(self, version: int) -> list[Record]:
-        """Return the stored customers of a version in the order of their ids."""
-        everything: list[Record] = self.on_database(lambda database: database.all(ROWS))
-        return [row for row in everything if row["version"] == version]
+        """Return the stored customers of the published version in the order of their ids."""
+
+        async def read(database: Database) -> list[Record]:
+            newest = await store.newest_version(database)
+            assert newest is not None and newest["number"] == version
+            rows = await database.all(ROWS[newest["slot"]])
+            return [unpack(row, newest["number_columns"]) for row in rows]
+
+        found: list[Record] = self.on_database(read)
+        return found
 
     def mirror_files(self) -> dict[str, bytes]:
         """Return the records in the mirror, byte for byte."""
@@ -148,10 +158,6 @@ class Analytics:
         return subprocess.Popen(
             command, env=self.environment(), stderr=subprocess.PIPE, text=True, bufsize=1
         )
-
-
-def without_version(rows: list[Record]) -> list[Record]:
-    return [{**row, "version": None} for row in rows]
 
 
 def run_analytics(

@@ -33,7 +33,9 @@ def test_sums_are_told_by_phase_and_currency(crm: Crm, analytics: Analytics) -> 
     assert shown[home]["value"]["historic_value"] == shown[rated]["value"]["historic_value"]
     assert shown[foreign]["value"]["historic_value"] is None
     assert shown[foreign]["rhythm"]["purchase_count"] == 4
-    assert "deals_without_fx_rate" in [gap["code"] for gap in shown[foreign]["data_gaps"]]
+    assert "deals_without_fx_rate" in [
+        gap["code"] for gap in shown[foreign]["explanations"]["value"]["data_gaps"]
+    ]
     (phase,) = [each for each in summary["phases"] if each["phase"] == shown[foreign]["phase"]]
     assert phase["other_currencies"] == others
     (told,) = [gap for gap in summary["data_gaps"] if gap["code"] == "deals_without_fx_rate"]

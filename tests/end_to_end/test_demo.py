@@ -150,11 +150,11 @@ def test_reasons_are_whole_sentences_in_the_language_asked_for(
         )
         assert answer.headers["content-language"] == language
         body = answer.json()
-        assert body["reasons"]["state"], body
-        assert body["reasons"]["recommendation"], body
-        for reasons in body["reasons"].values():
-            texts += [reason["text"] for reason in reasons]
-        texts += [gap["text"] for gap in body["data_gaps"]]
+        assert body["explanations"]["state"]["reasons"], body
+        assert body["explanations"]["recommendation"]["reasons"], body
+        for explanation in body["explanations"].values():
+            for part in ("reasons", "data_gaps"):
+                texts += [each["text"] for each in explanation[part]]
     assert len(set(texts)) > 50
     for text in texts:
         assert not re.search(r"[{}]|\bNone\b|\bnan\b|\bnull\b|R_[A-Z]", text), text
@@ -196,11 +196,11 @@ def test_contributions_add_up_to_what_they_explain(demo: Demo) -> None:
     checked = 0
     for item in sample(analytics):
         body = analytics.get(f"/v1/customers/{item['unit_id']}")
-        parts = [r["contribution"] for r in body["reasons"]["churn_probability"]]
+        parts = [r["contribution"] for r in body["explanations"]["churn_probability"]["reasons"]]
         total = sum(part for part in parts if part is not None)
         assert total == pytest.approx(body["churn"]["probability"], abs=2e-4)
         if body["recommendation"]["basis"] == "expected_value":
-            parts = [r["contribution"] for r in body["reasons"]["recommendation"]]
+            parts = [r["contribution"] for r in body["explanations"]["recommendation"]["reasons"]]
             total = sum(part for part in parts if part is not None)
             expected = float(body["recommendation"]["expected_value"]["amount"])
             assert total == pytest.approx(expected, abs=0.01)
@@ -213,7 +213,7 @@ def test_the_evidence_is_in_the_crm_and_says_what_the_numbers_say(demo: Demo) ->
     for item in sample(analytics):
         body = analytics.get(f"/v1/customers/{item['unit_id']}")
         assert crm.client.get(f"/v1/contacts/{item['unit_id']}").status_code == 200
-        by_role = {evidence["role"]: evidence for evidence in body["evidence"]}
+        by_role = {evidence["role"]: evidence for evidence in body["explanations"]["value"]["evidence"]}
         assert set(by_role) == {"first_purchase", "last_purchase"}
         for role, evidence in by_role.items():
             deal = crm.client.get(f"/v1/deals/{evidence['id']}").json()

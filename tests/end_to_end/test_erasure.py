@@ -251,9 +251,10 @@ def test_two_calls_tell_all_about_a_person(crm: Crm, analytics: Analytics, kind:
     about = json.loads(answer.text.splitlines()[0])["record"]
     told = analytics.get(about["computed"])
     assert told["unit_id"] == person
-    assert [version["model_version"] for version in told["versions"]] == [2, 1]
+    assert told["current"]["model_version"] == 2
+    assert told["to_be_overwritten"]["purchase_count"] < told["current"]["stored"]["purchase_count"]
     assert "MBG/NBD" in told["logic"]
-    assert told["versions"][0]["stored"]["clv_365"] is not None
-    assert told["versions"][0]["reasons"]["state"]
+    assert told["current"]["stored"]["clv_365"] is not None
+    assert told["current"]["explanations"]["state"]["reasons"]
     with crm.client_with("contacts:read", "contacts:pii") as client:
         assert client.get(f"/v1/contacts/{person}/personal-data").status_code == 403

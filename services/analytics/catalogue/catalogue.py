@@ -229,6 +229,8 @@ class Catalogue(BaseModel):
     rfm_segments: tuple[PlainEntry, ...]
     churn_signals: tuple[PlainEntry, ...]
     termination_signals: tuple[PlainEntry, ...]
+    termination_steps: tuple[PlainEntry, ...]
+    termination_blocks: tuple[PlainEntry, ...]
     guard_rails: tuple[PlainEntry, ...]
     conditions: tuple[Condition, ...]
     forecasters: tuple[PlainEntry, ...]

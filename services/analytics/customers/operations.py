@@ -1,50 +1,75 @@
-"""Reads customers of the published version and says why they are what they are."""
+"""Reads customers of the published version and what they were before; `showing` says it in words."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
-from services.analytics.calculations.explanations import explain
-from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.filters import WORDS, ListCustomers, ListHistory
 from services.analytics.customers.logic import LOGIC
-from services.analytics.customers.schemas import ListCustomers
+from services.analytics.customers.showing import EPOCH, describe, show_past
+from services.analytics.packing import unpack
 from services.analytics.publication import Publication
-from services.analytics.tables import customers, versions
-from services.analytics.texts import gap_text, reason_text
-from services.foundation.columns import Texts
-from services.foundation.constructs import any_of
+from services.analytics.tables import (
+    ORDERS,
+    SIGNALS,
+    SLOTS,
+    UNKNOWN_ORDER,
+    score_history,
+    versions,
+)
+from services.foundation.columns import Texts, Whole
+from services.foundation.constructs import any_of, like_any
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
 from services.foundation.tables import keys
-from shared.money import currency_exponent
-from shared.values import RecordId
 
-_EPOCH = date(1970, 1, 1)
-_POSITION = TypeAdapter(tuple[float, RecordId])
-_ONE = Statement(
-    select(customers).where(
-        customers.c.version == bindparam("version"), customers.c.unit_id == bindparam("unit_id")
+_POSITION = TypeAdapter(tuple[float, int])
+_PAST_POSITION = TypeAdapter(tuple[int])
+_PUBLISHED = select(func.max(versions.c.number).label("published"))
+
+
+def _one(slot: Table) -> Statement:
+    """Build what reads a customer and the newest version at that moment: `Publication.check`."""
+    newest = _PUBLISHED.subquery()
+    rows = newest.outerjoin(slot, slot.c.unit_id == bindparam("unit_id"))
+    return Statement(select(newest.c.published, slot).select_from(rows))
+
+
+_ONE = {slot: _one(slot) for slot in SLOTS.values()}
+_NEWEST = Statement(_PUBLISHED)
+_PAST = Statement(
+    select(score_history, versions.c.as_of, versions.c.published_at, versions.c.currency)
+    .select_from(
+        versions.outerjoin(
+            score_history,
+            and_(
+                score_history.c.version == versions.c.number,
+                score_history.c.unit_id == bindparam("unit_id"),
+            ),
+        )
     )
-)
-
-
-_VERSIONS = Statement(
-    select(customers, versions)
-    .join_from(customers, versions, customers.c.version == versions.c.number)
-    .where(customers.c.unit_id == bindparam("unit_id"))
+    .where(versions.c.number < bindparam("before"), score_history.c.version.is_not(None))
     .order_by(versions.c.number.desc())
+    .limit(bindparam("page_size"))
 )
-
-
 _KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
+_MOST_PAST = 1000
 
 
 class CustomerMissing(NotFound):
@@ -58,8 +83,10 @@ async def find_customer(reader: Reader, publication: Publication, unit_id: str) 
     ------
     CustomerMissing
         It is not in the published version.
+    Superseded
+        That version is not the newest any more.
     """
-    row = await reader.first(_ONE, {"version": publication.number, "unit_id": unit_id})
+    row = await _row(reader, publication, unit_id)
     if row is None:
         raise CustomerMissing(
             f"Version {publication.number} has no customer {unit_id}. It is read as of "
@@ -70,197 +97,160 @@ async def find_customer(reader: Reader, publication: Publication, unit_id: str) 
     return row
 
 
+async def _row(reader: Reader, publication: Publication, unit_id: str) -> Record | None:
+    found = await reader.first(_ONE[publication.slot], {"unit_id": unit_id})
+    publication.check(found["published"] if found else 0)
+    if found is None or found["unit_id"] is None:
+        return None
+    return unpack(found, publication.version["number_columns"])
+
+
 async def list_customers(
     reader: Reader, publication: Publication, query: ListCustomers
 ) -> tuple[list[Record], str | None]:
-    """Return a page of rows and the cursor behind it."""
-    filters = {name: getattr(query, name) for name in ("phase", "state") if getattr(query, name)}
+    """Return a page of rows and the cursor behind it.
+
+    Raises
+    ------
+    Superseded
+        The published version is not the newest any more.
+    """
+    filters = query.model_dump(exclude={"sort", "limit", "cursor"}, exclude_defaults=True)
     question = {"of": "customers", "sort": query.sort, **filters}
-    values: dict[str, Any] = {
-        **filters,
-        "version": publication.number,
-        "page_size": query.limit + 1,
-    }
+    values = _values(filters) | {"page_size": query.limit + 1}
     if query.cursor is not None:
         try:
             position = _POSITION.validate_python(read_cursor(query.cursor, question, length=2))
         except ValidationError:
             raise bad_cursor() from None
-        values |= dict(zip(("last_value", "last_id"), position, strict=True))
-    statement = _page(frozenset(filters), query.sort, query.cursor is not None)
+        values |= dict(zip(("last_value", "last_number"), position, strict=True))
+    statement = _page(publication.slot, frozenset(filters), query.sort, query.cursor is not None)
     rows = await reader.all(statement, values)
-    if len(rows) <= query.limit:
-        return rows, None
-    rows = rows[: query.limit]
-    last = rows[-1]
-    return rows, write_cursor((last[_order(query.sort)], last["unit_id"]), question)
+    if rows:
+        publication.check(rows[0]["published"])
+    else:
+        newest = await reader.first(_NEWEST)
+        publication.check(newest["published"] if newest else 0)
+    cursor = None
+    if len(rows) > query.limit:
+        rows = rows[: query.limit]
+        cursor = write_cursor((rows[-1][_order(query.sort)], rows[-1]["number"]), question)
+    return [unpack(row, publication.version["number_columns"]) for row in rows], cursor
+
+
+def _values(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn filters into parameters: amounts and shares into numbers, days into their count."""
+    values: dict[str, Any] = {}
+    for name, value in filters.items():
+        if name == "signal":
+            values[name] = sum(1 << SIGNALS.index(signal) for signal in set(value))
+        elif name == "newness":
+            values[name] = ["% " + each.replace("_", r"\_") + " %" for each in value]
+        elif name in WORDS:
+            values[name] = value
+        elif name.startswith("last_purchase_date_"):
+            values[name] = float((value - EPOCH).days)
+        else:
+            values[name] = float(value)
+    return values
 
 
 def _order(sort: str) -> str:
     return f"{sort.removeprefix('-')}_order"
 
 
-@lru_cache(maxsize=200)
-def _page(filters: frozenset[str], sort: str, continued: bool) -> Statement:
-    column, unit_id = customers.c[_order(sort)], customers.c.unit_id
-    clauses: list[Any] = [customers.c.version == bindparam("version")]
-    clauses += [any_of(customers.c[name], bindparam(name, type_=Texts)) for name in sorted(filters)]
+def _clause(slot: Table, name: str) -> list[Any]:
+    if name in WORDS:
+        return [any_of(slot.c[WORDS[name]], bindparam(name, type_=Texts))]
+    if name == "signal":
+        return [slot.c.raised_signals.bitwise_and(bindparam(name, type_=Whole)) != 0]
+    if name == "newness":
+        words: ColumnElement[str] = (
+            literal_column("' '") + slot.c.newness_ids + literal_column("' '")
+        )
+        return [like_any(words, bindparam(name, type_=Texts))]
+    order, _, bound = name.rpartition("_")
+    column, value = slot.c[f"{order}_order"], bindparam(name, type_=Float(53))
+    if bound == "gte":
+        return [column >= value]
+    return [column < value, column > UNKNOWN_ORDER]
+
+
+@lru_cache(maxsize=400)
+def _page(slot: Table, filters: frozenset[str], sort: str, continued: bool) -> Statement:
+    column, number = slot.c[_order(sort)], slot.c.number
+    clauses = [clause for name in sorted(filters) for clause in _clause(slot, name)]
     if continued:
-        here = tuple_(column, unit_id)
+        here = tuple_(column, number)
         there = tuple_(
-            bindparam("last_value", type_=column.type), bindparam("last_id", type_=unit_id.type)
+            bindparam("last_value", type_=column.type), bindparam("last_number", type_=number.type)
         )
         clauses.append(here < there if sort.startswith("-") else here > there)
-    order = (column.desc(), unit_id.desc()) if sort.startswith("-") else (column, unit_id)
+    order = (column.desc(), number.desc()) if sort.startswith("-") else (column, number)
     return Statement(
-        select(customers).where(*clauses).order_by(*order).limit(bindparam("page_size"))
+        select(_PUBLISHED.scalar_subquery().label("published"), slot)
+        .where(*clauses)
+        .order_by(*order)
+        .limit(bindparam("page_size"))
     )
 
 
-def money(value: float | None, currency: str) -> dict[str, str] | None:
-    """Round once, half-even, to the currency's minor unit."""
-    if value is None:
-        return None
-    unit = Decimal(1).scaleb(-currency_exponent(currency))
-    amount = Decimal(repr(value)).quantize(unit, ROUND_HALF_EVEN)
-    return {"amount": str(amount or abs(amount)), "currency": currency}
-
-
-def _day(number: int | None) -> str | None:
-    return None if number is None else (_EPOCH + timedelta(days=number)).isoformat()
-
-
-def summarize(
-    row: Mapping[str, Any], *, currency: str, catalogue: Catalogue, language: Language
-) -> dict[str, Any]:
-    """Return a customer as lists show it."""
-
-    def amount(name: str) -> dict[str, str] | None:
-        return money(row[name], currency)
-
-    def label(section: str, entry: str | None) -> str | None:
-        return None if entry is None else catalogue.entry(section, entry).name(language)
-
-    return {
-        "unit_id": row["unit_id"],
-        "kind": row["kind"],
-        "state": row["state"],
-        "state_label": row["state"] and state_label(row["state"], catalogue, language),
-        "phase": row["phase"],
-        "phase_label": label("phases", row["phase"]),
-        "lead_stage": row["lead_stage"],
-        "confidence": row["confidence"],
-        "value": {name: amount(name) for name in _AMOUNTS}
-        | {"expected_purchases_365": row["expected_purchases_365"]},
-        "churn": {
-            "probability": row["churn_probability"],
-            "horizon_days": row["churn_horizon_days"],
-            "reference_probability": row["reference_churn_probability"],
-            "alive_probability": row["alive_probability"],
-            "vitality": row["vitality"],
-            "value_at_risk": amount("value_at_risk"),
-        },
-        "rhythm": {
-            "purchase_count": row["purchase_count"],
-            "first_purchase_date": _day(row["first_purchase_day"]),
-            "last_purchase_date": _day(row["last_purchase_day"]),
-            "interpurchase_days": row["interpurchase_days"],
-            "median_gap_days": row["median_gap_days"],
-            "gap_days": row["gap_days"],
-            "gap_rank": row["gap_rank"],
-        },
-        "recommendation": _recommendation(row, currency, catalogue, language),
-    }
-
-
-_AMOUNTS = (
-    "historic_value",
-    "contribution",
-    "contribution_730",
-    "margin_per_purchase",
-    "clv_365",
-    "clv_1095",
-    "clv_alive_365",
-    "clv_alive_1095",
-    "expected_new_value",
-)
-
-
-def state_label(state: str, catalogue: Catalogue, language: Language) -> str:
-    if state == "excluded":
-        return "Ausgeschlossen" if language == "de" else "Excluded"
-    return catalogue.entry("lifecycle_states", state).name(language)
-
-
-def _choice(
-    section: str, entry: str | None, catalogue: Catalogue, language: Language
-) -> dict[str, str] | None:
-    if not entry:
-        return None
-    return {"id": entry, "label": catalogue.entry(section, entry).name(language)}
-
-
-def _recommendation(
-    row: Mapping[str, Any], currency: str, catalogue: Catalogue, language: Language
-) -> dict[str, Any]:
-    conditions = (row["open_condition_ids"] or "").split()
-    return {
-        "basis": row["recommendation_basis"],
-        "goal": _choice("goals", row["goal_id"], catalogue, language),
-        "strategy": _choice("strategies", row["strategy_id"], catalogue, language),
-        "instrument": _choice("instruments", row["instrument_id"], catalogue, language),
-        "expected_value": money(row["recommendation_value"], currency),
-        "effect_probability": row["recommendation_effect_probability"],
-        "channel": None,
-        "open_conditions": [
-            _choice("conditions", condition, catalogue, language) for condition in conditions
-        ],
-    }
-
-
-def describe(
-    row: Mapping[str, Any], publication: Publication, *, catalogue: Catalogue, language: Language
-) -> dict[str, Any]:
-    """Return a customer with reasons, evidence and gaps."""
-    basis = publication.version["model"]["basis"]
-    explanations = explain(row, currency=publication.currency, basis=basis)
-    gaps = dict.fromkeys(gap for part in explanations.values() for gap in part.data_gaps)
-    return {
-        **publication.about(),
-        **summarize(row, currency=publication.currency, catalogue=catalogue, language=language),
-        "basis": basis,
-        "reasons": {
-            score: _reasons(part, catalogue, language) for score, part in explanations.items()
-        },
-        "evidence": _evidence(row),
-        "data_gaps": [
-            {"code": gap, "text": gap_text(gap, catalogue=catalogue, language=language)}
-            for gap in gaps
-        ],
-    }
-
-
-async def personal_data(
-    reader: Reader, unit_id: str, *, catalogue: Catalogue, language: Language
-) -> dict[str, Any]:
-    """Return all that is stored about a customer: every version that is kept, the newest first.
+async def list_history(
+    reader: Reader, publication: Publication, unit_id: str, query: ListHistory
+) -> tuple[list[Record], str | None]:
+    """Return a page of what a customer was before the published version, the newest first.
 
     Raises
     ------
     CustomerMissing
-        No version has it.
+        Neither that version nor any before has it.
+    Superseded
+        The published version is not the newest any more.
     """
-    rows = await reader.all(_VERSIONS, {"unit_id": unit_id})
+    question = {"of": "history", "unit_id": unit_id}
+    before = publication.number
+    if query.cursor is not None:
+        try:
+            position = read_cursor(query.cursor, question, length=1)
+            (before,) = _PAST_POSITION.validate_python(tuple(position))
+        except ValidationError:
+            raise bad_cursor() from None
+    asked = {"unit_id": unit_id, "before": min(before, publication.number)}
+    rows = await reader.all(_PAST, asked | {"page_size": query.limit + 1})
     if not rows:
+        await find_customer(reader, publication, unit_id)
+    if len(rows) <= query.limit:
+        return rows, None
+    rows = rows[: query.limit]
+    return rows, write_cursor((rows[-1]["version"],), question)
+
+
+async def personal_data(
+    reader: Reader,
+    publication: Publication,
+    unit_id: str,
+    *,
+    catalogue: Catalogue,
+    language: Language,
+) -> dict[str, Any]:
+    """Return all that is stored about a customer: now, before, and what is to be overwritten.
+
+    Raises
+    ------
+    CustomerMissing
+        Nothing is stored.
+    Superseded
+        The published version is not the newest any more.
+    """
+    row = await _row(reader, publication, unit_id)
+    past = await reader.all(
+        _PAST, {"unit_id": unit_id, "before": publication.number, "page_size": _MOST_PAST}
+    )
+    (other,) = (slot for slot in SLOTS.values() if slot is not publication.slot)
+    left = await reader.first(_ONE[other], {"unit_id": unit_id})
+    is_left = left is not None and left["unit_id"] is not None
+    if row is None and not past and not is_left:
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
-    found = [
-        describe(row, Publication(row, None), catalogue=catalogue, language=language)
-        | {
-            "model": row["model"],
-            "stored": {str(column.name): row[column.name] for column in customers.c},
-        }
-        for row in rows
-    ]
     recipients = [
         {name: key[name] for name in ("id", "name")}
         for key in await reader.all(_KEYS)
@@ -270,28 +260,24 @@ async def personal_data(
         "unit_id": unit_id,
         "logic": LOGIC[language],
         "recipients": recipients,
-        "versions": found,
+        "current": None
+        if row is None
+        else describe(row, publication, catalogue=catalogue, language=language)
+        | {"model": publication.version["model"], "stored": _stored(row)},
+        "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
+        "to_be_overwritten": _stored(unpack(left, _columns_of(left, publication)))
+        if is_left and left is not None
+        else None,
     }
 
 
-def _reasons(part: Explanation, catalogue: Catalogue, language: Language) -> list[dict[str, Any]]:
-    return [
-        {
-            "code": reason.code,
-            "params": reason.params,
-            "contribution": reason.contribution,
-            "text": reason_text(reason.code, reason.params, catalogue=catalogue, language=language),
-        }
-        for reason in part.reasons
-    ]
+def _columns_of(row: Record, publication: Publication) -> list[str]:
+    """Name the packed numbers of a row of an older version, which may have had others."""
+    known = publication.version["number_columns"]
+    count = len(row["numbers"]) // 8
+    return known if count == len(known) else [f"number_{place}" for place in range(count)]
 
 
-def _evidence(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for role, deal, day in (
-        ("first_purchase", row["first_deal_id"], row["first_purchase_day"]),
-        ("last_purchase", row["last_deal_id"], row["last_purchase_day"]),
-    ):
-        if deal is not None and day is not None:
-            found.append({"type": "deal", "id": deal, "occurred_at": _day(day), "role": role})
-    return found
+def _stored(row: Record) -> Record:
+    own = {"published", "number", "raised_signals", *(f"{name}_order" for name in ORDERS)}
+    return {name: value for name, value in row.items() if name not in own}

@@ -4,6 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.analytics.customers.filters import (
+    ChurnBasis,
+    Kind,
+    Signal,
+    TerminationStep,
+    Tier,
+)
 from services.analytics.schemas import (
     Basis,
     Confidence,
@@ -15,8 +22,18 @@ from services.analytics.schemas import (
     State,
 )
 from services.analytics.summary.schemas import ModelSummary
-from services.foundation.queries import Page
-from shared.values import Count, Day, Probability, RecordId, Total, number, word
+from shared.values import (
+    Count,
+    Day,
+    Instant,
+    Probability,
+    RecordId,
+    Total,
+    Version,
+    number,
+    whole,
+    word,
+)
 from shared.values import text as bounded_text
 
 LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
@@ -34,7 +51,14 @@ class Value(Shown):
         description="Purchases expected in the next 365 days."
     )
     clv_365: Amount = Field(description="Expected discounted contribution of the next 365 days.")
+    clv_365_low: Amount = Field(description="Lower end of the 90 % interval.")
+    clv_365_high: Amount = Field(description="Upper end of the 90 % interval.")
+    clv_365_standard_error: Amount = Field(
+        description="Standard error of clv_365: how far the estimate itself can be off."
+    )
     clv_1095: Amount = Field(description="The same of the next 1,095 days.")
+    clv_1095_low: Amount = Field(description="Lower end of the 90 % interval.")
+    clv_1095_high: Amount = Field(description="Upper end of the 90 % interval.")
     clv_alive_365: Amount = Field(description="clv_365 if the customer is certainly still one.")
     clv_alive_1095: Amount = Field(description="clv_1095 if the customer is certainly still one.")
     expected_new_value: Amount = Field(description="Of a lead: what a first year would bring.")
@@ -44,6 +68,10 @@ class Churn(Shown):
     """How likely the customer is lost."""
 
     probability: Probability | None = Field(description="Chance of no purchase within the horizon.")
+    basis: ChurnBasis | None = Field(
+        description="What it rests on: the rhythm alone, the rhythm with signals, a model learned from "
+        "the own history (`stacked`), or a running contract."
+    )
     horizon_days: Days | None = Field(description="The customer's own horizon.")
     reference_probability: Probability | None = Field(
         description="The same chance right after the last purchase."
@@ -112,26 +140,17 @@ class Reason(Shown):
     )
 
 
-class Reasons(Shown):
-    """Why, score by score."""
-
-    state: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of state and phase.")
-    churn_probability: Annotated[list[Reason], Field(max_length=20)] = Field(
-        description="Of the probability to stay away."
-    )
-    value: Annotated[list[Reason], Field(max_length=20)] = Field(description="Of the value.")
-    recommendation: Annotated[list[Reason], Field(max_length=20)] = Field(
-        description="Of the recommendation."
-    )
-
-
 class Evidence(Shown):
-    """A record of the CRM that the numbers rest on."""
+    """A record of the CRM that a score rests on."""
 
-    type: Literal["deal"] = Field(description="What it is.")
+    type: Literal["deal", "interaction", "record"] = Field(
+        description="What it is; `record`: a deal or an interaction."
+    )
     id: RecordId = Field(description="Its id in the CRM.")
-    occurred_at: Day = Field(description="When.")
-    role: Literal["first_purchase", "last_purchase"] = Field(description="What it shows.")
+    occurred_at: Day | None = Field(description="When; null if that is not kept here.")
+    role: word(example="last_purchase") = Field(
+        description="What it shows: first_purchase, last_purchase, or the id of a signal."
+    )
 
 
 class Gap(Shown):
@@ -141,13 +160,128 @@ class Gap(Shown):
     text: bounded_text(2000, example="Consent is not recorded.") = Field(description="For people.")
 
 
+class Explanation(Shown):
+    """Why a score is what it is: the same object for each score."""
+
+    value: bounded_text(64, example="0.35") | number(-1e15, 1e15, example=0.35) | None = Field(
+        description="The score; amounts as decimal strings."
+    )
+    unit: bounded_text(16, example="probability") | None = Field(
+        description="`probability` or a currency; null if it is a word."
+    )
+    as_of: Day = Field(description="The day that it is of.")
+    basis: word(example="signals") | None = Field(description="What it rests on.")
+    confidence: Confidence | None = Field(description="How much it can carry.")
+    model_version: Version = Field(description="The version it is of.")
+    reasons: Annotated[list[Reason], Field(max_length=30)] = Field(
+        description="Why, the first to be read first."
+    )
+    evidence: Annotated[list[Evidence], Field(max_length=50)] = Field(
+        description="Records that it rests on."
+    )
+    data_gaps: Annotated[list[Gap], Field(max_length=20)] = Field(
+        description="What was not known and would change it."
+    )
+
+
+class Explanations(Shown):
+    """Why, score by score."""
+
+    state: Explanation = Field(description="Of state and phase.")
+    churn_probability: Explanation = Field(description="Of the probability to stay away.")
+    value: Explanation = Field(
+        description="Of the value of the next 365 days; of a lead, of what a first year would bring."
+    )
+    recommendation: Explanation = Field(description="Of the expected value of the recommendation.")
+
+
+class SignalStrength(Shown):
+    """The signal that adds most to the churn probability."""
+
+    id: Signal = Field(description="Which.")
+    label: Label = Field(description="Its name in the language asked for.")
+    strength: Probability | None = Field(description="How strong it is; null: not known.")
+
+
+class ChurnSignal(SignalStrength):
+    """A signal of churn."""
+
+    contribution: number(-1, 1, example=0.08) | None = Field(
+        description="What it adds to the churn probability."
+    )
+    evidence_ids: Annotated[list[RecordId], Field(max_length=3)] = Field(
+        description="Records of the CRM that show it, at most three."
+    )
+
+
+class Satisfaction(Shown):
+    """What is known of how satisfied the customer is."""
+
+    difference: number(-100, 100, example=-0.4) | None = Field(
+        description="Perception less expectation, weighted."
+    )
+    nps: number(0, 10, example=9) | None = Field(
+        description="Last answer to recommending, 0 to 10."
+    )
+    sentiment_level: number(-1, 1, example=0.2) | None = Field(
+        description="Mood of the last conversations."
+    )
+
+
+RfmScore = whole(1, 5, example=4)
+
+
+class Rfm(Shown):
+    """Recency, frequency and money against all other customers; 5 is best."""
+
+    recency: RfmScore | None = Field(description="How recently.")
+    frequency: RfmScore | None = Field(description="How often.")
+    monetary: RfmScore | None = Field(description="How much.")
+    segment: Choice | None = Field(description="What the three make of it.")
+
+
+class Standing(Shown):
+    """Where the customer stands among all."""
+
+    tier: Tier | None = Field(description="A, B or C by future value.")
+    historic_tier: Tier | None = Field(description="A, B or C by historic value.")
+    quadrant: Choice | None = Field(description="Value against risk.")
+    rfm: Rfm
+    loyalty_rung: Choice | None = Field(description="Rung of the loyalty ladder.")
+    ambassador_score: Probability | None = Field(description="How much it recommends, 0 to 1.")
+    referral_value: Amount = Field(description="What its referrals are worth.")
+    newness: Annotated[list[Choice], Field(max_length=5)] = Field(description="New in which way.")
+    motive: Choice | None = Field(description="Why it buys.")
+    motive_basis: Literal["declared", "inferred", "unknown"] | None = Field(
+        description="Whether it said so, or it was inferred."
+    )
+
+
+class Step(Shown):
+    """A step of due process."""
+
+    id: TerminationStep = Field(description="Stable id.")
+    label: Label = Field(description="Its name in the language asked for.")
+
+
+class Termination(Shown):
+    """Whether a review of the relationship by people is permissible; ending it is never recommended."""
+
+    step: Step = Field(description="The step that due process allows.")
+    signals: Annotated[list[Choice], Field(max_length=6)] = Field(description="What was found.")
+    blocks: Annotated[list[Choice], Field(max_length=8)] = Field(description="What forbids it.")
+    note: bounded_text(500, example="A score is never the only ground.") = Field(
+        description="What holds for everybody who reads this."
+    )
+
+
 class CustomerSummary(Shown):
     """A customer as lists show it."""
 
     unit_id: RecordId = Field(
         description="The contact in the CRM: the organisation, or the person without one."
     )
-    kind: Literal["person", "organisation"] = Field(description="What it is in the CRM.")
+    kind: Kind = Field(description="What it is in the CRM.")
     state: State | None = Field(
         description="Lifecycle state; null, like every number, if the customer objects to profiling."
     )
@@ -157,6 +291,12 @@ class CustomerSummary(Shown):
     lead_stage: LeadStage | None = Field(description="Of a lead: how far it has come.")
     confidence: Confidence | None = Field(
         description="How much the numbers of this customer can carry."
+    )
+    tier: Tier | None = Field(description="A, B or C by future value.")
+    quadrant: Choice | None = Field(description="Value against risk.")
+    loyalty_rung: Choice | None = Field(description="Rung of the loyalty ladder.")
+    strongest_signal: SignalStrength | None = Field(
+        description="The churn signal that weighs most; null if there is none."
     )
     value: Value
     churn: Churn
@@ -168,20 +308,40 @@ class Customer(Published, CustomerSummary):
     """A customer with everything that was computed and why."""
 
     basis: Basis = Field(description="What the purchase model rests on.")
-    reasons: Reasons
-    evidence: Annotated[list[Evidence], Field(max_length=20)] = Field(
-        description="Records behind the numbers."
+    signals: Annotated[list[ChurnSignal], Field(max_length=11)] = Field(
+        description="All churn signals; strength null: not known of this customer."
     )
-    data_gaps: Annotated[list[Gap], Field(max_length=20)] = Field(
-        description="What was not known and would change the answer."
-    )
+    satisfaction: Satisfaction
+    standing: Standing
+    termination: Termination | None = Field(description="Null if it was not computed.")
+    explanations: Explanations = Field(description="Why each score is what it is.")
 
 
 class StoredCustomer(Customer):
-    """What one version holds about a customer."""
+    """What the published version holds about a customer."""
 
     model: ModelSummary = Field(description="The model that it was computed with.")
     stored: dict[str, Any] = Field(description="Every stored column, as it is.")
+
+
+class PastCustomer(Shown):
+    """What a customer was in a version before the published one."""
+
+    as_of: Day = Field(description="The day that the numbers are of.")
+    model_version: Version = Field(description="The last version that showed them.")
+    published_at: Instant = Field(description="When that version was published.")
+    state: State = Field(description="Lifecycle state.")
+    state_label: Label = Field(description="Its name in the language asked for.")
+    phase: Phase | None = Field(description="Phase of the relationship; null if there was none.")
+    phase_label: Label | None = Field(description="Its name in the language asked for.")
+    tier: Tier | None = Field(description="A, B or C by future value.")
+    confidence: Confidence | None = Field(description="How much the numbers can carry.")
+    churn_probability: Probability | None = Field(
+        description="Chance of no purchase within the horizon."
+    )
+    value: Amount = Field(description="clv_365.")
+    value_at_risk: Amount = Field(description="churn_probability times clv_alive_365.")
+    purchase_count: Count | None = Field(description="Days with a purchase.")
 
 
 class Recipient(Shown):
@@ -201,9 +361,20 @@ class PersonalData(Shown):
     recipients: Annotated[list[Recipient], Field(max_length=10_000)] = Field(
         description="Keys that can, or could, read it."
     )
-    versions: Annotated[list[StoredCustomer], Field(max_length=100)] = Field(
-        description="All versions that are kept, the newest first."
+    current: StoredCustomer | None = Field(
+        description="What is published; null if the published version has no such customer."
     )
+    history: Annotated[list[PastCustomer], Field(max_length=1000)] = Field(
+        description="What is kept of versions before, the newest first."
+    )
+    to_be_overwritten: dict[str, Any] | None = Field(
+        description="What an older version held and the next whole refresh overwrites; nobody is shown it."
+    )
+
+
+NextPage = Annotated[
+    str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/customers?cursor=WyI5"])
+]
 
 
 class CustomerPage(Published):
@@ -212,26 +383,14 @@ class CustomerPage(Published):
     items: Annotated[list[CustomerSummary], Field(max_length=200)] = Field(
         description="What is on this page."
     )
-    next: (
-        Annotated[
-            str,
-            Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/customers?cursor=WyI5"]),
-        ]
-        | None
-    ) = Field(description="Path of the next page; null on the last one.")
+    next: NextPage | None = Field(description="Path of the next page; null on the last one.")
 
 
-class ListCustomers(Page):
-    """Filters and order of the list of customers."""
+class CustomerHistory(Published):
+    """A page of what a customer was before the published version."""
 
-    phase: Annotated[list[Phase], Field(max_length=5)] = Field(
-        default=[], description="In this phase; given several times: in any of them."
+    unit_id: RecordId = Field(description="The contact in the CRM.")
+    items: Annotated[list[PastCustomer], Field(max_length=100)] = Field(
+        description="Versions before, the newest first."
     )
-    state: Annotated[list[State], Field(max_length=9)] = Field(
-        default=[], description="In this state; given several times: in any of them."
-    )
-    sort: Literal["value", "-value", "churn", "-churn", "value_at_risk", "-value_at_risk"] = Field(
-        default="-value",
-        description="By clv_365, churn probability or value at risk; a minus means descending. "
-        "Customers without that score come last in descending order.",
-    )
+    next: NextPage | None = Field(description="Path of the next page; null on the last one.")

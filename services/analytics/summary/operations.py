@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.customers.operations import money, state_label
+from services.analytics.customers.showing import money, state_label
 from services.analytics.publication import Publication
 from shared.money import from_minor
 

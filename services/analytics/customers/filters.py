@@ -1,0 +1,156 @@
+"""The filters and orders of the list of customers."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from services.analytics.schemas import Confidence, Phase, State
+from services.foundation.queries import Page, query_integer
+from shared.values import Day, decimal
+
+Tier = Literal["A", "B", "C"]
+Quadrant = Literal["partners", "value_at_stake", "steady_small", "occasional"]
+RfmSegment = Literal["champions", "cannot_lose", "recent", "loyal", "hibernating", "average"]
+Rung = Literal["suspect", "prospect", "customer", "client", "supporter", "advocate", "partner"]
+ChurnBasis = Literal["rhythm", "signals", "stacked", "contract"]
+Motive = Literal[
+    "monopoly",
+    "advantage_price",
+    "advantage_offer",
+    "advantage_service",
+    "advantage_proximity",
+    "advantage_assortment",
+    "brand_image",
+    "habit",
+]
+TerminationStep = Literal["none", "observe", "blocked", "offer_remedy", "hearing", "human_review"]
+Newness = Literal[
+    "new_to_company", "new_to_product", "new_variant_same_category", "first_time_buyer", "diverted"
+]
+Signal = Literal[
+    "inactivity",
+    "frequency_drop",
+    "monetary_drop",
+    "negative_sentiment",
+    "unresolved_complaint",
+    "satisfaction_gap",
+    "support_burst",
+    "engagement_drop",
+    "competitor_loss",
+    "payment_delay",
+    "leave_intent",
+]
+Kind = Literal["person", "organisation"]
+Sort = Literal[
+    "value", "-value", "value_1095", "-value_1095", "churn", "-churn",
+    "value_at_risk", "-value_at_risk", "historic_value", "-historic_value",
+    "contribution", "-contribution", "alive_probability", "-alive_probability",
+    "vitality", "-vitality", "expected_purchases", "-expected_purchases",
+    "purchase_count", "-purchase_count", "last_purchase_date", "-last_purchase_date",
+    "expected_new_value", "-expected_new_value", "referral_value", "-referral_value",
+    "ambassador_score", "-ambassador_score",
+    "satisfaction_difference", "-satisfaction_difference", "sentiment", "-sentiment",
+    "recommendation_value", "-recommendation_value",
+]  # fmt: skip
+WORDS = {
+    "kind": "kind",
+    "state": "state",
+    "phase": "phase",
+    "tier": "tier",
+    "historic_tier": "historic_tier",
+    "quadrant": "quadrant",
+    "rfm_segment": "rfm_segment",
+    "loyalty_rung": "ladder_rung",
+    "churn_basis": "churn_basis",
+    "confidence": "confidence",
+    "motive": "motive",
+    "termination_step": "termination_step",
+}
+"""Filters that name one of few words, and the columns that hold them."""
+
+Amount = decimal(r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$", example="250.00")
+Share = decimal(r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", example="0.35")
+Number = decimal(r"^-?[0-9]{1,6}(\.[0-9]{1,6})?$", example="0.5")
+QueryCount = query_integer(0, 2**31 - 1, example=3)
+
+
+def _any(most: int, what: str) -> Any:
+    return Field(
+        default=[], max_length=most, description=f"{what}; given several times: any of them."
+    )
+
+
+def _from(what: str) -> Any:
+    return Field(default=None, description=f"{what}: at least so much; unknown is not.")
+
+
+def _below(what: str) -> Any:
+    return Field(default=None, description=f"{what}: below this; unknown is not.")
+
+
+class ListCustomers(Page):
+    """Filters and order of the list of customers. Amounts are decimals in base currency."""
+
+    kind: list[Kind] = _any(2, "What it is in the CRM")
+    phase: list[Phase] = _any(5, "In this phase")
+    state: list[State] = _any(9, "In this state")
+    tier: list[Tier] = _any(3, "Of this tier by future value")
+    historic_tier: list[Tier] = _any(3, "Of this tier by historic value")
+    quadrant: list[Quadrant] = _any(4, "In this part of the portfolio")
+    rfm_segment: list[RfmSegment] = _any(6, "In this RFM segment")
+    loyalty_rung: list[Rung] = _any(7, "On this rung of the loyalty ladder")
+    churn_basis: list[ChurnBasis] = _any(4, "With a churn probability on this basis")
+    confidence: list[Confidence] = _any(3, "With numbers of this confidence")
+    motive: list[Motive] = _any(8, "With this buying motive")
+    newness: list[Newness] = _any(5, "New in this way")
+    signal: list[Signal] = _any(11, "With this churn signal above zero")
+    termination_step: list[TerminationStep] = _any(6, "At this step of due process")
+    value_gte: Amount | None = _from("clv_365")
+    value_lt: Amount | None = _below("clv_365")
+    value_1095_gte: Amount | None = _from("clv_1095")
+    value_1095_lt: Amount | None = _below("clv_1095")
+    churn_gte: Share | None = _from("Churn probability")
+    churn_lt: Share | None = _below("Churn probability")
+    value_at_risk_gte: Amount | None = _from("Value at risk")
+    value_at_risk_lt: Amount | None = _below("Value at risk")
+    historic_value_gte: Amount | None = _from("Historic value")
+    historic_value_lt: Amount | None = _below("Historic value")
+    contribution_gte: Amount | None = _from("Contribution")
+    contribution_lt: Amount | None = _below("Contribution")
+    alive_probability_gte: Share | None = _from("Chance of still being a customer")
+    alive_probability_lt: Share | None = _below("Chance of still being a customer")
+    vitality_gte: Share | None = _from("Vitality")
+    vitality_lt: Share | None = _below("Vitality")
+    expected_purchases_gte: Number | None = _from("Purchases expected in 365 days")
+    expected_purchases_lt: Number | None = _below("Purchases expected in 365 days")
+    purchase_count_gte: QueryCount | None = _from("Days with a purchase")
+    purchase_count_lt: QueryCount | None = _below("Days with a purchase")
+    last_purchase_date_gte: Day | None = _from("Last purchase on or after")
+    last_purchase_date_lt: Day | None = _below("Last purchase before")
+    expected_new_value_gte: Amount | None = _from("Expected new value of a lead")
+    expected_new_value_lt: Amount | None = _below("Expected new value of a lead")
+    referral_value_gte: Amount | None = _from("Referral value")
+    referral_value_lt: Amount | None = _below("Referral value")
+    ambassador_score_gte: Share | None = _from("Ambassador score")
+    ambassador_score_lt: Share | None = _below("Ambassador score")
+    satisfaction_difference_gte: Number | None = _from("Perception less expectation")
+    satisfaction_difference_lt: Number | None = _below("Perception less expectation")
+    sentiment_gte: Number | None = _from("Level of sentiment")
+    sentiment_lt: Number | None = _below("Level of sentiment")
+    recommendation_value_gte: Amount | None = _from("Expected value of the recommendation")
+    recommendation_value_lt: Amount | None = _below("Expected value of the recommendation")
+    sort: Sort = Field(
+        default="-value",
+        description="A minus means descending; customers without that score come last then. Quick "
+        "however many customers there are: value (clv_365), churn and value_at_risk, value and "
+        "value_at_risk also within one phase; any other order looks at every customer, about a second "
+        "for a million.",
+    )
+
+
+class ListHistory(Page):
+    """A page of the past of a customer."""
+
+    limit: query_integer(1, 100, example=24) = Field(
+        default=50, description="How many items a page holds."
+    )
