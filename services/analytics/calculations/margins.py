@@ -13,7 +13,13 @@ from services.analytics.calculations.credibility import (
     estimate_credibility,
     merge_purchases,
 )
-from services.analytics.calculations.parameters import ValueParameters
+from services.analytics.calculations.parameters import SpendParameters, ValueParameters
+from services.analytics.calculations.purchase_models.intervals import MarginSpread
+from services.analytics.calculations.purchase_models.spend import (
+    SpendFit,
+    fit_spending,
+    group_spending,
+)
 from services.analytics.calculations.purchases import (
     Booleans,
     Floats,
@@ -52,6 +58,11 @@ class Credibility:
         Of margins within and between units, base currency squared; NaN where not estimated.
     lowest_margin, highest_margin
         Where single margins are capped, base currency; NaN without margins.
+    margin_variance
+        Of single margins around the mean of all, base currency squared; NaN with fewer than two.
+    spend
+        The gamma-gamma model that takes the place of credibility, or why it does not; None where
+        it was not asked for.
     """
 
     base_purchase_contribution: float
@@ -60,6 +71,8 @@ class Credibility:
     between_variance: float
     lowest_margin: float
     highest_margin: float
+    margin_variance: float = np.nan
+    spend: SpendFit | None = None
 
 
 def deal_margins(deals: pd.DataFrame, *, default_margin: float) -> DealMargins:
@@ -107,6 +120,7 @@ def margin_per_purchase(
     margins: DealMargins,
     purchases: Purchases,
     parameters: ValueParameters,
+    spend_parameters: SpendParameters | None = None,
 ) -> tuple[Floats, Credibility]:
     """Weigh each unit's own contribution per purchase with that of the base.
 
@@ -122,6 +136,8 @@ def margin_per_purchase(
         Of those units.
     parameters
         Percentiles, limits and what holds before any data.
+    spend_parameters
+        What margins must be like where ``gamma_gamma`` is the margin model.
 
     Returns
     -------
@@ -133,7 +149,8 @@ def margin_per_purchase(
     -----
     ``(k mu0 + S) / (k + n)`` with ``S`` the contribution and ``n`` the purchases of the unit,
     deals of unknown amount left out of both: a unit without any of known amount has the mean of the
-    base. Source: domain specification 3.2.
+    base. Source: domain specification 3.2. With the gamma-gamma model, where the margins allow it,
+    the mean of that model takes its place, but for units whose contribution is not positive.
     """
     count = len(units)
     unit = deals["unit"].to_numpy(dtype=np.int64)
@@ -159,5 +176,45 @@ def margin_per_purchase(
     if is_known.any():
         base = float(own.sum() / number.sum())
     value = credible_mean(own, number, base_mean=base, credibility=credibility)
+    spend = None
+    if parameters.margin_model == "gamma_gamma":
+        spend = fit_spending(
+            group_spending(number, own), parameters=spend_parameters or SpendParameters()
+        )
+        if spend.model is not None:
+            value = np.where(own > 0, spend.model.mean_margin(number, own), value)
     value[~purchases.has_purchase] = np.nan
-    return value, Credibility(base, credibility, within, between, lowest, highest)
+    variance = float(merged.var(ddof=1)) if len(merged) > 1 else np.nan
+    return value, Credibility(base, credibility, within, between, lowest, highest, variance, spend)
+
+
+def margin_spread(
+    purchase_count: Floats, margin: Floats, *, credibility: Credibility
+) -> MarginSpread:
+    r"""Tell how margins vary around what is expected of each unit.
+
+    Parameters
+    ----------
+    purchase_count
+        Purchases ``n`` of known value; shape (units,).
+    margin
+        Contribution expected per purchase, base currency; shape (units,).
+    credibility
+        How the margin was weighed.
+
+    Notes
+    -----
+    With the variance within units :math:`s^2`, what is believed of a unit's own mean has the
+    variance :math:`s^2 / (k + n)` (Buehlmann). Before :math:`s^2` can be estimated it is the share
+    ``k / (k + 1)`` of the variance of all margins. NaN without two purchases in the base.
+    """
+    can_be_negative = bool(credibility.lowest_margin < 0)
+    spend = credibility.spend
+    if spend is not None and spend.model is not None:
+        of_unit, of_purchase = spend.model.variances(purchase_count, margin)
+        return MarginSpread(of_unit, of_purchase, can_be_negative)
+    weight = credibility.credibility
+    within = credibility.within_variance
+    if np.isnan(within):
+        within = credibility.margin_variance * weight / (weight + 1)
+    return MarginSpread(within / (weight + purchase_count), within, can_be_negative)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.calculations.parameters import MbgNbd
+from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from services.analytics.calculations.rhythm import score_rhythm
 
 from services.analytics.calculations import margins, value
 from services.analytics.calculations.credibility import (
@@ -18,11 +17,12 @@ from services.analytics.calculations.credibility import (
 )
 from services.analytics.calculations.parameters import (
     PhaseThresholds,
-    MbgNbd,
     RhythmParameters,
     ValueParameters,
 )
 from services.analytics.calculations.phases import assign_lead_stages, assign_phases
+from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
+from services.analytics.calculations.purchase_models.rhythm import score_rhythm
 from services.analytics.calculations.purchases import Purchases, summarize_purchases
 from tests.analytics.simulation import plain_deals, plain_units
 
@@ -75,9 +75,7 @@ def score(purchases: Purchases, model: MbgNbd) -> pd.DataFrame:
         ),
     ],
 )
-def test_rhythm(
-    days: list[str], as_of: str, model: MbgNbd, expected: tuple[float, ...]
-) -> None:
+def test_rhythm(days: list[str], as_of: str, model: MbgNbd, expected: tuple[float, ...]) -> None:
     purchases = purchases_of(days, as_of)
     summary = [
         purchases.purchase_count[0],

@@ -33,11 +33,6 @@ class BetaGeometric(PurchaseModel):
 
     Attributes
     ----------
-    r
-        Shape of the gamma distribution of purchase rates; no unit, > 0.
-    alpha
-        Its rate in the time unit of the data (days everywhere but in tests), > 0; ``r / alpha`` is
-        the mean purchase rate.
     a, b
         Shapes of the beta distribution of the probability to drop out after a purchase; no unit,
         > 0; ``a / (a + b)`` is its mean.
@@ -46,8 +41,6 @@ class BetaGeometric(PurchaseModel):
     first_chance: ClassVar[float]
     """Chances to drop out after the first purchase: ``x`` plus this is ``y``, the chances so far."""
 
-    r: float
-    alpha: float
     a: float
     b: float
 

@@ -63,7 +63,7 @@ class PurchaseFit:
         """The standard error of each parameter, NaN where unknown (delta method)."""
         spread = np.sqrt(np.diag(np.array(self.log_covariance)))
         values = np.exp(self.model.logs) * spread
-        names = [field.name for field in fields(self.model)]  # type: ignore[arg-type]
+        names = [field.name for field in fields(self.model)]
         return dict(zip(names, values.tolist(), strict=True))
 
 

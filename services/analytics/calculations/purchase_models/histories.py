@@ -46,7 +46,8 @@ class Histories:
     def repeats(self) -> tuple[Floats, Integers, Floats]:
         """The distinct ``x``, which of them each history has, and the units that have each."""
         values, index = distinct(self.repeat_count)
-        return values, index, np.bincount(index, weights=self.weight, minlength=len(values))
+        units = np.bincount(index, weights=self.weight, minlength=len(values))
+        return values, index, units.astype(np.float64, copy=False)
 
     @cached_property
     def times(self) -> tuple[Floats, Integers, Integers]:
@@ -85,18 +86,17 @@ def group_histories(repeat_count: ArrayLike, recency: ArrayLike, age: ArrayLike)
     rest, ages = np.divmod(key[first], int(days))
     repeats, recencies = np.divmod(rest, int(days))
     weight = np.diff(first, append=len(key)).astype(np.float64)
-    return Histories(*(each.astype(np.float64) for each in (repeats, recencies, ages)), weight)
+    x, t_x, until = (each.astype(np.float64) for each in (repeats, recencies, ages))
+    return Histories(x, t_x, until, weight)
 
 
 def merge_histories(parts: Sequence[Histories]) -> Histories:
     """Combine the histories of parts of a base: the same as those of the whole base."""
-    columns = (
-        [part.repeat_count for part in parts],
-        [part.recency for part in parts],
-        [part.age for part in parts],
-        [part.weight for part in parts],
+    names = ("repeat_count", "recency", "age", "weight")
+    x, t_x, age, weight = (
+        np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)]) for name in names
     )
-    return _grouped(*(np.concatenate([np.empty(0), *column]) for column in columns))
+    return _grouped(x, t_x, age, weight)
 
 
 def distinct(values: Floats) -> tuple[Floats, Integers]:

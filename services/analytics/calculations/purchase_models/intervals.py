@@ -86,9 +86,9 @@ def parameter_variance(evaluate: Callable[[PurchaseModel], Floats], *, fit: Purc
 
 
 def value_interval(
-    value: Floats,
-    *,
+    purchases: Floats,
     margin: Floats,
+    *,
     margin_spread: MarginSpread,
     ahead: PurchasesAhead,
     months: int,
@@ -99,8 +99,8 @@ def value_interval(
 
     Parameters
     ----------
-    value
-        The lifetime value, base currency; shape (units,).
+    purchases
+        Discounted purchases expected within the horizon; shape (units,).
     margin, margin_spread
         Contribution expected per purchase, base currency, and how it varies.
     ahead
@@ -108,7 +108,7 @@ def value_interval(
     months, discount_rate
         The horizon, months of 365/12 days, and the yearly rate.
     from_parameters
-        `parameter_variance` of the value, base currency squared; shape (units,).
+        `parameter_variance` of ``purchases``; shape (units,).
 
     Notes
     -----
@@ -122,21 +122,20 @@ def value_interval(
     leaves out 5 % at either end; where nothing is likelier than 5 % its low end is 0, below which
     nothing is left out, and so 10 % are at the other. It always contains the expected value.
     """
-    expected = ahead.within(months=months, discount_rate=discount_rate)
+    value = purchases * margin
+    alive = purchases / ahead.within(months=months, discount_rate=discount_rate)
     singles, pairs = ahead.moments_within(months=months, discount_rate=discount_rate)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alive = np.where(margin * expected != 0, value / (margin * expected), 0.0)
-        of_purchase, of_unit = margin_spread.of_purchase, margin_spread.of_unit
-        square = of_purchase * singles + (margin**2 + of_unit) * (singles + pairs)
-        square = alive * square + from_parameters
-        variance = np.maximum(square - value**2, 0.0)
-        some = np.clip(alive * ahead.buying_within(months=months), 1e-12, 1.0)
-        mean = value / some
-        spread = np.maximum(square / some - mean**2, 0.0)
-        can_turn = margin_spread.can_be_negative & (of_purchase + of_unit > margin**2)
+    of_purchase, of_unit = margin_spread.of_purchase, margin_spread.of_unit
+    square = of_purchase * singles + (margin**2 + of_unit) * (singles + pairs)
+    square = alive * square + from_parameters * margin**2
+    variance = np.maximum(square - value**2, 0.0)
+    some = np.clip(alive * ahead.buying_within(months=months), 1e-12, 1.0)
+    mean = value / some
+    spread = np.maximum(square / some - mean**2, 0.0)
+    can_turn = margin_spread.can_be_negative & (of_purchase + of_unit > margin**2)
     something = _Something(mean, spread, np.broadcast_to(can_turn, mean.shape))
     low, high = _ends(some, something)
-    return ValueInterval(np.fmin(low, value), np.fmax(high, value), np.sqrt(variance))
+    return ValueInterval(np.minimum(low, value), np.maximum(high, value), np.sqrt(variance))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +156,7 @@ class _Something:
         """Find below what some share of what comes to some units lies."""
         mean, variance = self.mean[rows], self.variance[rows]
         share = np.clip(share, 0.0, 1.0)
-        found = mean.copy()
+        found = np.where(np.isnan(variance), np.nan, mean)
         normal = np.flatnonzero(self.can_turn[rows] & (variance > 0))
         found[normal] += np.sqrt(variance[normal]) * ndtri(share[normal])
         gamma = np.flatnonzero(~self.can_turn[rows] & (variance > 0) & (mean != 0))
@@ -180,7 +179,7 @@ def _ends(some: Floats, something: _Something) -> tuple[Floats, Floats]:
 
     def end(share: Floats) -> Floats:
         is_zero = (share >= below) & (share <= below + nothing)
-        found = np.where(np.isnan(something.mean), np.nan, 0.0)
+        found = np.where(np.isnan(something.mean + something.variance), np.nan, 0.0)
         rows = np.flatnonzero(~is_zero)
         own = share[rows] - np.where(share[rows] > below[rows], nothing[rows], 0.0)
         found[rows] = something.quantile(rows, own / some[rows])

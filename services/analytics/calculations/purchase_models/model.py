@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,17 +14,23 @@ from services.analytics.calculations.purchase_models.purchases_ahead import Purc
 from services.analytics.calculations.purchases import Floats
 
 
+@dataclass(frozen=True, slots=True)
 class PurchaseModel(ABC):
     """A model of purchases: a unit buys at a rate of its own until it drops out unseen.
 
-    Subclasses are frozen dataclasses of four positive numbers, the first two of which are ``r`` and
-    ``alpha``: the rates follow a gamma distribution of shape ``r`` and rate ``alpha``. All times
-    are in the time unit of ``alpha`` (days everywhere but in tests). Arguments: ``repeat_count`` is
-    ``x``, ``recency`` is ``t_x``, ``age`` is ``T``; shape (units,), ``0 <= t_x <= T``; ``horizon``
-    is one number or one per unit.
+    A family adds two positive numbers that say how units drop out. All times are in the time unit
+    of ``alpha`` (days everywhere but in tests). Arguments: ``repeat_count`` is ``x``, ``recency``
+    is ``t_x``, ``age`` is ``T``; shape (units,), ``0 <= t_x <= T``; ``horizon`` is one number or
+    one per unit.
+
+    Attributes
+    ----------
+    r
+        Shape of the gamma distribution of purchase rates; no unit, > 0.
+    alpha
+        Its rate in the time unit of the data, > 0; ``r / alpha`` is the mean purchase rate.
     """
 
-    __slots__ = ()
     family: ClassVar[Family]
     r: float
     alpha: float
@@ -32,7 +38,7 @@ class PurchaseModel(ABC):
     @property
     def logs(self) -> Floats:
         """The logarithms of the parameters, in the order of the fields; shape (4,)."""
-        return np.log([getattr(self, field.name) for field in fields(self)])  # type: ignore[arg-type]
+        return np.log([getattr(self, field.name) for field in fields(self)])
 
     @classmethod
     def from_logs(cls, logs: Floats) -> Self:

@@ -18,7 +18,7 @@ from services.analytics.calculations.purchase_models.purchases_ahead import (
 )
 from services.analytics.calculations.purchases import Floats, Integers
 
-_BLOCK_ROWS = 8_192  # from 10,000 on, BLAS would spread each product over threads, which costs more
+_BLOCK_ROWS = 8_192  # more would be spread over threads, which costs more than it brings
 _TINIEST = 1e-300
 
 
@@ -28,10 +28,6 @@ class ParetoNbd(PurchaseModel):
 
     Attributes
     ----------
-    r
-        Shape of the distribution of purchase rates; no unit, > 0.
-    alpha
-        Its rate in the time unit of the data, > 0; ``r / alpha`` is the mean purchase rate.
     s
         Shape of the distribution of dropout rates; no unit, > 0.
     beta
@@ -42,8 +38,6 @@ class ParetoNbd(PurchaseModel):
 
     family: ClassVar[Family] = "pareto_nbd"
 
-    r: float
-    alpha: float
     s: float
     beta: float
 
@@ -102,7 +96,8 @@ class ParetoNbd(PurchaseModel):
         kept = np.exp(-self._leaving(x, t_x, until))
         alive: Floats = kept / np.maximum((1 - now) * kept + last, _TINIEST)
         alive[until <= t_x] = 1.0
-        return np.minimum(alive, 1.0)
+        result: Floats = np.minimum(alive, 1.0)
+        return result
 
     def buying_if_alive(self, repeat_count: Floats, age: Floats, horizon: Floats | float) -> Floats:
         """Give the probability that the next purchase comes before the horizon and before death."""
@@ -111,7 +106,8 @@ class ParetoNbd(PurchaseModel):
         now = _of_times(share, index, until)
         later = share.rows(index, until + ahead)[0]
         kept = np.exp(-self._leaving(x, until, until + ahead))
-        return np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+        buying: Floats = np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+        return buying
 
     def expected_if_alive(
         self, repeat_count: Floats, age: Floats, horizon: Floats | float
@@ -190,7 +186,8 @@ class _ParetoAhead(PurchasesAhead):
             share = model.death_share(repeats, min(earliest, latest), latest + days)
             now, later = share.table(ages)[0], share.table(ages + days)[0]
             kept = np.exp(-np.outer(model.r + repeats, not_buying) - not_dying)
-            return np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+            buying: Floats = np.clip(1 - now - kept * (1 - later), 0.0, 1.0)
+            return buying
 
         return table
 

@@ -26,7 +26,8 @@ class Interval:
     @property
     def nodes(self) -> Floats:
         """The points where a function must be computed; shape (terms,)."""
-        return self.low + (self.high - self.low) * (np.cos(_angles(self.terms)) + 1) / 2
+        scaled = (np.cos(_angles(self.terms)) + 1) / 2
+        return np.asarray(self.low + (self.high - self.low) * scaled, dtype=np.float64)
 
     def interpolate(self, values: Floats) -> Series:
         """Make the series of functions from their values at the nodes; shape (..., terms)."""
@@ -37,7 +38,7 @@ class Interval:
     def polynomials(self, points: Floats) -> Floats:
         """The Chebyshev polynomials at some points; shape (points, terms)."""
         scaled = 2 * (points - self.low) / (self.high - self.low) - 1
-        return chebyshev.chebvander(scaled, self.terms - 1)
+        return np.asarray(chebyshev.chebvander(scaled, self.terms - 1), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,4 +98,4 @@ def product(left: Floats, right: Floats) -> Floats:
 
 
 def _angles(terms: int) -> Floats:
-    return (np.arange(terms) + 0.5) * (np.pi / terms)
+    return np.asarray((np.arange(terms) + 0.5) * (np.pi / terms), dtype=np.float64)

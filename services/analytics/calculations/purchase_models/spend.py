@@ -19,6 +19,7 @@ SpendBasis: TypeAlias = Literal[
 ]
 
 _LOG_BOUND = 10.0
+_BLOCK_ROWS = 8_192  # more would be spread over threads, which costs more than it brings
 _LEAST_DEGREES = 0.5
 
 
@@ -76,17 +77,21 @@ class GammaGamma:
         number, total
             Purchases ``n`` and their sum ``S``, base currency; shape (units,).
         """
-        mean: Floats = self.p * (self.v + total) / self._degrees(number, 1.0)
+        mean: Floats = self.p * (self.v + total) / (self.p * number + self.q - 1)
         return mean
 
-    def variances(self, number: Floats, total: Floats) -> tuple[Floats, Floats]:
-        """Tell the variance of each unit's own mean, and that of single purchases around it."""
-        squared = self.mean_margin(number, total) ** 2
-        of_unit = squared / self._degrees(number, 2.0)
-        return of_unit, (squared + of_unit) / self.p
+    def variances(self, number: Floats, mean: Floats) -> tuple[Floats, Floats]:
+        """Tell the variance of what is believed of each unit's mean, and of purchases around it.
 
-    def _degrees(self, number: Floats, less: float) -> Floats:
-        return np.maximum(self.p * number + self.q - less, _LEAST_DEGREES if less > 1 else 1e-12)
+        Parameters
+        ----------
+        number, mean
+            Purchases, and what is expected of each, base currency; shape (units,).
+        """
+        # The variance of the belief is infinite up to 2; few purchases of a wide base come near.
+        degrees = np.maximum(self.p * number + self.q - 2, _LEAST_DEGREES)
+        of_unit = mean**2 / degrees
+        return of_unit, (mean**2 + of_unit) / self.p
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +143,11 @@ def group_spending(number: Floats, total: Floats) -> Spending:
 
 def merge_spending(parts: Sequence[Spending]) -> Spending:
     """Combine parts of a base: the same as the whole base."""
-    columns = ([each.number for each in parts], [each.total for each in parts])
-    merged = (np.concatenate([np.empty(0), *column]) for column in columns)
-    weight = np.concatenate([np.empty(0), *(each.weight for each in parts)])
-    return _grouped(*merged, weight, sum(each.rejected_count for each in parts))
+    number, total, weight = (
+        np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
+        for name in ("number", "total", "weight")
+    )
+    return _grouped(number, total, weight, sum(part.rejected_count for part in parts))
 
 
 def fit_spending(spending: Spending, *, parameters: SpendParameters) -> SpendFit:
@@ -197,22 +203,29 @@ def _log_likelihood(logs: Floats, spending: Spending) -> tuple[float, Floats]:
     number, index = distinct(spending.number)
     weight = np.bincount(index, weights=spending.weight, minlength=len(number))
     units = float(weight.sum())
-    log_total, until = np.log(spending.total), v + spending.total
-    log_until = np.log(until)
-    weighed = spending.weight * spending.number
-    # Of what the exponents share nothing is lost to rounding, however large they are.
-    apart = float(weighed @ (log_total - log_until))
-    value = float(weight @ (gammaln(p * number + q) - gammaln(p * number) + np.log(number)))
-    value += units * (q * logs[2] - float(gammaln(q))) + p * apart
-    value -= float(spending.weight @ (log_total + q * log_until))
     both = digamma(p * number + q)
+    value = float(weight @ (gammaln(p * number + q) - gammaln(p * number) + np.log(number)))
+    value += units * float(q * logs[2] - gammaln(q))
     gradient = np.array(
         [
-            (weight * number) @ (both - digamma(p * number)) + apart,
-            weight @ both + units * (logs[2] - digamma(q)) - spending.weight @ log_until,
-            units * q / v - (p * weighed + q * spending.weight) @ (1 / until),
+            (weight * number) @ (both - digamma(p * number)),
+            weight @ both + units * (logs[2] - digamma(q)),
+            units * q / v,
         ]
     )
+    for start in range(0, len(spending.weight), _BLOCK_ROWS):
+        rows = slice(start, start + _BLOCK_ROWS)
+        total, per_unit = spending.total[rows], spending.weight[rows]
+        purchases = per_unit * spending.number[rows]
+        log_total, log_until = np.log(total), np.log(v + total)
+        # The share of the total keeps its digits however large the exponents are.
+        apart = float(purchases @ (log_total - log_until))
+        value += p * apart - float(per_unit @ (log_total + q * log_until))
+        gradient += (
+            apart,
+            -(per_unit @ log_until),
+            -((p * purchases + q * per_unit) @ (1 / (v + total))),
+        )
     return value, gradient * np.exp(logs)
 
 

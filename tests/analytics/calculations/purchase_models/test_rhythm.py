@@ -7,20 +7,23 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services.analytics.calculations.rhythm import RHYTHM_COLUMNS, score_rhythm
 
-from services.analytics.calculations.parameters import MbgNbd, RhythmParameters
+from services.analytics.calculations.parameters import RhythmParameters
+from services.analytics.calculations.purchase_models.beta_geometric import BgNbd, MbgNbd
+from services.analytics.calculations.purchase_models.model import PurchaseModel
+from services.analytics.calculations.purchase_models.pareto import ParetoNbd
+from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS, score_rhythm
 
-MODELS = st.builds(
-    MbgNbd,
-    r=st.floats(0.0135, 297),
-    alpha=st.floats(1e-3, 1e6),
-    a=st.floats(0.0054, 118),
-    b=st.floats(0.0216, 475),
+_SHAPES = {"r": st.floats(0.0135, 297), "alpha": st.floats(1e-3, 1e6)}
+_DROPOUT = {"a": st.floats(0.0054, 118), "b": st.floats(0.0216, 475)}
+MODELS = st.one_of(
+    st.builds(MbgNbd, **_SHAPES, **_DROPOUT),
+    st.builds(BgNbd, **_SHAPES, **_DROPOUT),
+    st.builds(ParetoNbd, **_SHAPES, s=st.floats(0.0084, 185), beta=st.floats(1e-3, 1e6)),
 )
 
 
-def score(x: list[float], t_x: list[float], age: list[float], model: MbgNbd) -> pd.DataFrame:
+def score(x: list[float], t_x: list[float], age: list[float], model: PurchaseModel) -> pd.DataFrame:
     return score_rhythm(
         *(np.array(values, dtype=np.float64) for values in (x, t_x, age)),
         model=model,
@@ -36,7 +39,7 @@ def score(x: list[float], t_x: list[float], age: list[float], model: MbgNbd) -> 
     more=st.integers(0, 7_305),
 )
 def test_scores_are_shares_and_silence_never_comforts(
-    model: MbgNbd, x: int, recency: int, gap: int, more: int
+    model: PurchaseModel, x: int, recency: int, gap: int, more: int
 ) -> None:
     t_x = float(recency if x else 0)
     scores = score([x, x], [t_x, t_x], [t_x + gap, t_x + gap + more], model)
@@ -56,7 +59,7 @@ def test_scores_are_shares_and_silence_never_comforts(
 
 @given(model=MODELS, x=st.integers(0, 10_000), recency=st.integers(0, 7_305))
 def test_vitality_is_exactly_one_on_the_day_of_a_purchase(
-    model: MbgNbd, x: int, recency: int
+    model: PurchaseModel, x: int, recency: int
 ) -> None:
     t_x = float(recency if x else 0)
     scores = score([x], [t_x], [t_x], model).iloc[0]
