@@ -33,6 +33,8 @@ from services.analytics.model_cards.operations import describe_backtest
 from services.analytics.settings import Settings
 
 Say = Callable[[str], None]
+# Somebody is waiting, and the mirror will do: do not ask a CRM that is down for long.
+_IMPATIENT = Limits(attempts=3)
 
 
 class BacktestImpossible(Exception):
@@ -103,7 +105,9 @@ def _up_to_date(
 ) -> Snapshot:
     """Read the CRM; where that fails, take what is there and say of when it is."""
     try:
-        return read_crm(mirror, settings, is_full=False, now=now, limits=limits).snapshot
+        return read_crm(
+            mirror, settings, is_full=False, now=now, limits=limits or _IMPATIENT
+        ).snapshot
     except (CrmUnavailable, CrmContractBroken, CrmKeyMissing) as error:
         snapshot = mirror.current()
         if snapshot is None:

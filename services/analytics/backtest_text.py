@@ -132,7 +132,9 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _number(value: float | None, places: int) -> str:
-    return "-" if value is None else f"{value:,.{places}f}"
+    if value is None:
+        return "-"
+    return f"{round(value, places) or 0.0:,.{places}f}"
 
 
 def _wrapped(mark: str, text: str) -> list[str]:

@@ -56,8 +56,8 @@ versions = Table(
     Column("model", Document, nullable=False),
     Column("data_gaps", Document, nullable=False),
     Column("summary", Document, nullable=False),
-    Column("model_card", Document),
     Column("standing", Document),
+    Column("model_card", Document),
 )
 
 # What is stored of a scored unit, each column in one of these groups; what is unknown is null.

@@ -118,6 +118,7 @@ def simulate_deals(
             "refund": refund,
             "cost_recovered": np.where(np.isnan(refund), np.nan, cost),
             "written_off": np.nan,
+            "deal_id": pd.Series(np.arange(len(unit))).map("deal-{:09d}".format).astype("str"),
         }
     )
 
@@ -149,6 +150,10 @@ def plain_units(count: int) -> pd.DataFrame:
             "has_open_complaint": false,
             "purchase_motive": pd.Categorical([None] * count, categories=[]),
             "termination_case": pd.Categorical([None] * count, categories=[]),
+            "is_referred": false,
+            "has_previous_supplier": false,
+            "is_innovation_partner": false,
+            "protection_ids": pd.Series([None] * count, dtype="str"),
         },
         index=pd.RangeIndex(count, name="unit"),
     )

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.calculations.events import EVENT_COLUMNS, Events, known_on
-from services.analytics.calculations.parameters import PurchaseModel
+from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd as PurchaseModel
 from services.analytics.calculations.purchases import summarize_purchases
 from services.analytics.calculations.signals.base import (
     SignalBase,

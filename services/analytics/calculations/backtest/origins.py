@@ -46,7 +46,7 @@ class BacktestParameters:
         Customers in a phase below which its share says nothing; count; default 20.
     calibration_limit
         Mean distance of forecast and observed shares from which probabilities are said to be off;
-        probability; default 0.05.
+        probability; default 0.03.
     total_limit, revenue_limit
         How far totals may be from what came; share; defaults 0.20 and 0.25 (2.3, 3.5).
     repetitions
@@ -62,7 +62,7 @@ class BacktestParameters:
     customers_needed: int = 50
     buyers_needed: int = 30
     phase_customers_needed: int = 20
-    calibration_limit: float = 0.05
+    calibration_limit: float = 0.03
     total_limit: float = 0.20
     revenue_limit: float = 0.25
     repetitions: int = 200

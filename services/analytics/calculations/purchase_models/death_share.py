@@ -95,12 +95,21 @@ def _death_share(shape: Floats, s: float, log_kappa: Floats, *, with_gradient: b
     decays exponentially on both sides even for tiny shapes; the trapezoidal rule is then exact to
     rounding. Shape (1 or 4, k, points).
     """
-    spread = np.sqrt(1 / s + 1 / shape).min(initial=np.inf)
+    if not len(shape):
+        return np.empty((4 if with_gradient else 1, 0, len(log_kappa)))
+    spread = np.sqrt(1 / s + 1 / shape)
     knees = (0.0, float(-log_kappa.min()), float(-log_kappa.max()))
-    centers = np.log(s / shape)
-    low = min(*knees, float(centers.min(initial=0.0))) - 40 / (1 + s)
-    high = max(*knees, float(centers.max(initial=0.0))) + 40 / (1 + float(shape.min(initial=1)))
-    steps = int(np.ceil((high - low) / min(0.35, 0.7 * spread)))
+    center = np.log(s / shape)
+    # Nothing counts beyond the knees, where the difference decays, nor beyond the density.
+    low = max(
+        min(*knees, float(center.min())) - 40 / (1 + s),
+        float((center - 9 * spread).min()) - 40 / s,
+    )
+    high = min(
+        max(*knees, float(center.max())) + 40 / (1 + float(shape.min())),
+        float((center + 9 * spread).max()) + 40 / float(shape.min()),
+    )
+    steps = int(np.ceil((high - low) / min(0.35, 0.7 * float(spread.min()))))
     z, step = np.linspace(low, high, steps + 1, retstep=True)
     log_odds, log_rest = -np.logaddexp(0, -z), -np.logaddexp(0, z)
     density = step * np.exp(s * log_odds + shape[:, None] * log_rest - betaln(s, shape)[:, None])

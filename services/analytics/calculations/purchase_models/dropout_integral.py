@@ -42,7 +42,7 @@ def expected_purchases_of_ratio(shape: Floats, a: float, stays: Floats, ratio: F
     short where dropout has almost vanished or is almost certain.
     """
     power = 1 + (shape[:, None] + 1) * ratio / 2
-    spread = np.sqrt(1 / (1 + a) + 1 / stays)
+    spread = np.sqrt(1 / (1 + a) + 1 / (1 + stays))
     knee = np.minimum(np.log(a / stays), -np.log1p(power.max(axis=1, initial=0.0)))
     low = knee - 40 / (1 + a) - 9 * spread
     high = np.maximum(np.log(a / stays), -np.log(stays)) + 40 / (1 + stays) + 9 * spread

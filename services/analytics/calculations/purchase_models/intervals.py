@@ -135,7 +135,7 @@ def value_interval(
     can_turn = margin_spread.can_be_negative & (of_purchase + of_unit > margin**2)
     something = _Something(mean, spread, np.broadcast_to(can_turn, mean.shape))
     low, high = _ends(some, something)
-    return ValueInterval(np.fmin(low, value), np.fmax(high, value), np.sqrt(variance))
+    return ValueInterval(np.minimum(low, value), np.maximum(high, value), np.sqrt(variance))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +156,7 @@ class _Something:
         """Find below what some share of what comes to some units lies."""
         mean, variance = self.mean[rows], self.variance[rows]
         share = np.clip(share, 0.0, 1.0)
-        found = mean.copy()
+        found = np.where(np.isnan(variance), np.nan, mean)
         normal = np.flatnonzero(self.can_turn[rows] & (variance > 0))
         found[normal] += np.sqrt(variance[normal]) * ndtri(share[normal])
         gamma = np.flatnonzero(~self.can_turn[rows] & (variance > 0) & (mean != 0))
@@ -179,7 +179,7 @@ def _ends(some: Floats, something: _Something) -> tuple[Floats, Floats]:
 
     def end(share: Floats) -> Floats:
         is_zero = (share >= below) & (share <= below + nothing)
-        found = np.where(np.isnan(something.mean), np.nan, 0.0)
+        found = np.where(np.isnan(something.mean + something.variance), np.nan, 0.0)
         rows = np.flatnonzero(~is_zero)
         own = share[rows] - np.where(share[rows] > below[rows], nothing[rows], 0.0)
         found[rows] = something.quantile(rows, own / some[rows])

@@ -43,6 +43,11 @@ def evidence_texts(evidence: Mapping[str, Evidence], *, unit_count: int) -> Any:
     return pd.array(members, dtype="str").take(place, allow_fill=True)
 
 
+def _joined(lists: pa.Array, separator: str) -> pa.Array:
+    # Its type has to be that of the texts, which may be large strings.
+    return pc.binary_join(lists, pa.scalar(separator, lists.type.value_type))
+
+
 def _lists(sorted_unit: Integers, texts: pa.Array) -> tuple[Integers, pa.Array]:
     """Return the units in order and the texts of each as a list."""
     is_first = np.ones(len(sorted_unit), dtype=np.bool_)

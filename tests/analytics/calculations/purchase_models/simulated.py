@@ -25,13 +25,17 @@ MODELS: dict[str, PurchaseModel] = {
 
 @dataclass(frozen=True)
 class Lives:
-    """Histories ``x``, ``t_x``, ``T``, whether alive at ``T``, and the purchases until after it."""
+    """Histories ``x``, ``t_x``, ``T``, whether alive at ``T``, and the purchases after it.
+
+    ``later_time`` is the time from ``T`` of each of those purchases, by unit.
+    """
 
     repeat_count: Floats
     recency: Floats
     age: Floats
     is_alive: Booleans
     later_count: Floats
+    later_time: Floats
 
 
 def simulate_lives(
@@ -44,6 +48,7 @@ def simulate_lives(
     death = _deaths(model, rate, random)
     x, t_x, later = np.zeros((3, count))
     unit, time = np.arange(count), np.zeros(count)
+    later_unit, later_time = [unit[:0]], [time[:0]]
     while len(unit):
         time = time + random.standard_exponential(len(unit)) / np.maximum(rate[unit], 1e-300)
         stays = (time < age[unit] + horizon) & death.outlives(unit, time)
@@ -52,7 +57,11 @@ def simulate_lives(
         x[unit[seen]] += 1
         t_x[unit[seen]] = time[seen]
         later[unit[~seen]] += 1
-    return Lives(x, t_x, age, death.alive_at(age, x), later)
+        later_unit.append(unit[~seen])
+        later_time.append((time - age[unit])[~seen])
+    by_unit = np.argsort(np.concatenate(later_unit), kind="stable")
+    times = np.concatenate(later_time)[by_unit]
+    return Lives(x, t_x, age, death.alive_at(age, x), later, times)
 
 
 @dataclass

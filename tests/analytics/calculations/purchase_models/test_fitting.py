@@ -187,12 +187,12 @@ def test_dropout_that_vanishes_leaves_a_finite_model_of_the_rates() -> None:
         assert expected.mean() == pytest.approx(365 / 30, rel=0.05)
 
 
-def lives_of(family: Family, count: int = 600) -> tuple[Floats, Floats, Floats]:
+def lives_of(family: Family, count: int = 300) -> tuple[Floats, Floats, Floats]:
     lives = simulate_lives(MODELS[family], count, oldest=900.0, horizon=0.0, seed=4)
     return lives.repeat_count, np.floor(lives.recency), np.floor(lives.age)
 
 
-@pytest.mark.parametrize("factor", [1 / 36_525, 1 / 7, 86_400.0])
+@pytest.mark.parametrize("factor", [1 / 36_525, 86_400.0])
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_the_unit_of_time_scales_the_times_only(family: Family, factor: float) -> None:
     x, t_x, age = lives_of(family)
@@ -231,17 +231,40 @@ def test_order_and_parts_change_nothing_and_duplicates_only_the_errors(family: F
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_standard_errors_are_the_spread_of_estimates(family: Family) -> None:
-    rates, errors = [], []
-    for seed in range(25):
-        lives = simulate_lives(MODELS[family], 500, oldest=900.0, horizon=0.0, seed=seed)
-        fit = fit_plainly(lives.repeat_count, lives.recency, lives.age, family)
-        covariance = np.array(fit.log_covariance)
-        rates.append(fit.model.logs[0] - fit.model.logs[1])
-        errors.append(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    truth = np.log(MODELS[family].r / MODELS[family].alpha)
-    assert np.mean(rates) == pytest.approx(truth, abs=0.05)
-    assert np.std(rates) == pytest.approx(np.sqrt(np.mean(errors)), rel=0.4)
+def test_standard_errors_come_from_the_curvature_of_the_likelihood(family: Family) -> None:
+    x, t_x, age = lives_of(family)
+    fit, histories = fit_plainly(x, t_x, age, family), group_histories(x, t_x, age)
+    kind, width = FAMILIES[family], 1e-3
+    shifts = np.eye(4) * width
+
+    def value_at(shift: Floats) -> float:
+        return kind.log_likelihood(fit.model.logs + shift, histories)[0]
+
+    information = [
+        [
+            value_at(one - other)
+            + value_at(other - one)
+            - value_at(one + other)
+            - value_at(-one - other)
+            for other in shifts
+        ]
+        for one in shifts
+    ]
+    expected = np.linalg.inv(np.array(information) / (4 * width**2))
+    np.testing.assert_allclose(fit.log_covariance, expected, rtol=0.02, atol=1e-4)
+
+
+def test_estimates_of_many_bases_scatter_as_their_standard_errors_say() -> None:
+    truth, apart = MODELS["mbg_nbd"], []
+    for seed in range(16):
+        lives = simulate_lives(truth, 400, oldest=900.0, horizon=0.0, seed=seed)
+        x, t_x, age = lives.repeat_count, np.floor(lives.recency), np.floor(lives.age)
+        fit = fit_plainly(x, t_x, age, "mbg_nbd")
+        rate = fit.model.logs[:2] @ [1, -1] - truth.logs[:2] @ [1, -1]
+        variance = np.array([1, -1]) @ np.array(fit.log_covariance)[:2, :2] @ [1, -1]
+        apart.append(rate / np.sqrt(variance))
+    assert abs(np.mean(apart)) < 1
+    assert 0.6 < np.std(apart) < 1.5
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
@@ -255,7 +278,7 @@ def test_a_fit_survives_json(family: Family) -> None:
         assert repr(again) == repr(fit)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     units=st.lists(
         st.tuples(st.integers(0, 2_000), st.integers(0, 7_305), st.integers(0, 7_305)), max_size=6
