@@ -122,6 +122,7 @@ FLOAT_COLUMNS = (
     "gap_rank",
     "alive_probability",
     "vitality",
+    "purchase_vitality",
     "churn_horizon_days",
     "baseline_churn_probability",
     "reference_churn_probability",

@@ -69,7 +69,7 @@ def assign_phases(
     purchase_count
         Purchases; shape (units,).
     vitality, churn_probability, reference_churn_probability
-        NaN without a purchase; shape (units,). The churn probability may be the baseline or one
+        NaN without a purchase; shape (units,). The purchase vitality: see Notes. The churn probability may be the baseline or one
         that signals were combined into.
     thresholds
         Where one state ends and the next begins.
@@ -79,6 +79,12 @@ def assign_phases(
     pandas.DataFrame
         ``state`` and ``phase`` (categories; an excluded unit has no phase) and ``phase_rule``
         (1 to 10), indexed like ``units``. Source: domain specification 2.3.
+
+    Notes
+    -----
+    The specification reads the vitality of P(alive). It hardly falls for one-time buyers and, where
+    few drop out, for anybody: on two real logs those at risk then bought less than those lapsed, or
+    nobody was lapsed. That of the chance to buy falls in any rhythm, and is never the higher one.
     """
     has_contract = _truth(units, "has_active_contract")
     open_case = units["termination_case"].isin(OPEN_TERMINATION_CASES).to_numpy(dtype=np.bool_)

@@ -156,7 +156,7 @@ def assemble(
     phase = phases.assign_phases(
         units,
         purchase_count=purchases.purchase_count,
-        vitality=scores["vitality"],
+        vitality=scores["purchase_vitality"],
         churn_probability=probability,
         reference_churn_probability=scores["reference_churn_probability"],
         thresholds=parameters.phases,

@@ -16,6 +16,7 @@ RHYTHM_COLUMNS = (
     "gap_rank",
     "alive_probability",
     "vitality",
+    "purchase_vitality",
     "churn_horizon_days",
     "baseline_churn_probability",
     "reference_churn_probability",
@@ -49,8 +50,9 @@ def score_rhythm(
     Notes
     -----
     With :math:`E = (r + x)\ln\frac{\alpha + T}{\alpha + t_x}`, which every family shares: gap rank
-    :math:`1 - e^{-E}`; vitality is P(alive) over P(alive right after the last purchase); baseline
-    churn is one minus P(at least one purchase in the churn horizon), the reference the same with
+    :math:`1 - e^{-E}`; vitality is P(alive) over P(alive right after the last purchase), purchase
+    vitality the same of P(at least one purchase in the churn horizon), which falls with silence
+    also where nobody ever drops out; baseline churn is one minus P(at least one purchase in the churn horizon), the reference the same with
     :math:`T = t_x`. Everything in logarithms, so that neither a span of decades nor thousands of
     purchases overflow. Source: domain specification 2.1.
     """
@@ -67,6 +69,8 @@ def score_rhythm(
     alive_after_purchase = model.alive_probability(repeat_count, recency_days, recency_days)
     buying = model.buying_if_alive(repeat_count, age_days, horizon)
     buying_after_purchase = model.buying_if_alive(repeat_count, recency_days, horizon)
+    bought_now = alive * buying
+    bought_after_purchase = alive_after_purchase * buying_after_purchase
     return pd.DataFrame(
         {
             "interpurchase_days": interpurchase,
@@ -75,9 +79,10 @@ def score_rhythm(
             "gap_rank": -np.expm1(-silence),
             "alive_probability": alive,
             "vitality": alive / alive_after_purchase,
+            "purchase_vitality": bought_now / bought_after_purchase,
             "churn_horizon_days": horizon,
-            "baseline_churn_probability": 1 - alive * buying,
-            "reference_churn_probability": 1 - alive_after_purchase * buying_after_purchase,
+            "baseline_churn_probability": 1 - bought_now,
+            "reference_churn_probability": 1 - bought_after_purchase,
         },
         copy=False,
     )
