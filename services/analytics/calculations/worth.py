@@ -80,7 +80,12 @@ def value_base(
         units, deals, margins=margins, purchases=purchases, parameters=parameters.value
     )
     margin, credibility = margin_per_purchase(
-        units, deals, margins=margins, purchases=purchases, parameters=parameters.value
+        units,
+        deals,
+        margins=margins,
+        purchases=purchases,
+        parameters=parameters.value,
+        spend_parameters=parameters.spend,
     )
     orders = order_values(deals, purchases=purchases, parameters=parameters.value)
     bought = rhythm.index.to_numpy()
