@@ -85,7 +85,7 @@ def test_nine_in_ten_realised_contributions_lie_in_their_interval(
     number = lives.repeat_count + 1
     unit = np.repeat(np.arange(count), number.astype(np.int64))
     margin = random.gamma(4.0, 0.25, len(unit)) * level[unit]
-    total = np.bincount(unit, margin, count)
+    total = np.bincount(unit, margin, count).astype(np.float64)
     within, between = within_and_between_variance(margin, number, total)
     weight = within / between
     expected_margin = (weight * total.sum() / number.sum() + total) / (weight + number)

@@ -46,6 +46,10 @@ def expected_purchases_of_ratio(shape: Floats, a: float, stays: Floats, ratio: F
     knee = np.minimum(np.log(a / stays), -np.log1p(power.max(axis=1, initial=0.0)))
     low = knee - 40 / (1 + a) - 9 * spread
     high = np.maximum(np.log(a / stays), -np.log(stays)) + 40 / (1 + stays) + 9 * spread
+    # Nothing counts beyond the density either, which is narrow where its shapes are large.
+    width = 9 * np.sqrt(1 / a + 1 / stays)
+    low = np.maximum(low, np.log(a / stays) - width - 60 / a)
+    high = np.minimum(high, np.log(a / stays) + width + 60 / stays)
     steps = int(np.ceil(((high - low) / np.minimum(0.35, 0.75 * spread)).max(initial=1)))
     closed = np.exp(betaln(a, stays[:, None] + power) - betaln(a, stays[:, None]))
     certain = -np.expm1(-shape[:, None] * np.log1p(ratio))

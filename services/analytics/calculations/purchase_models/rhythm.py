@@ -21,6 +21,7 @@ RHYTHM_COLUMNS = (
     "baseline_churn_probability",
     "reference_churn_probability",
 )
+_LONGEST = 100.0  # of the logarithm of a gap: beyond any time there is, and still a number
 
 
 def score_rhythm(
@@ -74,7 +75,7 @@ def score_rhythm(
     return pd.DataFrame(
         {
             "interpurchase_days": interpurchase,
-            "median_gap_days": scale * np.expm1(np.log(2) / shape),
+            "median_gap_days": scale * np.expm1(np.minimum(np.log(2) / shape, _LONGEST)),
             "gap_days": age_days - recency_days,
             "gap_rank": -np.expm1(-silence),
             "alive_probability": alive,

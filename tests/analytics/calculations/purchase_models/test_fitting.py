@@ -221,7 +221,7 @@ def test_order_and_parts_change_nothing_and_duplicates_only_the_errors(family: F
     assert fit_plainly(x[order], t_x[order], age[order], family) == fit
     parts = [group_histories(x[rows], t_x[rows], age[rows]) for rows in np.array_split(order, 5)]
     assert fit_histories(merge_histories(parts), prior=None, parameters=parameters) == fit
-    twice = fit_plainly(*(np.tile(each, 2) for each in (x, t_x, age)), family)
+    twice = fit_plainly(np.tile(x, 2), np.tile(t_x, 2), np.tile(age, 2), family)
     np.testing.assert_allclose(values_of(twice), values_of(fit), rtol=1e-4)
     np.testing.assert_allclose(
         list(twice.standard_errors.values()),
