@@ -79,7 +79,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         " written_off_minor chargeback_lost_minor",
         numbers="discount_pct fx_rate",
     ),
-    "products": _schema(id_=pa.string(), key_=pa.string(), category=pa.string()),
+    "products": _schema(texts="id_ key_ category"),
 }
 """What analytics takes of each export: what the frames read, hence no name, address or text."""
 _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
