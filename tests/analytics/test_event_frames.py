@@ -93,7 +93,7 @@ def test_only_what_tells_something_and_took_place_is_kept(base: Base) -> None:
         interaction("sent", "campaign_touch", outcome="sent"),
         interaction("late", "complaint", occurred_at=END),
         interaction("last", "complaint", occurred_at=LAST_MOMENT),
-        interaction("lost", "complaint", of="unknown"),
+        interaction("lost", "complaint", of="nobody"),
     ]
     kept = base.frames([contact("a")], interactions=rows).events.interactions
     found = dict(zip(names(kept["interaction_id"]), kept.itertuples(), strict=True))

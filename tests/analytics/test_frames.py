@@ -101,7 +101,7 @@ class Base:
         for resource in RESOURCES:
             rows = [
                 {k: identify(v) if k in ids and v else v for k, v in row.items()}
-                for row in given[resource]
+                for row in given.get(resource, ())
             ]
             batches[resource] = [pa.RecordBatch.from_pylist(rows, schema=SCHEMAS[resource])]
         with Mirror(self.folder) as mirror:
@@ -473,14 +473,14 @@ def test_foreign_deals_without_a_rate_are_purchases_of_unknown_amounts(base: Bas
             deal("6", "b", currency="USD", fx_rate=0.5),
         ],
     )
-    deals = frames.deals
+    deals = frames.deals.sort_values("deal_id")
     assert names(deals["deal_id"]) == ["1", "2", "3", "4", "6"]
     np.testing.assert_array_equal(deals["amount"].to_numpy(), [100, np.nan, np.nan, np.nan, 50])
     for name in ("list_amount", "cost", "refund", "cost_recovered", "written_off"):
         assert bool(deals[name].isna().all()), name
     assert deals["discount_pct"].tolist()[1] == 10
     gap = frames.gaps.deals_without_fx_rate
-    assert (gap.count, names(gap.examples)) == (3, ["2", "3", "4"])
+    assert (gap.count, sorted(gap.examples)) == (3, [identify(name) for name in "234"])
     assert frames.units["deals_without_fx_rate_count"].tolist() == [2, 1]
     assert names(frames.evidence["first_deal_id"]) == ["2", "1"]
 

@@ -15,7 +15,8 @@ from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.app import create_app
-from services.analytics.crm_client import RESOURCES, Limits
+from services.analytics.crm_client import RESOURCES, SCHEMAS, Limits
+from services.analytics.mirror.snapshot import open_snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.packing import unpack
 from services.analytics.refresh import run_refresh
@@ -127,11 +128,14 @@ class Analytics:
         found: list[Record] = self.on_database(read)
         return found
 
-    def mirror_files(self) -> dict[str, bytes]:
-        """Return the records in the mirror, byte for byte."""
+    def mirror_records(self) -> dict[str, list[Any]]:
+        """Return the records in the mirror in the order of their ids."""
         root = self.settings.data_dir / "mirror"
-        folder = root / (root / "current").read_text().strip()
-        return {name: (folder / f"{name}.parquet").read_bytes() for name in RESOURCES}
+        snapshot = open_snapshot(root / (root / "current").read_text().strip())
+        return {
+            name: snapshot.read(name, SCHEMAS[name].names).sort_by("id").to_pylist()
+            for name in RESOURCES
+        }
 
     def get(self, path: str, status: int = 200, **options: Any) -> Any:
         answer = self.client.get(path, **options)

@@ -61,7 +61,7 @@ def test_following_the_feed_ends_as_reading_everything_does(
     other = make_analytics(crm)
     loaded = other.published()
     assert analytics.rows(followed) == other.rows(loaded)
-    assert analytics.mirror_files() == other.mirror_files()
+    assert analytics.mirror_records() == other.mirror_records()
 
 
 def test_nothing_new_publishes_nothing_new(crm: Crm, analytics: Analytics) -> None:
@@ -114,7 +114,7 @@ def test_a_refresh_that_ends_at_a_stage_leaves_the_last_version_and_the_next_one
     undisturbed = make_analytics(crm)
     clean = undisturbed.rows(undisturbed.published())
     assert analytics.rows(second) == clean
-    assert analytics.mirror_files() == undisturbed.mirror_files()
+    assert analytics.mirror_records() == undisturbed.mirror_records()
     ended = [(r["status"], r["failure"]) for r in analytics.get("/v1/refreshes")["items"]]
     assert ("failed", "interrupted") in ended
 

@@ -187,14 +187,18 @@ def _contracts(
 
 def _evidence(deals: pd.DataFrame, unit_count: int) -> dict[str, Any]:
     """Find the first and the last deal of each unit; of several on a day the one of lowest id."""
-    unit, rows = deals["unit"].to_numpy(), np.arange(len(deals))
-    day = deals["day"].to_numpy().astype(np.int64)
-    key = (day << 32) | rows
-    found = {}
+    unit, day = deals["unit"].to_numpy(), deals["day"].to_numpy().astype(np.int64)
     ids = deals["deal_id"].array
-    for name, keys in (("first_deal_id", key), ("last_deal_id", (-day << 32) | rows)):
+    found = {}
+    for name, days in (("first_deal_id", day), ("last_deal_id", -day)):
         lowest = np.full(unit_count, NEVER)
-        np.minimum.at(lowest, unit, keys)
-        row = np.where(lowest == NEVER, -1, lowest & 0xFFFF_FFFF)
+        np.minimum.at(lowest, unit, days)
+        rows = np.flatnonzero(days == lowest[unit])
+        is_one_of_several = np.bincount(unit[rows], minlength=unit_count)[unit[rows]] > 1
+        several = rows[is_one_of_several]
+        several = several[ids.take(several).argsort()[::-1]]  # the last one that is put stays
+        row = np.full(unit_count, -1)
+        row[unit[rows]] = rows
+        row[unit[several]] = several
         found[name] = ids.take(row, allow_fill=True)
     return found

@@ -54,7 +54,7 @@ def write_base(
         id_hash = hash_ids(table.column("id"))
         by_hash = np.argsort(id_hash)
         _refuse_twice(table.column("id"), id_hash, by_hash, resource)
-        order = _order(table, id_hash, resource)
+        order = _order(table, resource)
         write_checked(parts.base, schema, _ordered(table, order, rows_per_batch))
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
@@ -74,8 +74,8 @@ def write_changed(
     rows: pa.Table, gone: Integers, parts: Parts, resource: Resource, rows_per_batch: int
 ) -> None:
     """Write what has changed since the base was written."""
-    order = _order(rows, hash_ids(rows.column("id")), resource)
-    write_checked(parts.changed, SCHEMAS[resource], _ordered(rows, order, rows_per_batch))
+    ordered = _ordered(rows, _order(rows, resource), rows_per_batch)
+    write_checked(parts.changed, SCHEMAS[resource], ordered)
     batches = [pa.RecordBatch.from_arrays([pa.array(gone)], schema=GONE)]
     write_checked(parts.gone, GONE, batches)
 
@@ -100,17 +100,19 @@ def _refuse_twice(
         raise ValueError(f"{resource}: a record comes twice")
 
 
-def _order(table: pa.Table, id_hash: Hashes, resource: Resource) -> Integers:
-    """Return the order in which records are written.
+def _order(table: pa.Table, resource: Resource) -> Integers:
+    """Return the order in which records are written: by id, as the CRM's exports are.
 
     What has a contact lies together with the other records of this contact, and contacts in the
-    order of their hashes, so that a partition of them is one piece of the file; all else by id.
+    order of their hashes: a contact is read in one go, and a partition is one piece of the file.
     """
+    ids, order = table.column("id"), np.arange(len(table))
+    if not _is_ascending(ids):
+        order = np.asarray(pc.sort_indices(ids).to_numpy(), dtype=np.int64)
     if resource in OWNED:
-        return np.lexsort((id_hash, hash_ids(table.column("contact_id"))))
-    if _is_ascending(table.column("id")):
-        return np.arange(len(table))
-    return np.asarray(pc.sort_indices(table.column("id")).to_numpy(), dtype=np.int64)
+        contact_hash = hash_ids(table.column("contact_id"))
+        order = order[np.argsort(contact_hash[order], kind="stable")]
+    return order
 
 
 def _ordered(table: pa.Table, order: Integers, rows_per_batch: int) -> Iterator[pa.RecordBatch]:

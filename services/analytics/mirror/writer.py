@@ -147,7 +147,7 @@ class Mirror:
                 return snapshot.row_counts[resource]
             records = snapshot.records[resource]
             rows, gone = merge(records, check_changes(change, resource))
-            if len(rows) + len(gone) > self._changed_share * records.base.row_count:
+            if max(len(rows), len(gone)) > self._changed_share * records.base.row_count:
                 kept = records.read_base(gone)
                 everything = chain(kept, rows.to_batches())
                 return write_base(everything, parts, resource, self._rows_per_batch)
@@ -174,7 +174,8 @@ class Mirror:
             counts[resource] = write(resource, parts)
             self._steps(f"sync {resource}")
             for path in parts:
-                _sync(path)
+                if path.stat().st_nlink == 1:  # others are of the version before, and were synced
+                    _sync(path)
         content = Content(
             format_version=FORMAT_VERSION, cursor=cursor, row_counts=counts, loaded_at=now
         )
