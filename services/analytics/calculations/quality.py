@@ -185,7 +185,8 @@ def quality_document(quality: Quality) -> dict[str, Any]:
                 "examples": list(each.examples),
                 "customer_count": each.customer_count,
                 "unvalued_count": each.unvalued_count,
-                "amounts": dict(sorted(each.amounts.items())),
+                # As text: a sum of the largest amounts is no integer of JSON any more.
+                "amounts": {name: str(minor) for name, minor in sorted(each.amounts.items())},
             }
             for name, each in quality.findings.items()
             if each.count
