@@ -200,11 +200,12 @@ def quality_document(quality: Quality) -> dict[str, Any]:
 
 
 def gap_counts(document: Mapping[str, Any]) -> dict[str, int]:
-    """Return how often each thing was found, of a document of this or an earlier release."""
+    """Return how often each fault was found, of a document of this or an earlier release."""
     findings = document.get("findings", document)
     return {
         name: each["count"] if isinstance(each, Mapping) else each
         for name, each in findings.items()
+        if name not in FINDINGS or FINDINGS[name].is_fault
     }
 
 
