@@ -109,3 +109,38 @@ def empty_frame(name: str) -> pd.DataFrame:
     """Return the frame of that name without rows."""
     columns = EVENT_COLUMNS[name]
     return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in columns.items()})
+
+
+_LATER_IS_EMPTY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "interactions": {"settled_day": ("settled_day", "resolution", "is_justified")},
+    "invoices": {"paid_day": ("paid_day",)},
+    "contracts": {"cancelled_day": ("cancelled_day",)},
+}
+
+
+def known_on(events: Events, as_of_day: int) -> Events:
+    """Return what was known of the events on an earlier day; the same frames if nothing is later.
+
+    What had not happened is left out, and what was settled, paid or cancelled later is empty. What
+    frames of a later day cannot tell any more is missing: deals that were open then and are closed
+    by now, disputes withdrawn. To be exact, the frames of that day have to be built.
+
+    Source: domain specification 1, "As-of".
+    """
+    frames = {
+        field.name: _known_rows(field.name, getattr(events, field.name), as_of_day)
+        for field in fields(events)
+    }
+    return Events(**frames)
+
+
+def _known_rows(name: str, frame: pd.DataFrame, as_of_day: int) -> pd.DataFrame:
+    day = frame["start_day" if name == "contracts" else "day"]
+    if len(frame) and int(day.max()) > as_of_day:
+        frame = frame.loc[day <= as_of_day]
+    for date, columns in _LATER_IS_EMPTY.get(name, {}).items():
+        is_later = frame[date] > as_of_day
+        if is_later.any():
+            kept = {column: frame[column].where(~is_later) for column in columns}
+            frame = frame.assign(**kept)
+    return frame

@@ -13,8 +13,10 @@ from services.analytics.calculations.candidates import (
     Obligation,
     StrategyOptions,
 )
+from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.catalogue.catalogue import Catalogue, Goal, Instrument, Phase, Strategy
 
+_VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
 
@@ -37,6 +39,15 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
             for motive in catalogue.purchase_motives
             for strategy_id, factor in motive.affinity.items()
         ),
+    )
+
+
+def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
+    """Take over what each churn signal weighs, and which of them are one voice."""
+    signals = [signal.model_dump() for signal in catalogue.churn_signals]
+    return CombinationParameters(
+        weights={each["id"]: float(each["beta"]) for each in signals if "beta" in each},
+        voice=tuple(each["id"] for each in signals if each["group"] == _VOICE),
     )
 
 
