@@ -246,9 +246,12 @@ def test_everything_that_can_be_found_is_named_in_both_languages(base: Base) -> 
             assert not any("{" in text or not text.endswith(".") for text in texts)
 
 
-def test_counts_of_earlier_releases_are_read(base: Base) -> None:
-    document = quality_document(base.frames([contact("a")], [deal("x", currency="USD")]).quality)
+def test_the_summary_counts_faults_also_those_of_earlier_releases(base: Base) -> None:
+    deals = [deal("x", currency="USD"), deal("y"), deal("z")]
+    document = quality_document(base.frames([contact("a")], deals).quality)
     assert gap_counts(document)["deals_without_fx_rate"] == 1
+    assert document["findings"]["deals_merged_on_a_day"]["count"] == 2
+    assert "deals_merged_on_a_day" not in gap_counts(document)
     assert gap_counts({"deals_without_fx_rate": 3}) == {"deals_without_fx_rate": 3}
 
 

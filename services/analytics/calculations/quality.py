@@ -212,7 +212,8 @@ def quality_document(quality: Quality) -> dict[str, Any]:
                 "examples": list(each.examples),
                 "customer_count": each.customer_count,
                 "unvalued_count": each.unvalued_count,
-                "amounts": dict(sorted(each.amounts.items())),
+                # As text: a sum of the largest amounts is no integer of JSON any more.
+                "amounts": {name: str(minor) for name, minor in sorted(each.amounts.items())},
             }
             for name, each in quality.findings.items()
             if each.count
@@ -226,11 +227,12 @@ def quality_document(quality: Quality) -> dict[str, Any]:
 
 
 def gap_counts(document: Mapping[str, Any]) -> dict[str, int]:
-    """Return how often each thing was found, of a document of this or an earlier release."""
+    """Return how often each fault was found, of a document of this or an earlier release."""
     findings = document.get("findings", document)
     return {
         name: each["count"] if isinstance(each, Mapping) else each
         for name, each in findings.items()
+        if name not in FINDINGS or FINDINGS[name].is_fault
     }
 
 

@@ -60,7 +60,7 @@ def _finding(
         "examples": found.get("examples", []),
         "customer_count": found.get("customer_count"),
         "amounts": [
-            {"amount": str(from_minor(minor, currency)), "currency": currency}
+            {"amount": str(from_minor(int(minor), currency)), "currency": currency}
             for currency, minor in sorted(found.get("amounts", {}).items())
         ],
         "figures": list(subject.figures),

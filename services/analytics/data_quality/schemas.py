@@ -12,7 +12,8 @@ FieldName = text(100, example="deals.cost")
 Sentence = text(
     1000, example="Won deals without a recorded cost are valued with the default margin."
 )
-Figures = Annotated[list[word(example="historic_value")], Field(max_length=20)]
+Figure = word(example="historic_value")
+Figures = Annotated[list[Figure], Field(max_length=20)]
 
 
 class Finding(Shown):

@@ -273,7 +273,8 @@ def _by_currency(currency: Words, amount: Floats, rows: Booleans) -> dict[str, i
     counted = rows & ~np.isnan(amount) & (currency.codes >= 0)
     codes = currency.codes[counted]
     sums = np.bincount(codes, weights=amount[counted], minlength=len(currency.words))
-    return {currency.words[code]: int(sums[code]) for code in np.unique(codes)}
+    number = np.bincount(codes, minlength=len(currency.words))
+    return {currency.words[code]: int(sums[code]) for code in np.flatnonzero(number)}
 
 
 def _is_merged(deals: Deals, clock: Clock) -> Booleans:

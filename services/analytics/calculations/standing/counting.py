@@ -43,6 +43,23 @@ def sum_units(events: pd.DataFrame, rows: Booleans, values: Floats, *, unit_coun
     return total.astype(np.float64)
 
 
+def distinct(keys: Integers) -> Integers:
+    """Return the different keys in order; many times faster than `numpy.unique`, which hashes."""
+    ordered = np.sort(keys)
+    is_first = np.ones(len(ordered), dtype=np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
+
+
+def are_among(keys: Integers, ordered: Integers) -> Booleans:
+    """Tell which keys are among distinct ones in order."""
+    if not len(ordered):
+        return np.zeros(len(keys), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
+    found: Booleans = ordered[place] == keys
+    return found
+
+
 def common_codes(*columns: pd.Series) -> tuple[list[Integers], int]:
     """Number the words of several columns alike, -1 where empty, and say how many there are."""
     categories = [column.astype("category").cat for column in columns]

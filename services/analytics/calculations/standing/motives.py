@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.purchases import Booleans, Floats, Integers, Purchases
-from services.analytics.calculations.standing.counting import common_codes, units_of, within
+from services.analytics.calculations.standing.counting import (
+    common_codes,
+    distinct,
+    units_of,
+    within,
+)
 from services.analytics.calculations.standing.discounts import discounted_purchases
 from services.analytics.calculations.standing.parameters import MotiveParameters
 
@@ -97,21 +102,25 @@ def _from_reasons(
 ) -> Integers:
     """Find the motive that the recorded reasons agree on, -1 without one."""
     motive = np.full(unit_count, -1)
-    reason = won_reasons["won_reason"]
-    counted = within(won_reasons, as_of_day=as_of_day) & reason.notna().to_numpy()
-    unit, reason = units_of(won_reasons)[counted], reason[counted].astype("object")
+    reason = won_reasons["won_reason"].astype("category").cat
+    told = np.append([_place(word) for word in reason.categories], -1).astype(np.int64)
+    codes = reason.codes.to_numpy()
+    counted = within(won_reasons, as_of_day=as_of_day) & (codes >= 0)
+    unit, told = units_of(won_reasons)[counted], told[codes[counted]]
     total = np.bincount(unit, minlength=unit_count)
     needed = np.maximum(parameters.reason_share * total, 1)
     is_enough = total >= parameters.from_reasons
     # From last to first, so that of two halves the first in the catalogue stays.
-    for word, name in sorted(MOTIVE_OF_REASON.items(), key=_place, reverse=True):
-        number = np.bincount(unit[(reason == word).to_numpy()], minlength=unit_count)
-        motive[is_enough & (number >= needed)] = MOTIVES.index(name)
+    for place in sorted(map(_place, MOTIVE_OF_REASON), reverse=True):
+        number = np.bincount(unit[told == place], minlength=unit_count)
+        motive[is_enough & (number >= needed)] = place
     return motive
 
 
-def _place(pair: tuple[str, str]) -> int:
-    return MOTIVES.index(pair[1])
+def _place(reason: str) -> int:
+    """Return the place of what a reason says in `MOTIVES`, -1 if it says nothing."""
+    motive = MOTIVE_OF_REASON.get(reason)
+    return -1 if motive is None else MOTIVES.index(motive)
 
 
 def _from_buying(
@@ -156,6 +165,8 @@ def _categories(
     span = int(day.max() - day.min()) + 1
     pair = units_of(purchased)[rows] * number + codes[rows]
     # Sorting one number is several times faster than sorting by two columns.
-    pairs, days = np.unique(np.unique(pair * span + (day - day.min())) // span, return_counts=True)
-    np.maximum.at(most, pairs // number, days.astype(np.float64))
-    return np.bincount(pairs // number, minlength=unit_count), most
+    pair = distinct(pair * span + (day - day.min())) // span
+    starts = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
+    unit, days = pair[starts] // number, np.diff(np.append(starts, len(pair)))
+    np.maximum.at(most, unit, days.astype(np.float64))
+    return np.bincount(unit, minlength=unit_count), most

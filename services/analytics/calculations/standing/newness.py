@@ -9,8 +9,10 @@ import pandas as pd
 
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 from services.analytics.calculations.standing.counting import (
+    are_among,
     common_codes,
     count_units,
+    distinct,
     is_true,
     units_of,
     within,
@@ -103,9 +105,9 @@ def _interests(
     (wanted, owned), number = common_codes(interest["category"], purchased["category"])
     asks = within(interest, as_of_day=as_of_day) & (wanted >= 0)
     has = within(purchased, as_of_day=as_of_day) & (owned >= 0)
-    pairs = np.unique(units_of(purchased)[has] * number + owned[has])
+    pairs = distinct(units_of(purchased)[has] * number + owned[has])
     unit = units_of(interest)[asks]
-    is_owned = np.isin(unit * number + wanted[asks], pairs)
+    is_owned = are_among(unit * number + wanted[asks], pairs)
     is_need = words_are(interest, "kind", NEED)[asks]
 
     def flags(units: Integers) -> Booleans:
