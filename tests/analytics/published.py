@@ -13,6 +13,7 @@ from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import BESIDE, model_summary
+from services.analytics.tables import RFM_COLUMNS, SIGNALS
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
 from tests.analytics.simulation import simulate_base
@@ -20,6 +21,46 @@ from tests.analytics.simulation import simulate_base
 
 def unit_id(number: int) -> str:
     return f"01977b3a-5c00-7000-8000-{number:012x}"
+
+
+def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.DataFrame:
+    """Give every column that the calculations leave out a value of its kind, or none."""
+    count = len(customers)
+
+    def some(*choices: Any) -> Any:
+        return dice.choice(np.array([*choices, None], dtype=object), count)
+
+    def shares() -> Any:
+        return np.where(dice.random(count) < 0.4, np.nan, dice.random(count).round(2))
+
+    more: dict[str, Any] = {
+        "churn_basis": some("rhythm", "signals", "stacked", "contract"),
+        "tier": some("A", "B", "C"),
+        "historic_tier": some("A", "B", "C"),
+        "quadrant": some("partners", "value_at_stake", "steady_small", "occasional"),
+        "rfm_segment": some("champions", "loyal", "average"),
+        "ladder_rung": some("prospect", "customer", "client", "partner"),
+        "newness_ids": some("first_time_buyer", "diverted new_to_product"),
+        "motive": some("monopoly", "habit"),
+        "motive_basis": some("declared", "inferred", "unknown"),
+        "termination_step": some("none", "observe", "blocked"),
+        "termination_signal_ids": some("chronic_late_payment serial_complaints"),
+        "termination_block_ids": some("hardship", "open_dispute short_tenure"),
+        "signal_evidence": some(f'{{"leave_intent": ["{unit_id(1)}", "{unit_id(2)}"]}}'),
+        **{name: dice.integers(1, 6, count) for name in RFM_COLUMNS},
+        **{f"signal_{signal}": shares() for signal in SIGNALS},
+        **{f"churn_part_{signal}": shares() for signal in SIGNALS},
+        **{name: shares() for name in ("ambassador_score", "sentiment_level")},
+        "satisfaction_difference": shares() - 0.5,
+        "nps": dice.integers(0, 11, count).astype(float),
+        "referral_value": 100 * shares(),
+        "clv_365_low": customers["clv_365"] - 10,
+        "clv_365_high": customers["clv_365"] + 10,
+        "clv_365_standard_error": 5 * shares(),
+        "clv_1095_low": customers["clv_1095"] - 20,
+        "clv_1095_high": customers["clv_1095"] + 20,
+    }
+    return customers.assign(**{k: v for k, v in more.items() if k not in customers})
 
 
 def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
@@ -43,6 +84,7 @@ def publish_simulated(url: str, *, count: int = 300, seed: int = 7) -> int:
     }
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
+    customers = with_more_scores(customers, dice)
     unconverted = pd.DataFrame(
         {"unit": [1, 1, 2], "currency": ["USD", "CHF", "USD"], "amount_minor": [100.0, 250.0, 50.0]}
     )

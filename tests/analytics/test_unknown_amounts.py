@@ -135,7 +135,10 @@ def test_deals_without_a_rate_make_a_customer_like_any_other(
         assert foreign[name] == known[name], name
     assert foreign["churn"]["probability"] == known["churn"]["probability"]
     assert foreign["rhythm"]["purchase_count"] == 3
-    assert {item["role"] for item in foreign["explanations"]["value"]["evidence"]} == {"first_purchase", "last_purchase"}
+    assert {item["role"] for item in foreign["explanations"]["value"]["evidence"]} == {
+        "first_purchase",
+        "last_purchase",
+    }
 
 
 def test_what_is_not_known_of_a_value_is_null_and_the_rest_of_low_confidence(

@@ -17,10 +17,10 @@ from services.analytics import store
 from services.analytics.app import create_app
 from services.analytics.crm_client import RESOURCES, Limits
 from services.analytics.mirror.writer import Mirror
+from services.analytics.packing import unpack
 from services.analytics.refresh import run_refresh
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
-from services.analytics.packing import unpack
 from services.analytics.tables import SLOTS
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.application import utc_now
@@ -33,9 +33,7 @@ from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.live import LiveServer, client
 
 QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
-ROWS = {
-    letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()
-}
+ROWS = {letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()}
 
 
 def _nothing(_: str, __: float) -> None:

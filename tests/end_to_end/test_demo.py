@@ -213,7 +213,9 @@ def test_the_evidence_is_in_the_crm_and_says_what_the_numbers_say(demo: Demo) ->
     for item in sample(analytics):
         body = analytics.get(f"/v1/customers/{item['unit_id']}")
         assert crm.client.get(f"/v1/contacts/{item['unit_id']}").status_code == 200
-        by_role = {evidence["role"]: evidence for evidence in body["explanations"]["value"]["evidence"]}
+        by_role = {
+            evidence["role"]: evidence for evidence in body["explanations"]["value"]["evidence"]
+        }
         assert set(by_role) == {"first_purchase", "last_purchase"}
         for role, evidence in by_role.items():
             deal = crm.client.get(f"/v1/deals/{evidence['id']}").json()

@@ -41,10 +41,21 @@ def test_who_objects_to_profiling_has_no_scores_but_is_counted(
     after = _summary_of(analytics, analytics.published())["total"]
 
     shown = analytics.get(f"/v1/customers/{objector}")
-    scores = ("state", "phase", "lead_stage", "value", "churn", "rhythm", "satisfaction", "confidence")
+    scores = (
+        "state",
+        "phase",
+        "lead_stage",
+        "value",
+        "churn",
+        "rhythm",
+        "satisfaction",
+        "confidence",
+    )
     assert _known({name: shown[name] for name in scores}) == {}
     assert _known(shown["recommendation"]) == {"basis": "profiling_objection"}
-    codes = {reason["code"] for part in shown["explanations"].values() for reason in part["reasons"]}
+    codes = {
+        reason["code"] for part in shown["explanations"].values() for reason in part["reasons"]
+    }
     assert codes == {"R_OBJECTION"}
     for sort in SORTS:
         listed = analytics.get("/v1/customers", params={"sort": sort, "limit": 200})["items"]
