@@ -98,3 +98,18 @@ def memory_mib(pid: int | str = "self") -> tuple[float, float]:
         return peak, peak
     found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
     return int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
+
+
+def cpu_seconds(pid: int | None = None) -> float:
+    """Return the CPU seconds of this process so far, and of `pid` with its children; needs /proc."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat") if pid is not None else ():
+        try:
+            parts = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        is_parent = stat.parent.name == str(pid)
+        if is_parent or parts[1] == str(pid):
+            # utime and stime, and of the parent those of children that have ended (proc(5)).
+            ticks += sum(map(int, parts[11 : 15 if is_parent else 13]))
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")

@@ -1,7 +1,7 @@
 """The databases of a run: a durable PostgreSQL of its own and SQLite files, migrated and with a key."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +42,15 @@ def stores(folder: Path) -> Iterator[Stores]:
         yield Stores(folder, server)
 
 
-def store_key(url: str) -> str:
-    """Put a key that may do everything into a database of the CRM and return it."""
+def store_key(url: str, scopes: Sequence[str] = SCOPES) -> str:
+    """Put a key that may do everything into a database, of the CRM unless told, and return it."""
 
     async def store() -> str:
         database = connect(url)
         await database.open()
         try:
             key = new_key("test")
-            await add_key(database, key, name="bench", scopes=SCOPES, now=utc_now())
+            await add_key(database, key, name="bench", scopes=scopes, now=utc_now())
             return key
         finally:
             await database.close()

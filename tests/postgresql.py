@@ -72,6 +72,11 @@ class PostgresServer:
     ) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int | None:
+        """The first process of the server; the others are its children."""
+        return None if self._process is None else self._process.pid
+
     def url(self, database: str) -> str:
         """Return the address of a database, password included."""
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"

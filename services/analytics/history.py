@@ -7,12 +7,14 @@ noticeably: another state, phase or tier, or a churn probability that moved by 5
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, or_, select
 
 from services.analytics.tables import SLOTS, UNKNOWN_ORDER, score_history, versions
-from services.foundation.columns import Instant, Texts
+from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of, is_among
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record, Statement
@@ -20,7 +22,8 @@ from services.foundation.statements import Record, Statement
 NEWEST_KEPT = 30
 KEPT_FOR = timedelta(days=730)  # 24 months; domain specification 10, privacy
 NOTICEABLE_CHURN = 0.05
-_CHUNK = 100_000
+CHUNK = 50_000
+_LOWEST, _HIGHEST = (digit * 8 + f"-{digit * 4}" * 3 + f"-{digit * 12}" for digit in "0f")
 _COLUMNS = [column.name for column in score_history.columns]
 _AS_ORDERS = {
     "churn_probability": "churn_order",
@@ -47,16 +50,30 @@ def _is_noticeable(before: Table, churn_before: Any, now: Table) -> ColumnElemen
     )
 
 
-def _keep(slot: Table, *, changed_in: Table | None = None) -> Statement:
+def _keep_all(slot: Table) -> Statement:
     rows = select(*_past(slot)).where(
         slot.c.state.is_not(None),
         slot.c.number > bindparam("after"),
         slot.c.number <= bindparam("up_to"),
     )
-    if changed_in is not None:
-        rows = rows.select_from(
-            slot.outerjoin(changed_in, changed_in.c.unit_id == slot.c.unit_id)
-        ).where(_is_noticeable(slot, slot.c.churn_order, changed_in))
+    return Statement(insert(score_history).from_select(_COLUMNS, rows))
+
+
+def _keep_changed(slot: Table) -> Statement:
+    """Build what compares both tables between two ids: a part of either, so that no chunk reads all."""
+    now = _other(slot)
+    after, up_to = (bindparam(name, type_=Identifier) for name in ("after", "up_to"))
+    is_same = and_(now.c.unit_id == slot.c.unit_id, now.c.unit_id > after, now.c.unit_id <= up_to)
+    rows = (
+        select(*_past(slot))
+        .select_from(slot.outerjoin(now, is_same))
+        .where(
+            slot.c.unit_id > after,
+            slot.c.unit_id <= up_to,
+            slot.c.state.is_not(None),
+            _is_noticeable(slot, slot.c.churn_order, now),
+        )
+    )
     return Statement(insert(score_history).from_select(_COLUMNS, rows))
 
 
@@ -64,8 +81,8 @@ def _other(slot: Table) -> Table:
     return next(table for table in SLOTS.values() if table is not slot)
 
 
-_KEEP_ALL = {slot: _keep(slot) for slot in SLOTS.values()}
-_KEEP_CHANGED = {slot: _keep(slot, changed_in=_other(slot)) for slot in SLOTS.values()}
+_KEEP_ALL = {slot: _keep_all(slot) for slot in SLOTS.values()}
+_KEEP_CHANGED = {slot: _keep_changed(slot) for slot in SLOTS.values()}
 _KEEP_SOME = {
     slot: Statement(
         insert(score_history).from_select(
@@ -93,7 +110,9 @@ _DROP_UNCHANGED = {
     )
     for slot in SLOTS.values()
 }
-_LAST = {slot: Statement(select(func.max(slot.c.number).label("n"))) for slot in SLOTS.values()}
+_LAST = {
+    slot: Statement(select(func.max(slot.c.number).label("number"))) for slot in SLOTS.values()
+}
 _OF_SOME = Statement(
     delete(score_history).where(
         score_history.c.version.in_(select(versions.c.number)),
@@ -116,7 +135,7 @@ _FIRST_OF_VERSION = (
     select(score_history.c.unit_id)
     .where(score_history.c.version == bindparam("version"))
     .order_by(score_history.c.unit_id)
-    .limit(_CHUNK)
+    .limit(CHUNK)
 )
 _DELETE_SOME = Statement(
     delete(score_history).where(
@@ -132,21 +151,26 @@ _DELETE_VERSION = Statement(delete(versions).where(versions.c.number == bindpara
 
 async def keep_all(database: Database, slot: Table, version: int) -> None:
     """Keep every scored customer of the version that is shown: a month ends with it."""
-    await _keep_in_chunks(database, _KEEP_ALL[slot], slot, version)
-
-
-async def keep_changed(database: Database, slot: Table, version: int) -> None:
-    """Keep those customers of the version that is shown who are others in the table filled for the next."""
-    await _keep_in_chunks(database, _KEEP_CHANGED[slot], slot, version)
-
-
-async def _keep_in_chunks(
-    database: Database, statement: Statement, slot: Table, version: int
-) -> None:
     last = await database.first(_LAST[slot])
-    for after in range(0, (last and last["n"]) or 0, _CHUNK):
-        values = {"version": version, "after": after, "up_to": after + _CHUNK}
-        await database.write(lambda transaction, v=values: transaction.run(statement, v))  # type: ignore[misc]
+    for after in range(0, (last and last["number"]) or 0, CHUNK):
+        values = {"version": version, "after": after, "up_to": after + CHUNK}
+        await database.write(partial(_run, _KEEP_ALL[slot], values))
+
+
+async def keep_changed(
+    database: Database, slot: Table, version: int, bounds: Sequence[str]
+) -> None:
+    """Keep those customers of the version that is shown who are others in the table filled for the next.
+
+    It is done between each two of `bounds`, ids in ascending order.
+    """
+    for after, up_to in pairwise([_LOWEST, *bounds, _HIGHEST]):
+        values = {"version": version, "after": after, "up_to": up_to}
+        await database.write(partial(_run, _KEEP_CHANGED[slot], values))
+
+
+async def _run(statement: Statement, values: Record, transaction: Transaction) -> None:
+    await transaction.run(statement, values)
 
 
 async def keep_some(
@@ -178,6 +202,5 @@ async def delete_old(database: Database, newest: Record, *, now: datetime) -> No
     """Delete what is kept no longer, with its versions."""
     asked = {"newest": newest["number"], "since": now - KEPT_FOR}
     for old in await database.all(_OLD, asked):
-        version = {"version": old["number"]}
         await delete_rows(database, old["number"])
-        await database.write(lambda transaction, v=version: transaction.run(_DELETE_VERSION, v))  # type: ignore[misc]
+        await database.write(partial(_run, _DELETE_VERSION, {"version": old["number"]}))

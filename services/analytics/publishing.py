@@ -5,7 +5,7 @@ transactions that no reader notices, and shown by the last one; after a crash th
 by emptying that table. Few changes go straight into the table that is shown, in one transaction.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -97,11 +97,12 @@ async def publish(
     shown = frame[~frame["unit_id"].isin(erased)] if erased else frame
     last = await database.first(NEWEST)
     slot = _SLOTS["b" if last is not None and last["slot"] == "a" else "a"]
-    await _fill(database, slot, shown)
+    ids = await _fill(database, slot, shown)
     before = None if last is None else _SLOTS[last["slot"]]
     ends_month = await _prepare_history(database, last, new)
     if last is not None and before is not None and not ends_month:
-        await history.keep_changed(database, before.table, last["number"])
+        bounds = ids[history.CHUNK :: history.CHUNK]
+        await history.keep_changed(database, before.table, last["number"], bounds)
 
     async def show(transaction: Transaction) -> Record:
         forgotten = {*erased, *await _new_objectors(transaction, before, shown)}
@@ -164,8 +165,8 @@ async def publish_changes(
     return await _finish(database, await database.write(change), now=now)
 
 
-async def _fill(database: Database, slot: _Slot, frame: pd.DataFrame) -> None:
-    """Make these customers the only ones in a table that nobody is shown.
+async def _fill(database: Database, slot: _Slot, frame: pd.DataFrame) -> Sequence[str]:
+    """Make these customers the only ones in a table that nobody is shown; return their ids in order.
 
     Without indexes it is filled three times as fast, and each of them is built in one go. SQLite, which
     overwrites what it deletes, spares writing twice if a chunk takes the place of the old one.
@@ -180,7 +181,8 @@ async def _fill(database: Database, slot: _Slot, frame: pd.DataFrame) -> None:
         return await slot.last_number(transaction)
 
     last = await database.write(begin)
-    order = np.argsort(frame["unit_id"].to_numpy(dtype=object), kind="stable")
+    ids = frame["unit_id"].to_numpy(dtype=object)
+    order = np.argsort(ids, kind="stable")
     for after in range(0, max(len(frame), last), _CHUNK):
         places = order[after : after + _CHUNK]
 
@@ -203,6 +205,8 @@ async def _fill(database: Database, slot: _Slot, frame: pd.DataFrame) -> None:
         await database.write(build)
     if empties_at_once:
         await database.write(lambda transaction: transaction.define(slot.analyze))
+    ordered: list[str] = ids[order].tolist()
+    return ordered
 
 
 async def _insert(

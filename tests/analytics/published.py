@@ -28,6 +28,7 @@ from services.analytics.catalogue.options import strategy_options
 from services.analytics.computing import BESIDE
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
+from services.analytics.tables import RFM_COLUMNS, SIGNALS
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
 from tests.analytics.simulation import simulate_base
@@ -67,6 +68,47 @@ def card_of_simulated(count: int = 300, seed: int = 7) -> dict[str, Any]:
     )
 
 
+def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.DataFrame:
+    """Give every column that nothing is known of in the base a value of its kind, or none."""
+    count = len(customers)
+
+    def some(*choices: Any) -> Any:
+        return dice.choice(np.array([*choices, None], dtype=object), count)
+
+    def shares() -> Any:
+        return np.where(dice.random(count) < 0.4, np.nan, dice.random(count).round(2))
+
+    more: dict[str, Any] = {
+        "churn_basis": some("rhythm", "signals", "stacked", "contract"),
+        "tier": some("A", "B", "C"),
+        "historic_tier": some("A", "B", "C"),
+        "quadrant": some("partners", "value_at_stake", "steady_small", "occasional"),
+        "rfm_segment": some("champions", "loyal", "average"),
+        "ladder_rung": some("prospect", "customer", "client", "partner"),
+        "newness_ids": some("first_time_buyer", "diverted new_to_product"),
+        "motive": some("monopoly", "habit"),
+        "motive_basis": some("declared", "inferred", "unknown"),
+        "termination_step": some("none", "observe", "blocked"),
+        "termination_signal_ids": some("chronic_late_payment serial_complaints"),
+        "termination_block_ids": some("hardship", "open_dispute short_tenure"),
+        "signal_evidence": some(f'{{"leave_intent": ["{unit_id(1)}", "{unit_id(2)}"]}}'),
+        **{name: dice.integers(1, 6, count) for name in RFM_COLUMNS},
+        **{f"signal_{signal}": shares() for signal in SIGNALS},
+        **{f"churn_part_{signal}": shares() for signal in SIGNALS},
+        **{name: shares() for name in ("ambassador_score", "sentiment_level")},
+        "satisfaction_difference": shares() - 0.5,
+        "nps": dice.integers(0, 11, count).astype(float),
+        "referral_value": 100 * shares(),
+        "clv_365_low": customers["clv_365"] - 10,
+        "clv_365_high": customers["clv_365"] + 10,
+        "clv_365_standard_error": 5 * shares(),
+        "clv_1095_low": customers["clv_1095"] - 20,
+        "clv_1095_high": customers["clv_1095"] + 20,
+    }
+    is_missing = {name: name not in customers or customers[name].isna().all() for name in more}
+    return customers.assign(**{name: more[name] for name in more if is_missing[name]})
+
+
 def publish_simulated(
     url: str, *, count: int = 300, seed: int = 7, standing: Any = OWN, data_gaps: Any = OWN
 ) -> int:
@@ -91,6 +133,7 @@ def publish_simulated(
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
     customers = pd.concat([customers, place_by_rank(customers)], axis=1).assign(referral_value=0.0)
+    customers = with_more_scores(customers, dice)
     unconverted = pd.DataFrame(
         {
             "unit_id": [unit_id(1), unit_id(1), unit_id(2)],

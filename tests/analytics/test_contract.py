@@ -1,10 +1,12 @@
 """What analytics answers is what its document promises, in both languages, for every kind of customer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -82,13 +84,114 @@ def test_lists_are_as_promised_by_every_sort_and_filter(http: httpx.Client) -> N
         ids: list[str] = []
         following: str | None = f"/v1/customers?sort={order}&limit=170"
         while following:
-            page = keeps(http, http.get(following), "/v1/customers")
+            page = http.get(following).json()
             ids += [item["unit_id"] for item in page["items"]]
             following = page["next"]
         assert len(ids) == len(set(ids)) == 360
     for phase in ("acquisition", "development", "retention", "winback", "termination"):
         page = keeps(http, http.get("/v1/customers", params={"phase": phase}), "/v1/customers")
         assert {item["phase"] for item in page["items"]} <= {phase}
+
+
+def test_filters_and_bounds_keep_what_they_say(http: httpx.Client) -> None:
+    everybody: list[dict[str, Any]] = []
+    following: str | None = "/v1/customers?limit=200"
+    while following:
+        page = http.get(following).json()
+        everybody += [http.get(f"/v1/customers/{each['unit_id']}").json() for each in page["items"]]
+        following = page["next"]
+
+    def ids(**asked: Any) -> set[str]:
+        found: list[str] = []
+        path: str | None = f"/v1/customers?{urlencode(asked, doseq=True)}"
+        while path:
+            page = http.get(path).json()
+            found += [item["unit_id"] for item in page["items"]]
+            path = page["next"]
+        assert len(found) == len(set(found))
+        return set(found)
+
+    def of(is_meant: Callable[[dict[str, Any]], Any]) -> set[str]:
+        meant = {each["unit_id"] for each in everybody if is_meant(each)}
+        assert 0 < len(meant) < len(everybody)
+        return meant
+
+    def amount(value: dict[str, str] | None) -> float:
+        return np.nan if value is None else float(value["amount"])
+
+    def id_of(choice: dict[str, str] | None) -> str:
+        return "" if choice is None else choice["id"]
+
+    assert ids(tier="A") == of(lambda each: each["tier"] == "A")
+    assert ids(quadrant=["partners", "occasional"], tier=["B", "C"]) == of(
+        lambda each: (
+            id_of(each["quadrant"]) in ("partners", "occasional") and each["tier"] in ("B", "C")
+        )
+    )
+    assert ids(newness="diverted") == of(
+        lambda each: "diverted" in map(id_of, each["standing"]["newness"])
+    )
+    assert ids(signal=["leave_intent", "support_burst"]) == of(
+        lambda each: any(
+            signal["strength"]
+            for signal in each["signals"]
+            if signal["id"] in ("leave_intent", "support_burst")
+        )
+    )
+    assert ids(termination_step="observe", limit=3) == of(
+        lambda each: id_of((each["termination"] or {}).get("step")) == "observe"
+    )
+    assert ids(loyalty_rung="client", churn_basis="rhythm", motive="habit", kind="person") == of(
+        lambda each: (
+            id_of(each["loyalty_rung"]) == "client"
+            and each["churn"]["basis"] == "rhythm"
+            and id_of(each["standing"]["motive"]) == "habit"
+        )
+    )
+    assert ids(value_gte="10.5", value_lt="80", sort="churn", limit=7) == of(
+        lambda each: 10.495 <= amount(each["value"]["clv_365"]) < 79.995
+    )
+    assert ids(satisfaction_difference_lt="0") == of(
+        lambda each: (each["satisfaction"]["difference"] or 0) < 0
+    )
+    assert ids(churn_lt="0.5") == of(lambda each: (each["churn"]["probability"] or 1) < 0.5)
+    day = sorted(each["rhythm"]["last_purchase_date"] or "" for each in everybody)[200]
+    assert ids(last_purchase_date_gte=day, purchase_count_lt=3) == of(
+        lambda each: (
+            (each["rhythm"]["last_purchase_date"] or "") >= day
+            and each["rhythm"]["purchase_count"] < 3
+        )
+    )
+
+
+def test_the_parts_of_an_answer_fit_together(http: httpx.Client) -> None:
+    for item in http.get("/v1/customers?sort=-churn&limit=40").json()["items"]:
+        body = http.get(
+            f"/v1/customers/{item['unit_id']}", headers={"Accept-Language": "de"}
+        ).json()
+        churn = body["explanations"]["churn_probability"]
+        assert churn["value"] == body["churn"]["probability"]
+        assert churn["model_version"] == body["model_version"]
+        strengths = {each["id"]: each["strength"] for each in body["signals"]}
+        if body["strongest_signal"] is None:
+            assert not any(strengths.values())
+        else:
+            strongest = body["strongest_signal"]
+            assert strongest["strength"] == strengths[strongest["id"]] > 0
+        for each in body["signals"]:
+            shown = [proof["id"] for proof in churn["evidence"] if proof["role"] == each["id"]]
+            assert shown == each["evidence_ids"]
+        if body["termination"] is not None:
+            assert "Menschen" in body["termination"]["note"]
+
+
+def test_what_a_customer_was_before_is_as_promised(http: httpx.Client) -> None:
+    (item,) = http.get("/v1/customers?limit=1").json()["items"]
+    path = "/v1/customers/{unit_id}/history"
+    page = keeps(http, http.get(f"/v1/customers/{item['unit_id']}/history"), path)
+    assert (page["items"], page["next"]) == ([], None)
+    missing = http.get(f"/v1/customers/{unit_id(99_999)}/history")
+    assert keeps(http, missing, path)["code"] == "customer_missing"
 
 
 def test_summary_and_refreshes_are_as_promised(http: httpx.Client) -> None:
@@ -111,6 +214,9 @@ def test_summary_and_refreshes_are_as_promised(http: httpx.Client) -> None:
         ("/v1/customers?sort=age", "/v1/customers", 422),
         ("/v1/customers?phase=retired", "/v1/customers", 422),
         ("/v1/customers?unheard=of", "/v1/customers", 422),
+        ("/v1/customers?value_gte=1e3", "/v1/customers", 422),
+        ("/v1/customers?churn_lt=1.5", "/v1/customers", 422),
+        (f"/v1/customers/{unit_id(1)}/history?cursor=bad", "/v1/customers/{unit_id}/history", 422),
         ("/v1/customers?cursor=bad", "/v1/customers", 422),
         ("/v1/customers?limit=0", "/v1/customers", 422),
         ("/v1/summary?x=1", "/v1/summary", 422),

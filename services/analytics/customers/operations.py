@@ -24,6 +24,7 @@ from services.analytics.customers.showing import EPOCH, describe, show_past
 from services.analytics.packing import unpack
 from services.analytics.publication import Publication
 from services.analytics.tables import (
+    NUMBER_COLUMNS,
     ORDERS,
     SIGNALS,
     SLOTS,
@@ -67,6 +68,12 @@ _PAST = Statement(
     .where(versions.c.number < bindparam("before"), score_history.c.version.is_not(None))
     .order_by(versions.c.number.desc())
     .limit(bindparam("page_size"))
+)
+_FILLED = Statement(
+    select(versions.c.number_columns)
+    .where(versions.c.slot == bindparam("slot"))
+    .order_by(versions.c.number.desc())
+    .limit(1)
 )
 _KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
 _MOST_PAST = 1000
@@ -246,10 +253,8 @@ async def personal_data(
     past = await reader.all(
         _PAST, {"unit_id": unit_id, "before": publication.number, "page_size": _MOST_PAST}
     )
-    (other,) = (slot for slot in SLOTS.values() if slot is not publication.slot)
-    left = await reader.first(_ONE[other], {"unit_id": unit_id})
-    is_left = left is not None and left["unit_id"] is not None
-    if row is None and not past and not is_left:
+    left = await _left(reader, publication, unit_id)
+    if row is None and not past and left is None:
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
     recipients = [
         {name: key[name] for name in ("id", "name")}
@@ -265,17 +270,18 @@ async def personal_data(
         else describe(row, publication, catalogue=catalogue, language=language)
         | {"model": publication.version["model"], "stored": _stored(row)},
         "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
-        "to_be_overwritten": _stored(unpack(left, _columns_of(left, publication)))
-        if is_left and left is not None
-        else None,
+        "to_be_overwritten": left and _stored(left),
     }
 
 
-def _columns_of(row: Record, publication: Publication) -> list[str]:
-    """Name the packed numbers of a row of an older version, which may have had others."""
-    known = publication.version["number_columns"]
-    count = len(row["numbers"]) // 8
-    return known if count == len(known) else [f"number_{place}" for place in range(count)]
+async def _left(reader: Reader, publication: Publication, unit_id: str) -> Record | None:
+    """Return the row of an older version in the table that is not shown."""
+    ((letter, other),) = (pair for pair in SLOTS.items() if pair[1] is not publication.slot)
+    row = await reader.first(_ONE[other], {"unit_id": unit_id})
+    if row is None or row["unit_id"] is None:
+        return None
+    version = await reader.first(_FILLED, {"slot": letter})
+    return unpack(row, version["number_columns"] if version else NUMBER_COLUMNS)
 
 
 def _stored(row: Record) -> Record:

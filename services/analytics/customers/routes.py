@@ -96,7 +96,7 @@ async def get_customer(call: Call, unit_id: UnitId) -> Answer:
     headers=(("Link", ""),),
     summary="Read what a customer was before",
 )
-async def get_customer_history(
+async def list_customer_history(
     call: Call, unit_id: UnitId, query: Annotated[ListHistory, Query()]
 ) -> Answer:
     """What this customer was in versions before the published one, the newest first.
