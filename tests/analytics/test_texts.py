@@ -98,10 +98,16 @@ def test_money_keeps_the_decimals_of_its_currency(
             "Geschenk erhöht die Erfolgschance um angenommene 1,5 Prozentpunkte; bei einem Wert von 1.234,50 EUR bringt das 18,52 EUR.",
         ),
         (
-            "R_COMPLAINT",
-            {"date": "2025-12-31", "age": 1, "sla": 2},
-            "The complaint of 31 Dec 2025 has been open for 1 day; the target is 2 days.",
-            "Die Beschwerde vom 31.12.2025 ist seit 1 Tag offen; das Ziel sind 2 Tage.",
+            "R_CONTRACT_ENDS",
+            {"days": 1},
+            "The contract ends in 1 day, and no deal follows it.",
+            "Der Vertrag endet in 1 Tag, und kein Geschäft folgt ihm.",
+        ),
+        (
+            "R_COMPLAINT_FIRST",
+            {"date": "2025-12-31"},
+            "No selling until the complaint of 31 Dec 2025 is resolved.",
+            "Kein Verkauf, bis die Beschwerde vom 31.12.2025 gelöst ist.",
         ),
         (
             "R_VALUE_PARTS",
@@ -212,7 +218,7 @@ def test_every_gap_is_written_in_both_languages() -> None:
         ("R_THIN", {"n": "many"}, ValueError),
         ("R_THIN", {"n": True}, ValueError),
         ("R_VALUE", {"value": 12.5}, ValueError),
-        ("R_LEAVE", {"date": "yesterday"}, ValueError),
+        ("R_COMPLAINT_FIRST", {"date": "yesterday"}, ValueError),
         ("R_CHANNEL", {"channel": "pigeon"}, KeyError),
     ],
 )

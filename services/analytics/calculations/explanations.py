@@ -18,6 +18,12 @@ from services.analytics.calculations.reasons import (
     rounded,
     word,
 )
+from services.analytics.calculations.signals.reasons import (
+    has_churn_parts,
+    signal_gaps,
+    signal_reasons,
+    silence_reasons,
+)
 
 Score: TypeAlias = Literal["state", "churn_probability", "value", "recommendation"]
 
@@ -100,37 +106,42 @@ def explain_state(customer: Row, *, thresholds: PhaseThresholds) -> Explanation:
 
 
 def explain_churn(customer: Row, *, basis: str | None = None) -> Explanation:
-    """Explain the churn probability by rhythm or contract; contributions are probabilities.
+    """Explain the churn probability by rhythm or contract and by signals.
 
-    They add up: what holds right after a purchase, and what the silence since then has added.
-    Source: domain specification 2.1, 2.2.
+    Contributions are probabilities. Without signals they add up: what holds right after a purchase,
+    and what the silence since then has added; those of signals need not. Source: domain
+    specification 2.1, 2.2, 4.
     """
     churn = number(customer, "churn_probability")
     if churn is None:
         return Explanation(())
+    has_parts = has_churn_parts(customer)
+    has_contract = flag(customer, "has_active_contract")
     reasons: list[Reason] = []
     horizon = number(customer, "churn_horizon_days")
     reference = number(customer, "reference_churn_probability")
-    if flag(customer, "has_active_contract"):
-        reasons.append(Reason("R_CHURN_CONTRACT", {"p": rounded(churn)}, rounded(churn)))
+    if has_contract:
+        of_contract = None if has_parts else rounded(churn)
+        reasons.append(Reason("R_CHURN_CONTRACT", {"p": rounded(churn)}, of_contract))
     elif horizon is not None and reference is not None:
         params: dict[str, Value] = {
             "p": rounded(churn),
             "horizon": round(horizon),
             "reference": rounded(reference),
         }
-        reasons.append(Reason("R_CHURN", params, rounded(reference)))
-        reasons += _rhythm_reasons(customer, rounded(churn - reference))
+        reasons.append(Reason("R_CHURN", params, None if has_parts else rounded(reference)))
+        if not has_parts:
+            reasons += silence_reasons(customer, rounded(churn - reference))
+    reasons += signal_reasons(customer)
     alive = number(customer, "alive_probability")
-    if alive is not None and not flag(customer, "has_active_contract"):
+    if alive is not None and not has_contract:
         reasons.append(Reason("R_PHASE_ALIVE", {"p": rounded(alive)}))
     count = number(customer, "purchase_count")
     # Several purchases of unknown amounts are thin ground for the value, not for the rhythm.
     is_of_value_alone = number(customer, "valued_purchase_count") == 0 and basis != "prior"
     if word(customer, "confidence") == "low" and count and not (is_of_value_alone and count > 1):
         reasons.append(Reason("R_THIN", {"n": int(count)}))
-    is_baseline = churn == number(customer, "baseline_churn_probability")
-    return Explanation(tuple(reasons), ("signals_not_used",) if is_baseline else ())
+    return Explanation(tuple(reasons), signal_gaps(customer))
 
 
 def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanation:
@@ -243,18 +254,6 @@ def _risk_reasons(customer: Row, thresholds: PhaseThresholds) -> list[Reason]:
             params = {"churn": rounded(churn), "limit": rounded(limit)}
             reasons.append(Reason("R_STATE_RULE_7_CHURN", params))
     return reasons
-
-
-def _rhythm_reasons(customer: Row, contribution: float) -> list[Reason]:
-    """Compare the present gap with the unit's own; overdue is what counts as a signal (C-INACT)."""
-    gap, median = number(customer, "gap_days"), number(customer, "median_gap_days")
-    rank = number(customer, "gap_rank")
-    if gap is None or median is None or rank is None:
-        return []
-    params: dict[str, Value] = {"gap": round(gap), "median_gap": round(median)}
-    if rank > 0.5:
-        return [Reason("R_OVERDUE", {**params, "rank": rounded(rank)}, contribution)]
-    return [Reason("R_IN_RHYTHM", params, contribution)]
 
 
 def _step_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason]:

@@ -14,6 +14,7 @@ from services.analytics.calculations.reasons import Explanation, Reason, money_i
 from services.analytics.calculations.strategies import recommend
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
+from services.analytics.texts import reason_text
 from tests.analytics.calculations.test_strategies import base
 
 CATALOGUE = load_catalogue()
@@ -156,8 +157,77 @@ def test_contributions_add_up_to_the_churn_probability() -> None:
     assert sum(reason.contribution or 0 for reason in found.reasons) == pytest.approx(0.4903)
 
 
-def test_signals_that_went_into_the_probability_are_no_gap() -> None:
-    assert explained("churn_probability", churn_probability=0.6).data_gaps == ()
+def test_signals_are_explained_by_what_they_add_and_what_shows_them() -> None:
+    facts: dict[str, object] = {
+        "churn_probability": 0.8255,
+        "signal_inactivity": 0.703,
+        "churn_part_inactivity": 0.0996,
+        "signal_unresolved_complaint": 0.7378,
+        "churn_part_unresolved_complaint": 0.2332,
+        "signal_satisfaction_gap": 0.375,
+        "churn_part_satisfaction_gap": 0.0411,
+        "satisfaction_difference": -1.5,
+        "nps": 5.0,
+        "is_expectation_assumed": True,
+        "signal_leave_intent": 0.0,
+        "churn_part_leave_intent": 0.0,
+        "churn_part_payment_delay": math.nan,
+        "signal_evidence": '{"inactivity":["d1"],"unresolved_complaint":["i1","i2"]}',
+    }
+    found = explained("churn_probability", **facts)
+    assert found.reasons == (
+        Reason("R_CHURN", {"p": 0.8255, "horizon": 155, "reference": 0.1689}),
+        Reason("R_COMPLAINT", {"strength": 0.7378}, 0.2332, ("i1", "i2")),
+        Reason("R_OVERDUE", {"gap": 116, "median_gap": 38, "rank": 0.8515}, 0.0996, ("d1",)),
+        Reason("R_GAP", {"gap": 1.5}, 0.0411),
+        Reason("R_PHASE_ALIVE", {"p": 0.6035}),
+    )
+    assert found.data_gaps == ("mood_unknown", "expectation_assumed")
+    silent = explained("churn_probability", **facts, has_active_contract=True)
+    assert codes(silent) == ["R_CHURN_CONTRACT", "R_COMPLAINT", "R_GAP"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "strength", "more", "expected"),
+    [
+        ("frequency_drop", 0.509, {}, ("R_FREQ", {"p": 0.2455})),
+        ("monetary_drop", 0.5, {}, ("R_MONETARY", {"drop": 0.25, "limit": 0.5})),
+        ("negative_sentiment", 0.8123, {"sentiment_level": -0.3876}, ("R_SENTIMENT", {"level": -0.3876})),
+        ("satisfaction_gap", 0.5, {"satisfaction_difference": -1.0, "nps": 3.5}, ("R_NPS", {"nps": 3.5, "limit": 7.0})),
+        ("satisfaction_gap", 1.0, {"satisfaction_difference": -6.0}, ("R_GAP", {"gap": 6.0})),
+        ("support_burst", 1.0, {}, ("R_SUPPORT", {"p": 0.001})),
+        ("engagement_drop", 0.7143, {}, ("R_ENGAGEMENT", {"drop": 0.7143})),
+        ("engagement_drop", 0.6, {}, ("R_UNSUBSCRIBED", {"days": 180})),
+        ("competitor_loss", 0.7301, {}, ("R_COMPETITOR", {"strength": 0.7301})),
+        ("payment_delay", 0.5667, {}, ("R_PAYMENT", {"days": 17, "limit": 30})),
+        ("leave_intent", 1.0, {}, ("R_CANCELLED", {})),
+        ("leave_intent", 0.7, {}, ("R_LEAVE", {"days": 90})),
+        ("leave_intent", 0.3, {}, ("R_CONTRACT_ENDS", {"days": 36})),
+    ],
+)  # fmt: skip
+def test_every_signal_has_a_reason_of_its_own(
+    signal: str, strength: float, more: dict[str, object], expected: tuple[str, dict[str, object]]
+) -> None:
+    facts = {f"signal_{signal}": strength, f"churn_part_{signal}": 0.1, **more}
+    code, params = expected
+    found = explained("churn_probability", **facts)
+    assert Reason(code, params, 0.1) in found.reasons  # type: ignore[arg-type]
+    for language in ("en", "de"):
+        assert reason_text(code, params, catalogue=CATALOGUE, language=language)
+    for gap in found.data_gaps:
+        CATALOGUE.entry("data_gaps", gap)
+
+
+def test_what_was_learned_is_named_and_the_five_greatest_are_shown() -> None:
+    facts: dict[str, object] = {"churn_part_history": -0.3, "churn_part_money": 0.001}
+    for place, name in enumerate(("frequency_drop", "monetary_drop", "unresolved_complaint", "leave_intent")):  # fmt: skip
+        facts |= {f"signal_{name}": 1.0, f"churn_part_{name}": 0.1 + place / 100}
+    found = codes(explained("churn_probability", **facts, churn_basis="stacked"))
+    assert found == [
+        "R_CHURN", "R_PAST_LIKE_THIS", "R_CANCELLED", "R_COMPLAINT", "R_MONETARY", "R_FREQ",
+        "R_PHASE_ALIVE",
+    ]  # fmt: skip
+    assert "R_AMOUNTS_LIKE_THESE" in codes(explained("churn_probability", churn_part_money=0.2))
 
 
 def test_under_a_contract_only_the_contract_is_a_reason() -> None:

@@ -93,28 +93,54 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 def newest_first(
-    unit: Integers, weight: Floats | Integers, ids: Any, *, at_most: int | None = None
+    unit: Integers,
+    weight: Floats | Integers,
+    ids: Any,
+    rows: Any,
+    *,
+    at_most: int | None = None,
 ) -> Rows:
-    """Order rows by unit and falling weight, equal ones by id, and cut each unit's off.
+    """Order records by unit and falling weight, equal ones by id, and cut each unit's off.
+
+    Parameters
+    ----------
+    unit, weight
+        Of each record; whole numbers are ordered several times faster.
+    ids, rows
+        A column of ids, and the place of each record in it.
 
     Returns
     -------
     numpy.ndarray
-        Places of the rows kept.
+        Places of the records kept.
     """
-    order = np.lexsort((-weight, unit))
+    order = _order(unit, weight)
     ordered_unit, ordered_weight = unit[order], weight[order]
     is_equal = (ordered_unit[1:] == ordered_unit[:-1]) & (ordered_weight[1:] == ordered_weight[:-1])
     if is_equal.any():
         # Comparing texts is dear: only where nothing else decides.
-        tied = np.append(is_equal, False) | np.append(False, is_equal)
-        rank = np.zeros(len(order), dtype=np.int64)
-        rank[tied] = pd.Series(ids.take(order[tied])).rank(method="dense").to_numpy()
-        again = np.lexsort((rank, -ordered_weight, ordered_unit))
-        order, ordered_unit = order[again], ordered_unit[again]
+        tied = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
+        texts = pd.Series(ids.take(rows[order[tied]]))
+        by_text = np.lexsort(
+            (texts.rank(method="dense").to_numpy(), -ordered_weight[tied], ordered_unit[tied])
+        )
+        order[tied] = order[tied[by_text]]
     if at_most is None:
         return order
     return order[places_within(ordered_unit) < at_most]
+
+
+def _order(unit: Integers, weight: Floats | Integers) -> Rows:
+    """Order by unit and falling weight; whole numbers in one key with the row in its low bits."""
+    if len(unit) and np.issubdtype(weight.dtype, np.integer):
+        rank: Integers = int(weight.max()) - weight.astype(np.int64)
+        weight_bits = int(rank.max()).bit_length()
+        row_bits = len(unit).bit_length()
+        if int(unit.max()).bit_length() + weight_bits + row_bits < 64:
+            key = (((unit << weight_bits) | rank) << row_bits) | np.arange(len(unit))
+            key.sort()
+            return np.asarray(key & ((1 << row_bits) - 1), dtype=np.intp)
+    return np.lexsort((-weight, unit))
 
 
 def places_within(sorted_unit: Integers) -> Integers:
@@ -140,6 +166,6 @@ def shown_by(
     shows = strength[unit] > 0
     if not shows.any():
         return Evidence.none()
-    unit, ids = unit[shows], frame[id_column].array.take(rows[shows])
-    kept = newest_first(unit, weight[shows], ids, at_most=EVIDENCE_LIMIT)
-    return Evidence(unit[kept], ids.take(kept))
+    unit, rows, ids = unit[shows], rows[shows], frame[id_column].array
+    kept = newest_first(unit, weight[shows], ids, rows, at_most=EVIDENCE_LIMIT)
+    return Evidence(unit[kept], ids.take(rows[kept]))

@@ -231,6 +231,6 @@ def _last_purchases(
     start = np.repeat(purchases.starts[shows], lengths)
     within = np.arange(len(start)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     unit, day = np.repeat(unit[shows], lengths), np.repeat(days[shows], lengths)
-    ids = deals["deal_id"].array.take(purchases.deal_rows[start + within])
-    kept = newest_first(unit, day, ids, at_most=EVIDENCE_LIMIT)
-    return Evidence(unit[kept], ids.take(kept))
+    ids, rows = deals["deal_id"].array, purchases.deal_rows[start + within]
+    kept = newest_first(unit, day, ids, rows, at_most=EVIDENCE_LIMIT)
+    return Evidence(unit[kept], ids.take(rows[kept]))

@@ -81,13 +81,13 @@ def payment_delay(
     Days late are ``max(0, paid or as of - due)``; invoices of complaints that are open or justified
     are left out. Source: domain specification 4.
     """
-    due = invoices["due_day"].to_numpy(dtype=np.float64)
+    due = invoices["due_day"].to_numpy(dtype=np.int64)
     paid = invoices["paid_day"].to_numpy(dtype=np.float64)
     counts = ~np.isnan(paid) | (due <= as_of_day)
     counts &= ~invoices["is_complained_of"].to_numpy(dtype=np.bool_)
     rows = np.flatnonzero(counts)
     unit, due, paid = units_of(invoices, rows), due[rows], paid[rows]
-    order = newest_first(unit, due, invoices["deal_id"].array.take(rows))
+    order = newest_first(unit, due, invoices["deal_id"].array, rows)
     rows, unit, due, paid = rows[order], unit[order], due[order], paid[order]
     late = np.maximum(np.where(np.isnan(paid), as_of_day, paid) - due, 0.0)
     place = places_within(unit)

@@ -133,9 +133,8 @@ def _difference(
     rows = np.flatnonzero((place >= 0) & ~np.isnan(perception))
     key = units_of(ratings, rows) * len(dimensions) + place[rows]
     day = ratings["day"].to_numpy(dtype=np.int64)[rows]
-    ids = ratings["interaction_id"].array.take(rows)
     told = ratings["expectation"].to_numpy(dtype=np.float64)[rows]
-    order = newest_first(key, day, ids)
+    order = newest_first(key, day, ratings["interaction_id"].array, rows)
     own = _latest_told(key[order], told[order], unit_count * len(dimensions))
     latest = order[places_within(key[order]) == 0]
     latest = latest[as_of_day - day[latest] < parameters.window_days]
@@ -168,5 +167,5 @@ def _latest_nps(
     age = ages(interactions, as_of_day)
     is_given = ~np.isnan(interactions["nps"].to_numpy(dtype=np.float64))
     rows = np.flatnonzero(is_given & (age < parameters.window_days))
-    ids = interactions["interaction_id"].array.take(rows)
-    return rows[newest_first(units_of(interactions, rows), -age[rows], ids, at_most=1)]
+    unit, ids = units_of(interactions, rows), interactions["interaction_id"].array
+    return rows[newest_first(unit, -age[rows], ids, rows, at_most=1)]
