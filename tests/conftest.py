@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -172,7 +172,12 @@ def crm(request: pytest.FixtureRequest, make_crm: MakeCrm) -> Crm:
     return make_crm(request.param)
 
 
-def pytest_collection_finish() -> None:
-    """Keep what was imported out of the garbage collector's rounds."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and keep what was imported out of its later rounds."""
+    gc.disable()
+    collected = yield
     gc.collect()
     gc.freeze()
+    gc.enable()
+    return collected

@@ -12,10 +12,11 @@ from services.crm_api.imports.values.labels import CHOICES
 from services.crm_api.interactions import schemas as interactions
 from services.crm_api.meta.labels import LABELS
 
-CATALOGUE: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+CATALOGUE: dict[str, list[dict[str, Any]]] = yaml.load(
     (
         Path(__file__).resolve().parents[2] / "services/analytics/catalogue/catalogue.yaml"
-    ).read_text()
+    ).read_text(),
+    Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
 )
 
 

@@ -119,7 +119,7 @@ async def save(transaction: Transaction, run: Record, **values: Any) -> Record:
 
 async def look(reader: Reader, rule: Rule, *, now: datetime) -> Mapping[str, Any]:
     """Count what is due by a rule, with some ids of it."""
-    count, part = rule.statements()
+    count, part = rule.statements
     values = {"before": now - timedelta(days=rule.days or 0)}
     found = await reader.first(count, values)
     examples = await reader.all(part, values | {"part": _EXAMPLES})
@@ -135,7 +135,7 @@ async def remove_part(
     """Remove one part of what is due, and note it in the run; returns the ids."""
     assert rule.remove is not None
     before = now - timedelta(days=rule.days or 0)
-    _, part = rule.statements()
+    _, part = rule.statements
     ids = [str(row["id"]) for row in await transaction.all(part, {"before": before, "part": PART})]
     told = run["results"].get(rule.name, {"count": 0, "examples": []})
     if ids:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -81,8 +82,9 @@ class Rule:
     remove: Remove | None
     has_files: bool = False
 
+    @cached_property
     def statements(self) -> tuple[Statement, Statement]:
-        """Return the statement that counts what is due, and the one that takes a part of it."""
+        """The statement that counts what is due, and the one that takes a part of it."""
         counted = self.due.subquery("due")
         part = self.due.limit(bindparam("part"))
         return Statement(select(func.count().label("count")).select_from(counted)), Statement(part)
@@ -337,11 +339,31 @@ def _of_webhooks() -> tuple[Rule, Rule]:
 
 def rules(settings: Settings) -> tuple[Rule, ...]:
     """Return all rules in the order in which they are run: what points to others goes first."""
-    trash, audit = settings.retention_trash_days, settings.retention_audit_days
+    return _rules(
+        trash=settings.retention_trash_days,
+        imported=settings.retention_import_days,
+        undo_values=settings.retention_undo_days,
+        audit=settings.retention_audit_days,
+        proof=settings.retention_proof_days,
+        inactive_months=settings.retention_inactive_months,
+        is_automatic=settings.retention_inactive_contacts == "trash",
+    )
+
+
+@cache  # building the queries takes longer than all else that a start of the service does
+def _rules(
+    *,
+    trash: int,
+    imported: int,
+    undo_values: int,
+    audit: int,
+    proof: int,
+    inactive_months: int | None,
+    is_automatic: bool,
+) -> tuple[Rule, ...]:
     others = [
         resource for resource in RESOURCES.values() if resource not in (CONTACT, INTERACTION, DEAL)
     ]
-    months = settings.retention_inactive_months
     undo = _rows(
         changes, changes.c.occurred_at < BEFORE, changes.c.before.is_not(None), set_null="before"
     )
@@ -356,15 +378,15 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
         _contacts_in_trash(trash),
         _emptied_contacts(trash),
         _inactive_contacts(
-            None if months is None else months * 30,
-            is_automatic=settings.retention_inactive_contacts == "trash",
+            None if inactive_months is None else inactive_months * 30,
+            is_automatic=is_automatic,
         ),
         *_of_webhooks(),
         Rule("idempotency", "Stored answers of writes.", 7, *answers),
         Rule(
             "imports",
             "Files of imports and the rows that they refused.",
-            settings.retention_import_days,
+            imported,
             _imports(),
             _empty_imports,
             has_files=True,
@@ -372,13 +394,13 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
         Rule(
             "undo_values",
             "Values from before a change, for undoing it.",
-            settings.retention_undo_days,
+            undo_values,
             *undo,
         ),
         Rule(
             "consent_proof",
             "What an erased person allowed: proof for five years after the last use (§ 7a UWG).",
-            settings.retention_proof_days,
+            proof,
             *_proof(),
         ),
         *(
