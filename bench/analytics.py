@@ -1,9 +1,9 @@
 """A refresh of a simulated base, stage by stage, against reading the same columns once from a file.
 
-What is left out is the way of the export from the CRM to the disk, which `bulk` measures.
+What is left out is the way of the export from the CRM to the disk, which `bulk` measures. Storing the
+scored customers is measured on both databases by `publishing`.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -23,38 +22,46 @@ import pyarrow.csv
 
 from bench.figures import Figure
 from bench.processes import forget_peak, memory_mib
-from services.analytics import refresh
-from services.analytics.calculations import report, scores, strategies
+from services.analytics import changing, computing
+from services.analytics.calculations import estimates as estimating
+from services.analytics.calculations import scores, strategies
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
-from services.analytics.catalogue.options import strategy_options
+from services.analytics.computing import Rules, compute_base, estimate_base, rules_of
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Export
-from services.analytics.frames.building import build_frames
-from services.analytics.frames.parameters import FrameParameters
+from services.analytics.crm_reading import Reading
+from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
+from services.analytics.mirror.files import RecordChanges
+from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
-from services.analytics.publishing import NewVersion, publish
-from services.foundation import migrating
+from services.analytics.settings import Settings
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
 from tests.analytics.simulation import SimulatedBase, simulate_base
 
 SIZES = (2_357, 100_000, 1_000_000)
 QUICK_SIZES = (2_357, 100_000)
-CALCULATIONS = {
-    "observe": (report, "observe"),
-    "estimate": (report, "estimate"),
+PARTS = {
+    "frames": (computing, "build_frames"),
+    "observe": (computing, "observe"),
+    "fit": (estimating, "fit_purchase_model"),
     "rhythm": (scores, "score_purchases"),
+    "signals": (scores, "signal_columns"),
     "value": (scores, "value_units"),
-    "phase": (scores, "assemble"),
+    "standing": (scores, "score_standing"),
+    "termination": (scores, "score_termination"),
     "recommend": (strategies, "recommend"),
 }
+"""What estimating and scoring are made of; the others of their seconds are small."""
+CHANGED = 1_000
 SEED = 20261123
-_AT_MOST = 10.0
+_CALCULATING_AT_MOST, _CHANGES_AT_MOST, _MEMORY_AT_MOST = 60.0, 0.05, 4_096.0
 _EPOCH = date(1970, 1, 1)
+_INTERACTIONS = 3
+"""Of each customer."""
 
 
 def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
-    """Yield, for each size, the calculations and the whole refresh as multiples of the reading."""
+    """Yield, for each size, a whole refresh and one after few changes against the reading."""
     for count in QUICK_SIZES if is_quick else SIZES:
         with tempfile.TemporaryDirectory(prefix="phasewise-bench-") as folder:
             base = simulate_base(count, seed=SEED)
@@ -65,26 +72,36 @@ def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
             command = [sys.executable, "-m", "bench.analytics", folder, str(day)]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         stages: dict[str, dict[str, float]] = json.loads(told.stdout)
-        reading = stages.pop("reading")
-        calculating = sum(stages[name]["seconds"] for name in CALCULATIONS)
-        everything = sum(stage["seconds"] for stage in stages.values())
-        size = {"deals": f"{deals:,}", "reading": _shown(reading)}
+        is_largest = count == SIZES[-1]
+        reading = stages["reading"]["seconds"]
+        computing_all = sum(stages[name]["seconds"] for name in ("estimate", "score"))
+        whole = sum(stages[name]["seconds"] for name in ("load", "estimate", "score", "remember"))
+        peak = max(stages[name]["peak_mib"] for name in ("load", "estimate", "score", "remember"))
+        size = {"deals": f"{deals:,}", "reading": _shown(stages["reading"])}
         yield Figure(
             "analytics",
-            f"calculate {count:,} customers",
-            calculating / reading["seconds"],
+            f"estimate and score {count:,} customers",
+            computing_all / reading,
             "reading",
-            at_most=_AT_MOST if count == SIZES[-1] else None,
-            details=size | {name: _shown(stages[name]) for name in CALCULATIONS},
+            at_most=_CALCULATING_AT_MOST if is_largest else None,
+            details=size | {name: _shown(stages[name]) for name in ("estimate", "score", *PARTS)},
         )
-        others = {name: _shown(stages[name]) for name in stages if name not in CALCULATIONS}
-        peak = max(stage["peak_mib"] for stage in stages.values())
+        changes = [name for name in stages if name.startswith("changed: ")]
         yield Figure(
             "analytics",
-            f"refresh {count:,} customers",
-            everything / reading["seconds"],
-            "reading",
-            details=others | {"calculate": f"{calculating:.2f} s", "peak": f"{peak:,.0f} MiB"},
+            f"{CHANGED:,} changed customers of {count:,}",
+            sum(stages[name]["seconds"] for name in changes) / whole,
+            "whole refresh",
+            at_most=_CHANGES_AT_MOST if is_largest else None,
+            details={name.removeprefix("changed: "): _shown(stages[name]) for name in changes},
+        )
+        yield Figure(
+            "analytics",
+            f"peak of memory, {count:,} customers",
+            peak / _MEMORY_AT_MOST,
+            "4 GiB",
+            at_most=1.0 if is_largest else None,
+            details={name: _shown(stages[name]) for name in ("load", "remember")},
         )
 
 
@@ -93,7 +110,10 @@ def _shown(stage: dict[str, float]) -> str:
 
 
 def write_exports(base: SimulatedBase, folder: Path) -> None:
-    """Write what the CRM would export of this base."""
+    """Write what the CRM would export of this base, and its numbers alone for the yardstick."""
+    # The yardstick reads numbers only: the calculations look at no id, and texts are slow to read.
+    for name, frame in (("units", base.units), ("deals", base.deals)):
+        frame.select_dtypes(["number", "bool"]).to_parquet(folder / f"{name}.parquet")
     ids = np.array([_id(1, number) for number in range(len(base.units))], dtype=object)
     start = pd.Timestamp(_EPOCH) + pd.to_timedelta(base.as_of_day - 2_000, unit="D")
     _write(
@@ -105,7 +125,7 @@ def write_exports(base: SimulatedBase, folder: Path) -> None:
         status="active",
         created_at=_wire(pd.Series(start, index=base.units.index)),
     )
-    _write(folder, "interactions", 0)
+    _write_interactions(base, ids, folder)
     _write(folder, "products", 0)
     days = base.deals["day"].to_numpy(dtype=np.int64)
     count = len(base.deals)
@@ -129,6 +149,36 @@ def write_exports(base: SimulatedBase, folder: Path) -> None:
         refunded_at=pa.compute.if_else(
             pa.array(base.deals["refund"].notna()), won, pa.scalar(None, pa.string())
         ),
+    )
+
+
+def _write_interactions(base: SimulatedBase, ids: Any, folder: Path) -> None:
+    """Write calls with a mood, complaints, requests, answers to surveys and touches of campaigns."""
+    dice, count = np.random.default_rng(SEED), _INTERACTIONS * len(ids)
+    kinds = ["call", "complaint", "service_request", "survey_response", "campaign_touch"]
+    kind = dice.choice(len(kinds), count, p=[0.4, 0.05, 0.15, 0.1, 0.3])
+    day = np.sort(base.as_of_day - dice.integers(0, 1_000, count))
+
+    def only(place: int, values: Any) -> pa.Array:
+        return pa.array(values, mask=kind != place)
+
+    rating = '[{"dimension":"product","perception":7,"expectation":8}]'
+    _write(
+        folder,
+        "interactions",
+        count,
+        id=[_id(3, number) for number in range(count)],
+        contact_id=ids[dice.integers(0, len(ids), count)],
+        kind=np.array(kinds, dtype=object)[kind],
+        channel="phone",
+        direction=np.where(kind == 4, "outbound", "inbound"),
+        occurred_at=_wire(pd.Series(day.astype("datetime64[D]"))),
+        sentiment=only(0, dice.uniform(-1, 1, count).round(2)),
+        severity=only(1, dice.integers(1, 4, count)),
+        nps=only(3, dice.integers(0, 11, count)),
+        ratings=only(3, np.full(count, rating, dtype=object)),
+        outcome=only(4, dice.choice(["delivered", "clicked"], count)),
+        tags="[]",
     )
 
 
@@ -163,15 +213,15 @@ Stages = dict[str, dict[str, float]]
 
 
 def _timed(stages: Stages, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `work` so that its CPU seconds and the peak of memory during it are noted."""
+    """Wrap `work` so that its CPU seconds add up and the peak of memory during it is noted."""
 
     @wraps(work)
     def timed(*arguments: Any, **options: Any) -> Any:
-        forget_peak()
         started = time.process_time()
         result = work(*arguments, **options)
-        seconds = time.process_time() - started
-        stages[name] = {"seconds": seconds, "peak_mib": memory_mib()[1]}
+        stage = stages.setdefault(name, {"seconds": 0.0, "peak_mib": 0.0})
+        stage["seconds"] += time.process_time() - started
+        stage["peak_mib"] = max(stage["peak_mib"], memory_mib()[1])
         return result
 
     return timed
@@ -183,60 +233,67 @@ def _read_numbers(folder: Path) -> None:
 
 
 def main(folder: Path, as_of_day: int) -> None:
-    """Refresh one base and print the stages as JSON."""
+    """Refresh one base, then once more after a few changes, and print the stages as JSON."""
     stages: Stages = {}
-    as_of, catalogue = _EPOCH + timedelta(days=as_of_day), load_catalogue()
-    exports = {name: Export(name, folder / f"{name}.csv", "cursor") for name in RESOURCES}
+    settings = Settings(data_dir=folder, _env_file=None)
+    rules = rules_of(settings, load_catalogue(), as_of=_EPOCH + timedelta(days=as_of_day))
+    exports = {name: Export(name, folder / f"{name}.csv", "1") for name in RESOURCES}
 
-    def load(mirror: Mirror) -> Any:
+    def stage(name: str, work: Callable[[], Any]) -> Any:
+        forget_peak()
+        return _timed(stages, name, work)()
+
+    def load() -> Any:
         batches = {name: export.batches() for name, export in exports.items()}
-        return mirror.load(batches, cursor="cursor", now=utc_now())
+        return mirror.load(batches, cursor="1", now=utc_now())
 
-    with Mirror(folder) as mirror:
-        snapshot = _timed(stages, "mirror", load)(mirror)
-    frames = _timed(stages, "frames", build_frames)(
-        snapshot,
-        as_of=as_of,
-        time_zone=ZoneInfo("Europe/Berlin"),
-        base_currency="EUR",
-        parameters=FrameParameters(channel_cost={}),
-    )
-    # The yardstick reads numbers only: the calculations look at no id, and texts are slow to read.
-    for name, frame in (("units", frames.units), ("deals", frames.deals)):
-        numbers = frame.select_dtypes(["number", "bool"])
-        numbers.to_parquet(folder / f"{name}.parquet")
-    _timed(stages, "reading", _read_numbers)(folder)
-    for name, (module, function) in CALCULATIONS.items():
+    stage("reading", lambda: _read_numbers(folder))
+    for name, (module, function) in PARTS.items():
         setattr(module, function, _timed(stages, name, getattr(module, function)))
-    found = refresh.compute(frames, options=strategy_options(catalogue))
-    summary = _timed(stages, "totals", total_customers)(found.customers, frames.unconverted)
-    new = NewVersion(
-        as_of=as_of,
-        currency="EUR",
-        crm_read_at=utc_now(),
-        mirror_cursor="cursor",
-        fingerprint="",
-        model=refresh.model_summary(found),
-        data_gaps={},
-        summary=summary,
-    )
-    _timed(stages, "publish", _publish)(folder, new, found.customers)
+    with Mirror(folder) as mirror:
+        before = stage("load", load)
+        estimates = stage("estimate", lambda: estimate_base(before, rules))
+        mark = Mark(1, "1", "rules")
+        _score(stage, folder, before, rules, estimates, mark)
+        change = _changes(before)
+        after = stage(
+            "changed: mirror",
+            lambda: mirror.apply(before, {"deals": change}, cursor="2", now=utc_now()),
+        )
+        ledger = stage("changed: ledger", lambda: read_ledger(folder))
+        reading = Reading(after, before, {"deals": change.ids})
+        changes = stage(
+            "changed: compute",
+            lambda: changing.compute_changes(reading, ledger, rules, estimates),
+        )
+        stage("changed: remember", lambda: write_ledger(folder, remember(changes.base, mark)))
+        assert len(changes.changed) <= CHANGED
     print(json.dumps(stages))
 
 
-def _publish(folder: Path, new: NewVersion, customers: pd.DataFrame) -> None:
-    url = f"sqlite:///{folder / 'analytics.sqlite3'}"
-    migrating.upgrade("analytics", url)
+def _score(
+    stage: Callable[..., Any],
+    folder: Path,
+    snapshot: Snapshot,
+    rules: Rules,
+    estimates: Any,
+    mark: Mark,
+) -> None:
+    base = stage("score", lambda: compute_base(snapshot, rules, estimates))
+    stage("totals", lambda: total_customers(base.customers, base.unconverted))
+    stage("remember", lambda: write_ledger(folder, remember(base, mark)))
 
-    async def run() -> None:
-        database = connect(url)
-        await database.open()
-        try:
-            await publish(database, new, customers, now=utc_now())
-        finally:
-            await database.close()
 
-    asyncio.run(run())
+def _changes(before: Any) -> RecordChanges:
+    """Change the amount of a deal of each of some customers."""
+    count = before.row_counts["deals"]
+    where = np.zeros(count, dtype=np.bool_)
+    where[np.linspace(0, count - 1, min(CHANGED, count // 50)).astype(np.int64)] = True
+    rows = before.read("deals", SCHEMAS["deals"].names, where=where)
+    place = rows.schema.get_field_index("amount_minor")
+    doubled = pa.compute.multiply(rows.column("amount_minor"), 2)
+    rows = rows.set_column(place, rows.schema.field(place), doubled)
+    return RecordChanges(frozenset(rows.column("id").to_pylist()), rows)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def assign_phases(
     purchase_count
         Purchases; shape (units,).
     vitality, churn_probability, reference_churn_probability
-        NaN without a purchase; shape (units,). The purchase vitality: see Notes. The churn probability may be the baseline or one
-        that signals were combined into.
+        NaN without a purchase; shape (units,). The vitality is that of purchases: see Notes. The
+        churn probability may be the baseline or one that signals were combined into.
     thresholds
         Where one state ends and the next begins.
 

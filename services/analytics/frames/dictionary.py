@@ -96,7 +96,12 @@ CUSTOMERS = _columns(
     ("gap_rank", "float64", "probability", "share of own gaps shorter than the present one"),
     ("alive_probability", "float64", "probability", "still a customer"),
     ("vitality", "float64", "share", "alive now against right after the last purchase"),
-    ("purchase_vitality", "float64", "share", "the same of the chance to buy; decides on the state"),
+    (
+        "purchase_vitality",
+        "float64",
+        "share",
+        "the same of the chance to buy; decides on the state",
+    ),
     ("churn_horizon_days", "float64", "days", "within which no purchase counts as churn"),
     ("baseline_churn_probability", "float64", "probability", "p0: from the rhythm alone"),
     ("reference_churn_probability", "float64", "probability", "p_ref: right after a purchase"),

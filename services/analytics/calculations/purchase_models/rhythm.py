@@ -53,9 +53,9 @@ def score_rhythm(
     With :math:`E = (r + x)\ln\frac{\alpha + T}{\alpha + t_x}`, which every family shares: gap rank
     :math:`1 - e^{-E}`; vitality is P(alive) over P(alive right after the last purchase), purchase
     vitality the same of P(at least one purchase in the churn horizon), which falls with silence
-    also where nobody ever drops out; baseline churn is one minus P(at least one purchase in the churn horizon), the reference the same with
-    :math:`T = t_x`. Everything in logarithms, so that neither a span of decades nor thousands of
-    purchases overflow. Source: domain specification 2.1.
+    also where nobody ever drops out; baseline churn is one minus the latter, the reference the same
+    with :math:`T = t_x`. Everything in logarithms, so that neither a span of decades nor thousands
+    of purchases overflow. Source: domain specification 2.1.
     """
     shape = model.r + repeat_count
     scale = model.alpha + recency_days

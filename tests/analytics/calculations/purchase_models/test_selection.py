@@ -24,7 +24,7 @@ def test_every_family_scores_a_base_from_end_to_end(family: Family) -> None:
         rhythm=RhythmParameters(family=family), value=ValueParameters(margin_model="gamma_gamma")
     )
     report = calculate(base.units, base.deals, as_of_day=base.as_of_day, parameters=parameters)
-    fit, spend = report.card.purchase_fit, report.card.credibility.spend
+    fit, spend = report.estimates.purchase_fit, report.estimates.margins.spend
     assert (fit.family, fit.model.family) == (family, family)
     assert spend is not None
     bought = report.customers[report.customers["purchase_count"] > 0]

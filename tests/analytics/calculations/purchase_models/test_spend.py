@@ -116,14 +116,19 @@ def test_margin_per_purchase_uses_it_where_it_is_chosen_and_allowed() -> None:
 
     def weigh(
         service_cost: float, parameters: ValueParameters
-    ) -> tuple[Floats, margins.Credibility]:
-        return margins.margin_per_purchase(
+    ) -> tuple[Floats, margins.MarginEstimate]:
+        earnings = margins.Earnings.of(
             units.assign(service_cost=np.where(units.index < 20, service_cost, 0.0)),
             deals,
             margins=told,
             purchases=purchases,
-            parameters=parameters,
         )
+        estimate = margins.estimate_margins(
+            earnings, parameters=parameters, spend_parameters=SpendParameters()
+        )
+        return margins.margin_per_purchase(
+            earnings, has_purchase=purchases.has_purchase, estimate=estimate
+        ), estimate
 
     plain, credibility = weigh(0.0, ValueParameters())
     assert credibility.spend is None
@@ -138,7 +143,7 @@ def test_margin_per_purchase_uses_it_where_it_is_chosen_and_allowed() -> None:
     np.testing.assert_array_equal(expensive, weigh(9_000.0, ValueParameters())[0])
     for own, how in ((plain, credibility), (margin, allowed)):
         spread = margins.margin_spread(
-            purchases.purchase_count.astype(np.float64), own, credibility=how
+            purchases.purchase_count.astype(np.float64), own, estimate=how
         )
         bought = purchases.has_purchase
         assert np.all(spread.of_unit[bought] > 0)
