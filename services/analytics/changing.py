@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.estimates import Estimates
-from services.analytics.computing import Computed, Rules, compute_part, joined_column, place
+from services.analytics.calculations.purchases import Floats, Integers
+from services.analytics.computing import (
+    Computed,
+    Part,
+    Rules,
+    compute_part,
+    joined_column,
+    ordered_amounts,
+    place,
+    read_part,
+)
 from services.analytics.crm_reading import Reading
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger
 from services.analytics.mirror.touched import touched_contacts
@@ -58,58 +69,94 @@ def compute_changes(
     if len(contacts) > _WORTH_FOLLOWING * max(after.row_counts["contacts"], 1):
         return None
     referrals = read_referrals(after, rules.frames_of)
-    old, new = (
-        compute_part(part.restricted_to(contacts), rules, estimates, referrals=referrals)
-        for part in (before, after)
-    )
-    base = place(_replaced(ledger, old, new), rules, estimates, referrals=referrals)
-    places = _places(base.customers["unit_id"], new.customers["unit_id"])
-    found = base.customers[list(_PLACED)].take(places).reset_index(drop=True)
+    old = read_part(before.restricted_to(contacts), rules)
+    new = compute_part(after.restricted_to(contacts), rules, estimates, referrals=referrals)
+    rows = _Rows.merged(ledger.customers["unit_id"], old.units, new.customers["unit_id"])
+    base = place(_replaced(ledger, old, new, rows), rules, estimates, referrals=referrals)
+    found = base.customers[list(_PLACED)].take(rows.scored).reset_index(drop=True)
     return Changes(
         pd.concat([new.customers, found], axis=1),
-        _moved(ledger.customers, base.customers, rescored=places),
-        frozenset(old.customers["unit_id"]) - frozenset(new.customers["unit_id"]),
+        _moved(ledger.customers, base.customers, rows),
+        frozenset(old.units) - frozenset(new.customers["unit_id"]),
         base,
     )
 
 
-def _replaced(ledger: Ledger, old: Computed, new: Computed) -> Computed:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Where the customers after the changes come from, in the order of ids.
+
+    Attributes
+    ----------
+    kept
+        Rows of the ledger that stay.
+    source
+        Row of each customer in the kept ones followed by the new ones.
+    scored
+        Places of the new ones.
+    """
+
+    kept: Integers
+    source: Integers
+    scored: Integers
+
+    @classmethod
+    def merged(cls, ledger_ids: pd.Series, old_ids: Sequence[str], new_ids: pd.Series) -> Self:
+        """Merge ordered ids; the old ones leave the ledger, the new ones come into it."""
+        ids, new = (each.to_numpy(dtype=object) for each in (ledger_ids, new_ids))
+        stays = np.ones(len(ids), dtype=np.bool_)
+        for gone in (np.array(old_ids, dtype=object), new):
+            place = np.minimum(np.searchsorted(ids, gone), max(len(ids) - 1, 0))
+            stays[place[ids[place] == gone] if len(ids) else place[:0]] = False
+        kept = np.flatnonzero(stays)
+        at = np.searchsorted(ids[kept], new)
+        source = np.insert(np.arange(len(kept)), at, len(kept) + np.arange(len(new)))
+        return cls(kept, source, at + np.arange(len(new)))
+
+
+def _replaced(ledger: Ledger, old: Part, new: Computed, rows: _Rows) -> Computed:
     """Put the new rows in the place of the old ones, in the order of ids."""
     names = [name for name in LEDGER_COLUMNS if name not in RANK_COLUMNS]
-    gone = [*old.customers["unit_id"], *new.customers["unit_id"]]
-    customers = _without(ledger.customers[names], gone)
-    joined = pd.DataFrame(
-        {name: joined_column([customers[name], new.customers[name]]) for name in names}, copy=False
+    joined = {
+        name: joined_column([ledger.customers[name].take(rows.kept), new.customers[name]]).take(
+            rows.source
+        )
+        for name in names
+    }
+    index = pd.RangeIndex(len(rows.source))
+    customers = pd.DataFrame(
+        {name: column.set_axis(index) for name, column in joined.items()}, copy=False
     )
-    order = np.argsort(joined["unit_id"].to_numpy(dtype=object), kind="stable")
-    unconverted = pd.concat([_without(ledger.unconverted, gone), new.unconverted])
+    gone = {*old.units, *new.customers["unit_id"]}
+    others = ledger.unconverted.loc[~ledger.unconverted["unit_id"].isin(gone)]
     return Computed(
-        joined.take(order).reset_index(drop=True),
-        unconverted.sort_values(["unit_id", "currency", "amount_minor"], ignore_index=True),
-        (ledger.erased - frozenset(gone)) | new.erased,
+        customers,
+        ordered_amounts(pd.concat([others, new.unconverted])),
+        (ledger.erased - gone) | new.erased,
         ledger.quality - old.quality + new.quality,
     )
 
 
-def _without(frame: pd.DataFrame, ids: Iterable[str]) -> pd.DataFrame:
-    return frame.loc[~frame["unit_id"].isin(set(ids))]
-
-
-def _places(ids: pd.Series, wanted: pd.Series) -> np.ndarray:
-    return np.searchsorted(ids.to_numpy(dtype=object), wanted.to_numpy(dtype=object))
-
-
-def _moved(before: pd.DataFrame, after: pd.DataFrame, *, rescored: np.ndarray) -> pd.DataFrame:
+def _moved(before: pd.DataFrame, after: pd.DataFrame, rows: _Rows) -> pd.DataFrame:
     """Find the customers that were not scored anew and yet have another rank."""
-    is_other = np.ones(len(after), dtype=np.bool_)
-    is_other[rescored] = False
-    rows = np.flatnonzero(is_other)
-    earlier = before.take(_places(before["unit_id"], after["unit_id"].take(rows)))
-    moved = np.zeros(len(rows), dtype=np.bool_)
+    is_kept = rows.source < len(rows.kept)
+    places, earlier = np.flatnonzero(is_kept), rows.kept[rows.source[is_kept]]
+    moved = np.zeros(len(places), dtype=np.bool_)
     for name in RANK_COLUMNS:
-        old, new = (
-            pd.Series(frame[name].array).astype(object).to_numpy()
-            for frame in (earlier, after.take(rows))
+        old, new = _numbers(before[name], after[name])
+        moved |= old[earlier] != new[places]
+    return after[["unit_id", *RANK_COLUMNS]].take(places[moved])
+
+
+def _numbers(before: pd.Series, after: pd.Series) -> tuple[Floats, Floats]:
+    """Write ranks as numbers that compare, the unknown one as -1."""
+    if isinstance(after.dtype, pd.CategoricalDtype):
+        known = before.cat.set_categories(after.cat.categories)
+        return (
+            np.asarray(known.cat.codes, dtype=np.float64),
+            np.asarray(after.cat.codes, dtype=np.float64),
         )
-        moved |= ~((old == new) | (pd.isna(old) & pd.isna(new)))
-    return after[["unit_id", *RANK_COLUMNS]].take(rows[moved])
+    return (
+        np.nan_to_num(before.to_numpy(np.float64), nan=-1.0),
+        np.nan_to_num(after.to_numpy(np.float64), nan=-1.0),
+    )

@@ -101,6 +101,14 @@ class Computed:
     quality: Quality
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What the records of some units say before anything is computed: who they are, what is missing."""
+
+    units: Sequence[str]
+    quality: Quality
+
+
 def part_count(snapshot: Snapshot) -> int:
     """Say in how many parts a base is worked through."""
     return 1 + sum(snapshot.row_counts.values()) // RECORDS_PER_PART
@@ -155,6 +163,12 @@ def compute_base(
         parts.append(compute_part(part, rules, estimates, referrals=referrals))
         show(number / count)
     return place(join_computed(parts), rules, estimates, referrals=referrals)
+
+
+def read_part(part: Snapshot, rules: Rules) -> Part:
+    """Read who is in a part and what is missing there; nothing is scored."""
+    frames = rules.frames_of(part)
+    return Part(frames.units["unit_id"].tolist(), frames.quality)
 
 
 def compute_part(
@@ -245,12 +259,13 @@ def joined_column(columns: Sequence[pd.Series]) -> pd.Series:
 def _ordered(computed: Computed) -> Computed:
     """Order by id, so that sums over all customers add up in one order whatever the parts were."""
     order = np.argsort(computed.customers["unit_id"].to_numpy(dtype=object), kind="stable")
-    unconverted = computed.unconverted.sort_values(
-        ["unit_id", "currency", "amount_minor"], ignore_index=True
-    )
     return Computed(
         computed.customers.iloc[order].reset_index(drop=True),
-        unconverted,
+        ordered_amounts(computed.unconverted),
         computed.erased,
         computed.quality,
     )
+
+
+def ordered_amounts(unconverted: pd.DataFrame) -> pd.DataFrame:
+    return unconverted.sort_values(["unit_id", "currency", "amount_minor"], ignore_index=True)
