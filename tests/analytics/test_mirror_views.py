@@ -153,7 +153,7 @@ def by_unit(frames: Frames, *, with_referrals: bool = False) -> dict[str, dict[s
     return found
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=range(2))
 def crm(request: pytest.FixtureRequest) -> Crm:
     return Crm.make(request.param)
 
@@ -189,15 +189,17 @@ def test_partitions_hold_every_unit_and_every_record_once_as_in_the_whole(
 
 def test_what_is_touched_is_whole_units_and_nothing_else_differs(crm: Crm, mirror: Mirror) -> None:
     before = crm.load(mirror)
-    for _ in range(3):
+    frames = frames_of(before)
+    for _ in range(2):
         crm.change()
         changed, after = crm.apply(mirror, before)
         touched = touched_contacts(changed, before=before, after=after)
-        was, now = (by_unit(frames_of(each), with_referrals=True) for each in (before, after))
+        frames, earlier = frames_of(after), frames
+        was, now = (by_unit(each, with_referrals=True) for each in (earlier, frames))
         differing = {unit for unit in was.keys() | now.keys() if was.get(unit) != now.get(unit)}
         assert differing <= touched
         assert now.keys() - touched
-        view, whole = frames_of(after.restricted_to(touched)), by_unit(frames_of(after))
+        view, whole = frames_of(after.restricted_to(touched)), by_unit(frames)
         assert by_unit(view) == {unit: whole[unit] for unit in whole.keys() & touched}
         before = after
 
