@@ -33,6 +33,7 @@ from services.analytics.publishing import (
     publish_changes,
 )
 from services.analytics.tables import RANK_COLUMNS, SIGNALS, SLOTS, score_history, versions
+from services.foundation import migrating
 from services.foundation.connecting import connect
 from services.foundation.database import Database, UniqueViolation
 from services.foundation.statements import Record, Statement
@@ -44,9 +45,13 @@ Run = Callable[[Callable[[Database], Awaitable[Any]]], Any]
 
 
 @pytest.fixture(params=BOTH)
-def run(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> Run:
+def url(request: pytest.FixtureRequest, templates: Templates, tmp_path: Path) -> str:
+    return templates.fresh("analytics", request.param, tmp_path)
+
+
+@pytest.fixture
+def run(url: str) -> Run:
     """Run something on a fresh database."""
-    url = templates.fresh("analytics", request.param, tmp_path)
 
     def on_database(work: Callable[[Database], Awaitable[Any]]) -> Any:
         async def opened() -> Any:
@@ -309,6 +314,16 @@ def test_nothing_is_left_of_who_was_erased_or_objects(run: Run, is_whole: bool, 
         assert await list_history(database, publication, unit_id(1), ListHistory()) == ([], None)
 
     run(work)
+
+
+def test_the_schema_goes_down_and_up_again_with_a_version_in_it(run: Run, url: str) -> None:
+    async def work(database: Database) -> int:
+        return await publish(database, version(), scored(3), now=NOW)
+
+    assert run(work) == 1
+    migrating.downgrade("analytics", url, "2026_11_24_keys")
+    migrating.upgrade("analytics", url)
+    assert run(work) == 1
 
 
 @given(
