@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from services.analytics.frames.arrays import Integers
+from services.analytics.frames.arrays import Floats, Integers
 
 _DAY_MICROSECONDS = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
@@ -54,3 +54,10 @@ class Clock:
         place = guess - first
         day = guess + (instants >= starts[place + 1]) - (instants < starts[place])
         return np.clip(day, _FIRST_DAY, _LAST_DAY)
+
+    def days_passed(self, instants: Integers) -> Floats:
+        """Return the business day of each instant; NaN where it had not come by the end of the day."""
+        days = np.full(len(instants), np.nan)
+        has_passed = instants < self.end
+        days[has_passed] = self.days(instants[has_passed])
+        return days

@@ -72,11 +72,6 @@ class _DealEvents:
     def days(self, instants: Integers) -> Any:
         return self.clock.days(instants).astype(np.int32)
 
-    def days_if_passed(self, instants: Integers) -> Any:
-        days = self.clock.days(instants).astype(np.float64)
-        days[~self.has_passed(instants)] = np.nan
-        return days
-
     def amounts(self, table: pa.Table, where: Booleans) -> Any:
         return floats_of(table, "amount_minor") * self.deals.base_per_minor[where]
 
@@ -92,7 +87,7 @@ class _DealEvents:
             unit=self.deals.unit[where],
             day=self.days(issued),
             due_day=self.days(due),
-            paid_day=self.days_if_passed(paid),
+            paid_day=self.clock.days_passed(paid),
             amount=self.amounts(table, where),
             is_disputed=self.has_passed(disputed),
             is_complained_of=_are_pairs_of(self.deals.unit[where], table.column("id"), complaints),
@@ -134,7 +129,7 @@ class _DealEvents:
             unit=self.deals.unit[where],
             start_day=self.days(self.deals.stages.won_at[where]),
             end_day=self.days(instants_of(table, "contract_end_at")),
-            cancelled_day=self.days_if_passed(instants_of(table, "contract_cancelled_at")),
+            cancelled_day=self.clock.days_passed(instants_of(table, "contract_cancelled_at")),
             amount=self.amounts(table, where),
             deal_id=strings_of(table.column("id")),
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.signals.columns import SIGNALS as SIGNAL_IDS
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -233,15 +235,31 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "frauds": FRAUDS,
 }
 """The frames of events; every row is one event."""
+_STRENGTH = "strength; NaN with too little data"
+SIGNALS = _columns(
+    *((f"signal_{name}", "float64", "share", _STRENGTH) for name in SIGNAL_IDS),
+    ("sentiment_level", "float64", "-1 to 1", "mood of late; NaN unknown"),
+    ("satisfaction_difference", "float64", "points of 10", "perception less expectation"),
+    ("nps", "float64", "0 to 10", "latest within 365 days; NaN not asked"),
+    ("is_expectation_assumed", "bool", "", "an expectation in the difference was not told"),
+    ("signal_evidence", "str", "JSON", "signal id -> at most three record ids; missing without"),
+)
+CHURN_PARTS = _columns(
+    *(
+        (f"churn_part_{name}", "float64", "probability", "what it adds to the churn probability")
+        for name in SIGNAL_IDS
+    )
+)
 FRAMES: Mapping[str, tuple[Column, ...]] = {
     "units": UNITS,
     "deals": DEALS,
     "evidence": EVIDENCE,
     "unconverted": UNCONVERTED,
     "customers": CUSTOMERS,
+    "signals": SIGNALS,
     **EVENT_FRAMES,
 }
-"""The dictionary; units, evidence and customers are indexed by `unit`, 0 to n - 1."""
+"""The dictionary; units, evidence, customers and signals are indexed by `unit`, 0 to n - 1."""
 
 
 class FrameInvalid(ValueError):

@@ -60,10 +60,14 @@ def interaction_frame(
     resolution, settled = Words.of(known.column("resolution")), instants_of(known, "resolved_at")
     is_later = (settled >= clock.end) & (settled != NEVER)
     settled = np.where((settled == NEVER) & (resolution.codes >= 0), occurred, settled)
-    settled_day = np.where(settled < clock.end, clock.days(settled), np.nan)
+    settled_day = clock.days_passed(settled)
     is_undecided = is_later | np.asarray(known.column("justified").is_null().to_numpy())
-    effective = instants_of(known, "effective_at")
-    effective_day = clock.days(np.where(effective == NEVER, occurred, effective))
+    is_cancelled = kind.are("cancellation")
+    effective = instants_of(known, "effective_at")[is_cancelled]
+    effective_day = np.full(len(occurred), np.nan)
+    effective_day[is_cancelled] = clock.days(
+        np.where(effective == NEVER, occurred[is_cancelled], effective)
+    )
     declined_for_one = Words.of(table.column("decline_reason")).are("competitor")
     return framed(
         "interactions",
@@ -85,7 +89,7 @@ def interaction_frame(
         channel=Words.of(known.column("channel")).category(),
         nps=floats_of(table, "nps"),
         has_leave_intent=_matches(table, '"leave_intent"'),
-        effective_day=np.where(kind.are("cancellation"), effective_day, np.nan),
+        effective_day=effective_day,
         names_competitor=declined_for_one
         | np.asarray(table.column("competitor_id").is_valid().to_numpy()),
         event_type=Words.of(table.column("event_type")).category(),

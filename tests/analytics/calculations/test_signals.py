@@ -29,6 +29,7 @@ from services.analytics.calculations.signals.frequency import FrequencyParameter
 from services.analytics.calculations.signals.inactivity import InactivityParameters, inactivity
 from services.analytics.calculations.signals.satisfaction import SatisfactionParameters
 from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.frames.dictionary import SIGNALS, check_frame
 
 MODEL = PurchaseModel(1.0, 60.0, 0.8, 3.2)
 A1 = ["2024-01-10", "2024-03-05", "2024-04-20", "2024-06-15", "2024-08-01", "2024-09-16"]
@@ -370,8 +371,9 @@ def test_evidence_names_at_most_three_records_the_most_telling_first() -> None:
 
 def test_an_empty_base_and_one_without_events_have_the_same_columns() -> None:
     empty, silent = signals_of(unit_count=0), signals_of(unit_count=3)
-    assert tuple(empty.columns) == tuple(silent.columns) == SIGNAL_COLUMNS
-    assert (empty.dtypes == silent.dtypes).all()
+    assert tuple(empty.columns) == SIGNAL_COLUMNS
+    for frame in (empty, silent):
+        check_frame(frame, SIGNALS, index="unit")
     assert (len(empty), len(silent)) == (0, 3)
     unknown = silent.columns[silent.isna().all()]
     certain = ("unresolved_complaint", "support_burst", "competitor_loss", "leave_intent")
