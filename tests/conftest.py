@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ settings.load_profile("default")
 
 def pytest_configure() -> None:
     start_logging("error")
+    # The services that tests start as processes keep our modules compiled, whoever runs the tests.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

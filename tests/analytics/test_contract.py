@@ -1,7 +1,7 @@
 """What analytics answers is what its document promises, in both languages, for every kind of customer."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,15 +22,18 @@ from tests.live import LiveServer, client
 SORTS = {f"{minus}{name}" for name in ORDERS for minus in ("", "-")}
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(scope="module", params=BOTH)
 def http(
-    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
+    request: pytest.FixtureRequest,
+    templates: Templates,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
-    """A client of the service with a published base."""
-    url = templates.fresh("analytics", request.param, tmp_path)
+    """A client of the service with a published base, for all tests; they add refreshes at most."""
+    folder = tmp_path_factory.mktemp("contract")
+    url = templates.fresh("analytics", request.param, folder)
     publish_simulated(url)
     settings = Settings(
-        data_dir=tmp_path,
+        data_dir=folder,
         analytics_database_url=url,
         analytics_requests_per_minute=10_000_000,
         log_requests=False,
@@ -40,9 +43,14 @@ def http(
         yield http
 
 
+@cache
+def document_of(http: httpx.Client) -> Any:
+    return http.get("/openapi.json").json()
+
+
 def keeps(http: httpx.Client, answer: httpx.Response, path: str, method: str = "get") -> Any:
     """Check an answer against the document and return it."""
-    document = http.get("/openapi.json").json()
+    document = document_of(http)
     responses = document["paths"][path][method]["responses"]
     promised = responses.get(str(answer.status_code), responses["default"])
     if "$ref" in promised:
@@ -76,7 +84,7 @@ def test_customers_of_every_phase_are_as_promised(http: httpx.Client, language: 
 
 
 def test_lists_are_as_promised_by_every_sort_and_filter(http: httpx.Client) -> None:
-    document = http.get("/openapi.json").json()
+    document = document_of(http)
     parameters = document["paths"]["/v1/customers"]["get"]["parameters"]
     (sort,) = [each["schema"] for each in parameters if each["name"] == "sort"]
     assert set(sort["enum"]) == SORTS
@@ -203,7 +211,7 @@ def test_summary_and_refreshes_are_as_promised(http: httpx.Client) -> None:
     made = keeps(http, asked, "/v1/refreshes", "post")
     shown = http.get(asked.headers["location"])
     assert keeps(http, shown, "/v1/refreshes/{refresh_id}") == made
-    assert keeps(http, http.get("/v1/refreshes"), "/v1/refreshes")["items"] == [made]
+    assert keeps(http, http.get("/v1/refreshes"), "/v1/refreshes")["items"][0] == made
 
 
 @pytest.mark.parametrize(

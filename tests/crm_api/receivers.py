@@ -132,8 +132,9 @@ class Receiver:
 
 
 def until(condition: Callable[[], Any], *, seconds: float = 10.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is so; the longer it takes, the more seldom it is looked at."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)

@@ -34,7 +34,7 @@ class Served:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "services.crm_api", "serve"]
         self._process = subprocess.Popen(command, env=self._environment)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 httpx.get(f"{self.url}/livez", timeout=2, verify=False)
@@ -42,7 +42,7 @@ class Served:
             except httpx.TransportError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise RuntimeError("the service did not start") from None
-                time.sleep(0.02)
+                time.sleep(0.05)
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)

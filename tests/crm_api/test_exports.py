@@ -74,9 +74,14 @@ def test_an_export_while_others_write_and_the_feed_behind_it_miss_nothing(
     assert len(ids) == len(set(ids)) == BEFORE
     with disturbed(crm, ids):
         exports = [crm.client.get(path) for _ in range(4)]
+    now = {
+        record["id"]: int(record["version"])
+        for record in map(json.loads, crm.client.get("/v1/exports/contacts").text.splitlines())
+    }
     for answer in exports:
-        found = {record["id"]: int(record["version"]) for record in _records(answer)}
-        assert len(found) == len(_records(answer)), "a record came twice"
+        records = _records(answer)
+        found = {record["id"]: int(record["version"]) for record in records}
+        assert len(found) == len(records), "a record came twice"
         for change in feed(crm.client, after=answer.headers["x-change-cursor"])[0]:
             record_id = change["subject"].removeprefix("contacts/")
             version = change["data"]["version"]
@@ -86,8 +91,4 @@ def test_an_export_while_others_write_and_the_feed_behind_it_miss_nothing(
                 found.pop(record_id, None)
             else:
                 found[record_id] = version
-        now = {
-            record["id"]: int(record["version"])
-            for record in map(json.loads, crm.client.get("/v1/exports/contacts").text.splitlines())
-        }
         assert found == now

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -74,8 +75,10 @@ class Follower(threading.Thread):
                 self.items += page["items"]
                 after = page["cursor"]
                 self.cursors.append((after, len(self.items)))
-                if is_last and not page["items"]:
-                    return
+                if not page["items"]:
+                    if is_last:
+                        return
+                    time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", BOTH)

@@ -41,12 +41,13 @@ def upload(
 
 
 def finished(http: httpx.Client, import_id: str, *, seconds: float = 60) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < deadline:
         state: dict[str, Any] = http.get(f"/v1/imports/{import_id}").json()
         if state["status"] not in ("queued", "running"):
             return state
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
     raise AssertionError(f"the import is not finished: {state}")
 
 
@@ -619,7 +620,7 @@ def test_a_changed_structure_is_detected_anew(crm: Crm) -> None:
 
 
 def test_a_cancelled_import_stops_and_can_be_started_again(crm: Crm) -> None:
-    lines = [f"A{number},C{number % 50},2024-01-05,10,won\n" for number in range(20_000)]
+    lines = [f"A{number},C{number % 50},2024-01-05,10,won\n" for number in range(8_000)]
     query = {**ORDER_QUERY, "create_missing_contacts": "true"}
     state = upload(crm, ORDERS + "".join(lines), start="true", **query).json()
     path = f"/v1/imports/{state['id']}"
@@ -631,9 +632,9 @@ def test_a_cancelled_import_stops_and_can_be_started_again(crm: Crm) -> None:
     assert answer.json()["status"] == "cancelled"
     time.sleep(0.5)
     stopped = crm.client.get(path).json()
-    assert stopped["processed_count"] == answer.json()["processed_count"] < 20_000
+    assert stopped["processed_count"] == answer.json()["processed_count"] < 8_000
     created = stopped["created_count"]
-    assert counts(run(crm, state["id"])) == (20_000 - created, 0, created, 0)
+    assert counts(run(crm, state["id"])) == (8_000 - created, 0, created, 0)
     assert crm.client.post(f"{path}/cancel").json()["code"] == "already_finished"
 
 
@@ -657,7 +658,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_ends_with_the_same_rows(crm: Crm
     restarts = 0
     for done in (500, 2_500):
         while crm.client.get(path).json()["processed_count"] < done:
-            time.sleep(0.005)
+            time.sleep(0.02)
         crm.restart()
         restarts += 1
     state = finished(crm.client, state["id"])
@@ -683,7 +684,7 @@ def serve(folder: Path, url: str, port: int) -> "subprocess.Popen[bytes]":
 
 
 def alive(http: httpx.Client) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if http.get("/livez").status_code == 200:
@@ -715,7 +716,7 @@ def test_a_killed_process_loses_and_doubles_nothing(
                 changes = change_count(http)
             else:
                 while http.get(f"/v1/imports/{import_id}").json()["processed_count"] < done:
-                    time.sleep(0.005)
+                    time.sleep(0.02)
                 process.send_signal(signal.SIGKILL)
                 kills += 1
         finally:
@@ -735,14 +736,14 @@ def test_a_killed_process_loses_and_doubles_nothing(
 def test_two_processes_never_run_one_import(make_crm: MakeCrm) -> None:
     """The second one sees the first one's lock and waits, until the lease has run out."""
     first = make_crm("sqlite")
-    lines = [f"A{number},C{number % 300},2024-01-05,1.50,won\n" for number in range(10_000)]
+    lines = [f"A{number},C{number % 300},2024-01-05,1.50,won\n" for number in range(5_000)]
     query = {**ORDER_QUERY, "create_missing_contacts": "true", "start": "true"}
     import_id = upload(first, ORDERS + "".join(lines), **query).json()["id"]
     second = Crm(first.settings, first._clock)
     try:
         state = finished(second.client, import_id)
-        assert counts(state) == (10_000, 0, 0, 0)
-        assert change_count(second.client) == 10_300
+        assert counts(state) == (5_000, 0, 0, 0)
+        assert change_count(second.client) == 5_300
     finally:
         second.stop()
 

@@ -20,6 +20,7 @@ from tests.crm_api.served import Served, durable_database
 from tests.live import client
 
 CLIENTS, KILLS = 8, 4
+_PAUSE_SECONDS = 0.1  # before a request is repeated: shorter ones would slow what starts meanwhile
 
 
 class Writer(threading.Thread):
@@ -60,14 +61,14 @@ class Writer(threading.Thread):
                 answer = mine.request(method, path, content=json.dumps(body), headers=headers)
             except httpx.TransportError:
                 self.repeated += 1
-                time.sleep(0.02)
+                time.sleep(_PAUSE_SECONDS)
                 continue
             if answer.status_code == wanted:
                 made: dict[str, Any] = answer.json()
                 return made
             if answer.status_code != 503:
                 self.failures.append(f"{answer.status_code} {answer.text}")
-            time.sleep(0.02)
+            time.sleep(_PAUSE_SECONDS)
 
 
 @pytest.mark.parametrize("kind", BOTH)

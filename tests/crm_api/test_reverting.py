@@ -46,7 +46,7 @@ def settled(http: httpx.Client, import_id: str) -> dict[str, Any]:
         if state["status"] != "reverting":
             assert state["revert"]["progress"] == 1
             return state
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise AssertionError(f"the revert is not finished: {state}")
 
 
@@ -250,7 +250,7 @@ def test_a_killed_revert_goes_on_and_takes_nothing_back_twice(
                 changes = feed(http)[0]
             else:
                 while http.get(path).json()["revert"]["progress"] < seen:
-                    time.sleep(0.005)
+                    time.sleep(0.02)
                 process.send_signal(signal.SIGKILL)
                 kills += 1
         finally:
