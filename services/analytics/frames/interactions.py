@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from services.analytics.frames.arrays import (
     NEVER,
@@ -20,6 +19,7 @@ from services.analytics.frames.arrays import (
     instants_of,
     latest_of,
     minor_per_unit,
+    places_of,
 )
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
@@ -111,7 +111,7 @@ def interaction_columns(
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
     cost = _interaction_cost(snapshot, table, kind, parameters, base_currency, gaps, happened)
-    is_charged = happened & ~_is_own_fault(snapshot, table, kind)
+    is_charged = happened & ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
 
     def total(rows: Booleans) -> Floats:
@@ -152,14 +152,18 @@ def _interaction_cost(
     return np.where(np.isnan(given) | is_foreign, default, given)
 
 
-def _is_own_fault(snapshot: Snapshot, table: pa.Table, kind: Words) -> Booleans:
-    """Tell the justified complaints and the service requests attached to them (B-HIST)."""
+def _is_own_fault(snapshot: Snapshot, table: pa.Table, kind: Words, unit: Integers) -> Booleans:
+    """Tell the justified complaints and the service requests of the same unit attached to them.
+
+    Source: domain specification 3.1.
+    """
     is_justified = kind.are("complaint") & booleans_of(table, "justified")
     is_own_fault = is_justified.copy()
     requests = kind.are("service_request")
     if is_justified.any() and requests.any():
         ids = snapshot.read("interactions", ["id"], where=is_justified).column("id")
         parents = snapshot.read("interactions", ["parent_id"], where=requests).column("parent_id")
-        is_attached = pc.is_in(parents, value_set=ids.combine_chunks())
-        is_own_fault[requests] = np.asarray(is_attached.to_numpy(), dtype=np.bool_)
+        place = places_of(parents, ids.combine_chunks())
+        owner = np.append(unit[is_justified], -1)[place]
+        is_own_fault[requests] = (place >= 0) & (owner == unit[requests])
     return is_own_fault
