@@ -11,19 +11,24 @@ import pyarrow as pa
 import pytest
 
 from services.analytics.calculations.events import EVENT_COLUMNS, Events
-from services.analytics.crm_client import SCHEMAS, CrmClient
+from services.analytics.crm_client import RESOURCES, SCHEMAS, CrmClient
+from services.analytics.frames.building import build_frames
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.dictionary import EVENT_FRAMES, check_frame
+from services.analytics.mirror.writer import Mirror
 from tests.analytics.test_frames import (
     BEFORE,
+    BERLIN,
     DAY,
     END,
     LAST_MOMENT,
     LATER,
+    PARAMETERS,
     Base,
     contact,
     deal,
     history,
+    identify,
     interaction,
     names,
     organisation,
@@ -93,7 +98,7 @@ def test_only_what_tells_something_and_took_place_is_kept(base: Base) -> None:
         interaction("sent", "campaign_touch", outcome="sent"),
         interaction("late", "complaint", occurred_at=END),
         interaction("last", "complaint", occurred_at=LAST_MOMENT),
-        interaction("lost", "complaint", of="nobody"),
+        interaction("lost", "complaint", of="gone"),
     ]
     kept = base.frames([contact("a")], interactions=rows).events.interactions
     found = dict(zip(names(kept["interaction_id"]), kept.itertuples(), strict=True))
@@ -223,6 +228,40 @@ def test_voiced_needs_show_interest(base: Base) -> None:
     interest = base.frames([contact("a")], interactions=rows).events.interest
     assert sorted(interest["category"]) == ["chairs", "lamps"]
     assert set(interest["kind"]) == {"need"}
+
+
+@pytest.mark.skipif("products" not in RESOURCES, reason="the mirror holds no products yet")
+def test_lines_and_offers_tell_categories_of_products(tmp_path: Path) -> None:
+    lines = [{"product_id": "P-1"}, {"product_id": "P-9"}, {"product_id": None}]
+    texts: Row = {"lines": orjson.dumps(lines).decode()}
+    idle: Row = {"stage": "new", "closed_at": None, "stage_history": history(("new", BEFORE))}
+    rows: dict[str, list[Row]] = {
+        "contacts": [contact("a")],
+        "deals": [deal("d", **texts), deal("o", **texts, **idle)],
+        "interactions": [
+            interaction("i", "offer", product_id="P-2"),
+            interaction("j", "offer", product_id="P-2", outcome="declined"),
+        ],
+        "products": [
+            {"id": "x", "key": "P-1", "category": "lamps"},
+            {"id": "y", "key": "P-2", "category": "chairs"},
+        ],
+    }
+    batches = {}
+    for resource in RESOURCES:
+        found = [
+            {k: identify(v) if k in ("id", "contact_id") else v for k, v in row.items()}
+            for row in rows[resource]
+        ]
+        batches[resource] = [pa.RecordBatch.from_pylist(found, schema=SCHEMAS[resource])]
+    with Mirror(tmp_path) as mirror:
+        snapshot = mirror.load(batches, cursor="1", now=LATER)
+        events = build_frames(
+            snapshot, as_of=DAY, time_zone=BERLIN, base_currency="EUR", parameters=PARAMETERS
+        ).events
+    assert events.purchased_categories["category"].tolist() == ["lamps"]
+    shown = zip(events.interest["kind"], events.interest["category"], strict=True)
+    assert sorted(shown) == [("offer", "chairs"), ("open_deal", "lamps")]
 
 
 def test_referrals_join_units_once_on_the_first_known_day(base: Base) -> None:

@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from services.analytics.calculations.events import EVENT_COLUMNS, Events, known_on
 from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd as PurchaseModel
 from services.analytics.calculations.purchases import summarize_purchases
-from services.analytics.calculations.signals.base import (
-    SignalBase,
-    SignalStatistics,
-    collect_signal_statistics,
-    estimate_signal_base,
-)
 from services.analytics.calculations.signals.burst import BurstParameters, burst_strength
 from services.analytics.calculations.signals.columns import SIGNAL_COLUMNS, signal_columns
 from services.analytics.calculations.signals.engagement import EngagementParameters, response_rates
 from services.analytics.calculations.signals.frequency import FrequencyParameters, frequency_drop
 from services.analytics.calculations.signals.inactivity import InactivityParameters, inactivity
 from services.analytics.calculations.signals.satisfaction import SatisfactionParameters
+from services.analytics.calculations.signals.whole_base import (
+    SignalBase,
+    SignalStatistics,
+    collect_signal_statistics,
+    estimate_signal_base,
+)
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.frames.dictionary import SIGNALS, check_frame
 

@@ -14,7 +14,6 @@ from services.analytics.calculations.purchases import (
     Purchases,
     float_column,
 )
-from services.analytics.calculations.signals.base import SignalBase
 from services.analytics.calculations.signals.burst import support_burst
 from services.analytics.calculations.signals.by_unit import (
     EVIDENCE_LIMIT,
@@ -39,6 +38,7 @@ from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.signals.payment import payment_delay
 from services.analytics.calculations.signals.satisfaction import satisfaction_gap
 from services.analytics.calculations.signals.sentiment import negative_sentiment
+from services.analytics.calculations.signals.whole_base import SignalBase
 
 SIGNALS: Final = (
     "inactivity",
