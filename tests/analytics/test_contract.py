@@ -90,7 +90,7 @@ def test_lists_are_as_promised_by_every_sort_and_filter(http: httpx.Client) -> N
     assert set(sort["enum"]) == SORTS
     for order in sort["enum"]:
         ids: list[str] = []
-        following: str | None = f"/v1/customers?sort={order}&limit=170"
+        following: str | None = f"/v1/customers?sort={order}&limit=190"
         while following:
             page = http.get(following).json()
             ids += [item["unit_id"] for item in page["items"]]

@@ -131,7 +131,11 @@ async def list_customers(
         except ValidationError:
             raise bad_cursor() from None
         values |= dict(zip(("last_value", "last_number"), position, strict=True))
-    statement = _page(publication.slot, frozenset(filters), query.sort, query.cursor is not None)
+    # Of one word an index gives the order, too; of several it cannot.
+    single = frozenset(name for name in WORDS if len(filters.get(name, ())) == 1)
+    statement = _page(
+        publication.slot, frozenset(filters), single, query.sort, query.cursor is not None
+    )
     rows = await reader.all(statement, values)
     if rows:
         publication.check(rows[0]["published"])
@@ -154,7 +158,7 @@ def _values(filters: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "newness":
             values[name] = ["% " + each.replace("_", r"\_") + " %" for each in value]
         elif name in WORDS:
-            values[name] = value
+            values[name] = value[0] if len(value) == 1 else value
         elif name.startswith("last_purchase_date_"):
             values[name] = float((value - EPOCH).days)
         else:
@@ -166,7 +170,9 @@ def _order(sort: str) -> str:
     return f"{sort.removeprefix('-')}_order"
 
 
-def _clause(slot: Table, name: str) -> list[Any]:
+def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
+    if is_single:
+        return [slot.c[WORDS[name]] == bindparam(name)]
     if name in WORDS:
         return [any_of(slot.c[WORDS[name]], bindparam(name, type_=Texts))]
     if name == "signal":
@@ -184,9 +190,15 @@ def _clause(slot: Table, name: str) -> list[Any]:
 
 
 @lru_cache(maxsize=400)
-def _page(slot: Table, filters: frozenset[str], sort: str, continued: bool) -> Statement:
+def _page(
+    slot: Table, filters: frozenset[str], single: frozenset[str], sort: str, continued: bool
+) -> Statement:
     column, number = slot.c[_order(sort)], slot.c.number
-    clauses = [clause for name in sorted(filters) for clause in _clause(slot, name)]
+    clauses = [
+        clause
+        for name in sorted(filters)
+        for clause in _clause(slot, name, is_single=name in single)
+    ]
     if continued:
         here = tuple_(column, number)
         there = tuple_(
