@@ -79,7 +79,7 @@ def test_nine_in_ten_realised_contributions_lie_in_their_interval(
     family: Family, days: int
 ) -> None:
     """Units with their own margin levels; all purchases with their own days and amounts."""
-    count, random = 4_000, np.random.default_rng(9)
+    count, random = 2_500, np.random.default_rng(9)
     lives = simulate_lives(MODELS[family], count, oldest=1_000.0, horizon=float(days), seed=9)
     level = 40 / random.gamma(3.0, 0.5, count)
     number = lives.repeat_count + 1

@@ -167,7 +167,7 @@ def test_plain_maximum_likelihood_of_degenerate_bases_is_finite_or_unknown(
 
 def test_bounds_hold_where_dropout_vanishes_in_a_large_base() -> None:
     random = np.random.default_rng(5)
-    age = np.floor(random.uniform(300, 1_500, 40_000))
+    age = np.floor(random.uniform(300, 1_500, 15_000))
     x = random.poisson(age / 30)
     fit = fit_days(x.astype(np.float64), age, age)
     assert isinstance(fit.model, MbgNbd)
@@ -177,7 +177,7 @@ def test_bounds_hold_where_dropout_vanishes_in_a_large_base() -> None:
 
 def test_dropout_that_vanishes_leaves_a_finite_model_of_the_rates() -> None:
     random = np.random.default_rng(5)
-    age = np.floor(random.uniform(300, 1_500, 2_000))
+    age = np.floor(random.uniform(300, 1_500, 500))
     x = random.poisson(age / 30).astype(np.float64)
     for family in FAMILY_NAMES:
         fit = fit_plainly(x, age, age, family)
@@ -187,7 +187,7 @@ def test_dropout_that_vanishes_leaves_a_finite_model_of_the_rates() -> None:
         assert expected.mean() == pytest.approx(365 / 30, rel=0.05)
 
 
-def lives_of(family: Family, count: int = 300) -> tuple[Floats, Floats, Floats]:
+def lives_of(family: Family, count: int = 150) -> tuple[Floats, Floats, Floats]:
     lives = simulate_lives(MODELS[family], count, oldest=900.0, horizon=0.0, seed=4)
     return lives.repeat_count, np.floor(lives.recency), np.floor(lives.age)
 
@@ -256,8 +256,8 @@ def test_standard_errors_come_from_the_curvature_of_the_likelihood(family: Famil
 
 def test_estimates_of_many_bases_scatter_as_their_standard_errors_say() -> None:
     truth, apart = MODELS["mbg_nbd"], []
-    for seed in range(16):
-        lives = simulate_lives(truth, 400, oldest=900.0, horizon=0.0, seed=seed)
+    for seed in range(10):
+        lives = simulate_lives(truth, 300, oldest=900.0, horizon=0.0, seed=seed)
         x, t_x, age = lives.repeat_count, np.floor(lives.recency), np.floor(lives.age)
         fit = fit_plainly(x, t_x, age, "mbg_nbd")
         rate = fit.model.logs[:2] @ [1, -1] - truth.logs[:2] @ [1, -1]
@@ -278,7 +278,7 @@ def test_a_fit_survives_json(family: Family) -> None:
         assert repr(again) == repr(fit)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     units=st.lists(
         st.tuples(st.integers(0, 2_000), st.integers(0, 7_305), st.integers(0, 7_305)), max_size=6
