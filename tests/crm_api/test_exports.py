@@ -33,7 +33,7 @@ def _disturb(crm: Crm, ids: list[str], number: int, stop: threading.Event) -> No
     dice = random.Random(number)
     mine = ids[number::WRITERS]
     with client(crm.url, crm.key) as http:
-        while not stop.is_set():
+        while not stop.wait(0.01):
             http.post("/v1/contacts", json={"kind": "person", "name": "New"})
             path = f"/v1/contacts/{dice.choice(mine)}"
             headers = {"If-Match": "*", "Content-Type": "application/merge-patch+json"}

@@ -16,6 +16,7 @@ from services.crm_api.scopes import SCOPES
 from services.foundation import migrating
 from tests.conftest import BOTH, store_key
 from tests.crm_api.bodies import feed
+from tests.crm_api.receivers import until
 from tests.crm_api.served import Served, durable_database
 from tests.live import client
 
@@ -37,7 +38,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         count = 0
         with client(self.url, self.key) as mine:
-            while not self.has_ended.is_set():
+            while not self.has_ended.wait(0.01):
                 count += 1
                 known = f"{self.number}-{count}"
                 body = {"kind": "person", "external_refs": [{"source": "load", "id": known}]}
@@ -71,6 +72,16 @@ class Writer(threading.Thread):
             time.sleep(_PAUSE_SECONDS)
 
 
+def wait_for_writes(writers: list[Writer]) -> None:
+    """Let the writers write a little more, however slow the machine is."""
+
+    def acknowledged() -> int:
+        return sum(len(writer.acknowledged) for writer in writers)
+
+    enough = acknowledged() + CLIENTS + 1
+    until(lambda: acknowledged() >= enough, seconds=60)
+
+
 @pytest.mark.parametrize("kind", BOTH)
 def test_no_acknowledged_write_is_lost_or_doubled_by_a_kill(tmp_path: Path, kind: str) -> None:
     dice = random.Random(11)
@@ -83,6 +94,7 @@ def test_no_acknowledged_write_is_lost_or_doubled_by_a_kill(tmp_path: Path, kind
                 writer.start()
             for round_number in range(KILLS):
                 time.sleep(dice.uniform(0.3, 0.9))
+                wait_for_writes(writers)
                 if server is not None and round_number % 2:
                     server.kill()
                     server.restart()
