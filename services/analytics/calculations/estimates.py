@@ -15,7 +15,6 @@ from services.analytics.calculations.purchase_models.fitting import (
     fit_purchase_model,
 )
 from services.analytics.calculations.rhythms import baseline_churn
-from services.analytics.calculations.signals.base import SignalBase, estimate_signal_base
 from services.analytics.calculations.signals.columns import signal_columns
 from services.analytics.calculations.signals.combination import (
     CombinationModel,
@@ -23,6 +22,7 @@ from services.analytics.calculations.signals.combination import (
     fit_combination,
     strengths_of,
 )
+from services.analytics.calculations.signals.whole_base import SignalBase, estimate_signal_base
 from services.analytics.calculations.standing.ambassadors import (
     ReferralBase,
     estimate_referral_base,

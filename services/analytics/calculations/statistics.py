@@ -20,7 +20,7 @@ from services.analytics.calculations.purchases import (
     float_column,
     summarize_purchases,
 )
-from services.analytics.calculations.signals.base import (
+from services.analytics.calculations.signals.whole_base import (
     SignalStatistics,
     collect_signal_statistics,
 )
