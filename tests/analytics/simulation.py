@@ -178,4 +178,5 @@ def plain_deals(
     )
     for name, values in known.items():
         deals[name] = np.broadcast_to(np.asarray(values, dtype=np.float64), len(deals))
+    deals["deal_id"] = pd.Series(np.arange(len(deals))).map("deal-{:09d}".format).astype("str")
     return deals
