@@ -75,6 +75,9 @@ class FeatureBase:
     mean_order, credibility, lowest_amount, highest_amount
         How amounts of purchases are weighed and capped (domain specification 3.2); base currency,
         NaN if no amount is known.
+    capped_share
+        Amounts as they are by capped ones, in total: what capping takes from the total is given
+        back to all; no unit.
     """
 
     model: PurchaseModel
@@ -84,6 +87,7 @@ class FeatureBase:
     credibility: float
     lowest_amount: float
     highest_amount: float
+    capped_share: float
 
 
 def estimate_feature_base(
@@ -109,8 +113,9 @@ def estimate_feature_base(
     """
     purchases = observation.purchases
     amount = float_column(observation.deals, "amount")[purchases.deal_rows]
-    lowest, highest = capping_limits(amount, parameters=value)
-    unit, merged = merge_purchases(purchases, np.clip(amount, lowest, highest))
+    unit, paid = merge_purchases(purchases, amount)
+    lowest, highest = capping_limits(paid, parameters=value)
+    merged = np.clip(paid, lowest, highest)
     count = len(purchases.purchase_count)
     number = np.bincount(unit, minlength=count).astype(np.float64)
     total = np.bincount(unit, weights=merged, minlength=count).astype(np.float64, copy=False)
@@ -125,7 +130,9 @@ def estimate_feature_base(
         horizon = own_horizon(repeat, purchases.recency_days, model=model, rhythm=rhythm)
         gap = float(np.median(horizon)) if len(horizon) else rhythm.horizon_min_days
         gap /= rhythm.horizon_interpurchase_times
-    return FeatureBase(model, first_day, gap, mean_order, credibility, lowest, highest)
+    capped = float(total.sum())
+    share = float(paid.sum()) / capped if capped > 0 else 1.0
+    return FeatureBase(model, first_day, gap, mean_order, credibility, lowest, highest, share)
 
 
 def own_horizon(
@@ -162,8 +169,8 @@ def features_at(
     -------
     pandas.DataFrame
         float64, indexed by ``unit``: what the purchase model takes (``repeat_count``,
-        ``recency_days``, ``age_days``, ``own_horizon_days``), ``mean_order`` (credibility mean of
-        the amount of a purchase, base currency), `SHAPES` and ``signal_<id>`` (0 where unknown: a
+        ``recency_days``, ``age_days``, ``own_horizon_days``), ``mean_order`` (expected amount
+        of a purchase, base currency), `SHAPES` and ``signal_<id>`` (0 where unknown: a
         term that is absent).
 
     Notes
@@ -192,7 +199,7 @@ def features_at(
         "recency_days": t_x,
         "age_days": age,
         "own_horizon_days": own_horizon(x, t_x, model=model, rhythm=rhythm),
-        "mean_order": mean_order,
+        "mean_order": mean_order * base.capped_share,
         "repeats": np.log1p(x),
         "entry": np.log1p(np.maximum(purchases.first_day[units] - base.first_day, 0.0) / typical),
         "regularity": regularity,
@@ -237,8 +244,8 @@ def _amounts(observation: Observation, base: FeatureBase) -> tuple[Floats, Float
     purchases = observation.purchases
     count = len(purchases.purchase_count)
     amount = float_column(observation.deals, "amount")[purchases.deal_rows]
-    amount = np.clip(amount, base.lowest_amount, base.highest_amount)
     unit, merged = merge_purchases(purchases, amount)
+    merged = np.clip(merged, base.lowest_amount, base.highest_amount)
     number = np.bincount(unit, minlength=count).astype(np.float64)
     total = np.bincount(unit, weights=merged, minlength=count).astype(np.float64, copy=False)
     bought = purchases.has_purchase

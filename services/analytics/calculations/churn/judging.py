@@ -21,9 +21,10 @@ from services.analytics.calculations.churn.stacked import (
 )
 from services.analytics.calculations.churn.targets import plain_forecasts
 from services.analytics.calculations.parameters import Family
-from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.purchase_models.model import PurchaseModel
+from services.analytics.calculations.purchases import Floats, Integers
 
-_HORIZON_EDGES = (0.0, 60.0, 120.0, 240.0, np.inf)
+_HORIZON_EDGES = (0.0, 60.0, 120.0, 240.0, 36_500.0)
 _STACKED = "stacked"
 
 
@@ -60,29 +61,27 @@ def judge(
         The running purchase model, which the stack has to beat by the gain needed; the others it
         has to beat on average.
     """
-    names = (_STACKED, *origins[0].models)
+    names: tuple[str, ...] = (_STACKED, *origins[0].models)
     losses: dict[str, list[Floats]] = {name: [] for name in names}
+    units: list[Integers] = []
     errors: dict[str, float] = dict.fromkeys(names, 0.0)
     measured: dict[str, Measured] = {}
     for origin, residual in zip(origins, trials, strict=False):
         for rows in (origin.common, origin.own):
+            known = np.flatnonzero(~np.isnan(task.outcome(rows)))
+            outcome = task.outcome(rows)[known]
+            forecasts = {_STACKED: task.bent(residual, rows)} | {
+                plain: task.offset(_by_model(rows, model)) for plain, model in origin.models.items()
+            }
+            units.append(rows.features.index.to_numpy()[known])
             for name in names:
-                linear = (
-                    task.bent(residual, rows)
-                    if name == _STACKED
-                    else task.offset(_by_model(rows, origin, name))
-                )
-                outcome = task.outcome(rows)
-                is_known = ~np.isnan(outcome)
-                linear, outcome = linear[is_known], outcome[is_known]
+                linear = forecasts[name][known]
                 forecast = inverse(linear, link=task.link)
                 losses[name].append(loss(outcome, linear, link=task.link))
                 errors[name] += measures.mean_absolute_error(forecast, outcome)
                 if origin is origins[0] and rows is origin.common:
                     measured[name] = _measure(task, forecast, outcome)
-    gains = [plain - bent for plain, bent in zip(losses[family], losses[_STACKED], strict=True)]
-    gain = float(np.mean([each.mean() for each in gains]))
-    gain_error = float(np.sqrt(np.mean([each.var() / len(each) for each in gains])))
+    gain, gain_error = _gain(units, losses[family], losses[_STACKED])
     means = {name: float(np.mean([each.mean() for each in losses[name]])) for name in names}
     reason: Reason = "better"
     if not gain > task.parameters.gain_needed * gain_error:
@@ -117,9 +116,24 @@ def calibration_by_horizon(
     return tuple(found)
 
 
-def _by_model(rows: Rows, origin: Origin, name: str) -> Rows:
+def _gain(
+    units: Sequence[Integers], plain: Sequence[Floats], bent: Sequence[Floats]
+) -> tuple[float, float]:
+    """Average by how much the loss falls, over all sets of rows alike, with its standard error.
+
+    A customer stands in several sets: the error is that of a sum over customers, not over rows.
+    """
+    gains = np.concatenate(
+        [(before - after) / len(before) for before, after in zip(plain, bent, strict=True)]
+    )
+    by_unit = np.bincount(np.concatenate(units), weights=gains) / len(units)
+    by_unit = by_unit[np.unique(np.concatenate(units))]
+    apart = by_unit - by_unit.mean()
+    return float(by_unit.sum()), float(np.sqrt(apart @ apart))
+
+
+def _by_model(rows: Rows, model: PurchaseModel) -> Rows:
     """Take the plain forecast from another family."""
-    model = origin.models[name]
     return replace(rows, plain=plain_forecasts(rows.features, rows.horizon_days, model=model))
 
 

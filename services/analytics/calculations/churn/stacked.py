@@ -19,6 +19,7 @@ from services.analytics.calculations.churn.residuals import inverse
 from services.analytics.calculations.churn.targets import (
     LEVEL,
     LINKS,
+    TARGETS,
     Forecasts,
     Target,
     columns_of,
@@ -80,7 +81,8 @@ class Residual:
 
     def bend(self, columns: Floats) -> Floats:
         """Give what each column adds; shape (units, columns)."""
-        return np.clip(columns, self.lowest, self.highest) * np.array(self.effects)
+        added: Floats = np.clip(columns, self.lowest, self.highest) * np.array(self.effects)
+        return added
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +202,12 @@ class ChurnModel:
             Days, > 0.
         """
         plain = plain_forecasts(features, horizon_days, model=self.base.model)
-        known = {"plain": plain, "features": features, "horizon_days": horizon_days}
-        purchase = self._bent("purchase", plain.purchase, **known)
-        count = self._bent("count", plain.count, **known)
-        spend = self._bent("spend", plain.spend, **known)
-        return Forecasts(purchase, count, spend)
+        return Forecasts(
+            *(
+                self._bent(target, getattr(plain, target), plain, features, horizon_days)
+                for target in TARGETS
+            )
+        )
 
     def probability(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
         """Give the probability of at least one purchase within the horizon; shape (units,)."""
@@ -261,7 +264,6 @@ class ChurnModel:
         self,
         target: Target,
         values: Floats,
-        *,
         plain: Forecasts,
         features: pd.DataFrame,
         horizon_days: Floats | float,
@@ -272,7 +274,9 @@ class ChurnModel:
         columns = self._columns(target, plain, features, horizon_days)
         linear = offset_of(target, plain, features) + residual.shift
         bent = inverse(linear + residual.bend(columns).sum(axis=1), link=LINKS[target])
-        return bent * self.base.mean_order if target == "spend" else bent
+        if target == "spend":
+            bent = bent * (self.base.mean_order * self.base.capped_share)
+        return bent
 
     def _columns(
         self,

@@ -49,11 +49,11 @@ def plain_forecasts(
 
     Sources: domain specification 2.1, 3.2.
     """
-    history = tuple(
+    x, t_x, age = (
         features[name].to_numpy() for name in ("repeat_count", "recency_days", "age_days")
     )
-    purchase = model.purchase_probability(*history, horizon_days)
-    count = model.expected_purchases(*history, horizon_days)
+    purchase = model.purchase_probability(x, t_x, age, horizon_days)
+    count = model.expected_purchases(x, t_x, age, horizon_days)
     return Forecasts(purchase, count, count * features["mean_order"].to_numpy())
 
 

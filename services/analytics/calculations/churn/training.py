@@ -85,7 +85,7 @@ def train(
     )
     features = features_at(today, base=base, rhythm=parameters.rhythm, parameters=churn)
     horizon = np.full(len(features), float(churn.horizon_days))
-    now = look_ahead(features, horizon, base=base, day=today.day, today=today)
+    now = look_ahead(features, horizon, base=base, day=today.day, today=today, base_today=base)
     found = {
         target: _learn(
             Task(target, base.mean_order, base.typical_gap_days, churn),
@@ -145,13 +145,13 @@ def _origin_at(
     }
     base_then = _base_of(then, models[base.model.family], parameters, like=base)
     features = features_at(then, base=base_then, rhythm=parameters.rhythm, parameters=churn)
-    own = np.minimum(features["own_horizon_days"].to_numpy(), float(known_days))
-    common = np.full(len(features), float(min(churn.horizon_days, known_days)))
-    rows = [
-        look_ahead(features, horizon, base=base_then, day=then.day, today=today)
-        for horizon in (own, common)
-    ]
-    return Origin(then.day, known_days, base_then, *rows, models=models)
+    own_horizon = np.minimum(features["own_horizon_days"].to_numpy(), float(known_days))
+    common_horizon = np.full(len(features), float(min(churn.horizon_days, known_days)))
+    own, common = (
+        look_ahead(features, horizon, base=base_then, day=then.day, today=today, base_today=base)
+        for horizon in (own_horizon, common_horizon)
+    )
+    return Origin(then.day, known_days, base_then, own, common, models)
 
 
 def _learn(
