@@ -47,10 +47,11 @@ class Log:
         count = later.drop_duplicates(["unit", "day"]).groupby("unit").size()
         spend = later.groupby("unit")["amount"].sum()
         units = range(self.unit_count)
-        return (
-            count.reindex(units).fillna(0).to_numpy(dtype=np.float64),
-            spend.reindex(units).fillna(0).to_numpy(dtype=np.float64),
+        counted, spent = (
+            np.asarray(values.reindex(units).fillna(0), dtype=np.float64)
+            for values in (count, spend)
         )
+        return counted, spent
 
 
 def make_log(unit: np.ndarray, day: np.ndarray, amount: np.ndarray | float) -> Log:

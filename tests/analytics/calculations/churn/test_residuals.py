@@ -26,7 +26,8 @@ def problem(seed: int, link: Link, *, scale: float = 1.0) -> Regression:
     offset = random.normal(size=300)
     linear = offset + columns @ np.array([0.5, -0.5, 0.2, 0.0]) / scale
     mean = inverse(linear, link=link)
-    outcome = (random.random(300) < mean) * 1.0 if link == "logit" else random.poisson(mean) * 1.0
+    drawn = random.random(300) < mean if link == "logit" else random.poisson(mean)
+    outcome = np.asarray(drawn, dtype=np.float64)
     bound = np.array([np.inf, 0.0, 0.1, np.inf])
     return Regression(
         columns,

@@ -21,7 +21,7 @@ from services.analytics.calculations.churn.forecaster import stacked_forecaster
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.stacked import ChurnModel, Residual, read_churn_model
 from services.analytics.calculations.churn.targets import column_names
-from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.parameters import Family, Parameters
 from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
 from services.analytics.calculations.purchase_models.fitting import fit_purchase_model
 from tests.analytics.calculations.churn.logs import (
@@ -162,7 +162,7 @@ def test_parts_tell_what_each_group_adds_to_the_churn_probability(drifting: Trai
     model, features = drifting.model, drifting.features
     parts = model.contributions(features, 90.0)
     assert list(parts)[:2] == ["churn_part_history", "churn_part_money"]
-    assert {name.removeprefix("churn_part_") for name in list(parts)[2:]} == {
+    assert {str(name).removeprefix("churn_part_") for name in list(parts)[2:]} == {
         name.removeprefix("signal_") for name in SIGNALS
     }
     complaint = parts["churn_part_unresolved_complaint"]
@@ -286,13 +286,14 @@ def test_cdnow_is_forecast_better_than_by_any_purchase_model() -> None:
     assert measures.brier_score(found.purchase, bought) < 0.158
     assert measures.expected_calibration_error(found.purchase, bought) < 0.035
     assert measures.normalized_gini(found.spend, spend) > 0.68
-    history = [
+    x, t_x, age = (
         trained.features[name].to_numpy() for name in ("repeat_count", "recency_days", "age_days")
-    ]
-    for family in ("mbg_nbd", "bg_nbd", "pareto_nbd"):
+    )
+    families: tuple[Family, ...] = ("mbg_nbd", "bg_nbd", "pareto_nbd")
+    for family in families:
         rhythm = replace(PARAMETERS.rhythm, family=family)
-        fit = fit_purchase_model(*history, prior=PARAMETERS.prior, parameters=rhythm)
-        plain = fit.model.purchase_probability(*history, float(horizon))
+        fit = fit_purchase_model(x, t_x, age, prior=PARAMETERS.prior, parameters=rhythm)
+        plain = fit.model.purchase_probability(x, t_x, age, float(horizon))
         assert measures.area_under_curve(found.purchase, bought) > measures.area_under_curve(
             plain, bought
         )
