@@ -56,7 +56,7 @@ class Origin:
         The customers with their own horizons, and with the one of decisions, both at most the days
         known.
     models
-        Purchase models of each family that was fitted on the day, the running one among them.
+        Purchase models fitted on the day by family: the running one, and rivals where it is judged.
     """
 
     day: int

@@ -202,24 +202,19 @@ class ChurnModel:
             Days, > 0.
         """
         plain = plain_forecasts(features, horizon_days, model=self.base.model)
-        return Forecasts(
-            *(
-                self._bent(target, getattr(plain, target), plain, features, horizon_days)
-                for target in TARGETS
-            )
-        )
+        return Forecasts(*(self._bent(target, plain, features, horizon_days) for target in TARGETS))
 
     def probability(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
         """Give the probability of at least one purchase within the horizon; shape (units,)."""
-        return self.forecast(features, horizon_days).purchase
+        return self._only("purchase", features, horizon_days)
 
     def expected_purchases(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
         """Expect the number of purchases within the horizon; shape (units,)."""
-        return self.forecast(features, horizon_days).count
+        return self._only("count", features, horizon_days)
 
     def expected_spend(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
         """Expect the amount of purchases within the horizon, base currency; shape (units,)."""
-        return self.forecast(features, horizon_days).spend
+        return self._only("spend", features, horizon_days)
 
     def contributions(self, features: pd.DataFrame, horizon_days: Floats | float) -> pd.DataFrame:
         """Tell what each part adds to the churn probability: ``p - p(without the part)``.
@@ -240,7 +235,9 @@ class ChurnModel:
         residual = self.residuals.get("purchase")
         if residual is None:
             return pd.DataFrame(index=features.index)
-        plain = plain_forecasts(features, horizon_days, model=self.base.model)
+        plain = plain_forecasts(
+            features, horizon_days, model=self.base.model, targets=("purchase",)
+        )
         offset = offset_of("purchase", plain, features)
         columns = self._columns("purchase", plain, features, horizon_days)
         added = residual.bend(columns)
@@ -260,14 +257,18 @@ class ChurnModel:
             parts[f"churn_part_{name.removeprefix('signal_')}"] = churn - expit(-without)
         return pd.DataFrame(parts, index=features.index, copy=False)
 
+    def _only(self, target: Target, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
+        plain = plain_forecasts(features, horizon_days, model=self.base.model, targets=(target,))
+        return self._bent(target, plain, features, horizon_days)
+
     def _bent(
         self,
         target: Target,
-        values: Floats,
         plain: Forecasts,
         features: pd.DataFrame,
         horizon_days: Floats | float,
     ) -> Floats:
+        values: Floats = getattr(plain, target)
         residual = self.residuals.get(target)
         if residual is None:
             return values

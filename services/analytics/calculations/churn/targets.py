@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -43,17 +44,24 @@ class Forecasts:
 
 
 def plain_forecasts(
-    features: pd.DataFrame, horizon_days: Floats | float, *, model: PurchaseModel
+    features: pd.DataFrame,
+    horizon_days: Floats | float,
+    *,
+    model: PurchaseModel,
+    targets: Collection[Target] = TARGETS,
 ) -> Forecasts:
-    """Forecast by a purchase model and credible amounts alone.
+    """Forecast by a purchase model and credible amounts alone; NaN what is not asked for.
 
     Sources: domain specification 2.1, 3.2.
     """
     x, t_x, age = (
         features[name].to_numpy() for name in ("repeat_count", "recency_days", "age_days")
     )
-    purchase = model.purchase_probability(x, t_x, age, horizon_days)
-    count = model.expected_purchases(x, t_x, age, horizon_days)
+    purchase = count = np.full(len(features), np.nan)
+    if "purchase" in targets:
+        purchase = model.purchase_probability(x, t_x, age, horizon_days)
+    if "count" in targets or "spend" in targets:
+        count = model.expected_purchases(x, t_x, age, horizon_days)
     return Forecasts(purchase, count, count * features["mean_order"].to_numpy())
 
 

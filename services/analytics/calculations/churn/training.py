@@ -81,7 +81,16 @@ def train(
         base = _base_of(today, model, parameters)
     back = days_back(base.first_day, today.day, horizon_days=churn.horizon_days, parameters=churn)
     origins = tuple(
-        _origin_at(earlier(today.day - days), today, days, base, parameters, churn) for days in back
+        _origin_at(
+            earlier(today.day - days),
+            today,
+            base,
+            # Rivals are asked only where they are judged.
+            churn.rivals if number < churn.held_out_count else (),
+            parameters=parameters,
+            churn=churn,
+        )
+        for number, days in enumerate(back)
     )
     features = features_at(today, base=base, rhythm=parameters.rhythm, parameters=churn)
     horizon = np.full(len(features), float(churn.horizon_days))
@@ -133,15 +142,17 @@ def _fitted(purchases: Purchases, family: Family, parameters: Parameters) -> Pur
 def _origin_at(
     then: Observation,
     today: Observation,
-    known_days: int,
     base: FeatureBase,
+    rivals: tuple[Family, ...],
+    *,
     parameters: Parameters,
     churn: ChurnParameters,
 ) -> Origin:
     """Fit and describe what was known on a day, and set beside it what came."""
+    known_days = today.day - then.day
     models = {
         family: _fitted(then.purchases, family, parameters)
-        for family in dict.fromkeys((base.model.family, *churn.rivals))
+        for family in dict.fromkeys((base.model.family, *rivals))
     }
     base_then = _base_of(then, models[base.model.family], parameters, like=base)
     features = features_at(then, base=base_then, rhythm=parameters.rhythm, parameters=churn)
