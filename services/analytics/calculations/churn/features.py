@@ -30,7 +30,6 @@ PURCHASE_SIGNS: Final = {"regular_silence": -1, "recent": 1}
 All others say when and what was bought, which does not change while a customer is silent.
 """
 
-_NUMBERS: Final = ("repeat_count", "recency_days", "age_days", "own_horizon_days", "mean_order")
 _SMALLEST: Final = 0.01
 
 

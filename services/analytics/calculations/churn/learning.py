@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from services.analytics.calculations.churn.features import PURCHASE_SIGNS
-from services.analytics.calculations.churn.levels import steady_level
+from services.analytics.calculations.churn.levels import seasonal_level, steady_level
 from services.analytics.calculations.churn.origins import Origin, Rows, independent_origins
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.residuals import (
@@ -203,15 +203,19 @@ def settled(residual: Residual, rows: Rows, *, task: Task, level: float) -> Resi
     )
 
 
-def level_of(task: Task, origins: Sequence[Origin]) -> float:
-    """Expect how far the plain forecast is off in total, from how far it was at the origins."""
+def level_of(task: Task, origins: Sequence[Origin], *, day: int) -> float:
+    """Expect how far the plain forecast of a day is off in total, from how far it was at origins."""
     levels = []
     for origin in origins:
         parts = [_known(task, rows) for rows in (origin.common, origin.own)]
         offset, outcome = (np.concatenate([part[place] for part in parts]) for place in range(2))
         levels.append(total_shift(offset, float(outcome.sum()), link=task.link))
+    days_ago = [float(day - origin.day) for origin in origins]
+    parameters = task.parameters
+    if max(days_ago) > parameters.season_reach * parameters.season_days:
+        return seasonal_level(levels, days_ago, parameters=parameters)
     return steady_level(
-        levels, independent=independent_origins(tuple(origins)), parameters=task.parameters
+        levels, independent=independent_origins(tuple(origins)), parameters=parameters
     )
 
 

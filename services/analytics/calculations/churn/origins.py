@@ -72,7 +72,8 @@ def days_back(
 ) -> tuple[int, ...]:
     """Choose how many days to look back for each origin, fewest first; none in a short history.
 
-    Evenly from a horizon (or the nearest share of the history) to the farthest of both limits.
+    Evenly from a horizon (or the nearest share of the history) to the farthest of both limits; and
+    the same day of a year ago, if enough came before it, as the season returns.
     """
     history = as_of_day - first_day
     nearest = min(float(horizon_days), parameters.nearest_share * history)
@@ -80,6 +81,9 @@ def days_back(
     if nearest < _FEWEST_DAYS:
         return ()
     back = np.linspace(nearest, max(farthest, nearest), parameters.origin_count)
+    year = parameters.season_days
+    if back[-1] < year <= parameters.season_share * history:
+        back = np.append(back, year)
     return tuple(int(days) for days in np.unique(np.rint(back).astype(np.int64)))
 
 

@@ -44,6 +44,17 @@ class ChurnParameters:
     level_variation, level_variation_weight
         How much that differs from one origin to another before any data, on the logarithm, and how
         many origins this counts for; defaults 0.2 and 2.
+    season_days
+        After which seasons return; days; default 365.25.
+    season_share
+        Share of the history that may lie after an origin of a year ago; default 3/4.
+    season_reach
+        How far back the oldest origin has to lie, for seasons to be told; years; default 0.9.
+    season_width
+        How quickly one season turns into another; no unit; default 0.7: after two months levels go
+        together by about 0.4.
+    season_noise
+        Part of the variation of levels that no season explains; share; default 0.25.
     tail_share
         Share of the values at each end beyond which a feature is taken as at the edge; share;
         default 0.005.
@@ -84,6 +95,11 @@ class ChurnParameters:
     level_deviation: float = 0.3
     level_variation: float = 0.2
     level_variation_weight: float = 2.0
+    season_days: float = 365.25
+    season_share: float = 3 / 4
+    season_reach: float = 0.9
+    season_width: float = 0.7
+    season_noise: float = 0.25
     tail_share: float = 0.005
     rows_needed: int = 300
     events_needed: int = 50

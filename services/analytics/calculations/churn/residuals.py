@@ -78,7 +78,7 @@ def fit_residual(regression: Regression, *, link: Link, start: Floats | None = N
     value = np.clip(rows.center if start is None else start, rows.lowest, rows.highest)
     height = _objective(rows, value, link)
     for _ in range(_TURNS):
-        mean = _mean(rows.offset + rows.columns @ value, link)
+        mean = inverse(rows.offset + rows.columns @ value, link=link)
         spread = mean * (1 - mean) if link == "logit" else mean
         gradient = rows.columns.T @ (rows.weight * (mean - rows.outcome))
         gradient += rows.precision * (value - rows.center)
@@ -114,7 +114,10 @@ def loss(outcome: Floats, linear: Floats, *, link: Link) -> Floats:
 
 def inverse(linear: Floats, *, link: Link) -> Floats:
     """Turn the scale of a link into probabilities or means."""
-    return _mean(linear, link)
+    if link == "logit":
+        probability: Floats = expit(linear)
+        return probability
+    return np.exp(np.minimum(linear, _LARGEST_LOG))
 
 
 def total_shift(linear: Floats, total: float, *, link: Link) -> float:
@@ -125,7 +128,7 @@ def total_shift(linear: Floats, total: float, *, link: Link) -> float:
     if not len(linear) or not total > 0:
         return 0.0
     if link == "log":
-        return float(np.log(total / _mean(linear, link).sum()))
+        return float(np.log(total / inverse(linear, link=link).sum()))
     if total >= len(linear):
         return 0.0
     low, high = -_LARGEST_LOG, _LARGEST_LOG
@@ -149,10 +152,3 @@ def _objective(rows: Regression, value: Floats, link: Link) -> float:
     apart = value - rows.center
     height = rows.weight @ loss(rows.outcome, linear, link=link)
     return float(height + 0.5 * (rows.precision * apart) @ apart)
-
-
-def _mean(linear: Floats, link: Link) -> Floats:
-    if link == "logit":
-        probability: Floats = expit(linear)
-        return probability
-    return np.exp(np.minimum(linear, _LARGEST_LOG))

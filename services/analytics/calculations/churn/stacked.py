@@ -42,6 +42,7 @@ Reason: TypeAlias = Literal[
     "larger_error",
 ]
 
+_PURCHASE: Final[tuple[Target, ...]] = ("purchase",)
 PARTS: Final = {"history": (LEVEL, *HISTORY), "money": MONEY}
 
 
@@ -235,9 +236,7 @@ class ChurnModel:
         residual = self.residuals.get("purchase")
         if residual is None:
             return pd.DataFrame(index=features.index)
-        plain = plain_forecasts(
-            features, horizon_days, model=self.base.model, targets=("purchase",)
-        )
+        plain = plain_forecasts(features, horizon_days, model=self.base.model, targets=_PURCHASE)
         offset = offset_of("purchase", plain, features)
         columns = self._columns("purchase", plain, features, horizon_days)
         added = residual.bend(columns)

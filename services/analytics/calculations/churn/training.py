@@ -100,6 +100,7 @@ def train(
             Task(target, base.mean_order, base.typical_gap_days, churn),
             origins,
             now,
+            day=today.day,
             family=model.family,
         )
         for target in TARGETS
@@ -166,7 +167,7 @@ def _origin_at(
 
 
 def _learn(
-    task: Task, origins: Sequence[Origin], today: Rows, *, family: Family
+    task: Task, origins: Sequence[Origin], today: Rows, *, day: int, family: Family
 ) -> tuple[Residual | None, Choice, tuple[HorizonAccuracy, ...]]:
     """Learn one target and judge it; no residual if it is not to be used."""
     reason = too_little(task, origins)
@@ -177,7 +178,7 @@ def _learn(
     lessons = [Lesson(task, some) for some in older]
     penalty, tried = _choose_penalty(task, held_out, lessons)
     trials = [
-        settled(residual, origin.common, task=task, level=level_of(task, some))
+        settled(residual, origin.common, task=task, level=level_of(task, some, day=origin.day))
         for residual, origin, some in zip(tried, held_out, older, strict=True)
     ]
     choice = judge(task, origins, trials, family=family)
@@ -186,7 +187,7 @@ def _learn(
         return None, choice, by_horizon
     lesson = Lesson(task, origins)
     residual = lesson.residual(lesson.solve(penalty), penalty)
-    level = level_of(task, origins)
+    level = level_of(task, origins, day=day)
     return settled(residual, today, task=task, level=level), choice, by_horizon
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.calculations.churn.levels import steady_level
+from services.analytics.calculations.churn.levels import seasonal_level, steady_level
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.residuals import (
     Link,
@@ -102,3 +102,14 @@ def test_levels_are_believed_as_far_as_origins_agree() -> None:
     assert abs(level([0.9, -0.3, 0.9, -0.3, 0.6, 0.0])) < 0.6 * 0.3
     assert level([0.3] * 6, independent=1.0) < level([0.3] * 6)
     assert level([-0.3] * 6) == pytest.approx(-level([0.3] * 6))
+
+
+def test_an_origin_of_the_same_season_tells_more_than_others() -> None:
+    parameters = ChurnParameters()
+
+    def level(levels: list[float]) -> float:
+        return seasonal_level(levels, [90.0, 180.0, 270.0, 365.25], parameters=parameters)
+
+    assert level([-0.5, -0.5, -0.5, 0.8]) > 0 > level([-0.5, 0.8, -0.5, -0.5])
+    assert 0.2 < level([0.3] * 4) < 0.35
+    assert level([0.0] * 4) == 0
