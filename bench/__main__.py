@@ -1,4 +1,5 @@
 """`python -m bench [section ...] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
+"""`python -m bench [SECTION] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
 
 import argparse
 import importlib
@@ -15,6 +16,7 @@ SECTIONS = {
     "analytics": "calculating against reading the same columns once",
     "models": "purchase models of every family against reading the columns they take",
     "publishing": "storing scored customers, and reading one meanwhile; ratio of paired rounds",
+    "accuracy": "forecasts against what came on real logs, beside Pareto/NBD and BG/NBD",
 }
 
 
