@@ -51,7 +51,9 @@ def test_the_order_of_the_rows_and_the_era_change_nothing(first_day: int) -> Non
     unit, day = random.integers(0, 50, 800), random.integers(0, 200, 800) + first_day
     deals = plain_deals(unit.tolist(), day.tolist())
     ordered = deals.sort_values(["unit", "day"])
-    expected = deals.drop_duplicates(["unit", "day"]).groupby("unit")["day"].agg(["size", "min", "max"])
+    expected = (
+        deals.drop_duplicates(["unit", "day"]).groupby("unit")["day"].agg(["size", "min", "max"])
+    )
     for frame in (deals, ordered):
         purchases = summarize_purchases(frame, unit_count=50, as_of_day=first_day + 200)
         np.testing.assert_array_equal(purchases.purchase_count, expected["size"])

@@ -13,6 +13,8 @@ from services.analytics.calculations.purchases import Booleans, Floats, Integers
 
 Rows: TypeAlias = NDArray[np.intp]
 
+SHOWN_FROM: Final = 1e-9
+"""A strength below it is the rounding of a sum, and nothing shows it."""
 EVIDENCE_LIMIT = 3
 
 
@@ -163,7 +165,7 @@ def shown_by(
         Places of the rows that may show it; ``weight`` is theirs.
     """
     unit = units_of(frame, rows)
-    shows = strength[unit] > 0
+    shows = strength[unit] > SHOWN_FROM
     if not shows.any():
         return Evidence.none()
     unit, rows, ids = unit[shows], rows[shows], frame[id_column].array

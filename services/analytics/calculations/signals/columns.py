@@ -17,6 +17,7 @@ from services.analytics.calculations.purchases import (
 from services.analytics.calculations.signals.burst import support_burst
 from services.analytics.calculations.signals.by_unit import (
     EVIDENCE_LIMIT,
+    SHOWN_FROM,
     Evidence,
     Signal,
     newest_first,
@@ -224,7 +225,7 @@ def _last_purchases(
     """Name the deals of the last purchases of the units whose signal is above 0."""
     unit = purchases.purchase_unit
     from_last = purchases.purchase_count[unit] - places_within(unit)
-    shows = np.flatnonzero((from_last <= last) & (strength[unit] > 0))
+    shows = np.flatnonzero((from_last <= last) & (strength[unit] > SHOWN_FROM))
     if not len(shows):
         return Evidence.none()
     lengths = np.diff(np.append(purchases.starts, len(purchases.deal_rows)))[shows]
