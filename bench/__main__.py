@@ -1,5 +1,4 @@
 """`python -m bench [section ...] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
-"""`python -m bench [SECTION] [--quick] [--contacts N]`: measures, prints, keeps, ends by itself."""
 
 import argparse
 import importlib

@@ -12,7 +12,10 @@ import pandas as pd
 
 from bench.figures import Figure
 from services.analytics.calculations.margins import (
+    Earnings,
+    MarginEstimate,
     deal_margins,
+    estimate_margins,
     margin_per_purchase,
     margin_spread,
 )
@@ -91,15 +94,20 @@ def run(count: int) -> tuple[dict[str, float], int]:
         "summary", lambda: summarize_purchases(deals, unit_count=count, as_of_day=SPAN_DAYS)
     )
     margins = deal_margins(deals, default_margin=parameters.value.default_margin)
-    margin, credibility = timed(
-        "margins",
-        lambda: margin_per_purchase(
-            units, deals, margins=margins, purchases=purchases, parameters=parameters.value
-        ),
-    )
+
+    def weigh() -> tuple[Any, MarginEstimate]:
+        earnings = Earnings.of(units, deals, margins=margins, purchases=purchases)
+        estimate = estimate_margins(
+            earnings, parameters=parameters.value, spend_parameters=parameters.spend
+        )
+        has_purchase = purchases.has_purchase
+        margin = margin_per_purchase(earnings, has_purchase=has_purchase, estimate=estimate)
+        return margin, estimate
+
+    margin, estimate = timed("margins", weigh)
     number = purchases.purchase_count.astype(np.float64)
     x, t_x, age = number - 1, purchases.recency_days, purchases.age_days
-    spread = margin_spread(number, margin, credibility=credibility)
+    spread = margin_spread(number, margin, estimate=estimate)
     for family in get_args(Family):
         rhythm = RhythmParameters(family=family)
 

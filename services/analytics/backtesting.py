@@ -30,6 +30,7 @@ from services.analytics.calculations.backtest.running import (
     without_history,
 )
 from services.analytics.calculations.backtest.verdict import Finding, day_of
+from services.analytics.calculations.churn.forecaster import stacked_forecaster
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
@@ -39,6 +40,7 @@ from services.analytics.mirror.snapshot import Snapshot
 
 RUNNING_MODEL = "mbg_nbd"
 """The forecaster that the published numbers come from."""
+_TOO_LITTLE = frozenset({"history_too_short", "too_few_customers", "too_few_buyers", "no_amounts"})
 CARD_PARAMETERS = BacktestParameters(sample_size=20_000)
 """Of the backtest beside a refresh: a smaller sample, as nobody asked for it to the last digit."""
 
@@ -46,7 +48,10 @@ CARD_PARAMETERS = BacktestParameters(sample_size=20_000)
 def forecasters(parameters: Parameters | None = None) -> dict[str, Forecaster]:
     """Return the models that can be compared, by name."""
     chosen = parameters or Parameters()
-    return {family: purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES}
+    families = {
+        str(family): purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES
+    }
+    return families | {"stacked": stacked_forecaster(parameters=chosen, churn=chosen.churn)}
 
 
 def known_at(snapshot: Snapshot, rules: Rules) -> KnownAt:
@@ -103,17 +108,18 @@ def card_of(
     A history that is too short for a backtest is said in the card and is no failure.
     """
     fit, purchase_count = estimates.purchase_fit, customers["purchase_count"]
+    chosen, choice = choice_of(estimates)
     try:
         found = backtest_base(
             base,
             as_of_day=as_of_day,
             currency=currency,
-            chosen=fit.family,
+            chosen=chosen,
             parameters=CARD_PARAMETERS,
         )
     except HistoryTooShort as error:
         found = without_history(
-            error, as_of_day=as_of_day, chosen=fit.family, parameters=CARD_PARAMETERS
+            error, as_of_day=as_of_day, chosen=chosen, parameters=CARD_PARAMETERS
         )
     first = customers["first_purchase_day"].min()
     return model_card(
@@ -134,11 +140,23 @@ def card_of(
             log_likelihood=fit.log_likelihood,
             is_converged=fit.is_converged,
         ),
-        churn_basis="signals",
-        choice=Finding("V_CHOICE_ONLY", "note", {"model": fit.family}),
+        churn_basis="stacked" if chosen == "stacked" else "signals",
+        choice=choice,
         left_out=left_out,
         backtest=found,
     )
+
+
+def choice_of(estimates: Estimates) -> tuple[str, Finding]:
+    """Say which forecaster the churn probabilities come from, and why it is that one."""
+    family = str(estimates.purchase_fit.family)
+    if estimates.churn is None:
+        return family, Finding("V_CHOICE_ONLY", "note", {"model": family})
+    choice = estimates.churn.choices["purchase"]
+    if choice.is_used:
+        return "stacked", Finding("V_CHOICE_BEATS", "note", {"model": "stacked", "other": family})
+    code = "V_CHOICE_TOO_LITTLE" if choice.reason in _TOO_LITTLE else "V_CHOICE_SIMPLER"
+    return family, Finding(code, "note", {"model": family, "other": "stacked"})
 
 
 def states_of(origin: Origin) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
+from services.analytics.calculations.churn.stacked import read_churn_model
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
 
@@ -37,6 +38,11 @@ def _estimates(document: dict[str, Any]) -> Estimates:
     parts = {
         item.name: TypeAdapter(kinds[item.name]).validate_python(document[item.name])
         for item in fields(Estimates)
-        if item.name != "purchase_fit"
+        if item.name not in ("purchase_fit", "churn")
     }
-    return Estimates(purchase_fit=read_purchase_fit(document["purchase_fit"]), **parts)
+    churn = document["churn"]
+    return Estimates(
+        purchase_fit=read_purchase_fit(document["purchase_fit"]),
+        churn=None if churn is None else read_churn_model(churn),
+        **parts,
+    )

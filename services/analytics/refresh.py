@@ -24,6 +24,7 @@ from services.analytics.computing import Rules, compute_base, estimate_base, fir
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import read_estimates, write_estimates
+from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.snapshot import Snapshot
@@ -152,6 +153,8 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
     if estimates is None:
         await run.tell("estimating", STAGES["estimating"])
         estimates = estimate_base(snapshot, rules)
+        churn = learn_churn(first_part(snapshot), rules, estimates)
+        estimates = replace(estimates, churn=churn)
         write_estimates(data_dir, estimates, made_for=made_for)
         card = None
     else:

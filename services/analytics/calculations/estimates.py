@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
@@ -50,6 +51,8 @@ class Estimates:
         What a referral saves.
     combination
         How rhythm and signals make a churn probability.
+    churn
+        What the base's own past says of purchases to come; None if nobody asked it.
     """
 
     as_of_day: int
@@ -60,6 +63,7 @@ class Estimates:
     signals: SignalBase
     referrals: ReferralBase
     combination: CombinationModel
+    churn: ChurnModel | None = None
 
 
 def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) -> Estimates:

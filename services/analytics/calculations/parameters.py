@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.standing.parameters import StandingParameters
@@ -196,5 +197,6 @@ class Parameters:
     phases: PhaseThresholds = field(default_factory=PhaseThresholds)
     signals: SignalParameters = field(default_factory=SignalParameters)
     combination: CombinationParameters = field(default_factory=CombinationParameters)
+    churn: ChurnParameters = field(default_factory=ChurnParameters)
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)

@@ -9,6 +9,8 @@ import pandas as pd
 
 from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
+from services.analytics.calculations.churn.features import Observation, features_at
+from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
@@ -63,7 +65,7 @@ def score(
         leave_intent=signals["signal_leave_intent"],
         competitor_loss=signals["signal_competitor_loss"],
     )
-    churn = score_churn(units, rhythm, signals, estimates=estimates, parameters=parameters)
+    churn = score_churn(observed, rhythm, signals, estimates=estimates, parameters=parameters)
     values = value_units(observed, rhythm, estimates=estimates, parameters=parameters)
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
@@ -95,27 +97,55 @@ def score(
 
 
 def score_churn(
-    units: pd.DataFrame,
+    observed: Observed,
     rhythm: pd.DataFrame,
     signals: pd.DataFrame,
     *,
     estimates: Estimates,
     parameters: Parameters,
 ) -> pd.DataFrame:
-    """Combine rhythm or contract with the signals; ``churn_basis`` says what a probability rests on."""
+    """Give the churn probability of units, what each part adds, and what it rests on.
+
+    Under a contract: contract and signals. Else the stacked model, where it forecast the base's own
+    past better, or rhythm and signals. Source: domain specification 4.
+    """
+    units = observed.units
     baseline = of_all_units(
         rhythm["baseline_churn_probability"].to_numpy(), rhythm.index.to_numpy(), len(units)
     )
     churn = churn_columns(
         baseline, signals, model=estimates.combination, parameters=parameters.combination
-    )
+    ).assign(churn_part_history=np.nan, churn_part_money=np.nan)
     has_contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
     basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
     basis[np.isnan(baseline)] = -1
+    stacked = estimates.churn
+    if stacked is not None and stacked.basis == "stacked":
+        found = stacked_churn(observed, signals, model=stacked, parameters=parameters)
+        rows = found.index[~has_contract[found.index]]
+        churn.loc[rows, list(found)] = found.loc[rows]
+        basis[rows] = CHURN_BASES.index("stacked")
     churn["churn_basis"] = pd.Categorical.from_codes(
         basis.astype(np.int8), categories=pd.Index(CHURN_BASES)
     )
     return churn
+
+
+def stacked_churn(
+    observed: Observed, signals: pd.DataFrame, *, model: ChurnModel, parameters: Parameters
+) -> pd.DataFrame:
+    """Give probability and parts of the stacked model within the own horizons, of who has bought."""
+    features = features_at(
+        Observation(observed.purchases, observed.deals, signals),
+        base=model.base,
+        rhythm=parameters.rhythm,
+        parameters=parameters.churn,
+    )
+    horizon = features["own_horizon_days"].to_numpy()
+    parts = model.contributions(features, horizon)
+    return parts.assign(
+        churn_probability=1 - model.probability(features, horizon), churn_part_inactivity=np.nan
+    )
 
 
 def score_termination(

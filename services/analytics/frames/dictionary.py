@@ -203,7 +203,7 @@ SIGNALS = _columns(
 CHURN_PARTS = _columns(
     *(
         (f"churn_part_{name}", "float64", "probability", "what it adds to the churn probability")
-        for name in SIGNAL_IDS
+        for name in (*SIGNAL_IDS, "history", "money")
     )
 )
 _RHYTHM = _columns(

@@ -238,12 +238,12 @@ def check_origins(
             raise OriginOutside(day, first_day, end_day - horizon_days)
 
 
-def sample_share(known: Known, *, parameters: BacktestParameters) -> float:
-    """Tell which share of the units is looked at, so that about the sample size are customers."""
+def sample_share(known: Known, *, size: int) -> float:
+    """Tell which share of the units is looked at, so that about `size` are customers."""
     refunded = is_refunded_in_full(known.deals)
     units = known.deals["unit"].to_numpy(dtype=np.int64)[~refunded]
     customers = int(np.count_nonzero(np.bincount(units, minlength=1)))
-    return float(min(1.0, parameters.sample_size / max(customers, 1)))
+    return float(min(1.0, size / max(customers, 1)))
 
 
 def sampled(known: Known, share: float) -> Known:

@@ -132,7 +132,7 @@ def run_backtest(
     """
     parameters = parameters or BacktestParameters()
     everything = known_at(as_of_day)
-    share = sample_share(everything, parameters=parameters)
+    share = sample_share(everything, size=parameters.sample_size)
     later = sampled(everything, share)
     del everything
     first, end = history_of(later, horizon_days=horizon_days or parameters.horizon_days)

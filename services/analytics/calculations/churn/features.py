@@ -10,10 +10,10 @@ import pandas as pd
 
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.credibility import (
+    DealValues,
     capping_limits,
     credible_mean,
     estimate_credibility,
-    merge_purchases,
 )
 from services.analytics.calculations.parameters import RhythmParameters, ValueParameters
 from services.analytics.calculations.purchase_models.model import PurchaseModel
@@ -111,8 +111,8 @@ def estimate_feature_base(
         The base of the newest day, whose beginning and typical gap hold for earlier ones.
     """
     purchases = observation.purchases
-    amount = float_column(observation.deals, "amount")[purchases.deal_rows]
-    unit, paid = merge_purchases(purchases, amount)
+    amounts = DealValues.of(float_column(observation.deals, "amount"), purchases)
+    unit, paid = amounts.capped(-np.inf, np.inf)
     lowest, highest = capping_limits(paid, parameters=value)
     merged = np.clip(paid, lowest, highest)
     count = len(purchases.purchase_count)
@@ -242,8 +242,8 @@ def _amounts(observation: Observation, base: FeatureBase) -> tuple[Floats, Float
     """Give the credible amount of a purchase and the last known one; the mean where none is."""
     purchases = observation.purchases
     count = len(purchases.purchase_count)
-    amount = float_column(observation.deals, "amount")[purchases.deal_rows]
-    unit, merged = merge_purchases(purchases, amount)
+    amounts = DealValues.of(float_column(observation.deals, "amount"), purchases)
+    unit, merged = amounts.capped(-np.inf, np.inf)
     merged = np.clip(merged, base.lowest_amount, base.highest_amount)
     number = np.bincount(unit, minlength=count).astype(np.float64)
     total = np.bincount(unit, weights=merged, minlength=count).astype(np.float64, copy=False)

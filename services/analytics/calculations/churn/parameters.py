@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from services.analytics.calculations.parameters import Family
+if TYPE_CHECKING:
+    from services.analytics.calculations.parameters import Family
 
 
 @dataclass(frozen=True, slots=True)
