@@ -24,7 +24,7 @@ from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
-from services.analytics.referrals import read_referrals, referrals_by
+from services.analytics.referrals import read_referrals, referrals_by, referred_numbers
 from services.analytics.settings import Settings
 
 RECORDS_PER_PART = 1_000_000
@@ -211,7 +211,9 @@ def place(
     if len(named):
         places = ids.get_indexer(pd.Index(referrals["referred_unit_id"]))
         referred = customers[["clv_365", "purchase_count"]].take(places[places >= 0])
-        referred = referred.set_axis(pd.Index(np.flatnonzero(places >= 0)))
+        referred = referred.set_axis(
+            pd.Index(referred_numbers(customers, referrals)[places >= 0])
+        )
     value = referral_values(
         named,
         referred,

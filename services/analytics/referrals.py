@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.calculations.events import empty_frame
+from services.analytics.calculations.purchases import Integers
 from services.analytics.frames.building import Frames
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.touched import whole_units
@@ -46,7 +47,7 @@ def read_referrals(snapshot: Snapshot, frames_of: Callable[[Snapshot], Frames]) 
 
 
 def referrals_by(units: pd.DataFrame, referrals: pd.DataFrame) -> pd.DataFrame:
-    """Take the referrals of some units as an event frame; who was referred is numbered through all."""
+    """Take the referrals of some units as an event frame; who was referred: see `referred_numbers`."""
     if not len(referrals):
         return empty_frame("referrals")
     place = pd.Index(units["unit_id"]).get_indexer(pd.Index(referrals["unit_id"]))
@@ -54,7 +55,12 @@ def referrals_by(units: pd.DataFrame, referrals: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "unit": place[is_here].astype(np.int64),
-            "referred_unit": np.flatnonzero(is_here).astype(np.int64),
+            "referred_unit": referred_numbers(units, referrals)[is_here],
             "day": referrals["day"].to_numpy()[is_here],
         }
     )
+
+
+def referred_numbers(units: pd.DataFrame, referrals: pd.DataFrame) -> Integers:
+    """Number who was referred, by referral, behind the units: nobody may seem to refer themselves."""
+    return len(units) + np.arange(len(referrals))

@@ -19,7 +19,6 @@ from services.analytics.frames.arrays import (
     Words,
     floats_of,
     instants_of,
-    minor_per_unit,
     places_of,
     strings_of,
 )
@@ -27,6 +26,7 @@ from services.analytics.frames.clock import Clock
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
+from shared.money import currency_exponent
 
 _INSTANTS: Mapping[Resource, tuple[str, ...]] = {
     "deals": ("opened_at", "closed_at"),
@@ -167,12 +167,14 @@ class Contacts:
         self, snapshot: Snapshot, table: pa.Table, base_currency: str, gaps: dict[str, Gap]
     ) -> Floats:
         currency = Words.of(table.column("acquisition_cost_currency"))
-        cost = floats_of(table, "acquisition_cost_minor") / minor_per_unit(currency)
+        cost = floats_of(table, "acquisition_cost_minor")
         is_given = ~np.isnan(cost) & (self.unit >= 0)
         is_foreign = is_given & ~currency.are(base_currency)
         gaps["contacts_with_foreign_acquisition_cost"] = gap_of(snapshot, "contacts", is_foreign)
         known = is_given & ~is_foreign
+        # Whole numbers: their sum does not depend on the order of the contacts.
         total = self.totals(self.unit[known], cost[known])
+        total /= 10.0 ** currency_exponent(base_currency)
         total[~self.flags(self.unit, known)] = np.nan
         return total
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+import pyarrow.compute as pc
 
 from services.analytics.crm_client import Resource
 from services.analytics.frames.arrays import Booleans
@@ -48,10 +48,9 @@ class DataGaps:
 
 
 def gap_of(snapshot: Snapshot, resource: Resource, rows: Booleans) -> Gap:
+    """Count the flagged records; the examples are those of the lowest ids."""
     count = int(rows.sum())
     if not count:
         return Gap()
-    first = np.zeros_like(rows)
-    first[np.flatnonzero(rows)[:_EXAMPLES]] = True
-    ids = snapshot.read(resource, ["id"], where=first).column("id").to_pylist()
-    return Gap(count, tuple(ids))
+    ids = snapshot.read(resource, ["id"], where=rows).column("id")
+    return Gap(count, tuple(ids.take(pc.bottom_k_unstable(ids, k=_EXAMPLES)).to_pylist()))

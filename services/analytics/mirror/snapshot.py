@@ -38,7 +38,7 @@ class Snapshot:
     cursor
         Where the CRM's feed continues behind what is here.
     row_counts
-        Live records by resource. Their order carries no meaning, and is the same in all reads.
+        Live records by resource. Those of a contact are in the order of their ids in all reads.
     loaded_at
         When the CRM was last read.
     records
@@ -74,8 +74,8 @@ class Snapshot:
         MirrorCorrupt
             What is read is damaged.
         """
-        rows = self.rows.get(resource) if where is None else self._live(resource)[where]
-        table = self.records[resource].read(columns, rows)
+        rows = self._live(resource)
+        table = self.records[resource].read(columns, rows if where is None else rows[where])
         for name in set(words).intersection(columns):
             place = columns.index(name)
             table = table.set_column(place, name, table.column(place).dictionary_encode())
@@ -130,23 +130,30 @@ class Snapshot:
         live: dict[Resource, Integers] = {"contacts": self._live("contacts")}
         below = ids.filter(pa.array(is_below)).combine_chunks()
         for name in OWNED:
-            records, live[name] = self.records[name], self._live(name)
+            records, live[name] = self.records[name], np.sort(self._live(name))
             numbers[name] = number_partitions(records.contact_hashes(live[name]), count)
             # Most contacts are units of their own; the others go with their organisation.
-            rows = self._here(name, records.find("contact_id", below))
+            rows = np.sort(self._here(name, records.find("contact_id", below)))
             contact_ids = records.read(["contact_id"], rows).column("contact_id")
             place = pc.index_in(contact_ids, value_set=below).to_numpy()
             numbers[name][np.searchsorted(live[name], rows)] = numbers["contacts"][is_below][place]
         for number in range(count):
-            yield self._with({name: live[name][numbers[name] == number] for name in numbers})
+            yield self._with(
+                {
+                    name: self.records[name].in_order(rows[numbers[name] == number])
+                    for name, rows in live.items()
+                }
+            )
 
     def _live(self, resource: Resource) -> Integers:
         rows = self.rows.get(resource)
-        return self.records[resource].rows() if rows is None else rows
+        return self.records[resource].live if rows is None else rows
 
     def _here(self, resource: Resource, rows: Integers) -> Integers:
         here = self.rows.get(resource)
-        return rows if here is None else np.intersect1d(rows, here, assume_unique=True)
+        if here is not None:
+            rows = np.intersect1d(rows, here, assume_unique=True)
+        return self.records[resource].in_order(rows)
 
     def _with(self, rows: Mapping[Resource, Integers]) -> Snapshot:
         counts = {**self.row_counts, **{name: len(found) for name, found in rows.items()}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.analytics.calculations.estimates import estimate
 from services.analytics.calculations.events import Events
-from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.parameters import Family, Parameters, RhythmParameters
 from services.analytics.calculations.purchase_models.beta_geometric import MbgNbd
 from services.analytics.calculations.report import Report, calculate
 from services.analytics.calculations.statistics import Statistics, observe
@@ -366,10 +367,12 @@ def test_earlier_estimates_score_without_estimating(base: SimulatedBase) -> None
     pd.testing.assert_frame_equal(first.customers, again.customers, check_exact=True)
 
 
-def parts_of(base: SimulatedBase, count: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Cut a base into parts of whole units, each numbered from 0."""
+def parts_of(
+    base: SimulatedBase, count: int, *, first: int | None = None
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Cut a base into parts of whole units, each numbered from 0; return all or the first ones."""
     parts = []
-    for number in range(count):
+    for number in range(first or count):
         rows = np.flatnonzero(np.arange(len(base.units)) % count == number)
         place = np.full(len(base.units), -1)
         place[rows] = np.arange(len(rows))
@@ -401,12 +404,35 @@ def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase) -> N
     assert found.new_values.by_source == pytest.approx(dict(whole.new_values.by_source))
 
 
-def test_a_unit_scored_alone_has_the_numbers_of_the_whole(base: SimulatedBase) -> None:
-    whole = calculate_base(base)
-    for number, (units, deals) in enumerate(parts_of(base, 40)[:5]):
-        part = calculate(units, deals, as_of_day=base.as_of_day, estimates=whole.estimates)
-        expected = whole.customers.iloc[number::40].set_axis(units.index)
-        assert_same(part.customers, expected, rtol=1e-12)
+@pytest.mark.parametrize("family", get_args(Family))
+def test_a_unit_scored_alone_has_the_numbers_of_the_whole_to_the_last_digit(
+    base: SimulatedBase, family: Family
+) -> None:
+    parameters = replace(Parameters(), rhythm=RhythmParameters(family=family))
+    whole = calculate(
+        base.units, base.deals, as_of_day=base.as_of_day, parameters=parameters, options=OPTIONS
+    )
+    assert (whole.customers["clv_365_low"] < whole.customers["clv_365_high"]).any()
+    for count, first in ((3, 1), (300, 2), (len(base.units), 3)):
+        for number, (units, deals) in enumerate(parts_of(base, count, first=first)):
+            part = calculate(
+                units,
+                deals,
+                as_of_day=base.as_of_day,
+                parameters=parameters,
+                estimates=whole.estimates,
+                options=OPTIONS,
+            )
+            expected = whole.customers.iloc[number::count].set_axis(units.index)
+            pd.testing.assert_frame_equal(
+                with_words(part.customers), with_words(expected), check_exact=True
+            )
+
+
+def with_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write categories as words: which of them are known at all differs between parts."""
+    words = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(words, "object"))
 
 
 def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:

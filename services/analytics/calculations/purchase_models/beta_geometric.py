@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -21,10 +21,17 @@ from services.analytics.calculations.purchase_models.purchases_ahead import (
     Block,
     PurchasesAhead,
 )
-from services.analytics.calculations.purchase_models.series import Series, interval_between, product
+from services.analytics.calculations.purchase_models.series import (
+    Interval,
+    Series,
+    column_products,
+    interval_between,
+    product,
+)
 from services.analytics.calculations.purchases import Floats, Integers
 
 _BLOCK_ROWS = 8_192
+_TERMS_STEP = 8  # the same number of terms for many ``x``: they are computed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +148,30 @@ class BetaGeometric(PurchaseModel):
         x, until, ahead = arguments(repeat_count, age, horizon)
         repeats, index = distinct(x)
         reached = np.log1p(ahead / (self.alpha + until))
-        return self.series(repeats, float(reached.max(initial=0.0))).rows(index, reached)
+        return self.series(repeats, float(ahead.max(initial=0.0))).rows(index, reached)
 
-    def series(self, repeats: Floats, span: float) -> Series:
+    def series(self, repeats: Floats, horizon: float) -> Series:
         r"""Make series of the expectation over :math:`s = \ln\frac{\alpha+T+H}{\alpha+T}`.
 
         The expectation depends on ``T`` and ``H`` through ``s`` only, and is analytic in a strip of
-        half-width :math:`\pi` around the real ``s``.
+        half-width :math:`\pi` around the real ``s``. It is made for units of any age and horizons
+        up to the longest, and for each ``x`` from as many terms as that needs, so that it does not
+        depend on the other ``x``; terms that are not needed are 0.
         """
         shape, stays = self.r + repeats, self.b + repeats + self.first_chance
-        terms = terms_for_decay(shape, self.a, stays, span)
-        interval = interval_between(0.0, span, strip=np.pi, terms=terms)
-        ratio = np.expm1(interval.nodes)
-        return interval.interpolate(expected_purchases_of_ratio(shape, self.a, stays, ratio))
+        span = float(np.log1p(horizon / self.alpha))
+        plain = interval_between(0.0, span, strip=np.pi)
+        needed = np.maximum(terms_for_decay(shape, self.a, stays, span), plain.terms)
+        terms = (np.ceil(needed / _TERMS_STEP) * _TERMS_STEP).astype(np.int64)
+        longest = Interval(plain.low, plain.high, int(terms.max(initial=plain.terms)))
+        coefficients = np.zeros((len(repeats), longest.terms))
+        for count in np.unique(terms):
+            rows, interval = np.flatnonzero(terms == count), replace(longest, terms=int(count))
+            values = expected_purchases_of_ratio(
+                shape[rows], self.a, stays[rows], np.expm1(interval.nodes)
+            )
+            coefficients[rows, :count] = interval.interpolate(values).coefficients
+        return Series(longest, coefficients)
 
     def tabulate(self, repeat_count: Floats, age: Floats, *, months: int) -> PurchasesAhead:
         """Prepare the expectation by month of units alive, for up to some months; times in days."""
@@ -191,18 +209,16 @@ class _BetaGeometricAhead(PurchasesAhead):
     ) -> None:
         super().__init__(repeat_count, age_days, months=months)
         self.model = model
-        youngest = float(self.ages.min(initial=np.inf))
-        self.span = float(np.log1p(months * DAYS_PER_MONTH / (model.alpha + youngest)))
-        self.series = model.series(self.repeats, self.span)
+        self.series = model.series(self.repeats, months * DAYS_PER_MONTH)
 
     @cached_property
     def _series_of_next(self) -> Series:
         """The series after one more purchase."""
-        return self.model.series(self.repeats + 1, self.span)
+        return self.model.series(self.repeats + 1, self.months * DAYS_PER_MONTH)
 
     def _weighted(self, weights: Floats) -> Block:
         *_, basis = self._bases(self.series, weights)
-        return lambda block: product(self.series.coefficients[block], basis.T)
+        return lambda block: product(self.series.coefficients[block], basis)
 
     def _pairs(self, weights: Floats) -> Block:
         r"""Tabulate pairs: a purchase at rate :math:`\frac{r+x}{\alpha+T}`, survived, and another.
@@ -216,7 +232,7 @@ class _BetaGeometricAhead(PurchasesAhead):
         survived = (model.r + self.repeats) * stays / (model.a + stays)
         until = model.alpha + self.ages
         return lambda block: (
-            survived[block, None] * product(series.coefficients[block], basis.T) / until
+            survived[block, None] * product(series.coefficients[block], basis) / until
         )
 
     def _buying(self, days: float) -> Block:
@@ -229,15 +245,13 @@ class _BetaGeometricAhead(PurchasesAhead):
         for month, basis in enumerate(self._bases(self.series, weights)):
             chosen = np.flatnonzero(months == month)
             units = rows[chosen]
-            expected[chosen] = np.einsum(
-                "ij,ij->i",
-                self.series.coefficients[self.repeat_index[units]],
-                basis[self.age_index[units]],
-            )
+            if len(units):
+                own = self.series.coefficients[self.repeat_index[units]].T
+                expected[chosen] = column_products(own, basis[:, self.age_index[units]])
         return expected
 
     def _bases(self, series: Series, weights: Floats) -> Iterator[Floats]:
-        """Weigh the polynomials over no month, one month and so on; (distinct ``T``, terms)."""
+        """Weigh the polynomials over no month, one month and so on; (terms, distinct ``T``)."""
         until = self.model.alpha + self.ages
         before = series.interval.polynomials(np.zeros(len(until)))
         basis = np.zeros_like(before)

@@ -22,41 +22,55 @@ class DeathShare:
     :math:`\sigma(Z) \sim \mathrm{Beta}(s, q)`. The likelihood's integral from ``t_x`` to ``T``
     is a difference of two such values, each scaled by the probability to come so far. :math:`H` is
     analytic in a strip of half-width :math:`\pi`, so a short Chebyshev series per ``q`` holds it
-    exact to rounding.
+    exact to rounding, for all times from 0 on.
 
     Parameters
     ----------
-    shape
-        The distinct ``q = r + x``; shape (k,).
-    alpha, s, beta
+    repeats
+        The distinct ``x``; shape (k,).
+    r, alpha, s, beta
         Of the model.
-    earliest, latest
-        The times it is wanted for.
     with_gradient
         Whether to hold the derivatives by ``q``, ``s`` and :math:`\ln\kappa`, too.
+    is_together
+        Whether all ``x`` are those of a whole base, which is quicker. Otherwise the values of an
+        ``x`` do not depend on the others, to the last digit.
     """
 
     def __init__(
         self,
-        shape: Floats,
+        repeats: Floats,
         *,
+        r: float,
         alpha: float,
         s: float,
         beta: float,
-        earliest: float,
-        latest: float,
         with_gradient: bool = False,
+        is_together: bool = False,
     ) -> None:
-        self.alpha, self.beta = alpha, beta
-        ends = sorted(float(end) for end in self._log_kappa(np.array([earliest, latest])))
+        self.alpha, self.beta, self.is_together = alpha, beta, is_together
+        # Log-kappa at 0, and what it comes near in the end.
+        ends = sorted((float(np.log(alpha) - np.log(beta)), 0.0))
         interval = interval_between(*ends, strip=np.pi)
-        self.series: Series = interval.interpolate(
-            _death_share(shape, s, interval.nodes, with_gradient=with_gradient)
-        )
+        values = np.empty((4 if with_gradient else 1, len(repeats), interval.terms))
+        group = np.zeros(len(repeats)) if is_together else np.floor(np.log2(repeats + 1))
+        for number in np.unique(group):
+            rows = np.flatnonzero(group == number)
+            first, last = 2**number - 1, 2 ** (number + 1) - 2
+            if is_together:
+                first, last = float(repeats.min()), float(repeats.max())
+            values[:, rows] = _death_share(
+                r + repeats[rows],
+                s,
+                interval.nodes,
+                bounds=(r + first, r + last),
+                with_gradient=with_gradient,
+            )
+        self.series: Series = interval.interpolate(values)
 
     def table(self, times: Floats) -> Floats:
         """Evaluate for every ``q`` at every time; shape (1 or 4, k, times)."""
-        return self.series.table(self._log_kappa(times))
+        return self.series.table(self._log_kappa(times), is_quick=self.is_together)
 
     def rows(self, function: Integers, times: Floats) -> Floats:
         """Evaluate for one ``q`` and one time per row; shape (1 or 4, rows)."""
@@ -88,26 +102,32 @@ class DeathShare:
         return kappa
 
 
-def _death_share(shape: Floats, s: float, log_kappa: Floats, *, with_gradient: bool) -> Floats:
+def _death_share(
+    shape: Floats,
+    s: float,
+    log_kappa: Floats,
+    *,
+    bounds: tuple[float, float],
+    with_gradient: bool,
+) -> Floats:
     r"""Integrate :math:`\sigma(\ln\kappa + z)` over the log-odds ``z`` of a beta distribution.
 
     What is known in closed form, :math:`E\,\sigma(Z) = s / (s + q)`, is taken out, so that the rest
     decays exponentially on both sides even for tiny shapes; the trapezoidal rule is then exact to
-    rounding. Shape (1 or 4, k, points).
+    rounding. The grid is the one for all shapes within `bounds`. Shape (1 or 4, k, points).
     """
-    if not len(shape):
-        return np.empty((4 if with_gradient else 1, 0, len(log_kappa)))
-    spread = np.sqrt(1 / s + 1 / shape)
+    ends = np.array(bounds)
+    spread = np.sqrt(1 / s + 1 / ends)
     knees = (0.0, float(-log_kappa.min()), float(-log_kappa.max()))
-    center = np.log(s / shape)
+    center = np.log(s / ends)
     # Nothing counts beyond the knees, where the difference decays, nor beyond the density.
     low = max(
         min(*knees, float(center.min())) - 40 / (1 + s),
         float((center - 9 * spread).min()) - 40 / s,
     )
     high = min(
-        max(*knees, float(center.max())) + 40 / (1 + float(shape.min())),
-        float((center + 9 * spread).max()) + 40 / float(shape.min()),
+        max(*knees, float(center.max())) + 40 / (1 + bounds[0]),
+        float((center + 9 * spread).max()) + 40 / bounds[0],
     )
     steps = int(np.ceil((high - low) / min(0.35, 0.7 * float(spread.min()))))
     z, step = np.linspace(low, high, steps + 1, retstep=True)

@@ -70,13 +70,7 @@ class ParetoNbd(PurchaseModel):
         if not len(times):
             return value, gradient * np.exp(logs)
         share = DeathShare(
-            r + x,
-            alpha=alpha,
-            s=s,
-            beta=beta,
-            earliest=times[0],
-            latest=times[-1],
-            with_gradient=True,
+            x, r=r, alpha=alpha, s=s, beta=beta, with_gradient=True, is_together=True
         )
         cells = share.cells(times, row_count=2 * len(histories.weight))
         for start in range(0, len(histories.weight), _BLOCK_ROWS):
@@ -91,7 +85,7 @@ class ParetoNbd(PurchaseModel):
     def alive_probability(self, repeat_count: Floats, recency: Floats, age: Floats) -> Floats:
         r"""Give P(alive) :math:`= 1 / (1 - H(T) + H(t_x) e^E)`."""
         x, t_x, until = arguments(repeat_count, recency, age)
-        share, index = self._share(x, t_x, until)
+        share, index = self._share(x)
         last, now = (_of_times(share, index, times) for times in (t_x, until))
         kept = np.exp(-self._leaving(x, t_x, until))
         alive: Floats = kept / np.maximum((1 - now) * kept + last, _TINIEST)
@@ -102,7 +96,7 @@ class ParetoNbd(PurchaseModel):
     def buying_if_alive(self, repeat_count: Floats, age: Floats, horizon: Floats | float) -> Floats:
         """Give the probability that the next purchase comes before the horizon and before death."""
         x, until, ahead = arguments(repeat_count, age, horizon)
-        share, index = self._share(x, until, until + ahead)
+        share, index = self._share(x)
         now = _of_times(share, index, until)
         later = share.rows(index, until + ahead)[0]
         kept = np.exp(-self._leaving(x, until, until + ahead))
@@ -131,22 +125,13 @@ class ParetoNbd(PurchaseModel):
         x, until = arguments(repeat_count, age)
         return _ParetoAhead(self, x, until, months=months)
 
-    def death_share(self, repeats: Floats, earliest: float, latest: float) -> DeathShare:
-        """Prepare the death share of some distinct ``x`` between two times."""
-        return DeathShare(
-            self.r + repeats,
-            alpha=self.alpha,
-            s=self.s,
-            beta=self.beta,
-            earliest=earliest,
-            latest=latest,
-        )
+    def death_share(self, repeats: Floats) -> DeathShare:
+        """Prepare the death share of some distinct ``x``."""
+        return DeathShare(repeats, r=self.r, alpha=self.alpha, s=self.s, beta=self.beta)
 
-    def _share(self, x: Floats, before: Floats, after: Floats) -> tuple[DeathShare, Integers]:
+    def _share(self, x: Floats) -> tuple[DeathShare, Integers]:
         repeats, index = distinct(x)
-        earliest, latest = before.min(initial=np.inf), after.max(initial=0.0)
-        share = self.death_share(repeats, float(min(earliest, latest)), float(latest))
-        return share, index
+        return self.death_share(repeats), index
 
     def _leaving(self, x: Floats, before: Floats, after: Floats) -> Floats:
         """Give ``E``: minus the logarithm of neither buying nor dropping out between two times."""
@@ -182,8 +167,7 @@ class _ParetoAhead(PurchasesAhead):
 
         def table(block: slice) -> Floats:
             repeats = self.repeats[block]
-            earliest, latest = float(ages.min(initial=np.inf)), float(ages.max(initial=0.0))
-            share = model.death_share(repeats, min(earliest, latest), latest + days)
+            share = model.death_share(repeats)
             now, later = share.table(ages)[0], share.table(ages + days)[0]
             kept = np.exp(-np.outer(model.r + repeats, not_buying) - not_dying)
             buying: Floats = np.clip(1 - now - kept * (1 - later), 0.0, 1.0)

@@ -1,4 +1,8 @@
-"""Chebyshev series: costly smooth functions, one per distinct ``x``, evaluated for many units."""
+"""Chebyshev series: costly smooth functions, one per distinct ``x``, evaluated for many units.
+
+Values do not depend on what else is computed in the same call, to the last digit: every sum adds up
+its terms one after another, which BLAS does not promise.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +40,9 @@ class Interval:
         return Series(self, product(values, to_series))
 
     def polynomials(self, points: Floats) -> Floats:
-        """The Chebyshev polynomials at some points; shape (points, terms)."""
+        """The Chebyshev polynomials at some points; shape (terms, points)."""
         scaled = 2 * (points - self.low) / (self.high - self.low) - 1
-        return np.asarray(chebyshev.chebvander(scaled, self.terms - 1), dtype=np.float64)
+        return np.ascontiguousarray(chebyshev.chebvander(scaled, self.terms - 1).T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,18 +52,19 @@ class Series:
     interval: Interval
     coefficients: Floats
 
-    def table(self, points: Floats) -> Floats:
+    def table(self, points: Floats, *, is_quick: bool = False) -> Floats:
         """Evaluate every function at every point; shape (..., functions, points)."""
-        return product(self.coefficients, self.interval.polynomials(points).T)
+        multiply = quick_product if is_quick else product
+        return multiply(self.coefficients, self.interval.polynomials(points))
 
     def rows(self, function: Integers, points: Floats) -> Floats:
-        """Evaluate one function at one point per row; shape (..., rows)."""
+        """Evaluate one function at one point per row, as `table` does; shape (..., rows)."""
         values = np.empty((*self.coefficients.shape[:-2], len(points)))
+        by_term = np.ascontiguousarray(np.swapaxes(self.coefficients, -1, -2))
         for start in range(0, len(points), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
             polynomials = self.interval.polynomials(points[rows])
-            chosen = self.coefficients[..., function[rows], :]
-            values[..., rows] = np.einsum("...ij,ij->...i", chosen, polynomials)
+            values[..., rows] = column_products(by_term[..., function[rows]], polynomials)
         return values
 
 
@@ -81,10 +86,23 @@ def interval_between(low: float, high: float, *, strip: float, terms: float = 0.
 
 
 def product(left: Floats, right: Floats) -> Floats:
-    """Multiply matrices in parts so small that BLAS keeps each on one thread.
+    """Multiply matrices; each element adds up its terms in their order, whatever the shapes are.
 
-    Its threads wait for each other by spinning, which costs more than it brings at these sizes:
-    beside other work several times the CPU time. Shapes (..., rows, inner) and (inner, columns).
+    Shapes (..., rows, inner) and (inner, columns). Not by BLAS, whose last digits depend on the
+    shapes.
+    """
+    rows = np.ascontiguousarray(left.reshape(-1, left.shape[-1]))
+    # A single column would be added up in another order.
+    columns = right if right.shape[1] > 1 else np.repeat(right, 2, axis=1)
+    result = np.einsum("ij,jk->ik", rows, np.ascontiguousarray(columns), optimize=False)
+    return result[:, : right.shape[1]].reshape(*left.shape[:-1], right.shape[1])
+
+
+def quick_product(left: Floats, right: Floats) -> Floats:
+    """Multiply matrices several times quicker, for what is computed of a whole base only.
+
+    In parts so small that BLAS keeps each on one thread: its threads wait for each other by
+    spinning, which costs more than it brings at these sizes. Shapes as of `product`.
     """
     rows, inner = left.shape[-2:]
     height = max(1, _PART_CELLS // (_PART_COLUMNS * max(1, inner)))
@@ -94,6 +112,20 @@ def product(left: Floats, right: Floats) -> Floats:
         for start in range(0, right.shape[1], _PART_COLUMNS):
             columns = slice(start, start + _PART_COLUMNS)
             result[..., top : top + height, columns] = part @ right[:, columns]
+    return result
+
+
+def column_products(left: Floats, right: Floats) -> Floats:
+    """Add up the products of each column, in the order of the rows as `product` does.
+
+    Shapes (..., inner, columns) and (inner, columns).
+    """
+    if right.shape[1] == 1:
+        return column_products(np.repeat(left, 2, axis=-1), np.repeat(right, 2, axis=1))[..., :1]
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    result = np.empty((*left.shape[:-2], right.shape[1]))
+    for place in np.ndindex(left.shape[:-2]):
+        result[place] = np.einsum("jk,jk->k", left[place], right, optimize=False)
     return result
 
 

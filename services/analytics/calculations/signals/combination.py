@@ -156,7 +156,7 @@ def combine(
     """
     terms = signal_log_odds(strengths, weights=model.weights, parameters=parameters)
     rhythm = model.slope * baseline_log_odds(baseline, parameters=parameters)
-    total = model.intercept + rhythm + np.nansum(terms, axis=1)
+    total = model.intercept + rhythm + _sum_of_known(terms)
     silence = SIGNALS.index(SILENCE)
     usual = model.slope * logit(
         np.clip(model.base_probability, parameters.probability_min, parameters.probability_max)
@@ -168,6 +168,14 @@ def combine(
     for place in range(len(SIGNALS)):
         contribution[:, place] = probability - expit(total - terms[:, place])
     return Combined(probability, terms, contribution)
+
+
+def _sum_of_known(terms: Floats) -> Floats:
+    """Add up the terms of each unit one after another: for one unit in the same way as for many."""
+    total = np.zeros(len(terms))
+    for place in range(terms.shape[1]):
+        total += np.nan_to_num(terms[:, place], nan=0.0)
+    return total
 
 
 def baseline_log_odds(baseline: Floats, *, parameters: CombinationParameters) -> Floats:
@@ -210,7 +218,7 @@ def collect_combination_statistics(
     is_customer = ~np.isnan(baseline)
     baseline, strengths = baseline[is_customer], strengths[is_customer]
     terms = signal_log_odds(strengths, weights=parameters.weights, parameters=parameters)
-    log_odds = baseline_log_odds(baseline, parameters=parameters) + np.nansum(terms, axis=1)
+    log_odds = baseline_log_odds(baseline, parameters=parameters) + _sum_of_known(terms)
     width = (_HIGHEST - _LOWEST) / _BINS
     place = np.clip((log_odds - _LOWEST) / width, 0, _BINS - 1).astype(np.int64)
     return CombinationStatistics(

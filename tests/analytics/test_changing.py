@@ -1,0 +1,351 @@
+"""What follows from changes alone is what computing everything gives: to the last digit, in any parts."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pandas as pd
+import pytest
+from sqlalchemy import select
+
+from services.analytics import changing, computing
+from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.parameters import Family, Parameters, RhythmParameters
+from services.analytics.calculations.purchase_models.spend import GammaGamma, SpendFit
+from services.analytics.calculations.quality import Quality
+from services.analytics.calculations.standing.summary import standing_summary
+from services.analytics.calculations.totals import total_customers
+from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.options import strategy_options
+from services.analytics.changing import Changes, compute_changes
+from services.analytics.computing import Computed, Rules, compute_base, estimate_base
+from services.analytics.crm_reading import Reading
+from services.analytics.estimates_file import read_estimates, write_estimates
+from services.analytics.ledger import (
+    LEDGER_COLUMNS,
+    Ledger,
+    Mark,
+    read_ledger,
+    remember,
+    write_ledger,
+)
+from services.analytics.mirror.snapshot import Snapshot
+from services.analytics.mirror.writer import Mirror
+from services.analytics.publishing import NewVersion, publish, publish_changes
+from services.analytics.store import NEWEST
+from services.analytics.tables import RANK_COLUMNS, SLOTS
+from services.foundation.connecting import connect
+from services.foundation.statements import Record, Statement
+from tests.analytics import test_mirror_views
+from tests.analytics.test_frames import BEFORE, BERLIN, DAY, LATER, PARAMETERS, Row, history
+from tests.conftest import BOTH, Templates
+
+RULES = Rules(DAY, BERLIN, "EUR", PARAMETERS, Parameters(), strategy_options(load_catalogue()))
+MARK = Mark(1, "1", "rules")
+KINDS = (
+    *("call", "email", "complaint", "service_request", "offer", "cancellation", "quote_request"),
+    *("survey_response", "campaign_touch", "idea", "referral", "life_event", "note"),
+)
+
+
+class Crm(test_mirror_views.Crm):
+    """Generated records that have everything which numbers are made of, and several on many a day."""
+
+    def pick(self, *choices: Any) -> Any:
+        return choices[self.random.integers(len(choices))]
+
+    def at(self) -> Any:
+        return BEFORE + timedelta(days=7 * int(self.random.integers(-60, 5)))
+
+    def contact(self, name: str) -> Row:
+        return super().contact(name) | {
+            "parent_id": self.maybe(self.any_contact(), 0.25),
+            "referred_by_id": self.maybe(self.any_contact(), 0.3),
+            "status": self.pick("active", "active", "active", "terminated"),
+            "source_campaign_id": self.maybe(self.pick("mail", "fair"), 0.6),
+            "profiling_objection_at": self.maybe(BEFORE, 0.1),
+            "protections": self.maybe('["hardship"]', 0.1) or "[]",
+            "flags": self.maybe('["innovation_partner"]', 0.1) or "[]",
+            "owner_id": self.maybe(self.pick("mia", "tom"), 0.5),
+            "acquisition_cost_minor": self.maybe(int(self.random.integers(1, 999)), 0.6),
+        }
+
+    def deal(self, name: str) -> Row:
+        at, amount = self.at(), int(self.random.integers(1, 99_999))
+        stage = self.pick("won", "won", "won", "won", "lost", "proposal")
+        is_refunded = self.random.random() < 0.1
+        return super().deal(name) | {
+            "opened_at": at - timedelta(days=3),
+            "closed_at": at if stage in ("won", "lost") else None,
+            "stage": stage,
+            "stage_kind": stage if stage in ("won", "lost") else "open",
+            "stage_history": history(("proposal", at), (stage, at)),
+            "amount_minor": self.maybe(amount, 0.95),
+            "cost_minor": self.maybe(amount // 3, 0.7),
+            "fx_rate": self.maybe(0.9137, 0.7),
+            "refund_minor": self.pick(amount, amount // 7) if is_refunded else None,
+            "refunded_at": at if is_refunded else None,
+            "discount_pct": self.maybe(10.0),
+            "contract_end_at": self.maybe(LATER, 0.1),
+            "due_at": self.maybe(at + timedelta(days=14), 0.5),
+            "paid_at": self.maybe(at + timedelta(days=int(self.random.integers(0, 60))), 0.8),
+            "lost_reason": self.pick("price", "competitor") if stage == "lost" else None,
+            "won_reason": self.maybe(self.pick("price", "trust"), 0.4),
+        }
+
+    def interaction(self, name: str) -> Row:
+        kind = self.pick(*KINDS)
+        return super().interaction(name) | {
+            "kind": kind,
+            "occurred_at": self.at(),
+            "direction": self.pick("inbound", "outbound", "internal"),
+            "channel": self.pick("email", "post", "phone"),
+            "sentiment": self.maybe(float(self.random.uniform(-1, 1)), 0.6),
+            "severity": self.pick(1, 2, 3) if kind == "complaint" else None,
+            "justified": self.maybe(True) if kind == "complaint" else None,
+            "resolution": self.maybe("resolved", 0.5) if kind == "complaint" else None,
+            "resolved_at": self.maybe(BEFORE, 0.4) if kind == "complaint" else None,
+            "nps": self.pick(0, 6, 9, 10) if kind == "survey_response" else None,
+            "tags": self.maybe('["leave_intent"]', 0.1) or "[]",
+            "outcome": self.pick("delivered", "clicked", None),
+            "cost_minor": self.maybe(int(self.random.integers(1, 999)), 0.5),
+            "cost_currency": "EUR",
+            "ratings": orjson.dumps(
+                [{"dimension": "product", "perception": float(self.random.integers(1, 11))}]
+            ).decode()
+            if kind == "survey_response"
+            else "[]",
+        }
+
+    def change(self) -> None:
+        """Change some records of all kinds; merge one contact into another, and erase one."""
+        super().change()
+        contacts = self.rows["contacts"]
+        merged, into, erased = (str(n) for n in self.random.choice([*contacts], 3, replace=False))
+        del contacts[merged]
+        contacts[erased]["erased_at"] = BEFORE
+        self.changed["contacts"] |= {merged, erased}
+        for resource in ("deals", "interactions"):
+            for name, row in self.rows[resource].items():  # type: ignore[index]
+                if row["contact_id"] == merged:
+                    row["contact_id"] = into
+                    self.changed[resource].add(name)  # type: ignore[index]
+
+
+@pytest.fixture(autouse=True)
+def follows_any_number_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "_WORTH_FOLLOWING", 1.0)
+
+
+def opened(folder: Path) -> Mirror:
+    return Mirror(folder, rows_per_batch=64, changed_share=0.3)
+
+
+def with_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write categories as words: which of them are known at all differs between parts."""
+    words = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(words, "object")).reset_index(drop=True)
+
+
+def assert_equal(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    columns = sorted(map(str, expected))
+    pd.testing.assert_frame_equal(
+        with_words(found)[columns], with_words(expected)[columns], check_exact=True
+    )
+
+
+def counts(quality: Quality) -> Any:
+    findings = {
+        name: replace(each, examples=())
+        for name, each in quality.findings.items()
+        if each.count or each.amounts
+    }
+    fields = {name: each for name, each in quality.fields.items() if each.record_count}
+    owners = {
+        owner: {name: each for name, each in fields.items() if each.record_count}
+        for owner, fields in quality.owners.items()
+    }
+    return findings, fields, {owner: fields for owner, fields in owners.items() if fields}
+
+
+def assert_same_base(found: Computed | Ledger, expected: Computed) -> None:
+    """Compare all that is remembered of a base and told of it as a whole."""
+    names = list(LEDGER_COLUMNS)
+    assert_equal(found.customers[names], expected.customers[names])
+    assert_equal(found.unconverted, expected.unconverted)
+    assert found.erased == expected.erased
+    assert counts(found.quality) == counts(expected.quality)
+    documents = [
+        (
+            total_customers(each.customers, each.unconverted),
+            standing_summary(each.customers, erased=each.erased),
+        )
+        for each in (found, expected)
+    ]
+    assert orjson.dumps(documents[0]) == orjson.dumps(documents[1])
+
+
+def with_changes(shown: pd.DataFrame, changes: Changes) -> pd.DataFrame:
+    """Do to whole rows what publishing changes does to a table."""
+    replaced = {*changes.changed["unit_id"], *changes.removed}
+    kept = with_words(shown[~shown["unit_id"].isin(replaced)]).set_index("unit_id")
+    ranks = with_words(changes.ranks).set_index("unit_id")
+    kept.loc[ranks.index, list(RANK_COLUMNS)] = ranks
+    rows = pd.concat([kept.reset_index(), with_words(changes.changed)], ignore_index=True)
+    return rows.sort_values("unit_id")
+
+
+def following(
+    crm: Crm, mirror: Mirror, before: Snapshot, ledger: Ledger, estimates: Estimates
+) -> tuple[Snapshot, Changes]:
+    crm.change()
+    changed, after = crm.apply(mirror, before)
+    changes = compute_changes(Reading(after, before, changed), ledger, RULES, estimates)
+    assert changes is not None
+    return after, changes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
+    tmp_path: Path, seed: int
+) -> None:
+    crm = Crm.make(seed)
+    with opened(tmp_path / "a") as mirror, opened(tmp_path / "b") as other:
+        before = crm.load(mirror)
+        estimates = estimate_base(before, RULES)
+        base = compute_base(before, RULES, estimates)
+        ledger, shown = remember(base, MARK), base.customers
+        for step in range(3):
+            after, changes = following(crm, mirror, before, ledger, estimates)
+            assert 0 < len(changes.changed) < len(changes.base.customers)
+            shown = with_changes(shown, changes)
+            for snapshot in (after, crm.load(other)) if step == 2 else (after,):
+                expected = compute_base(snapshot, RULES, estimates)
+                assert_equal(shown, expected.customers)
+                assert_same_base(changes.base, expected)
+            write_ledger(tmp_path, remember(changes.base, MARK))
+            found = read_ledger(tmp_path)
+            assert found is not None
+            before, ledger = after, found
+
+
+def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crm = Crm.make(1)
+    with opened(tmp_path) as mirror:
+        before = crm.load(mirror)
+        crm.change()
+        _, snapshot = crm.apply(mirror, before)
+        estimates = estimate_base(snapshot, RULES)
+        whole = compute_base(snapshot, RULES, estimates)
+        monkeypatch.setattr(computing, "RECORDS_PER_PART", 100)
+        assert computing.part_count(snapshot) > 4
+        parts = compute_base(snapshot, RULES, estimates)
+        fitted = estimate_base(snapshot, RULES).purchase_fit
+    assert_equal(parts.customers, whole.customers)
+    assert_same_base(parts, whole)
+    assert parts.quality == whole.quality
+    assert fitted == estimates.purchase_fit
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
+    tmp_path: Path, templates: Templates, kind: str
+) -> None:
+    crm = Crm.make(2)
+    urls = [templates.fresh("analytics", kind, tmp_path) for _ in range(2)]
+    with opened(tmp_path / "mirror") as mirror:
+        before = crm.load(mirror)
+        estimates = estimate_base(before, RULES)
+        base = compute_base(before, RULES, estimates)
+        after, changes = following(crm, mirror, before, remember(base, MARK), estimates)
+        expected = compute_base(after, RULES, estimates)
+    followed = stored(urls[0], base, changes)
+    assert followed == stored(urls[1], expected)
+    assert any(row["tier"] for row in followed)
+
+
+def stored(url: str, base: Computed, changes: Changes | None = None) -> list[Record]:
+    """Publish a base, and changes after it; return what is stored of the customers then."""
+
+    async def work() -> list[Record]:
+        database = connect(url)
+        await database.open()
+        try:
+            await publish(database, VERSION, base.customers, erased=base.erased, now=LATER)
+            if changes is not None:
+                rows = (changes.changed, changes.ranks, changes.removed)
+                erased = changes.base.erased
+                await publish_changes(database, VERSION, *rows, erased=erased, now=LATER)
+            newest = await database.first(NEWEST)
+            assert newest is not None
+            slot = SLOTS[newest["slot"]]
+            rows = await database.all(Statement(select(slot).order_by(slot.c.unit_id)))
+            assert newest["customer_count"] == len(rows)
+            return [{**row, "number": None} for row in rows]
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
+
+
+NOTHING: Mapping[str, Any] = {}
+VERSION = NewVersion(DAY, "EUR", LATER, "", "", NOTHING, NOTHING, NOTHING)
+
+
+def test_a_changed_product_or_a_reading_of_everything_has_all_units_looked_at(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as mirror:
+        snapshot = Crm.make(0).load(mirror)
+        estimates = estimate_base(snapshot, RULES)
+        ledger = remember(compute_base(snapshot, RULES, estimates), MARK)
+        for reading in (
+            Reading(snapshot),
+            Reading(snapshot, snapshot, {"products": frozenset({"p"})}),
+        ):
+            assert compute_changes(reading, ledger, RULES, estimates) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "missing", "garbage"])
+def test_a_ledger_that_cannot_be_used_is_none(tmp_path: Path, damage: str) -> None:
+    with opened(tmp_path / "mirror") as mirror:
+        snapshot = Crm.make(0).load(mirror)
+        base = compute_base(snapshot, RULES, estimate_base(snapshot, RULES))
+    write_ledger(tmp_path, remember(base, MARK))
+    found = read_ledger(tmp_path)
+    assert found is not None and found.mark == MARK
+    assert_same_base(found, base)
+    file = tmp_path / "ledger" / "customers.arrow"
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[:-500])
+    elif damage == "garbage":
+        file.write_bytes(b"no ledger")
+    elif damage == "missing":
+        file.unlink()
+    else:
+        about = tmp_path / "ledger" / "ledger.json"
+        about.write_bytes(about.read_bytes().replace(b'"format":1', b'"format":0'))
+    assert read_ledger(tmp_path) is None
+
+
+@pytest.mark.parametrize("family", get_args(Family))
+def test_estimates_read_back_score_exactly_alike(tmp_path: Path, family: Family) -> None:
+    rhythm = RhythmParameters(family=family)
+    rules = replace(RULES, parameters=replace(Parameters(), rhythm=rhythm))
+    with opened(tmp_path / "mirror") as mirror:
+        snapshot = Crm.make(0).load(mirror)
+        made = estimate_base(snapshot, rules)
+        fit = SpendFit("gamma_gamma", GammaGamma(2.3, 3.1, 71.0), -1.0, ((0.1, 0.0),), 9, 0.0, 0.1)
+        unbounded = replace(made.margins.weighing, lowest=-float("inf"), highest=float("inf"))
+        margins = replace(made.margins, spend=fit, weighing=unbounded, variance=float("nan"))
+        for estimates in (made, replace(made, margins=margins)):
+            write_estimates(tmp_path, estimates, made_for="me")
+            assert read_estimates(tmp_path, made_for="you") is None
+            found = read_estimates(tmp_path, made_for="me")
+            assert found is not None and repr(found) == repr(estimates)
+            one, other = (compute_base(snapshot, rules, each) for each in (estimates, found))
+            assert_equal(one.customers, other.customers)
