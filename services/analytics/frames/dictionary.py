@@ -96,7 +96,12 @@ CUSTOMERS = _columns(
     ("gap_rank", "float64", "probability", "share of own gaps shorter than the present one"),
     ("alive_probability", "float64", "probability", "still a customer"),
     ("vitality", "float64", "share", "alive now against right after the last purchase"),
-    ("purchase_vitality", "float64", "share", "the same of the chance to buy; decides on the state"),
+    (
+        "purchase_vitality",
+        "float64",
+        "share",
+        "the same of the chance to buy; decides on the state",
+    ),
     ("churn_horizon_days", "float64", "days", "within which no purchase counts as churn"),
     ("baseline_churn_probability", "float64", "probability", "p0: from the rhythm alone"),
     ("reference_churn_probability", "float64", "probability", "p_ref: right after a purchase"),
@@ -180,6 +185,14 @@ CONTRACTS = _columns(
     ("amount", "float64", _BASE, "net amount; NaN unknown"),
     _DEAL,
 )
+CONTRACT_PRODUCTS = _columns(
+    _UNIT,
+    ("start_day", "int32", _DAY, "when the deal was won"),
+    ("end_day", "int32", _DAY, "when its contract ends or ended"),
+    ("cancelled_day", "float64", _DAY, "when that was cancelled; NaN not by the day"),
+    ("product", "category", "key", "of a line of the deal"),
+    ("category", "category", "word", "of that product; missing unknown"),
+)
 PURCHASED_CATEGORIES = _columns(
     _UNIT,
     ("day", "int32", _DAY, "when it was bought"),
@@ -220,6 +233,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "lost_deals": LOST_DEALS,
     "open_deals": OPEN_DEALS,
     "contracts": CONTRACTS,
+    "contract_products": CONTRACT_PRODUCTS,
     "purchased_categories": PURCHASED_CATEGORIES,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,
