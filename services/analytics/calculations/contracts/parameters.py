@@ -20,8 +20,10 @@ class ContractParameters:
     share_from_ended
         Ended contracts from which the share of those not renewed is used; count; default 30 (2.3).
     horizon_min_days, horizon_max_days
-        Limits of the time until the end of the term for which the chance is told; days; defaults 30
-        and 365, those of the churn horizon (2.1).
+        Limits of the time until the end of the term, for which the chance is told; days; both 30 by
+        default, so that all chances are for the same time and can be ranked: over whole terms a
+        contract of two years ranks above one of a month that is far likelier to end soon. 30 and
+        365 tell it for the rest of each term.
     grace_days
         How long after its end a contract can be renewed, the relationship going on; days; default
         30, our choice.
@@ -30,7 +32,7 @@ class ContractParameters:
         what held before need not hold any more.
     history_units, history_rows
         Units, and months of units, that are learned from at most; count; defaults 20,000 and
-        200,000, our choice: more would cost time and hardly move a coefficient.
+        100,000, our choice: more would cost time and hardly move a coefficient.
     survival_from_events
         Relationships that ended in that time from which survival is estimated; count; default 50,
         as for calibration (4).
@@ -56,11 +58,11 @@ class ContractParameters:
     default_probability: float = 0.05
     share_from_ended: int = 30
     horizon_min_days: int = 30
-    horizon_max_days: int = 365
+    horizon_max_days: int = 30
     grace_days: int = 30
     history_months: int = 36
     history_units: int = 20_000
-    history_rows: int = 200_000
+    history_rows: int = 100_000
     survival_from_events: int = 50
     folds: int = 5
     tenure_knots_months: tuple[float, ...] = (1.0, 3.0, 6.0, 12.0, 24.0, 48.0)

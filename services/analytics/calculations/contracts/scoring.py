@@ -21,6 +21,7 @@ from services.analytics.calculations.contracts.survival import (
     Survival,
     effects_at_start,
     ending_effect,
+    hazard_of,
     tenure_effect,
 )
 from services.analytics.calculations.events import Events
@@ -32,10 +33,12 @@ CONTRACT_COLUMNS: Final = (
     "contract_tenure_months",
     "contract_term_months",
     "contract_left_days",
+    "contract_monthly_amount",
     *(f"contract_part_{group}" for group in GROUPS),
     "contract_product",
+    "contract_basis",
 )
-_LOWEST, _HIGHEST = -40.0, 8.0
+CONTRACT_BASES: Final = ("default", "share", "survival")
 
 
 def score_contracts(
@@ -58,11 +61,12 @@ def score_contracts(
     pandas.DataFrame
         Indexed by ``unit``, only those with a contract that runs at the end of the day:
         ``contract_end_probability`` (of no renewal within the horizon), ``contract_horizon_days``
-        (until the end of the term, at least 30 and at most 365), ``contract_tenure_months``,
-        ``contract_term_months``, ``contract_left_days``; ``contract_part_<group>``: the probability
-        less what it would be were the tenure, term, time left, amount or products of usual effect,
-        NaN without a survival model; ``contract_product``: the product or category of most effect,
-        ``product:`` or ``category:`` and its key, missing without one.
+        (until the end of the term within the limits of the parameters),
+        ``contract_tenure_months``, ``contract_term_months``, ``contract_left_days``;
+        ``contract_part_<group>``, the probability less what it would be were tenure, term, time
+        left, amount or products of usual effect, NaN without a survival model;
+        ``contract_monthly_amount`` (base currency, NaN unknown); ``contract_product``, the product or category of most effect (``product:`` or ``category:``
+        and its key), missing without one; ``contract_basis``, that of the model.
 
     Notes
     -----
@@ -94,9 +98,14 @@ def score_contracts(
             "contract_tenure_months": covariates.tenure_months,
             "contract_term_months": covariates.term_months,
             "contract_left_days": left,
+            "contract_monthly_amount": covariates.monthly_amount,
             **{f"contract_part_{group}": parts[group] for group in GROUPS},
             "contract_product": pd.Categorical.from_codes(
                 word, categories=pd.Index(covariates.words.words, dtype="str")
+            ),
+            "contract_basis": pd.Categorical.from_codes(
+                np.full(len(running), CONTRACT_BASES.index(model.basis)),
+                categories=pd.Index(CONTRACT_BASES),
             ),
         },
         index=pd.Index(relationships.unit[running], name="unit"),
@@ -139,19 +148,15 @@ def ending_probability(
             covariates.tenure_months + since / DAYS_PER_MONTH, survival, parameters
         )
         ending = ending_effect(left_days - until, survival, parameters)
-        hazard += exposure * _hazard(level + tenure + ending)
-        without_tenure += exposure * _hazard(level + survival.usual["tenure"] + ending)
-        without_ending += exposure * _hazard(level + tenure + survival.usual["ending"])
+        hazard += exposure * hazard_of(level + tenure + ending)
+        without_tenure += exposure * hazard_of(level + survival.usual["tenure"] + ending)
+        without_ending += exposure * hazard_of(level + tenure + survival.usual["ending"])
     probability = -np.expm1(-hazard)
     without = {"tenure": without_tenure, "ending": without_ending} | {
         name: hazard * np.exp(survival.usual[name] - effect) for name, effect in at_start.items()
     }
     parts = {name: probability + np.expm1(-without[name]) for name in GROUPS}
     return probability, parts
-
-
-def _hazard(log_hazard: Floats) -> Floats:
-    return np.asarray(np.exp(np.clip(log_hazard, _LOWEST, _HIGHEST)), dtype=np.float64)
 
 
 def _strongest_word(covariates: Covariates, survival: Survival) -> Floats:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 
 from services.analytics.calculations.contracts.covariates import Covariates
 from services.analytics.calculations.contracts.parameters import ContractParameters
@@ -16,9 +15,13 @@ from services.analytics.calculations.purchases import Booleans, Floats, Integers
 GROUPS: Final = ("tenure", "term", "ending", "amount", "products")
 """What the hazard depends on, as it is explained."""
 _AMOUNT_BENDS = (-0.7, 0.7)
-_HIGHEST = 8.0
-_TOLERANCE = 1e-9
-_TURNS = 500
+_LOWEST, _HIGHEST = -32.0, 6.0
+"""Limits of a log hazard; beyond them a chance is 0 or 1 to the last digit."""
+_SMALL = 1e-5
+_RIDGE = 1e-9
+_TOLERANCE = 1e-10
+_TURNS = 100
+_HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def monthly_probability(
         + tenure_effect(months.covariates.tenure_months, survival, parameters)
         + ending_effect(months.left_days, survival, parameters)
     )
-    hazard = np.exp(np.minimum(log_hazard, _HIGHEST)) * months.exposure_months
+    hazard = hazard_of(log_hazard) * months.exposure_months
     return np.asarray(-np.expm1(-hazard), dtype=np.float64)
 
 
@@ -194,33 +197,56 @@ def _maximize(
     precision: Floats,
     is_falling: Booleans,
 ) -> tuple[float, Floats]:
-    """Return intercept and effects of the greatest penalized likelihood."""
-    log_exposure = np.log(exposure)
+    """Return intercept and effects of the greatest penalized likelihood, by Newton's method.
 
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        raw = theta[0] + matrix @ theta[1:] + log_exposure
-        log_hazard = np.clip(raw, -_HIGHEST * 4, _HIGHEST)
-        hazard = np.exp(log_hazard)
-        log_ended = np.log(-np.expm1(-hazard))
-        value = np.where(has_ended, log_ended, -hazard).sum()
-        slope = np.where(has_ended, hazard / np.expm1(hazard), -hazard)
-        slope[raw != log_hazard] = 0.0
-        pull = precision * theta[1:]
-        gradient = np.concatenate([[slope.sum()], slope @ matrix - pull])
-        return float(0.5 * pull @ theta[1:] - value) / len(raw), -gradient / len(raw)
+    Effects that would rise above 0 and must not are held there while the others move.
+    """
+    columns = np.column_stack([np.ones(len(matrix)), matrix])
+    offset, penalty = np.log(exposure), np.append(0.0, precision)
+    is_held = np.append(False, is_falling)
+    theta = np.zeros(columns.shape[1])
+    theta[0] = np.log(max(float(has_ended.sum()), 0.5) / float(exposure.sum()))
+    value = _log_likelihood(columns @ theta + offset, has_ended) - 0.5 * penalty @ theta**2
+    for _ in range(_TURNS):
+        slope, curvature = _derivatives(columns @ theta + offset, has_ended)
+        gradient = slope @ columns - penalty * theta
+        moves = np.flatnonzero(~(is_held & (theta >= 0) & (gradient > 0)))
+        if np.abs(gradient[moves]).max() < _TOLERANCE * len(matrix):
+            break
+        chosen = columns[:, moves]
+        bend = (chosen * curvature[:, None]).T @ chosen + np.diag(penalty[moves] + _RIDGE)
+        step = np.zeros(len(theta))
+        step[moves] = np.linalg.solve(bend, gradient[moves])
+        for halvings in range(_HALVINGS):
+            tried = theta + step / 2**halvings
+            tried[is_held] = np.minimum(tried[is_held], 0.0)
+            reached = _log_likelihood(columns @ tried + offset, has_ended)
+            reached -= 0.5 * penalty @ tried**2
+            if reached > value:
+                break
+        else:
+            break
+        theta, value = tried, reached
+    return float(theta[0]), theta[1:]
 
-    start = np.zeros(1 + matrix.shape[1])
-    start[0] = np.log(max(float(has_ended.sum()), 0.5) / float(exposure.sum()))
-    bounds = [(None, None), *((None, 0.0 if falls else None) for falls in is_falling)]
-    found = minimize(
-        loss,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        options={"maxiter": _TURNS, "maxfun": 2 * _TURNS, "ftol": 0.0, "gtol": _TOLERANCE},
-    )
-    return float(found.x[0]), np.asarray(found.x[1:], dtype=np.float64)
+
+def _log_likelihood(log_hazard: Floats, has_ended: Booleans) -> float:
+    hazard = hazard_of(log_hazard)
+    return float(np.where(has_ended, np.log(-np.expm1(-hazard)), -hazard).sum())
+
+
+def _derivatives(log_hazard: Floats, has_ended: Booleans) -> tuple[Floats, Floats]:
+    """Return slope and (negative) curvature of the log-likelihood by the log hazard of each row."""
+    hazard = hazard_of(log_hazard)
+    # hazard / (exp(hazard) - 1), and its derivative, which is half the hazard for small ones.
+    share = hazard / np.expm1(hazard)
+    bend = np.where(hazard < _SMALL, hazard / 2, share * (hazard + share - 1))
+    return np.where(has_ended, share, -hazard), np.where(has_ended, bend, hazard)
+
+
+def hazard_of(log_hazard: Floats) -> Floats:
+    """Return the monthly hazard of its logarithm, within limits that no chance shows."""
+    return np.asarray(np.exp(np.clip(log_hazard, _LOWEST, _HIGHEST)), dtype=np.float64)
 
 
 def _split(values: Floats, groups: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
