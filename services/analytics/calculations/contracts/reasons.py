@@ -76,5 +76,9 @@ def _parts(
         found.append(("amount", "R_CONTRACT_AMOUNT", {"amount": money(amount)}))
     if product:
         found.append(("products", "R_CONTRACT_PRODUCT", {"product": product}))
-    parts = ((number(customer, f"contract_part_{group}"), *rest) for group, *rest in found)
-    return [(part, code, values) for part, code, values in parts if part is not None]
+    parts = []
+    for group, code, values in found:
+        part = number(customer, f"contract_part_{group}")
+        if part is not None:
+            parts.append((part, code, values))
+    return parts

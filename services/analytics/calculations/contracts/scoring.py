@@ -62,10 +62,11 @@ def score_contracts(
         Indexed by ``unit``, only those with a contract that runs at the end of the day:
         ``contract_end_probability`` (of no renewal within the horizon), ``contract_horizon_days``
         (until the end of the term within the limits of the parameters),
-        ``contract_tenure_months``, ``contract_term_months``, ``contract_left_days``;
+        ``contract_tenure_months``, ``contract_term_months``, ``contract_left_days``,
+        ``contract_monthly_amount`` (base currency, NaN unknown);
         ``contract_part_<group>``, the probability less what it would be were tenure, term, time
         left, amount or products of usual effect, NaN without a survival model;
-        ``contract_monthly_amount`` (base currency, NaN unknown); ``contract_product``, the product or category of most effect (``product:`` or ``category:``
+        ``contract_product``, the product or category of most effect (``product:`` or ``category:``
         and its key), missing without one; ``contract_basis``, that of the model.
 
     Notes
