@@ -18,9 +18,11 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -88,7 +90,7 @@ _PARAMETERS = {
     "default": "stage:won",
     "start": "true",
 }
-_FOLDS = 5
+_FOLDS, _SEED = 5, 7
 
 
 def build_deals(customers: pd.DataFrame, *, as_of: date, one_each: bool = False) -> pd.DataFrame:
@@ -118,7 +120,7 @@ def build_deals(customers: pd.DataFrame, *, as_of: date, one_each: bool = False)
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def _products(customer: dict[str, str]) -> list[str]:
+def _products(customer: Mapping[Any, Any]) -> list[str]:
     internet = _INTERNET.get(customer["InternetService"])
     others = [key for name, key in _SERVICES.items() if customer[name] == "Yes"]
     return [*([internet] if internet else []), *others]
@@ -184,15 +186,17 @@ def read_frames(*, url: str, key: str, as_of: date) -> tuple[Frames, Frames]:
     return before, then
 
 
-def forecast_churn(before: Frames, then: Frames, *, seed: int = 7) -> pd.DataFrame:
+def forecast_churn(
+    before: Frames, then: Frames, *, parameters: ContractParameters | None = None
+) -> pd.DataFrame:
     """Forecast the customers of the day before, each fifth by what the other four tell.
 
     The columns are ``chance``, that the contract ends within 30 days, and ``has_churned``: cancelled on
     the day after.
     """
-    parameters = ContractParameters()
+    parameters = parameters or ContractParameters()
     ids = np.sort(before.units["unit_id"].to_numpy(dtype=object))
-    fold = np.random.default_rng(seed).permutation(len(ids)) % _FOLDS
+    fold = np.random.default_rng(_SEED).permutation(len(ids)) % _FOLDS
     fold_of = dict(zip(ids, fold.tolist(), strict=True))
     folds_then, folds_before = (
         frames.units["unit_id"].map(fold_of).fillna(-1).to_numpy() for frames in (then, before)

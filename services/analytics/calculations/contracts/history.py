@@ -15,6 +15,7 @@ from services.analytics.calculations.contracts.covariates import (
     ContractedProducts,
     Covariates,
     covariates_on,
+    distinct,
     read_products,
 )
 from services.analytics.calculations.contracts.parameters import MONTH_DAYS, ContractParameters
@@ -86,7 +87,7 @@ class History:
 
     def of_units(self, at_most: int) -> History:
         """Keep the units whose hashes are smallest: a sample that no order or part changes."""
-        hashes = np.unique(self.unit_hash)
+        hashes = distinct(self.unit_hash)
         if len(hashes) <= at_most:
             return self
         return self.take(self.unit_hash < hashes[at_most])
@@ -152,7 +153,7 @@ def collect_contract_statistics(
     relationships = relationships.take(relationships.last_day > first_day)
     unit_ids = units["unit_id"].to_numpy(dtype=object)[relationships.unit]
     unit_hash: Hashes = pd.util.hash_array(unit_ids, categorize=False)
-    hashes = np.unique(unit_hash)
+    hashes = distinct(unit_hash)
     if len(hashes) > parameters.history_units:
         is_sampled = unit_hash < hashes[parameters.history_units]
         relationships, unit_hash = relationships.take(is_sampled), unit_hash[is_sampled]

@@ -32,7 +32,7 @@ class ContractParameters:
         what held before need not hold any more.
     history_units, history_rows
         Units, and months of units, that are learned from at most; count; defaults 20,000 and
-        100,000, our choice: more would cost time and hardly move a coefficient.
+        50,000, our choice: more would cost time and hardly move a coefficient.
     survival_from_events
         Relationships that ended in that time from which survival is estimated; count; default 50,
         as for calibration (4).
@@ -62,7 +62,7 @@ class ContractParameters:
     grace_days: int = 30
     history_months: int = 36
     history_units: int = 20_000
-    history_rows: int = 100_000
+    history_rows: int = 50_000
     survival_from_events: int = 50
     folds: int = 5
     tenure_knots_months: tuple[float, ...] = (1.0, 3.0, 6.0, 12.0, 24.0, 48.0)

@@ -79,7 +79,8 @@ def score_contracts(
         events.contracts, as_of_day=as_of_day, grace_days=parameters.grace_days
     )
     relationships = relationships.take(relationships.last_day > as_of_day)
-    products = read_products(events.contract_products, relationships, as_of_day=as_of_day)
+    told = events.contract_products if model.survival else events.contract_products.iloc[:0]
+    products = read_products(told, relationships, as_of_day=as_of_day)
     day = np.full(len(relationships.unit), as_of_day)
     running, covariates = covariates_on(relationships, products, day)
     left = covariates.end_day - as_of_day

@@ -213,8 +213,8 @@ def _maximize(
         moves = np.flatnonzero(~(is_held & (theta >= 0) & (gradient > 0)))
         if np.abs(gradient[moves]).max() < _TOLERANCE * len(matrix):
             break
-        chosen = columns[:, moves]
-        bend = (chosen * curvature[:, None]).T @ chosen + np.diag(penalty[moves] + _RIDGE)
+        weighed = columns[:, moves] * np.sqrt(curvature)[:, None]
+        bend = weighed.T @ weighed + np.diag(penalty[moves] + _RIDGE)
         step = np.zeros(len(theta))
         step[moves] = np.linalg.solve(bend, gradient[moves])
         for halvings in range(_HALVINGS):

@@ -94,8 +94,12 @@ def test_too_few_contracts_have_the_default_and_then_the_share() -> None:
     assert found["contract_part_tenure"].isna().all()
 
 
-def test_survival_that_forecasts_no_better_than_one_share_is_not_used() -> None:
-    random = np.random.default_rng(3)
+@pytest.mark.parametrize(("seed", "basis"), [(1, "default"), (5, "survival")])
+def test_survival_is_used_only_where_it_forecasts_better_than_one_share(
+    seed: int, basis: str
+) -> None:
+    # The ends come by pure chance; now and then chance looks like more.
+    random = np.random.default_rng(seed)
     rows = []
     for unit in range(160):
         start = TODAY - int(random.integers(40, 400))
@@ -103,19 +107,33 @@ def test_survival_that_forecasts_no_better_than_one_share_is_not_used() -> None:
         rows.append((unit, start, start + 730, cancelled if cancelled <= TODAY else None))
     found = contracts_of(rows).model()
     assert found.event_count >= PARAMETERS.survival_from_events
-    assert not found.brier_survival < found.brier_share or found.area_under_curve > 0.5
-    assert (found.basis == "survival") == (
-        found.brier_survival < found.brier_share and found.area_under_curve > 0.5
-    )
-    assert (found.survival is None) == (found.basis != "survival")
+    assert found.basis == basis
+    assert (found.brier_survival < found.brier_share) == (basis == "survival")
+    assert (found.survival is None) == (basis == "default")
+
+
+def test_months_before_the_first_known_end_are_not_learned_from() -> None:
+    # Loaded from the customers of last month: whoever left before is not there.
+    random = np.random.default_rng(2)
+    start = TODAY - random.integers(31, 1_500, 400)
+    leaves = random.random(400) < np.where(start > TODAY - 300, 0.5, 0.1)
+    rows = [
+        (unit, int(first), TODAY + 100, TODAY - 5 if left else None)
+        for unit, (first, left) in enumerate(zip(start, leaves, strict=True))
+    ]
+    contracts = contracts_of(rows)
+    found = contracts.model()
+    assert (found.month_count, found.event_count) == (400, int(leaves.sum()))
+    chance = scored(contracts, found, as_of_day=TODAY - 30)["contract_end_probability"]
+    is_young = start[chance.index] > TODAY - 300
+    assert chance[is_young].mean() == pytest.approx(leaves[is_young].mean(), abs=0.08)
+    assert chance[~is_young].mean() == pytest.approx(leaves[~is_young].mean(), abs=0.04)
 
 
 def test_without_contracts_nothing_is_told() -> None:
-    empty = contracts_of([])
-    assert empty.model() == ContractModel() or np.isnan(empty.model().brier_share)
-    found = score_contracts(
-        Events.empty(), as_of_day=TODAY, model=empty.model(), parameters=PARAMETERS
-    )
+    model = contracts_of([]).model()
+    assert (model.basis, model.month_count, model.survival) == ("default", 0, None)
+    found = score_contracts(Events.empty(), as_of_day=TODAY, model=model, parameters=PARAMETERS)
     assert len(found) == 0 and tuple(found.columns) == CONTRACT_COLUMNS
 
 
