@@ -203,6 +203,29 @@ def test_deals_are_open_lost_or_contracts_as_they_stood_on_the_day(base: Base) -
     assert math.isnan(contracts["runs"].cancelled_day)
 
 
+def test_the_products_of_contracts_are_told_with_their_term_as_known_on_the_day(base: Base) -> None:
+    lines = orjson.dumps([{"product_id": "P-1"}, {"name": "no product"}, {"product_id": "P-2"}])
+    of_lines: Row = {"lines": lines.decode()}
+    deals = [
+        deal("runs", contract_end_at=LATER, contract_cancelled_at=LATER, **of_lines),
+        deal("none", "b", contract_end_at=LATER),
+        deal("sale", "b", **of_lines),
+        deal("ends", "c", contract_end_at=LAST_MOMENT, contract_cancelled_at=BEFORE, **of_lines),
+        deal("next", "d", closed_at=END, contract_end_at=LATER, **of_lines),
+    ]
+    frames = base.frames([contact(name) for name in "abcd"], deals)
+    told = frames.events.contract_products
+    told["name"] = [names(frames.units["unit_id"])[unit] for unit in told["unit"]]
+    found = told[["name", "product", "start_day", "end_day"]].itertuples(index=False)
+    assert sorted(map(tuple, found)) == [
+        *(("a", product, THEN, TODAY + 11) for product in ("P-1", "P-2")),
+        *(("c", product, THEN, TODAY) for product in ("P-1", "P-2")),
+    ]
+    assert told.loc[told["name"] == "a", "cancelled_day"].isna().all()
+    assert told.loc[told["name"] == "c", "cancelled_day"].tolist() == [THEN, THEN]
+    assert told["category"].isna().all()
+
+
 def test_chargebacks_frauds_and_reasons_of_winning_are_told(base: Base) -> None:
     deals = [
         deal("a", chargeback_at=LAST_MOMENT, chargeback_lost_minor=5_000, won_reason="price"),

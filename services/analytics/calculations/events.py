@@ -63,6 +63,14 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "amount": "float64",
         "deal_id": "str",
     },
+    "contract_products": {
+        "unit": "int64",
+        "start_day": "int32",
+        "end_day": "int32",
+        "cancelled_day": "float64",
+        "product": "category",
+        "category": "category",
+    },
     "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
     "interest": {"unit": "int64", "day": "int32", "category": "category", "kind": "category"},
     "won_reasons": {"unit": "int64", "day": "int32", "won_reason": "category"},
@@ -92,6 +100,7 @@ class Events:
     lost_deals: pd.DataFrame
     open_deals: pd.DataFrame
     contracts: pd.DataFrame
+    contract_products: pd.DataFrame
     purchased_categories: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame
@@ -115,6 +124,7 @@ _LATER_IS_EMPTY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "interactions": {"settled_day": ("settled_day", "resolution", "is_justified")},
     "invoices": {"paid_day": ("paid_day",)},
     "contracts": {"cancelled_day": ("cancelled_day",)},
+    "contract_products": {"cancelled_day": ("cancelled_day",)},
 }
 
 
@@ -135,7 +145,7 @@ def known_on(events: Events, as_of_day: int) -> Events:
 
 
 def _known_rows(name: str, frame: pd.DataFrame, as_of_day: int) -> pd.DataFrame:
-    day = frame["start_day" if name == "contracts" else "day"]
+    day = frame["start_day" if name.startswith("contract") else "day"]
     if len(frame) and int(day.max()) > as_of_day:
         frame = frame.loc[day <= as_of_day]
     for date, columns in _LATER_IS_EMPTY.get(name, {}).items():

@@ -44,6 +44,7 @@ def deal_events(
         "lost_deals": source.lost_deals(),
         "open_deals": source.open_deals(),
         "contracts": source.contracts(),
+        "contract_products": source.contract_products(products),
         "purchased_categories": source.purchased_categories(products),
         "won_reasons": source.won_reasons(),
         "chargebacks": source.chargebacks(),
@@ -121,7 +122,7 @@ class _DealEvents:
         )
 
     def contracts(self) -> pd.DataFrame:
-        where = self.is_won & (self.instants("contract_end_at") != NEVER)
+        where = self.has_contract()
         names = ["id", "amount_minor", "contract_end_at", "contract_cancelled_at"]
         table = self.read(names, where)
         return framed(
@@ -133,6 +134,31 @@ class _DealEvents:
             amount=self.amounts(table, where),
             deal_id=strings_of(table.column("id")),
         )
+
+    def contract_products(self, products: ProductCategories) -> pd.DataFrame:
+        """Collect what contracts are about: the lines that name a product."""
+        where = self.has_contract()
+        names = ["contract_end_at", "contract_cancelled_at", "lines"]
+        table = self.read(names, where)
+        deal, lines = read_lists(table.column("lines").fill_null("[]"), _LINE)
+        product = lines.column("product_id")
+        named = np.flatnonzero(product.is_valid().to_numpy())
+        deal, product = deal[named], product.take(pa.array(named))
+        end, cancelled = (instants_of(table, name)[deal] for name in names[:2])
+        return framed(
+            "contract_products",
+            unit=self.deals.unit[where][deal],
+            start_day=self.days(self.deals.stages.won_at[where][deal]),
+            end_day=self.days(end),
+            cancelled_day=self.days_if_passed(cancelled),
+            product=Words.of(product).category(),
+            category=products.of(product).category(),
+        )
+
+    def has_contract(self) -> Booleans:
+        """Tell which deals were won with a contract that ends."""
+        has_contract: Booleans = self.is_won & (self.instants("contract_end_at") != NEVER)
+        return has_contract
 
     def purchased_categories(self, products: ProductCategories) -> pd.DataFrame:
         rows, category = self.line_categories(products, self.deals.is_purchase)

@@ -143,6 +143,14 @@ CONTRACTS = _columns(
     ("amount", "float64", _BASE, "net amount; NaN unknown"),
     _DEAL,
 )
+CONTRACT_PRODUCTS = _columns(
+    _UNIT,
+    ("start_day", "int32", _DAY, "when the deal was won"),
+    ("end_day", "int32", _DAY, "when its contract ends or ended"),
+    ("cancelled_day", "float64", _DAY, "when that was cancelled; NaN not by the day"),
+    ("product", "category", "key", "of a line of the deal"),
+    ("category", "category", "word", "of that product; missing unknown"),
+)
 PURCHASED_CATEGORIES = _columns(
     _UNIT,
     ("day", "int32", _DAY, "when it was bought"),
@@ -183,6 +191,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "lost_deals": LOST_DEALS,
     "open_deals": OPEN_DEALS,
     "contracts": CONTRACTS,
+    "contract_products": CONTRACT_PRODUCTS,
     "purchased_categories": PURCHASED_CATEGORIES,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,

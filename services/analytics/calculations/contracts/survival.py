@@ -1,0 +1,314 @@
+"""The survival model: hazard of a relationship by contract from what is known of it, and its fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from services.analytics.calculations.contracts.covariates import Covariates
+from services.analytics.calculations.contracts.parameters import ContractParameters
+from services.analytics.calculations.purchases import Booleans, Floats, Integers
+
+GROUPS: Final = ("tenure", "term", "ending", "amount", "products")
+"""What the hazard depends on, as it is explained."""
+_AMOUNT_BENDS = (-0.7, 0.7)
+_LOWEST, _HIGHEST = -32.0, 6.0
+"""Limits of a log hazard; beyond them a chance is 0 or 1 to the last digit."""
+_SMALL = 1e-5
+_RIDGE = 1e-9
+_TOLERANCE = 1e-10
+_TURNS = 100
+_HALVINGS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """Effects on the logarithm of the monthly hazard; plain numbers.
+
+    Attributes
+    ----------
+    intercept
+        Logarithm of the hazard without any effect.
+    tenure
+        By the logarithm of 1 + months, and of bends at the knots.
+    term
+        Of terms from the lengths on that the parameters name; none above 0.
+    ending
+        Of time left above the days that the parameters name; none above 0.
+    amount
+        Of the standardized logarithm of the monthly amount, its bends, and of an unknown amount.
+    amount_mean, amount_deviation
+        Mean and spread of that logarithm.
+    words
+        Of products and categories.
+    usual
+        Mean effect in the history, by group.
+    """
+
+    intercept: float
+    tenure: tuple[float, ...]
+    term: tuple[float, ...]
+    ending: tuple[float, ...]
+    amount: tuple[float, ...]
+    amount_mean: float
+    amount_deviation: float
+    words: Mapping[str, float] = field(default_factory=dict)
+    usual: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Months:
+    """What survival is fitted to: months of relationships; all arrays have the shape (months,).
+
+    Attributes
+    ----------
+    covariates
+        Known at the beginning.
+    left_days
+        From the end of the month to the end of the term.
+    exposure_months
+        How much of it was seen.
+    has_ended
+        Whether the relationship ended in it.
+    """
+
+    covariates: Covariates
+    left_days: Floats
+    exposure_months: Floats
+    has_ended: Booleans
+
+    def take(self, rows: Integers) -> Months:
+        return Months(
+            self.covariates.take(rows),
+            self.left_days[rows],
+            self.exposure_months[rows],
+            self.has_ended[rows],
+        )
+
+
+def effects_at_start(
+    covariates: Covariates, survival: Survival, parameters: ContractParameters
+) -> dict[str, Floats]:
+    """Return the effects that stay the same while a term runs, by group; shape (rows,)."""
+    word_effect = np.array([survival.words.get(word, 0.0) for word in covariates.words.words])
+    return {
+        "term": _term_columns(covariates.term_months, parameters) @ np.array(survival.term),
+        "amount": _amount_columns(
+            covariates.monthly_amount, survival.amount_mean, survival.amount_deviation
+        )
+        @ np.array(survival.amount),
+        "products": np.bincount(
+            covariates.words.row,
+            weights=word_effect[covariates.words.code] if len(word_effect) else None,
+            minlength=len(covariates),
+        ).astype(np.float64),
+    }
+
+
+def tenure_effect(
+    tenure_months: Floats, survival: Survival, parameters: ContractParameters
+) -> Floats:
+    """Return the effect of tenure."""
+    effect: Floats = _tenure_columns(tenure_months, parameters) @ np.array(survival.tenure)
+    return effect
+
+
+def ending_effect(left_days: Floats, survival: Survival, parameters: ContractParameters) -> Floats:
+    """Return the effect of the time that is left when a month ends."""
+    effect: Floats = _ending_columns(left_days, parameters) @ np.array(survival.ending)
+    return effect
+
+
+def monthly_probability(
+    months: Months, survival: Survival, parameters: ContractParameters
+) -> Floats:
+    """Return the chance of an end in each month: ``1 - exp(-hazard * exposure)``; shape (months,)."""
+    effects = effects_at_start(months.covariates, survival, parameters)
+    log_hazard = (
+        survival.intercept
+        + sum(effects.values())
+        + tenure_effect(months.covariates.tenure_months, survival, parameters)
+        + ending_effect(months.left_days, survival, parameters)
+    )
+    hazard = hazard_of(log_hazard) * months.exposure_months
+    return np.asarray(-np.expm1(-hazard), dtype=np.float64)
+
+
+def fit_survival(months: Months, *, parameters: ContractParameters) -> Survival:
+    """Fit the hazard by penalized maximum likelihood.
+
+    Notes
+    -----
+    Complementary log-log regression: ``P(end in a month) = 1 - exp(-exposure * exp(x * beta))``, a
+    proportional hazard seen month by month, with a normal prior around 0 on every effect but the
+    intercept. Effects of a longer term and of more time left are not above 0: who is bound for
+    longer does not leave sooner. The likelihood is concave, so the optimum is the only one. Source:
+    Prentice and Gloeckler, Biometrics 34 (1978).
+    """
+    mean, deviation = _scale(months.covariates.monthly_amount)
+    words = _frequent_words(months.covariates, parameters)
+    covariates = months.covariates
+    groups = {
+        "tenure": _tenure_columns(covariates.tenure_months, parameters),
+        "term": _term_columns(covariates.term_months, parameters),
+        "ending": _ending_columns(months.left_days, parameters),
+        "amount": _amount_columns(covariates.monthly_amount, mean, deviation),
+        "products": _word_columns(covariates, words),
+    }
+    matrix = np.hstack(list(groups.values()))
+    means = matrix.mean(axis=0)
+    is_falling = np.concatenate(
+        [np.full(part.shape[1], name in ("term", "ending")) for name, part in groups.items()]
+    )
+    spread = np.concatenate(
+        [
+            np.full(
+                part.shape[1],
+                parameters.word_deviation if name == "products" else parameters.effect_deviation,
+            )
+            for name, part in groups.items()
+        ]
+    )
+    level, effects = _maximize(
+        matrix - means, months.exposure_months, months.has_ended, spread**-2, is_falling
+    )
+    parts = _split(effects, groups)
+    usual = _split(effects * means, groups)
+    return Survival(
+        level - float(effects @ means),
+        parts["tenure"],
+        parts["term"],
+        parts["ending"],
+        parts["amount"],
+        mean,
+        deviation,
+        dict(zip(words, parts["products"], strict=True)),
+        {name: float(sum(part)) for name, part in usual.items()},
+    )
+
+
+def _maximize(
+    matrix: Floats,
+    exposure: Floats,
+    has_ended: Booleans,
+    precision: Floats,
+    is_falling: Booleans,
+) -> tuple[float, Floats]:
+    """Return intercept and effects of the greatest penalized likelihood, by Newton's method.
+
+    Effects that would rise above 0 and must not are held there while the others move.
+    """
+    columns = np.column_stack([np.ones(len(matrix)), matrix])
+    offset, penalty = np.log(exposure), np.append(0.0, precision)
+    is_held = np.append(False, is_falling)
+    theta = np.zeros(columns.shape[1])
+    theta[0] = np.log(max(float(has_ended.sum()), 0.5) / float(exposure.sum()))
+    value = _log_likelihood(columns @ theta + offset, has_ended) - 0.5 * penalty @ theta**2
+    for _ in range(_TURNS):
+        slope, curvature = _derivatives(columns @ theta + offset, has_ended)
+        gradient = slope @ columns - penalty * theta
+        moves = np.flatnonzero(~(is_held & (theta >= 0) & (gradient > 0)))
+        if np.abs(gradient[moves]).max() < _TOLERANCE * len(matrix):
+            break
+        weighed = columns[:, moves] * np.sqrt(curvature)[:, None]
+        bend = weighed.T @ weighed + np.diag(penalty[moves] + _RIDGE)
+        step = np.zeros(len(theta))
+        step[moves] = np.linalg.solve(bend, gradient[moves])
+        for halvings in range(_HALVINGS):
+            tried = theta + step / 2**halvings
+            tried[is_held] = np.minimum(tried[is_held], 0.0)
+            reached = _log_likelihood(columns @ tried + offset, has_ended)
+            reached -= 0.5 * penalty @ tried**2
+            if reached > value:
+                break
+        else:
+            break
+        theta, value = tried, reached
+    return float(theta[0]), theta[1:]
+
+
+def _log_likelihood(log_hazard: Floats, has_ended: Booleans) -> float:
+    hazard = hazard_of(log_hazard)
+    return float(np.where(has_ended, np.log(-np.expm1(-hazard)), -hazard).sum())
+
+
+def _derivatives(log_hazard: Floats, has_ended: Booleans) -> tuple[Floats, Floats]:
+    """Return slope and (negative) curvature of the log-likelihood by the log hazard of each row."""
+    hazard = hazard_of(log_hazard)
+    # hazard / (exp(hazard) - 1), and its derivative, which is half the hazard for small ones.
+    share = hazard / np.expm1(hazard)
+    bend = np.where(hazard < _SMALL, hazard / 2, share * (hazard + share - 1))
+    return np.where(has_ended, share, -hazard), np.where(has_ended, bend, hazard)
+
+
+def hazard_of(log_hazard: Floats) -> Floats:
+    """Return the monthly hazard of its logarithm, within limits that no chance shows."""
+    return np.asarray(np.exp(np.clip(log_hazard, _LOWEST, _HIGHEST)), dtype=np.float64)
+
+
+def _split(values: Floats, groups: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
+    ends = np.cumsum([part.shape[1] for part in groups.values()])
+    pieces = np.split(values, ends[:-1])
+    return {name: tuple(piece.tolist()) for name, piece in zip(groups, pieces, strict=True)}
+
+
+def _tenure_columns(months: Floats, parameters: ContractParameters) -> Floats:
+    log = np.log1p(months)
+    bends = (np.maximum(log - np.log1p(knot), 0.0) for knot in parameters.tenure_knots_months)
+    return np.column_stack([log, *bends])
+
+
+def _term_columns(months: Floats, parameters: ContractParameters) -> Floats:
+    return _steps(months >= each for each in parameters.term_from_months)
+
+
+def _ending_columns(left_days: Floats, parameters: ContractParameters) -> Floats:
+    return _steps(left_days > each for each in parameters.left_above_days)
+
+
+def _steps(conditions: Iterator[Booleans]) -> Floats:
+    return np.column_stack([condition.astype(np.float64) for condition in conditions])
+
+
+def _amount_columns(amount: Floats, mean: float, deviation: float) -> Floats:
+    """Return the standardized logarithm with its bends, and whether it is unknown."""
+    is_known = amount > 0
+    scaled = np.zeros(len(amount))
+    scaled[is_known] = (np.log(amount[is_known]) - mean) / deviation
+    bends = (np.where(is_known, np.maximum(scaled - bend, 0.0), 0.0) for bend in _AMOUNT_BENDS)
+    return np.column_stack([scaled, *bends, ~is_known])
+
+
+def _scale(amount: Floats) -> tuple[float, float]:
+    known = np.log(amount[amount > 0])
+    if not len(known):
+        return 0.0, 1.0
+    deviation = float(known.std())
+    return float(known.mean()), deviation if deviation > 1e-6 else 1.0
+
+
+def _frequent_words(covariates: Covariates, parameters: ContractParameters) -> list[str]:
+    """Choose the products and categories that tell apart: in many rows, and not in all but few."""
+    words = covariates.words
+    count = np.bincount(words.code, minlength=len(words.words))
+    enough = parameters.words_from_months
+    chosen = [
+        (-int(count[code]), word)
+        for code, word in enumerate(words.words)
+        if enough <= count[code] <= len(covariates) - enough
+    ]
+    return sorted(word for _, word in sorted(chosen)[: parameters.words_at_most])
+
+
+def _word_columns(covariates: Covariates, chosen: list[str]) -> Floats:
+    place = {word: column for column, word in enumerate(chosen)}
+    columns = np.array([place.get(word, -1) for word in covariates.words.words], dtype=np.int64)
+    matrix = np.zeros((len(covariates), len(chosen)))
+    if len(columns):
+        column = columns[covariates.words.code]
+        is_chosen = column >= 0
+        matrix[covariates.words.row[is_chosen], column[is_chosen]] = 1.0
+    return matrix
