@@ -133,7 +133,9 @@ def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
         if len(sample) < SAMPLED_PARTS:
             sample.append(observed)
     estimates = estimate(
-        Statistics.join(statistics), as_of_day=rules.as_of_day, parameters=parameters
+        Statistics.join(statistics, parameters=parameters),
+        as_of_day=rules.as_of_day,
+        parameters=parameters,
     )
     return estimate_combination(estimates, sample, parameters=parameters)
 
@@ -211,9 +213,7 @@ def place(
     if len(named):
         places = ids.get_indexer(pd.Index(referrals["referred_unit_id"]))
         referred = customers[["clv_365", "purchase_count"]].take(places[places >= 0])
-        referred = referred.set_axis(
-            pd.Index(referred_numbers(customers, referrals)[places >= 0])
-        )
+        referred = referred.set_axis(pd.Index(referred_numbers(customers, referrals)[places >= 0]))
     value = referral_values(
         named,
         referred,

@@ -74,6 +74,7 @@ SIGNALS = (
     "payment_delay",
     "leave_intent",
 )
+CONTRACT_PARTS = ("tenure", "term", "ending", "amount", "products")
 TEXT_COLUMNS = (
     "state",
     "phase",
@@ -101,7 +102,10 @@ TEXT_COLUMNS = (
     "alternative_instrument_id",
     "alternative_basis",
     "alternative_condition_id",
+    "contract_product",
+    "contract_basis",
     "signal_evidence",
+    "termination_evidence",
 )
 RFM_COLUMNS = ("rfm_recency", "rfm_frequency", "rfm_monetary")
 COUNT_COLUMNS = (
@@ -161,6 +165,13 @@ FLOAT_COLUMNS = (
     *(f"churn_part_{signal}" for signal in SIGNALS),
     "churn_part_history",
     "churn_part_money",
+    "contract_end_probability",
+    "contract_horizon_days",
+    "contract_tenure_months",
+    "contract_term_months",
+    "contract_left_days",
+    "contract_monthly_amount",
+    *(f"contract_part_{group}" for group in CONTRACT_PARTS),
 )
 EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id")
 FLAG_COLUMNS = (
@@ -232,8 +243,10 @@ def _slot(letter: str) -> Table:
 
 
 def _text_type(name: str) -> Text | String:
-    if name == "signal_evidence":
+    if name.endswith("_evidence"):
         return Text()
+    if name == "contract_product":
+        return String(200)
     return String(300 if name.endswith("_ids") else 64)
 
 

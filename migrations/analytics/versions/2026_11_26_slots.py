@@ -27,6 +27,7 @@ TEXTS = (
     "strategy_id", "instrument_id", "recommendation_basis", "open_condition_ids",
     "recommendation_gap_ids", "alternative_strategy_id", "alternative_instrument_id",
     "alternative_basis", "alternative_condition_id",
+    "contract_basis",
 )
 ORDERS = (
     "value", "value_1095", "churn", "value_at_risk", "historic_value", "contribution",
@@ -66,7 +67,9 @@ def upgrade() -> None:
             sa.Column("unit_id", identifier, nullable=False),
             sa.Column("kind", sa.String(16), nullable=False),
             *(sa.Column(text, sa.String(300 if text.endswith("_ids") else 64)) for text in TEXTS),
+            sa.Column("contract_product", sa.String(200)),
             sa.Column("signal_evidence", sa.Text()),
+            sa.Column("termination_evidence", sa.Text()),
             sa.Column("rfm_recency", whole),
             sa.Column("rfm_frequency", whole),
             sa.Column("rfm_monetary", whole),

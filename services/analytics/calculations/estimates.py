@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.analytics.calculations.churn.stacked import ChurnModel
+from services.analytics.calculations.contracts.model import ContractModel, estimate_contracts
+from services.analytics.calculations.contracts.scoring import score_contracts
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
@@ -49,6 +51,8 @@ class Estimates:
         What signals take from the base.
     referrals
         What a referral saves.
+    contracts
+        How likely contracts are not renewed.
     combination
         How rhythm and signals make a churn probability.
     churn
@@ -62,6 +66,7 @@ class Estimates:
     new_values: NewValues
     signals: SignalBase
     referrals: ReferralBase
+    contracts: ContractModel
     combination: CombinationModel
     churn: ChurnModel | None = None
 
@@ -87,6 +92,7 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
         estimate_new_values(statistics.sources, parameters=parameters.value),
         estimate_signal_base(statistics.signals, parameters=parameters.signals.burst),
         estimate_referral_base(statistics.acquisition_costs),
+        estimate_contracts([statistics.contracts], parameters=parameters.contracts),
         CombinationModel(dict(parameters.combination.weights)),
     )
 
@@ -108,7 +114,18 @@ def estimate_combination(
             parameters=parameters.signals,
         )
         part = collect_combination_statistics(
-            baseline_churn(observed.units, purchases, fit=fit, parameters=parameters.rhythm),
+            baseline_churn(
+                observed.units,
+                purchases,
+                score_contracts(
+                    observed.events,
+                    as_of_day=purchases.as_of_day,
+                    model=estimates.contracts,
+                    parameters=parameters.contracts,
+                ),
+                fit=fit,
+                parameters=parameters.rhythm,
+            ),
             strengths_of(signals),
             parameters=parameters.combination,
         )

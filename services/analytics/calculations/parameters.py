@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from services.analytics.calculations.churn.parameters import ChurnParameters
+from services.analytics.calculations.contracts.parameters import ContractParameters
 from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.standing.parameters import StandingParameters
@@ -198,5 +199,6 @@ class Parameters:
     signals: SignalParameters = field(default_factory=SignalParameters)
     combination: CombinationParameters = field(default_factory=CombinationParameters)
     churn: ChurnParameters = field(default_factory=ChurnParameters)
+    contracts: ContractParameters = field(default_factory=ContractParameters)
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)

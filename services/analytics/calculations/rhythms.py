@@ -12,12 +12,18 @@ from services.analytics.calculations.purchases import Floats, Integers, Purchase
 
 
 def score_purchases(
-    units: pd.DataFrame, purchases: Purchases, *, fit: PurchaseFit, parameters: RhythmParameters
+    units: pd.DataFrame,
+    purchases: Purchases,
+    contracts: pd.DataFrame,
+    *,
+    fit: PurchaseFit,
+    parameters: RhythmParameters,
 ) -> pd.DataFrame:
     """Score the rhythm of the units that have bought; indexed by unit.
 
-    An active contract overrides silence: its baseline churn is that of contracts. Source: domain
-    specification 2.1, 2.3.
+    An active contract overrides silence: the baseline is the chance that it is not renewed, within
+    its own horizon. ``contracts`` holds both (`contracts.scoring`) of the units with a running
+    contract. Source: domain specification 2.1, 2.3, 4.
     """
     rhythm = score_rhythm(
         purchases.repeat_count.astype(np.float64),
@@ -27,22 +33,27 @@ def score_purchases(
         parameters=parameters,
     )
     bought = np.flatnonzero(purchases.has_purchase)
-    contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)[bought]
-    if contract.any():
-        rhythm["baseline_churn_probability"] = np.where(
-            contract,
-            parameters.contract_churn_probability,
-            rhythm["baseline_churn_probability"],
-        )
     rhythm.index = pd.Index(bought, name="unit")
+    has_contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)[bought]
+    if has_contract.any():
+        known = contracts.reindex(rhythm.index[has_contract])
+        end = known["contract_end_probability"].fillna(parameters.contract_churn_probability)
+        rhythm.loc[has_contract, "baseline_churn_probability"] = end
+        horizon = known["contract_horizon_days"].fillna(rhythm["churn_horizon_days"])
+        rhythm.loc[has_contract, "churn_horizon_days"] = horizon
     return rhythm
 
 
 def baseline_churn(
-    units: pd.DataFrame, purchases: Purchases, *, fit: PurchaseFit, parameters: RhythmParameters
+    units: pd.DataFrame,
+    purchases: Purchases,
+    contracts: pd.DataFrame,
+    *,
+    fit: PurchaseFit,
+    parameters: RhythmParameters,
 ) -> Floats:
     """Give ``p0`` of all units, NaN without a purchase; shape (units,)."""
-    rhythm = score_purchases(units, purchases, fit=fit, parameters=parameters)
+    rhythm = score_purchases(units, purchases, contracts, fit=fit, parameters=parameters)
     values = rhythm["baseline_churn_probability"].to_numpy()
     return of_all_units(values, rhythm.index.to_numpy(), len(units))
 

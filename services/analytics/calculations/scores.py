@@ -11,6 +11,7 @@ from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
+from services.analytics.calculations.contracts.scoring import score_contracts
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
@@ -23,7 +24,10 @@ from services.analytics.calculations.signals.combination import churn_columns
 from services.analytics.calculations.standing.scoring import score_standing
 from services.analytics.calculations.statistics import Observed
 from services.analytics.calculations.termination import decide_termination
-from services.analytics.calculations.termination_facts import termination_facts
+from services.analytics.calculations.termination_facts import (
+    termination_evidence,
+    termination_facts,
+)
 from services.analytics.calculations.worth import value_units
 
 CONFIDENCES: Final = ("high", "medium", "low")
@@ -51,7 +55,13 @@ def score(
         What can be recommended; without it the recommendation columns are missing.
     """
     units, purchases, fit = observed.units, observed.purchases, estimates.purchase_fit
-    rhythm = score_purchases(units, purchases, fit=fit, parameters=parameters.rhythm)
+    contracts = score_contracts(
+        observed.events,
+        as_of_day=purchases.as_of_day,
+        model=estimates.contracts,
+        parameters=parameters.contracts,
+    )
+    rhythm = score_purchases(units, purchases, contracts, fit=fit, parameters=parameters.rhythm)
     signals = signal_columns(
         observed.events,
         purchases,
@@ -71,6 +81,7 @@ def score(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
     )
     beside = [
+        contracts.reindex(customers.index),
         score_standing(
             units,
             customers,
@@ -161,9 +172,18 @@ def score_termination(
         margins=observed.margins,
         parameters=parameters.termination,
     )
-    return decide_termination(
+    found = decide_termination(
         facts, as_of_day=observed.purchases.as_of_day, parameters=parameters.termination
     )
+    evidence = termination_evidence(
+        facts,
+        observed.deals,
+        observed.events,
+        purchases=observed.purchases,
+        margins=observed.margins,
+        parameters=parameters.termination,
+    )
+    return found.assign(termination_evidence=evidence)
 
 
 def assemble(

@@ -9,6 +9,10 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.contracts.history import (
+    ContractStatistics,
+    collect_contract_statistics,
+)
 from services.analytics.calculations.credibility import DealValues
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
@@ -127,6 +131,8 @@ class Statistics:
         What the signals take from the base.
     acquisition_costs
         What it cost to win referred and other customers.
+    contracts
+        Which contracts were renewed, and which not.
     """
 
     repeat_count: Floats
@@ -137,6 +143,7 @@ class Statistics:
     sources: SourceStatistics
     signals: SignalStatistics
     acquisition_costs: AcquisitionCosts
+    contracts: ContractStatistics
 
     @classmethod
     def of(cls, observed: Observed, *, parameters: Parameters) -> Self:
@@ -160,10 +167,16 @@ class Statistics:
                 has_bought=purchases.has_purchase,
                 is_referred=units["is_referred"].to_numpy(dtype=np.bool_, na_value=False),
             ),
+            collect_contract_statistics(
+                units,
+                observed.events,
+                as_of_day=purchases.as_of_day,
+                parameters=parameters.contracts,
+            ),
         )
 
     @classmethod
-    def join(cls, parts: Sequence[Self]) -> Self:
+    def join(cls, parts: Sequence[Self], *, parameters: Parameters) -> Self:
         """Put the statistics of parts together; no unit may be in two of them.
 
         Raises
@@ -182,4 +195,7 @@ class Statistics:
             SourceStatistics.join([part.sources for part in parts]),
             sum((part.signals for part in parts), SignalStatistics()),
             sum((part.acquisition_costs for part in parts), AcquisitionCosts()),
+            ContractStatistics.join(
+                [part.contracts for part in parts], parameters=parameters.contracts
+            ),
         )

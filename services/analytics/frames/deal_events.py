@@ -150,7 +150,7 @@ class _DealEvents:
             unit=self.deals.unit[where][deal],
             start_day=self.days(self.deals.stages.won_at[where][deal]),
             end_day=self.days(end),
-            cancelled_day=self.days_if_passed(cancelled),
+            cancelled_day=self.clock.days_passed(cancelled),
             product=Words.of(product).category(),
             category=products.of(product).category(),
         )

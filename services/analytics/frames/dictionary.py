@@ -280,8 +280,23 @@ _STANDING = _columns(
     ("termination_step", "category", "word", "what due process permits"),
     ("termination_signal_ids", "category", "ids", "with a space between; missing if none"),
     ("termination_block_ids", "category", "ids", "with a space between; missing if none"),
+    ("termination_evidence", "str", "JSON", "signal id -> grounds and counter_evidence"),
 )
-CUSTOMERS = (*_RHYTHM, *CHURN_PARTS, *_CHURN_BASIS, *SIGNALS, *_VALUES, *_STANDING)
+_CONTRACTS = _columns(
+    ("contract_end_probability", "float64", "probability", "of no renewal within the horizon"),
+    ("contract_horizon_days", "float64", "days", "until the end of the term, within limits"),
+    ("contract_tenure_months", "float64", "months", "under contract without a break"),
+    ("contract_term_months", "float64", "months", "length of the running term"),
+    ("contract_left_days", "float64", "days", "until the end of the term"),
+    ("contract_monthly_amount", "float64", _BASE, "of the running term a month"),
+    *(
+        (f"contract_part_{name}", "float64", "probability", "what it adds to the chance to end")
+        for name in ("tenure", "term", "ending", "amount", "products")
+    ),
+    ("contract_product", "category", "word", "product or category of most effect"),
+    ("contract_basis", "category", "word", "default, share or survival"),
+)
+CUSTOMERS = (*_RHYTHM, *CHURN_PARTS, *_CHURN_BASIS, *SIGNALS, *_VALUES, *_CONTRACTS, *_STANDING)
 FRAMES: Mapping[str, tuple[Column, ...]] = {
     "units": UNITS,
     "deals": DEALS,

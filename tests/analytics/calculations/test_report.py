@@ -392,7 +392,11 @@ def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase) -> N
         )
         for part in [*parts_of(base, 7), (base.units.iloc[:0], base.deals.iloc[:0])]
     ]
-    found = estimate(Statistics.join(parts), as_of_day=base.as_of_day, parameters=parameters)
+    found = estimate(
+        Statistics.join(parts, parameters=parameters),
+        as_of_day=base.as_of_day,
+        parameters=parameters,
+    )
     assert found.purchase_fit == whole.purchase_fit
     for own, expected in (
         (found.margins.weighing, whole.margins.weighing),
