@@ -154,6 +154,9 @@ def stacked_churn(
     )
     horizon = features["own_horizon_days"].to_numpy()
     parts = model.contributions(features, horizon)
+    for name in [each for each in parts if f"signal_{each.removeprefix('churn_part_')}" in signals]:
+        known = signals[f"signal_{name.removeprefix('churn_part_')}"].reindex(parts.index).notna()
+        parts[name] = parts[name].where(known)
     return parts.assign(
         churn_probability=1 - model.probability(features, horizon), churn_part_inactivity=np.nan
     )
