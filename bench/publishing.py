@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from itertools import cycle
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,8 @@ async def _both(
 ) -> tuple[float, float]:
     await publish(database, _version(), frame, now=utc_now())
     whole = await timed(publish(database, _version(1), frame, now=utc_now()))
-    return whole, await timed(_change(database, frame))
+    # The median of some: PostgreSQL still tidies up behind the whole version.
+    return whole, median([await timed(_change(database, frame)) for _ in range(_ROUNDS)])
 
 
 async def _change(database: Database, frame: pd.DataFrame) -> int:
