@@ -211,9 +211,7 @@ def place(
     if len(named):
         places = ids.get_indexer(pd.Index(referrals["referred_unit_id"]))
         referred = customers[["clv_365", "purchase_count"]].take(places[places >= 0])
-        referred = referred.set_axis(
-            pd.Index(referred_numbers(customers, referrals)[places >= 0])
-        )
+        referred = referred.set_axis(pd.Index(referred_numbers(customers, referrals)[places >= 0]))
     value = referral_values(
         named,
         referred,

@@ -116,9 +116,9 @@ def read_ledger(data_dir: Path) -> Ledger | None:
         if about["format"] != FORMAT:
             return None
         frames = {
-            name: pa.feather.read_table(
-                str(folder / f"{name}.arrow"), memory_map=True
-            ).to_pandas(split_blocks=True)
+            name: pa.feather.read_table(str(folder / f"{name}.arrow"), memory_map=True).to_pandas(
+                split_blocks=True
+            )
             for name in ("customers", "unconverted")
         }
         mark = Mark(about["version"], about["cursor"], about["rules"])

@@ -33,6 +33,7 @@ from services.analytics.ledger import (
     remember,
     write_ledger,
 )
+from services.analytics.mirror.records import OWNED
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish, publish_changes
@@ -129,11 +130,11 @@ class Crm(test_mirror_views.Crm):
         del contacts[merged]
         contacts[erased]["erased_at"] = BEFORE
         self.changed["contacts"] |= {merged, erased}
-        for resource in ("deals", "interactions"):
-            for name, row in self.rows[resource].items():  # type: ignore[index]
+        for resource in OWNED:
+            for name, row in self.rows[resource].items():
                 if row["contact_id"] == merged:
                     row["contact_id"] = into
-                    self.changed[resource].add(name)  # type: ignore[index]
+                    self.changed[resource].add(name)
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +196,7 @@ def with_changes(shown: pd.DataFrame, changes: Changes) -> pd.DataFrame:
     kept = with_words(shown[~shown["unit_id"].isin(replaced)]).set_index("unit_id")
     ranks = with_words(changes.ranks).set_index("unit_id")
     kept.loc[ranks.index, list(RANK_COLUMNS)] = ranks
-    rows = pd.concat([kept.reset_index(), with_words(changes.changed)], ignore_index=True)
+    rows = pd.concat([kept.copy().reset_index(), with_words(changes.changed)], ignore_index=True)
     return rows.sort_values("unit_id")
 
 
@@ -277,9 +278,9 @@ def stored(url: str, base: Computed, changes: Changes | None = None) -> list[Rec
         try:
             await publish(database, VERSION, base.customers, erased=base.erased, now=LATER)
             if changes is not None:
-                rows = (changes.changed, changes.ranks, changes.removed)
+                frames = (changes.changed, changes.ranks, changes.removed)
                 erased = changes.base.erased
-                await publish_changes(database, VERSION, *rows, erased=erased, now=LATER)
+                await publish_changes(database, VERSION, *frames, erased=erased, now=LATER)
             newest = await database.first(NEWEST)
             assert newest is not None
             slot = SLOTS[newest["slot"]]

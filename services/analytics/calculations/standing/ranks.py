@@ -132,7 +132,8 @@ def _count_worse(values: Floats) -> Integers:
         # Days and counts need no sorting.
         place = from_lowest.astype(np.int64)
         number = np.bincount(place)
-        return (np.cumsum(number) - number)[place]
+        lower: Integers = (np.cumsum(number) - number)[place]
+        return lower
     order = np.argsort(values)
     ordered = values[order]
     starts = np.append(True, ordered[1:] != ordered[:-1])
