@@ -68,7 +68,7 @@ class Crm(test_mirror_views.Crm):
             "referred_by_id": self.maybe(self.any_contact(), 0.3),
             "status": self.pick("active", "active", "active", "terminated"),
             "source_campaign_id": self.maybe(self.pick("mail", "fair"), 0.6),
-            "profiling_objection_at": self.maybe(BEFORE, 0.1),
+            "profiling_objection_at": self.maybe(BEFORE, 0.3),
             "protections": self.maybe('["hardship"]', 0.1) or "[]",
             "flags": self.maybe('["innovation_partner"]', 0.1) or "[]",
             "owner_id": self.maybe(self.pick("mia", "tom"), 0.5),
@@ -256,7 +256,7 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
     tmp_path: Path, templates: Templates, kind: str
 ) -> None:
-    crm = Crm.make(2)
+    crm = Crm.make(4)
     urls = [templates.fresh("analytics", kind, tmp_path) for _ in range(2)]
     with opened(tmp_path / "mirror") as mirror:
         before = crm.load(mirror)
@@ -264,6 +264,8 @@ def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
         base = compute_base(before, RULES, estimates)
         after, changes = following(crm, mirror, before, remember(base, MARK), estimates)
         expected = compute_base(after, RULES, estimates)
+    objects = expected.customers.set_index("unit_id")["has_profiling_objection"]
+    assert objects[changes.ranks["unit_id"]].any()  # nothing is stored of their ranks
     followed = stored(urls[0], base, changes)
     assert followed == stored(urls[1], expected)
     assert any(row["tier"] for row in followed)

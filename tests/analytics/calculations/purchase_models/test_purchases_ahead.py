@@ -167,7 +167,9 @@ def test_no_horizon_beyond_the_table_is_answered() -> None:
         table.within(months=13)
 
 
-@pytest.mark.parametrize("model", [*MODELS, MbgNbd(0.3, 5.0, 1e-3, 9.0), ParetoNbd(3, 1e3, 2, 50)])
+@pytest.mark.parametrize(
+    "model", [*MODELS.values(), MbgNbd(0.3, 5.0, 1e-3, 9.0), ParetoNbd(3, 1e3, 2, 50)]
+)
 def test_a_unit_has_the_same_numbers_whatever_is_computed_beside_it_to_the_last_digit(
     model: PurchaseModel,
 ) -> None:
