@@ -43,7 +43,7 @@ QUICK_SIZES = (2_357, 100_000)
 PARTS = {
     "frames": (computing, "build_frames"),
     "observe": (computing, "observe"),
-    "fit": (estimating, "fit_purchase_model"),
+    "fit": (estimating, "fit_histories"),
     "rhythm": (scores, "score_purchases"),
     "signals": (scores, "signal_columns"),
     "value": (scores, "value_units"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -88,44 +88,67 @@ class _Rows:
 
     Attributes
     ----------
-    kept
-        Rows of the ledger that stay.
-    source
-        Row of each customer in the kept ones followed by the new ones.
+    origin
+        Row of each customer in the ledger, -1 of those who are not there.
     scored
-        Places of the new ones.
+        Places of those who were scored anew.
     """
 
-    kept: Integers
-    source: Integers
+    origin: Integers
     scored: Integers
 
     @classmethod
     def merged(cls, ledger_ids: pd.Series, old_ids: Sequence[str], new_ids: pd.Series) -> Self:
         """Merge ordered ids; the old ones leave the ledger, the new ones come into it."""
         ids, new = (each.to_numpy(dtype=object) for each in (ledger_ids, new_ids))
+        old = np.array(old_ids, dtype=object)
         stays = np.ones(len(ids), dtype=np.bool_)
-        for gone in (np.array(old_ids, dtype=object), new):
-            place = np.minimum(np.searchsorted(ids, gone), max(len(ids) - 1, 0))
-            stays[place[ids[place] == gone] if len(ids) else place[:0]] = False
+        for gone in (old, new):
+            stays[_found(ids, gone)] = False
         kept = np.flatnonzero(stays)
         at = np.searchsorted(ids[kept], new)
-        source = np.insert(np.arange(len(kept)), at, len(kept) + np.arange(len(new)))
-        return cls(kept, source, at + np.arange(len(new)))
+        place = np.full(len(new), -1)
+        is_known = np.isin(new, ids[_found(ids, new)])
+        place[is_known] = _found(ids, new)
+        return cls(np.insert(kept, at, place), at + np.arange(len(new)))
+
+    def kept(self) -> Integers:
+        """Places of those who were not scored anew."""
+        is_kept = np.ones(len(self.origin), dtype=np.bool_)
+        is_kept[self.scored] = False
+        return np.flatnonzero(is_kept)
+
+    def column(self, before: pd.Series, new: pd.Series) -> pd.Series:
+        """Put a column of the ledger and that of the new rows together."""
+        if isinstance(before.dtype, np.dtype) and before.dtype == new.dtype and len(before):
+            values = before.to_numpy()[self.origin]
+            values[self.scored] = new.to_numpy()
+            return pd.Series(values)
+        if np.array_equal(self.origin, np.arange(len(before))) and before.name == "unit_id":
+            return before
+        source = np.where(self.origin < 0, 0, self.origin)
+        source[self.scored] = len(before) + np.arange(len(new))
+        return joined_column([before, new]).take(source).reset_index(drop=True)
+
+
+def _found(ids: Any, wanted: Any) -> Integers:
+    """Return the places of those of the wanted ids that are among ascending ones."""
+    if not len(ids):
+        return np.zeros(0, dtype=np.int64)
+    place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    found: Integers = place[ids[place] == wanted]
+    return found
 
 
 def _replaced(ledger: Ledger, old: Part, new: Computed, rows: _Rows) -> Computed:
     """Put the new rows in the place of the old ones, in the order of ids."""
-    names = [name for name in LEDGER_COLUMNS if name not in RANK_COLUMNS]
-    joined = {
-        name: joined_column([ledger.customers[name].take(rows.kept), new.customers[name]]).take(
-            rows.source
-        )
-        for name in names
-    }
-    index = pd.RangeIndex(len(rows.source))
     customers = pd.DataFrame(
-        {name: column.set_axis(index) for name, column in joined.items()}, copy=False
+        {
+            name: rows.column(ledger.customers[name], new.customers[name])
+            for name in LEDGER_COLUMNS
+            if name not in RANK_COLUMNS
+        },
+        copy=False,
     )
     gone = {*old.units, *new.customers["unit_id"]}
     others = ledger.unconverted.loc[~ledger.unconverted["unit_id"].isin(gone)]
@@ -139,8 +162,8 @@ def _replaced(ledger: Ledger, old: Part, new: Computed, rows: _Rows) -> Computed
 
 def _moved(before: pd.DataFrame, after: pd.DataFrame, rows: _Rows) -> pd.DataFrame:
     """Find the customers that were not scored anew and yet have another rank."""
-    is_kept = rows.source < len(rows.kept)
-    places, earlier = np.flatnonzero(is_kept), rows.kept[rows.source[is_kept]]
+    places = rows.kept()
+    earlier = rows.origin[places]
     moved = np.zeros(len(places), dtype=np.bool_)
     for name in RANK_COLUMNS:
         old, new = _numbers(before[name], after[name])

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
@@ -86,8 +87,14 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
     new.mkdir(parents=True)
     for name in ("customers", "unconverted"):
         frame: pd.DataFrame = getattr(ledger, name)
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        pa.feather.write_feather(table, str(new / f"{name}.arrow"), compression="uncompressed")
+        # As one piece without nulls it is read without a copy.
+        table = pa.table({str(name): _plain(column) for name, column in frame.items()})
+        pa.feather.write_feather(
+            table,
+            str(new / f"{name}.arrow"),
+            compression="uncompressed",
+            chunksize=max(len(frame), 1),
+        )
     about = {
         "format": FORMAT,
         "version": ledger.mark.version,
@@ -109,7 +116,9 @@ def read_ledger(data_dir: Path) -> Ledger | None:
         if about["format"] != FORMAT:
             return None
         frames = {
-            name: pa.feather.read_table(str(folder / f"{name}.arrow")).to_pandas()
+            name: pa.feather.read_table(str(folder / f"{name}.arrow"), memory_map=True).to_pandas(
+                split_blocks=True
+            )
             for name in ("customers", "unconverted")
         }
         mark = Mark(about["version"], about["cursor"], about["rules"])
@@ -122,3 +131,10 @@ def read_ledger(data_dir: Path) -> Ledger | None:
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
     return found if tuple(found.customers.columns) == LEDGER_COLUMNS else None
+
+
+def _plain(column: pd.Series) -> pa.Array:
+    """Take a column; unknown numbers stay NaN."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return pa.array(column.to_numpy(), from_pandas=False)
+    return pa.array(column, from_pandas=True)

@@ -49,7 +49,11 @@ class _Slot:
         self.delete_some = Statement(delete(table).where(is_among(c.unit_id)))
         self.rank = Statement(
             update(table)
-            .where(c.unit_id == bindparam("at_unit_id", type_=Identifier))
+            .where(
+                c.unit_id == bindparam("at_unit_id", type_=Identifier),
+                # Nothing is stored of those who object, their ranks neither.
+                c.has_profiling_objection.is_(False),
+            )
             .values({name: bindparam(f"set_{name}") for name in RANK_COLUMNS})
         )
 

@@ -160,7 +160,9 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
     else:
         card = None if newest is None else newest["model_card"]
     await run.tell("calculating", STAGES["calculating"])
-    mark = Mark(0, snapshot.cursor, f"{made_for} {rules.as_of} {estimates.as_of_day}")
+    read_on = snapshot.loaded_at.astimezone(rules.time_zone).date()
+    days = f"{rules.as_of} {read_on} {estimates.as_of_day}"
+    mark = Mark(0, snapshot.cursor, f"{made_for} {days}")
     ledger = read_ledger(data_dir)
     changes = None
     if ledger is not None and newest is not None and reading.before is not None:

@@ -33,6 +33,7 @@ from services.analytics.ledger import (
     remember,
     write_ledger,
 )
+from services.analytics.mirror.records import OWNED
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish, publish_changes
@@ -67,7 +68,7 @@ class Crm(test_mirror_views.Crm):
             "referred_by_id": self.maybe(self.any_contact(), 0.3),
             "status": self.pick("active", "active", "active", "terminated"),
             "source_campaign_id": self.maybe(self.pick("mail", "fair"), 0.6),
-            "profiling_objection_at": self.maybe(BEFORE, 0.1),
+            "profiling_objection_at": self.maybe(BEFORE, 0.3),
             "protections": self.maybe('["hardship"]', 0.1) or "[]",
             "flags": self.maybe('["innovation_partner"]', 0.1) or "[]",
             "owner_id": self.maybe(self.pick("mia", "tom"), 0.5),
@@ -129,11 +130,11 @@ class Crm(test_mirror_views.Crm):
         del contacts[merged]
         contacts[erased]["erased_at"] = BEFORE
         self.changed["contacts"] |= {merged, erased}
-        for resource in ("deals", "interactions"):
-            for name, row in self.rows[resource].items():  # type: ignore[index]
+        for resource in OWNED:
+            for name, row in self.rows[resource].items():
                 if row["contact_id"] == merged:
                     row["contact_id"] = into
-                    self.changed[resource].add(name)  # type: ignore[index]
+                    self.changed[resource].add(name)
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +196,7 @@ def with_changes(shown: pd.DataFrame, changes: Changes) -> pd.DataFrame:
     kept = with_words(shown[~shown["unit_id"].isin(replaced)]).set_index("unit_id")
     ranks = with_words(changes.ranks).set_index("unit_id")
     kept.loc[ranks.index, list(RANK_COLUMNS)] = ranks
-    rows = pd.concat([kept.reset_index(), with_words(changes.changed)], ignore_index=True)
+    rows = pd.concat([kept.copy().reset_index(), with_words(changes.changed)], ignore_index=True)
     return rows.sort_values("unit_id")
 
 
@@ -255,7 +256,7 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
     tmp_path: Path, templates: Templates, kind: str
 ) -> None:
-    crm = Crm.make(2)
+    crm = Crm.make(4)
     urls = [templates.fresh("analytics", kind, tmp_path) for _ in range(2)]
     with opened(tmp_path / "mirror") as mirror:
         before = crm.load(mirror)
@@ -263,6 +264,8 @@ def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
         base = compute_base(before, RULES, estimates)
         after, changes = following(crm, mirror, before, remember(base, MARK), estimates)
         expected = compute_base(after, RULES, estimates)
+    objects = expected.customers.set_index("unit_id")["has_profiling_objection"]
+    assert objects[changes.ranks["unit_id"]].any()  # nothing is stored of their ranks
     followed = stored(urls[0], base, changes)
     assert followed == stored(urls[1], expected)
     assert any(row["tier"] for row in followed)
@@ -277,9 +280,9 @@ def stored(url: str, base: Computed, changes: Changes | None = None) -> list[Rec
         try:
             await publish(database, VERSION, base.customers, erased=base.erased, now=LATER)
             if changes is not None:
-                rows = (changes.changed, changes.ranks, changes.removed)
+                frames = (changes.changed, changes.ranks, changes.removed)
                 erased = changes.base.erased
-                await publish_changes(database, VERSION, *rows, erased=erased, now=LATER)
+                await publish_changes(database, VERSION, *frames, erased=erased, now=LATER)
             newest = await database.first(NEWEST)
             assert newest is not None
             slot = SLOTS[newest["slot"]]

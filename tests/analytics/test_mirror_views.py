@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ class Crm:
     changed: dict[Resource, set[str]]
 
     @classmethod
-    def make(cls, seed: int) -> "Crm":
+    def make(cls, seed: int) -> Self:
         crm = cls(np.random.default_rng(seed), {}, {})
         crm.rows["contacts"] = {f"c{n:03}": crm.contact(f"c{n:03}") for n in range(80)}
         crm.rows["deals"] = {f"d{n:03}": crm.deal(f"d{n:03}") for n in range(200)}

@@ -1,5 +1,6 @@
 """Refreshing: the feed leads to the same numbers as reading all, and what fails leaves no trace."""
 
+import shutil
 import signal
 import time
 from datetime import date
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.analytics import changing, store
 from services.analytics.refresh import STAGES
 from tests.conftest import Crm
 from tests.end_to_end.conftest import Analytics, MakeAnalytics
@@ -62,6 +64,37 @@ def test_following_the_feed_ends_as_reading_everything_does(
     loaded = other.published()
     assert analytics.rows(followed) == other.rows(loaded)
     assert analytics.mirror_records() == other.mirror_records()
+
+
+def test_what_follows_from_changes_alone_is_what_computing_everything_gives(
+    crm: Crm, analytics: Analytics, make_analytics: MakeAnalytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "_WORTH_FOLLOWING", 1.0)  # of so few customers any is a tenth
+    ids, keeping = fill(crm), {"estimates_kept_from_contacts": 0}
+    other = make_analytics(crm)
+    for side in (analytics, other):
+        side.published(**keeping)
+    answer = {"If-Match": "*"}
+    sell(crm, ids[0], "2026-01-05", "77.77")
+    crm.create("interactions", contact_id=ids[1], kind="call", occurred_at="2026-01-07T10:00:00Z")
+    for path, body in (
+        (f"/v1/contacts/{ids[2]}/merge", {"duplicate_id": ids[3]}),
+        (f"/v1/contacts/{ids[4]}/erasure", {"reason": "requested"}),
+    ):
+        assert crm.client.post(path, json=body, headers=answer).is_success
+    versions = [analytics.published(**keeping)]
+    shutil.rmtree(other.settings.data_dir / "ledger")
+    versions.append(other.published(**keeping))
+    rows = [side.rows(version) for side, version in zip((analytics, other), versions, strict=True)]
+    assert [{**row, "number": None} for row in rows[0]] == [
+        {**row, "number": None} for row in rows[1]
+    ]
+    assert {ids.index(row["unit_id"]) for row in rows[0]} == {0, 1, 2, 6}
+    newest = [side.on_database(store.newest_version) for side in (analytics, other)]
+    # Changes go into the table that is shown, everything into the other one.
+    assert [each["slot"] for each in newest] == ["a", "b"]
+    for name in ("summary", "standing", "data_gaps", "customer_count"):
+        assert newest[0][name] == newest[1][name], name
 
 
 def test_nothing_new_publishes_nothing_new(crm: Crm, analytics: Analytics) -> None:

@@ -15,7 +15,7 @@ from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import (
     PurchaseFit,
-    fit_purchase_model,
+    fit_histories,
 )
 from services.analytics.calculations.rhythms import baseline_churn
 from services.analytics.calculations.signals.columns import signal_columns
@@ -78,13 +78,7 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
     """
     return Estimates(
         as_of_day,
-        fit_purchase_model(
-            statistics.repeat_count,
-            statistics.recency_days,
-            statistics.age_days,
-            prior=parameters.prior,
-            parameters=parameters.rhythm,
-        ),
+        fit_histories(statistics.histories, prior=parameters.prior, parameters=parameters.rhythm),
         estimate_margins(
             statistics.earnings, parameters=parameters.value, spend_parameters=parameters.spend
         ),

@@ -18,8 +18,12 @@ from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
 from services.analytics.calculations.new_customers import SourceStatistics
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.purchase_models.histories import (
+    Histories,
+    group_histories,
+    merge_histories,
+)
 from services.analytics.calculations.purchases import (
-    Floats,
     Purchases,
     float_column,
     summarize_purchases,
@@ -121,8 +125,8 @@ class Statistics:
 
     Attributes
     ----------
-    repeat_count, recency_days, age_days
-        ``x``, ``t_x`` and ``T`` of the units that have bought.
+    histories
+        ``x``, ``t_x`` and ``T`` (days) of the units that have bought, equal ones grouped.
     earnings, amounts
         Margins and amounts of purchases.
     sources
@@ -135,9 +139,7 @@ class Statistics:
         Which contracts were renewed, and which not.
     """
 
-    repeat_count: Floats
-    recency_days: Floats
-    age_days: Floats
+    histories: Histories
     earnings: Earnings
     amounts: DealValues
     sources: SourceStatistics
@@ -150,9 +152,7 @@ class Statistics:
         """Take the statistics of a part of a base."""
         purchases, units = observed.purchases, observed.units
         return cls(
-            purchases.repeat_count.astype(np.float64),
-            purchases.recency_days,
-            purchases.age_days,
+            group_histories(purchases.repeat_count, purchases.recency_days, purchases.age_days),
             observed.earnings,
             observed.amounts,
             SourceStatistics.of(
@@ -187,9 +187,7 @@ class Statistics:
         if len(parts) == 1:
             return parts[0]
         return cls(
-            np.concatenate([part.repeat_count for part in parts]),
-            np.concatenate([part.recency_days for part in parts]),
-            np.concatenate([part.age_days for part in parts]),
+            merge_histories([part.histories for part in parts]),
             Earnings.join([part.earnings for part in parts]),
             DealValues.join([part.amounts for part in parts]),
             SourceStatistics.join([part.sources for part in parts]),

@@ -36,6 +36,10 @@ class Clock:
         """The start of the first of so many business days of which `as_of` is the last."""
         return self._start(day_number(self.as_of) + 1 - days)
 
+    def start_after(self, instant: int) -> int:
+        """The start of the business day after the one of an instant."""
+        return self._start(int(self.days(np.array([instant]))[0]) + 1)
+
     def _start(self, day: int) -> int:
         midnight = datetime.combine(_EPOCH + timedelta(days=day), datetime.min.time(), self.zone)
         return int(midnight.timestamp()) * 1_000_000

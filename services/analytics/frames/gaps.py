@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.crm_client import Resource
@@ -53,4 +54,9 @@ def gap_of(snapshot: Snapshot, resource: Resource, rows: Booleans) -> Gap:
     if not count:
         return Gap()
     ids = snapshot.read(resource, ["id"], where=rows).column("id")
-    return Gap(count, tuple(ids.take(pc.bottom_k_unstable(ids, k=_EXAMPLES)).to_pylist()))
+    return Gap(count, lowest_ids(ids))
+
+
+def lowest_ids(ids: pa.Array | pa.ChunkedArray) -> tuple[str, ...]:
+    """Choose examples: whatever the order of the records is, the same ones."""
+    return tuple(ids.take(pc.bottom_k_unstable(ids, k=_EXAMPLES)).to_pylist())

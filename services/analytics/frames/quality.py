@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.calculations.quality import (
-    EXAMPLES,
     NOBODY,
     Completeness,
     Finding,
@@ -31,7 +30,7 @@ from services.analytics.frames.arrays import (
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
-from services.analytics.frames.gaps import DataGaps, gap_of
+from services.analytics.frames.gaps import DataGaps, gap_of, lowest_ids
 from services.analytics.frames.interactions import Interactions
 from services.analytics.mirror.snapshot import Snapshot
 
@@ -79,10 +78,9 @@ class _Tally:
         own = owner.codes[self.contacts.unit_rows]
         self.owner = np.where(own < 0, len(owner.words), own)
 
-    @property
-    def loaded_at(self) -> int:
-        """When the CRM was read; what is dated later lies in the future."""
-        return int(self.snapshot.loaded_at.timestamp() * 1_000_000)
+    def future(self, clock: Clock) -> int:
+        """When the future begins: after the business day on which the CRM was read."""
+        return clock.start_after(int(self.snapshot.loaded_at.timestamp() * 1_000_000))
 
     def take(self, gaps: DataGaps) -> None:
         """Take over what was counted where the records were read."""
@@ -117,10 +115,9 @@ class _Tally:
         shown: bool = True,
     ) -> None:
         """Note units; without examples if they are not to be `shown`."""
-        first = self.contacts.unit_rows[np.flatnonzero(rows)[: EXAMPLES if shown else 0]]
-        examples = tuple(self.contacts.ids.take(pa.array(first)).to_pylist())
-        count = int(rows.sum())
-        self.findings[name] = Finding(count, examples, count, 0, amounts or {})
+        ids = self.contacts.ids.take(pa.array(self.contacts.unit_rows[rows]))
+        examples = lowest_ids(ids) if shown else ()
+        self.findings[name] = Finding(len(ids), examples, len(ids), 0, amounts or {})
 
     def complete(self, name: str, unit: Integers, rows: Booleans, is_known: Booleans) -> None:
         """Note how many of the records that ought to have a field have it, overall and by owner."""
@@ -221,9 +218,9 @@ def _count_deals(tally: _Tally, deals: Deals, interactions: Interactions, clock:
     find("deals_merged_on_a_day", _is_merged(deals, clock))
     first = _first_contact(tally, interactions)
     find("purchases_before_first_contact", is_won & (stages.won_at < np.append(first, 0)[unit]))
-    later = tally.loaded_at
+    later = tally.future(clock)
     opened, closed = instants_of(table, "opened_at"), instants_of(table, "closed_at")
-    is_later = ((opened > later) & (opened != NEVER)) | ((closed > later) & (closed != NEVER))
+    is_later = ((opened >= later) & (opened != NEVER)) | ((closed >= later) & (closed != NEVER))
     find("deals_dated_in_the_future", is_known & is_later)
     _count_currencies(tally, unit, is_won, currency, amount)
     has_reason = _is_given(table, "lost_reason")
@@ -260,7 +257,7 @@ def _count_interactions(tally: _Tally, interactions: Interactions, clock: Clock)
     complete("severity", complaints, _is_given(table, "severity"))
     complete("justified", settled, _is_given(table, "justified"))
     complete("decline_reason", declined, _is_given(table, "decline_reason"))
-    is_later = (interactions.occurred > tally.loaded_at) & (unit >= 0)
+    is_later = (interactions.occurred >= tally.future(clock)) & (unit >= 0)
     tally.find("interactions_dated_in_the_future", "interactions", unit, is_later)
 
 

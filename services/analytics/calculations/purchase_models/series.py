@@ -94,7 +94,7 @@ def product(left: Floats, right: Floats) -> Floats:
     rows = np.ascontiguousarray(left.reshape(-1, left.shape[-1]))
     # A single column would be added up in another order.
     columns = right if right.shape[1] > 1 else np.repeat(right, 2, axis=1)
-    result = np.einsum("ij,jk->ik", rows, np.ascontiguousarray(columns), optimize=False)
+    result: Floats = np.einsum("ij,jk->ik", rows, np.ascontiguousarray(columns), optimize=False)
     return result[:, : right.shape[1]].reshape(*left.shape[:-1], right.shape[1])
 
 

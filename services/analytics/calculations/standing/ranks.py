@@ -25,6 +25,7 @@ RANKED: Final = (
 )
 """The columns that places are made of."""
 
+_MOST_WHOLE: Final = 1_000_000.0
 _ENDED: Final = ("excluded", "terminated")
 _RISKY: Final = ("at_risk", "lapsed")
 
@@ -99,7 +100,7 @@ def assign_tiers(value: Floats, ids: pd.Series, *, parameters: RankParameters) -
     positive = np.flatnonzero(value > 0)
     if not len(positive):
         return tier
-    rows = positive[_descending(value[positive], ids.iloc[positive])]
+    rows = _descending(value, ids, positive)
     # In parts of the largest, so that no sum overflows.
     running = np.cumsum(value[rows] / value[rows[0]])
     before = np.append(0.0, running[:-1]) / running[-1] + parameters.share_tolerance
@@ -120,12 +121,25 @@ def rank_scores(values: Floats, parameters: RankParameters) -> Floats:
     if not count:
         return scores
     levels = parameters.levels if count >= parameters.few_units else parameters.levels_of_few
-    order = known[np.argsort(values[known], kind="stable")]
+    scores[known] = 1 + levels * _count_worse(values[known]) // count
+    return scores
+
+
+def _count_worse(values: Floats) -> Integers:
+    """Count for each value the strictly lower ones."""
+    from_lowest = values - values.min()
+    if from_lowest.max() < _MOST_WHOLE and (from_lowest == np.floor(from_lowest)).all():
+        # Days and counts need no sorting.
+        place = from_lowest.astype(np.int64)
+        number = np.bincount(place)
+        lower: Integers = (np.cumsum(number) - number)[place]
+        return lower
+    order = np.argsort(values)
     ordered = values[order]
     starts = np.append(True, ordered[1:] != ordered[:-1])
-    worse = np.maximum.accumulate(np.where(starts, np.arange(count), 0))
-    scores[order] = 1 + levels * worse // count
-    return scores
+    worse = np.empty(len(values), dtype=np.int64)
+    worse[order] = np.maximum.accumulate(np.where(starts, np.arange(len(values)), 0))
+    return worse
 
 
 def assign_segments(recency: Floats, frequency: Floats, monetary: Floats) -> Codes:
@@ -156,16 +170,21 @@ def find_quadrants(tier: Codes, state: pd.Series) -> Codes:
     return quadrant
 
 
-def _descending(values: Floats, ids: pd.Series) -> Integers:
-    """Order by value descending, equal ones by id; ids are compared where values are equal only."""
-    order = np.argsort(-values, kind="stable")
-    is_equal = values[order[1:]] == values[order[:-1]]
+def _descending(value: Floats, ids: pd.Series, rows: Integers) -> Integers:
+    """Order ascending rows by value descending, equal ones by id.
+
+    Ids are compared where values are equal only, and not at all where they ascend.
+    """
+    ordered = rows[np.argsort(-value[rows], kind="stable")]
+    if (ids.array[1:] >= ids.array[:-1]).all():
+        return ordered
+    is_equal = value[ordered[1:]] == value[ordered[:-1]]
     tied = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
     if len(tied):
-        rows = order[tied]
-        by_id = pd.factorize(ids.iloc[rows], sort=True)[0]
-        order[tied] = rows[np.lexsort((by_id, -values[rows]))]
-    return order
+        some = ordered[tied]
+        by_id = pd.factorize(ids.iloc[some], sort=True)[0]
+        ordered[tied] = some[np.lexsort((by_id, -value[some]))]
+    return ordered
 
 
 def _words(codes: Codes, words: tuple[str, ...]) -> pd.Categorical[str]:

@@ -14,7 +14,7 @@ from services.analytics.calculations.parameters import DAYS_PER_MONTH
 from services.analytics.calculations.purchase_models.beta_geometric import BetaGeometric, MbgNbd
 from services.analytics.calculations.purchase_models.model import PurchaseModel
 from services.analytics.calculations.purchase_models.pareto import ParetoNbd
-from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.purchases import Floats, Integers
 from tests.analytics.calculations.purchase_models.simulated import MODELS
 
 USUAL = MbgNbd(1.0, 60.0, 0.8, 3.2)
@@ -165,3 +165,36 @@ def test_no_horizon_beyond_the_table_is_answered() -> None:
     table = USUAL.tabulate(np.ones(1), np.ones(1), months=12)
     with pytest.raises(ValueError, match="12 months"):
         table.within(months=13)
+
+
+@pytest.mark.parametrize(
+    "model", [*MODELS.values(), MbgNbd(0.3, 5.0, 1e-3, 9.0), ParetoNbd(3, 1e3, 2, 50)]
+)
+def test_a_unit_has_the_same_numbers_whatever_is_computed_beside_it_to_the_last_digit(
+    model: PurchaseModel,
+) -> None:
+    dice, count = np.random.default_rng(3), 1_000
+    x = np.floor(dice.gamma(0.6, 20, count))
+    age = np.floor(dice.uniform(0, 3_000, count))
+    recency, horizon = np.floor(age * dice.random(count)), dice.uniform(20, 900, count)
+    months = dice.integers(0, 37, count)
+
+    def computed(rows: Integers) -> Floats:
+        ahead = model.tabulate(x[rows], age[rows], months=36)
+        every = np.arange(len(rows))
+        return np.stack(
+            [
+                model.alive_probability(x[rows], recency[rows], age[rows]),
+                model.buying_if_alive(x[rows], age[rows], horizon[rows]),
+                model.expected_if_alive(x[rows], age[rows], 365.0),
+                ahead.within(months=36, discount_rate=0.1),
+                *ahead.moments_within(months=12, discount_rate=0.1),
+                ahead.buying_within(months=36),
+                ahead.within_each(months[rows], discount_rate=0.1, rows=every),
+            ]
+        )
+
+    whole = computed(np.arange(count))
+    for size in (1, 1, 1, 2, 3, 17, 300):
+        rows = dice.choice(count, size, replace=False)
+        np.testing.assert_array_equal(computed(rows), whole[:, rows])
