@@ -163,8 +163,15 @@ def read_products(
         codes.append(code[named] + len(words))
         words += [f"{kind}:{word}" for word in column.categories]
     row = np.concatenate(rows)
+    # In the order of the alphabet, whatever a part of the base holds.
+    order = sorted(range(len(words)), key=words.__getitem__)
+    place = np.argsort(np.array(order, dtype=np.int64))
     return ContractedProducts(
-        owner[row], start[row], over[row], np.concatenate(codes), tuple(words)
+        owner[row],
+        start[row],
+        over[row],
+        place[np.concatenate(codes)],
+        tuple(words[each] for each in order),
     )
 
 

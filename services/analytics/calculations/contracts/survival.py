@@ -94,12 +94,12 @@ def effects_at_start(
 ) -> dict[str, Floats]:
     """Return the effects that stay the same while a term runs, by group; shape (rows,)."""
     word_effect = np.array([survival.words.get(word, 0.0) for word in covariates.words.words])
+    amounts = _amount_columns(
+        covariates.monthly_amount, survival.amount_mean, survival.amount_deviation
+    )
     return {
-        "term": _term_columns(covariates.term_months, parameters) @ np.array(survival.term),
-        "amount": _amount_columns(
-            covariates.monthly_amount, survival.amount_mean, survival.amount_deviation
-        )
-        @ np.array(survival.amount),
+        "term": _weighed(_term_columns(covariates.term_months, parameters), survival.term),
+        "amount": _weighed(amounts, survival.amount),
         "products": np.bincount(
             covariates.words.row,
             weights=word_effect[covariates.words.code] if len(word_effect) else None,
@@ -112,14 +112,12 @@ def tenure_effect(
     tenure_months: Floats, survival: Survival, parameters: ContractParameters
 ) -> Floats:
     """Return the effect of tenure."""
-    effect: Floats = _tenure_columns(tenure_months, parameters) @ np.array(survival.tenure)
-    return effect
+    return _weighed(_tenure_columns(tenure_months, parameters), survival.tenure)
 
 
 def ending_effect(left_days: Floats, survival: Survival, parameters: ContractParameters) -> Floats:
     """Return the effect of the time that is left when a month ends."""
-    effect: Floats = _ending_columns(left_days, parameters) @ np.array(survival.ending)
-    return effect
+    return _weighed(_ending_columns(left_days, parameters), survival.ending)
 
 
 def monthly_probability(
@@ -253,6 +251,14 @@ def _split(values: Floats, groups: Mapping[str, Floats]) -> dict[str, tuple[floa
     ends = np.cumsum([part.shape[1] for part in groups.values()])
     pieces = np.split(values, ends[:-1])
     return {name: tuple(piece.tolist()) for name, piece in zip(groups, pieces, strict=True)}
+
+
+def _weighed(columns: Floats, effects: tuple[float, ...]) -> Floats:
+    """Weigh columns one after the other: a row's digits do not depend on the rows beside it."""
+    total = np.zeros(len(columns))
+    for column, effect in zip(columns.T, effects, strict=True):
+        total += column * effect
+    return total
 
 
 def _tenure_columns(months: Floats, parameters: ContractParameters) -> Floats:

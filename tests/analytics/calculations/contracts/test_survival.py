@@ -158,6 +158,19 @@ def test_parts_of_a_base_tell_the_same_as_all_of_it(base: Contracts, model: Cont
     assert len(set(whole.history.unit_hash)) == 50
 
 
+def test_a_unit_has_the_same_digits_whatever_else_is_scored(
+    base: Contracts, model: ContractModel
+) -> None:
+    found = scored(base, model).astype({"contract_product": "str"})
+    for unit in found.index[:25]:
+        own = base.frame.loc[base.frame["unit"] == unit]
+        own = own.assign(
+            **{name: own[name].cat.remove_unused_categories() for name in ("product", "category")}
+        )
+        alone = scored(Contracts(base.units, own), model).astype({"contract_product": "str"})
+        pd.testing.assert_frame_equal(alone, found.loc[[unit]], check_exact=True)
+
+
 def test_order_ids_money_and_dates_change_nothing(base: Contracts, model: ContractModel) -> None:
     chance = scored(base, model)["contract_end_probability"]
     random = np.random.default_rng(5)
