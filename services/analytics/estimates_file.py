@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -16,11 +17,20 @@ from services.analytics.calculations.purchase_models.fitting import read_purchas
 _NAME = "estimates.json"
 
 
+def digest_of(estimates: Estimates) -> str:
+    """Name estimates by their content."""
+    return hashlib.sha256(_written(estimates).encode()).hexdigest()
+
+
+def _written(estimates: Estimates) -> str:
+    # Unknown numbers are written as NaN, which orjson would make null.
+    return json.dumps(asdict(estimates))
+
+
 def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:
     """Replace the kept estimates; `made_for` names what else they depend on."""
     new = data_dir / f"{_NAME}.new"
-    # Unknown numbers are written as NaN, which orjson would make null.
-    new.write_text(json.dumps({"made_for": made_for, "estimates": asdict(estimates)}))
+    new.write_text(f'{{"made_for": {json.dumps(made_for)}, "estimates": {_written(estimates)}}}')
     new.replace(data_dir / _NAME)
 
 

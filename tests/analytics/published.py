@@ -69,7 +69,7 @@ def card_of_simulated(count: int = 300, seed: int = 7) -> dict[str, Any]:
 
 
 def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.DataFrame:
-    """Give every column that nothing is known of in the base a value of its kind, or none."""
+    """Give every column that a base without events leaves empty a value of its kind, or none."""
     count = len(customers)
 
     def some(*choices: Any) -> Any:
@@ -105,8 +105,8 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         "clv_1095_low": customers["clv_1095"] - 20,
         "clv_1095_high": customers["clv_1095"] + 20,
     }
-    is_missing = {name: name not in customers or customers[name].isna().all() for name in more}
-    return customers.assign(**{name: more[name] for name in more if is_missing[name]})
+    real = {"tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS}
+    return customers.assign(**{name: more[name] for name in more if name not in real})
 
 
 def publish_simulated(
@@ -133,6 +133,7 @@ def publish_simulated(
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
     customers = pd.concat([customers, place_by_rank(customers)], axis=1).assign(referral_value=0.0)
+    standing = standing_summary(customers) if standing is OWN else standing
     customers = with_more_scores(customers, dice)
     unconverted = pd.DataFrame(
         {
@@ -151,7 +152,7 @@ def publish_simulated(
         model=model_summary(report.estimates, customers["purchase_count"]),
         data_gaps=QUALITY if data_gaps is OWN else data_gaps,
         summary=total_customers(customers, unconverted),
-        standing=standing_summary(customers) if standing is OWN else standing,
+        standing=standing,
         model_card=card_of_simulated(count, seed),
     )
 

@@ -118,7 +118,9 @@ def simulate_deals(
             "refund": refund,
             "cost_recovered": np.where(np.isnan(refund), np.nan, cost),
             "written_off": np.nan,
-            "deal_id": pd.Series(np.arange(len(unit))).map("deal-{:09d}".format).astype("str"),
+            "deal_id": pd.Series(np.arange(len(unit)))
+            .map("01977b3a-5c00-7000-9000-{:012x}".format)
+            .astype("str"),
         }
     )
 
@@ -178,5 +180,7 @@ def plain_deals(
     )
     for name, values in known.items():
         deals[name] = np.broadcast_to(np.asarray(values, dtype=np.float64), len(deals))
-    deals["deal_id"] = pd.Series(np.arange(len(deals))).map("deal-{:09d}".format).astype("str")
+    deals["deal_id"] = (
+        pd.Series(np.arange(len(deals))).map("01977b3a-5c00-7000-9000-{:012x}".format).astype("str")
+    )
     return deals

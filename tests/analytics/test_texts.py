@@ -136,8 +136,8 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_STATE_RULE_6",
             {"vitality": 0.195, "limit": 0.4},
-            "The chance of still being a customer has fallen to 19.5 % of what it was right after the last purchase (vitality). Below 40 % a customer counts as lapsed, unless a contract is running.",
-            "Die Wahrscheinlichkeit, noch Kunde zu sein, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen (Vitalität). Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
+            "The chance of buying again within the own usual time has fallen to 19.5 % of what it was right after the last purchase. Below 40 % a customer counts as lapsed, unless a contract is running.",
+            "Die Chance, in der eigenen üblichen Zeit wieder zu kaufen, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen. Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
         ),
         (
             "R_DO_NOTHING",

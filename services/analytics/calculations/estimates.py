@@ -25,6 +25,7 @@ from services.analytics.calculations.signals.combination import (
     fit_combination,
     strengths_of,
 )
+from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.signals.whole_base import SignalBase, estimate_signal_base
 from services.analytics.calculations.standing.ambassadors import (
     ReferralBase,
@@ -105,7 +106,7 @@ def estimate_combination(
             model=fit.model,
             as_of_day=purchases.as_of_day,
             base=estimates.signals,
-            parameters=parameters.signals,
+            parameters=signal_parameters(estimates.contracts, parameters.signals),
         )
         part = collect_combination_statistics(
             baseline_churn(
@@ -128,3 +129,10 @@ def estimate_combination(
         return estimates
     combination = fit_combination(total, parameters=parameters.combination)
     return replace(estimates, combination=combination)
+
+
+def signal_parameters(contracts: ContractModel, parameters: SignalParameters) -> SignalParameters:
+    """Leave the time that is left of a contract to the survival model, where there is one."""
+    if contracts.survival is None:
+        return parameters
+    return replace(parameters, leaving=replace(parameters.leaving, ending_strength=0.0))

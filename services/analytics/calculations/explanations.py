@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
+from services.analytics.calculations.contracts.reasons import contract_reasons
 from services.analytics.calculations.parameters import PhaseThresholds
 from services.analytics.calculations.reasons import (
     Explanation,
@@ -80,7 +81,7 @@ def explain(
         return dict.fromkeys(SCORES, Explanation((Reason("R_OBJECTION", {}),)))
     return {
         "state": explain_state(customer, thresholds=thresholds or PhaseThresholds()),
-        "churn_probability": explain_churn(customer, basis=basis),
+        "churn_probability": explain_churn(customer, money=money, basis=basis),
         "value": explain_value(customer, money=money),
         "recommendation": explain_recommendation(customer, money=money),
     }
@@ -105,7 +106,9 @@ def explain_state(customer: Row, *, thresholds: PhaseThresholds) -> Explanation:
     return Explanation(tuple(reasons))
 
 
-def explain_churn(customer: Row, *, basis: str | None = None) -> Explanation:
+def explain_churn(
+    customer: Row, *, money: Callable[[float], Money], basis: str | None = None
+) -> Explanation:
     """Explain the churn probability by rhythm or contract and by signals.
 
     Contributions are probabilities. Without signals they add up: what holds right after a purchase,
@@ -123,6 +126,7 @@ def explain_churn(customer: Row, *, basis: str | None = None) -> Explanation:
     if has_contract:
         of_contract = None if has_parts else rounded(churn)
         reasons.append(Reason("R_CHURN_CONTRACT", {"p": rounded(churn)}, of_contract))
+        reasons += contract_reasons(customer, money=money)
     elif horizon is not None and reference is not None:
         params: dict[str, Value] = {
             "p": rounded(churn),
@@ -219,7 +223,7 @@ def explain_recommendation(customer: Row, *, money: Callable[[float], Money]) ->
 
 def _rule_reasons(customer: Row, rule: int, thresholds: PhaseThresholds) -> list[Reason]:
     code = f"R_STATE_RULE_{rule}"
-    vitality, gap = number(customer, "vitality"), number(customer, "gap_days")
+    vitality, gap = number(customer, "purchase_vitality"), number(customer, "gap_days")
     count = number(customer, "purchase_count")
     if rule < _LAPSED:
         return [Reason(code, {})]
@@ -238,7 +242,7 @@ def _rule_reasons(customer: Row, rule: int, thresholds: PhaseThresholds) -> list
 def _risk_reasons(customer: Row, thresholds: PhaseThresholds) -> list[Reason]:
     """Name what has crossed its limit; vitality does not count under an active contract."""
     reasons = []
-    vitality = number(customer, "vitality")
+    vitality = number(customer, "purchase_vitality")
     limit = thresholds.at_risk_below_vitality
     if vitality is not None and vitality < limit and not flag(customer, "has_active_contract"):
         params: dict[str, Value] = {"vitality": rounded(vitality), "limit": limit}

@@ -12,14 +12,14 @@ from services.analytics.calculations.candidates import StrategyOptions, Strategy
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.contracts.scoring import score_contracts
-from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.estimates import Estimates, signal_parameters
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
 from services.analytics.calculations.purchases import Purchases
 from services.analytics.calculations.rhythms import of_all_units, score_purchases
-from services.analytics.calculations.signals.columns import signal_columns
+from services.analytics.calculations.signals.columns import SIGNALS, signal_columns
 from services.analytics.calculations.signals.combination import churn_columns
 from services.analytics.calculations.standing.scoring import score_standing
 from services.analytics.calculations.statistics import Observed
@@ -69,7 +69,7 @@ def score(
         model=fit.model,
         as_of_day=purchases.as_of_day,
         base=estimates.signals,
-        parameters=parameters.signals,
+        parameters=signal_parameters(estimates.contracts, parameters.signals),
     )
     units = units.assign(
         leave_intent=signals["signal_leave_intent"],
@@ -154,9 +154,10 @@ def stacked_churn(
     )
     horizon = features["own_horizon_days"].to_numpy()
     parts = model.contributions(features, horizon)
-    for name in [each for each in parts if f"signal_{each.removeprefix('churn_part_')}" in signals]:
-        known = signals[f"signal_{name.removeprefix('churn_part_')}"].reindex(parts.index).notna()
-        parts[name] = parts[name].where(known)
+    for name in (f"churn_part_{signal}" for signal in SIGNALS):
+        if name in parts:
+            strength = signals[f"signal_{name.removeprefix('churn_part_')}"]
+            parts[name] = parts[name].where(strength.reindex(parts.index).notna())
     return parts.assign(
         churn_probability=1 - model.probability(features, horizon), churn_part_inactivity=np.nan
     )

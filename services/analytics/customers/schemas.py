@@ -82,6 +82,10 @@ class Churn(Shown):
     vitality: Probability | None = Field(
         description="alive_probability now against right after the last purchase."
     )
+    purchase_vitality: Probability | None = Field(
+        description="The chance of a purchase within the horizon now against right after the last "
+        "purchase, by rhythm alone; the state follows from it."
+    )
     value_at_risk: Amount = Field(description="probability times clv_alive_365.")
 
 
@@ -264,11 +268,24 @@ class Step(Shown):
     label: Label = Field(description="Its name in the language asked for.")
 
 
+class TerminationSignal(Choice):
+    """A signal with the records for it and against it; a score alone is no ground."""
+
+    grounds: Annotated[list[RecordId], Field(max_length=5)] = Field(
+        description="Records of the CRM that it rests on, the newest first."
+    )
+    counter_evidence: Annotated[list[RecordId], Field(max_length=5)] = Field(
+        description="Records that speak against it; to be read before anything is decided."
+    )
+
+
 class Termination(Shown):
     """Whether a review of the relationship by people is permissible; ending it is never recommended."""
 
     step: Step = Field(description="The step that due process allows.")
-    signals: Annotated[list[Choice], Field(max_length=6)] = Field(description="What was found.")
+    signals: Annotated[list[TerminationSignal], Field(max_length=6)] = Field(
+        description="What was found."
+    )
     blocks: Annotated[list[Choice], Field(max_length=8)] = Field(description="What forbids it.")
     note: bounded_text(500, example="A score is never the only ground.") = Field(
         description="What holds for everybody who reads this."

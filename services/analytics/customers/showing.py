@@ -125,6 +125,7 @@ def summarize(
             "reference_probability": row["reference_churn_probability"],
             "alive_probability": row["alive_probability"],
             "vitality": row["vitality"],
+            "purchase_vitality": row["purchase_vitality"],
             "value_at_risk": amount("value_at_risk"),
         },
         "rhythm": {
@@ -222,9 +223,14 @@ def _termination(row: Row, catalogue: Catalogue, language: Language) -> dict[str
     if step is None:
         return None
     signals, blocks = row["termination_signal_ids"], row["termination_block_ids"]
+    records = orjson.loads(row["termination_evidence"] or "{}")
+    none: dict[str, list[str]] = {"grounds": [], "counter_evidence": []}
     return {
         "step": step,
-        "signals": _choices("termination_signals", signals, catalogue, language),
+        "signals": [
+            {**choice, **records.get(choice["id"], none)}
+            for choice in _choices("termination_signals", signals, catalogue, language)
+        ],
         "blocks": _choices("termination_blocks", blocks, catalogue, language),
         "note": _NEVER_ALONE[language],
     }

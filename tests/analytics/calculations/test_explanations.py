@@ -30,6 +30,7 @@ CUSTOMER: dict[str, object] = {
     "gap_rank": 0.8515,
     "alive_probability": 0.6035,
     "vitality": 0.6624,
+    "purchase_vitality": 0.6624,
     "churn_horizon_days": 155.0,
     "baseline_churn_probability": 0.4903,
     "reference_churn_probability": 0.1689,
@@ -93,10 +94,10 @@ def euro(amount: str) -> dict[str, str]:
         ({"phase_rule": 3, "state": "to_terminate"}, [Reason("R_STATE_RULE_3", {})]),
         ({"phase_rule": 4, "state": "lead"}, [Reason("R_STATE_RULE_4", {})]),
         ({"phase_rule": 5, "state": "lapsed"}, [Reason("R_STATE_RULE_5", {})]),
-        ({"phase_rule": 6, "state": "lapsed", "vitality": 0.374}, [Reason("R_STATE_RULE_6", {"vitality": 0.374, "limit": 0.4})]),
+        ({"phase_rule": 6, "state": "lapsed", "purchase_vitality": 0.374}, [Reason("R_STATE_RULE_6", {"vitality": 0.374, "limit": 0.4})]),
         ({"phase_rule": 7}, [Reason("R_STATE_RULE_7_VITALITY", {"vitality": 0.6624, "limit": 0.75})]),
-        ({"phase_rule": 7, "vitality": 0.9, "churn_probability": 0.55}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.55, "limit": 0.5})]),
-        ({"phase_rule": 7, "vitality": 0.9, "churn_probability": 0.8, "reference_churn_probability": 0.6}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.8, "limit": 0.75})]),
+        ({"phase_rule": 7, "purchase_vitality": 0.9, "churn_probability": 0.55}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.55, "limit": 0.5})]),
+        ({"phase_rule": 7, "purchase_vitality": 0.9, "churn_probability": 0.8, "reference_churn_probability": 0.6}, [Reason("R_STATE_RULE_7_CHURN", {"churn": 0.8, "limit": 0.75})]),
         ({"phase_rule": 8, "state": "new"}, [Reason("R_STATE_RULE_8", {"days": 116})]),
         ({"phase_rule": 9, "state": "developing", "purchase_count": 3}, [Reason("R_STATE_RULE_9", {"n": 3, "from": 4})]),
         ({"phase_rule": 10, "state": "retained"}, [Reason("R_STATE_RULE_10", {"n": 6, "from": 4})]),
@@ -109,12 +110,12 @@ def test_a_state_is_explained_by_its_rule_and_the_numbers_in_it(
 
 
 def test_both_limits_are_named_where_both_are_crossed() -> None:
-    facts = {"vitality": 0.6, "churn_probability": 0.9}
+    facts = {"purchase_vitality": 0.6, "churn_probability": 0.9}
     assert codes(explained("state", **facts)) == ["R_STATE_RULE_7_VITALITY", "R_STATE_RULE_7_CHURN"]
 
 
 def test_vitality_is_no_reason_under_an_active_contract() -> None:
-    facts = {"vitality": 0.1, "churn_probability": 0.9, "has_active_contract": True}
+    facts = {"purchase_vitality": 0.1, "churn_probability": 0.9, "has_active_contract": True}
     assert codes(explained("state", **facts)) == ["R_STATE_RULE_7_CHURN", "R_CONTRACT"]
 
 
