@@ -210,7 +210,7 @@ def following(
     return after, changes
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
     tmp_path: Path, seed: int
 ) -> None:
@@ -220,11 +220,11 @@ def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
         estimates = estimate_base(before, RULES)
         base = compute_base(before, RULES, estimates)
         ledger, shown = remember(base, MARK), base.customers
-        for step in range(3):
+        for step in range(2):
             after, changes = following(crm, mirror, before, ledger, estimates)
             assert 0 < len(changes.changed) < len(changes.base.customers)
             shown = with_changes(shown, changes)
-            for snapshot in (after, crm.load(other)) if step == 2 else (after,):
+            for snapshot in (after, crm.load(other)) if step == 1 else (after,):
                 expected = compute_base(snapshot, RULES, estimates)
                 assert_equal(shown, expected.customers)
                 assert_same_base(changes.base, expected)
@@ -242,8 +242,8 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         _, snapshot = crm.apply(mirror, before)
         estimates = estimate_base(snapshot, RULES)
         whole = compute_base(snapshot, RULES, estimates)
-        monkeypatch.setattr(computing, "RECORDS_PER_PART", 100)
-        assert computing.part_count(snapshot) > 4
+        monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
+        assert computing.part_count(snapshot) > 2
         parts = compute_base(snapshot, RULES, estimates)
         fitted = estimate_base(snapshot, RULES).purchase_fit
     assert_equal(parts.customers, whole.customers)
@@ -313,8 +313,7 @@ def test_a_changed_product_or_a_reading_of_everything_has_all_units_looked_at(
             assert compute_changes(reading, ledger, RULES, estimates) is None
 
 
-@pytest.mark.parametrize("damage", ["cut", "foreign", "missing", "garbage"])
-def test_a_ledger_that_cannot_be_used_is_none(tmp_path: Path, damage: str) -> None:
+def test_a_ledger_is_read_as_written_and_one_that_cannot_be_used_is_none(tmp_path: Path) -> None:
     with opened(tmp_path / "mirror") as mirror:
         snapshot = Crm.make(0).load(mirror)
         base = compute_base(snapshot, RULES, estimate_base(snapshot, RULES))
@@ -322,17 +321,17 @@ def test_a_ledger_that_cannot_be_used_is_none(tmp_path: Path, damage: str) -> No
     found = read_ledger(tmp_path)
     assert found is not None and found.mark == MARK
     assert_same_base(found, base)
-    file = tmp_path / "ledger" / "customers.arrow"
-    if damage == "cut":
-        file.write_bytes(file.read_bytes()[:-500])
-    elif damage == "garbage":
-        file.write_bytes(b"no ledger")
-    elif damage == "missing":
-        file.unlink()
-    else:
-        about = tmp_path / "ledger" / "ledger.json"
-        about.write_bytes(about.read_bytes().replace(b'"format":1', b'"format":0'))
-    assert read_ledger(tmp_path) is None
+    for name in ("customers.arrow", "unconverted.arrow", "ledger.json"):
+        file = tmp_path / "ledger" / name
+        whole = file.read_bytes()
+        for damaged in (whole[:-50], b"no ledger", whole.replace(b'"format":1', b'"format":0')):
+            file.write_bytes(damaged)
+            assert damaged == whole or read_ledger(tmp_path) is None
+        file.write_bytes(whole)
+        file.rename(file.with_suffix(".moved"))
+        assert read_ledger(tmp_path) is None
+        file.with_suffix(".moved").rename(file)
+    assert read_ledger(tmp_path) is not None
 
 
 @pytest.mark.parametrize("family", get_args(Family))
@@ -345,10 +344,12 @@ def test_estimates_read_back_score_exactly_alike(tmp_path: Path, family: Family)
         fit = SpendFit("gamma_gamma", GammaGamma(2.3, 3.1, 71.0), -1.0, ((0.1, 0.0),), 9, 0.0, 0.1)
         unbounded = replace(made.margins.weighing, lowest=-float("inf"), highest=float("inf"))
         margins = replace(made.margins, spend=fit, weighing=unbounded, variance=float("nan"))
-        for estimates in (made, replace(made, margins=margins)):
+        weighed = replace(made, margins=margins)
+        for estimates in (made, weighed):
             write_estimates(tmp_path, estimates, made_for="me")
             assert read_estimates(tmp_path, made_for="you") is None
-            found = read_estimates(tmp_path, made_for="me")
-            assert found is not None and repr(found) == repr(estimates)
-            one, other = (compute_base(snapshot, rules, each) for each in (estimates, found))
-            assert_equal(one.customers, other.customers)
+            assert repr(read_estimates(tmp_path, made_for="me")) == repr(estimates)
+        found = read_estimates(tmp_path, made_for="me")
+        assert found is not None
+        one, other = (compute_base(snapshot, rules, each) for each in (weighed, found))
+        assert_equal(one.customers, other.customers)
