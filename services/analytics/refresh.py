@@ -133,7 +133,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
     rules = rules_of(settings, load_catalogue(), as_of=as_of)
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
-    if newest is not None and newest["fingerprint"] == mark:
+    if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
         await store.confirm_version(run.database, newest["number"], crm_read_at=now)
         return int(newest["number"])
     try:

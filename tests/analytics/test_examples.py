@@ -39,8 +39,12 @@ def prepare(http: httpx.Client, request: Request) -> Request:
     if "refresh_id" in path:
         path["refresh_id"] = http.get("/v1/refreshes").json()["items"][0]["id"]
     if "cursor" in query:
-        following = http.get(request.operation.path, params={"limit": 1}).json()["next"]
-        query["cursor"] = following.partition("cursor=")[2]
+        asked = request.operation.path.format(**path)
+        following = http.get(asked, params={"limit": 1}).json()["next"]
+        if following is None:
+            del query["cursor"]
+        else:
+            query["cursor"] = following.partition("cursor=")[2]
     return replace(request, path=path, query=query)
 
 

@@ -230,6 +230,7 @@ def _termination(row: Row, catalogue: Catalogue, language: Language) -> dict[str
         "signals": [
             {**choice, **records.get(choice["id"], none)}
             for choice in _choices("termination_signals", signals, catalogue, language)
+            if choice is not None
         ],
         "blocks": _choices("termination_blocks", blocks, catalogue, language),
         "note": _NEVER_ALONE[language],
