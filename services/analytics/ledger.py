@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
@@ -22,7 +22,13 @@ FORMAT: Final = 1
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
-    *("churn_probability", "contribution_730", "historic_value", "value_at_risk"),
+    *(
+        "first_purchase_day",
+        "churn_probability",
+        "contribution_730",
+        "historic_value",
+        "value_at_risk",
+    ),
     *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score"),
     *RANK_COLUMNS,
 )
@@ -103,7 +109,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
         "quality": asdict(ledger.quality),
         "erased": sorted(ledger.erased),
     }
-    (new / "ledger.json").write_bytes(orjson.dumps(about))
+    (new / "ledger.json").write_bytes(json.dumps(about).encode())
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
 
@@ -112,7 +118,7 @@ def read_ledger(data_dir: Path) -> Ledger | None:
     """Return the ledger; None if there is none that can be used."""
     folder = data_dir / "ledger"
     try:
-        about = orjson.loads((folder / "ledger.json").read_bytes())
+        about = json.loads((folder / "ledger.json").read_bytes())
         if about["format"] != FORMAT:
             return None
         frames = {
