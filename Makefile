@@ -11,6 +11,9 @@ DEV_READY := $(VENV)/.dev-ready
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The products of analytics are small: threads of BLAS would only wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
+
 run: $(RUN_READY) ## Set up, start both services with the demo data, and say where they are
 	@$(BIN)/python -m services.local
 

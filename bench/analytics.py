@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import wraps
 from pathlib import Path
@@ -21,15 +22,23 @@ import pyarrow as pa
 import pyarrow.csv
 
 from bench.figures import Figure
-from bench.processes import forget_peak, memory_mib
+from bench.processes import OwnMemory
 from services.analytics import changing, computing
 from services.analytics.calculations import estimates as estimating
 from services.analytics.calculations import scores, strategies
+from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
-from services.analytics.computing import Rules, compute_base, estimate_base, rules_of
+from services.analytics.computing import (
+    Rules,
+    compute_base,
+    estimate_base,
+    first_part,
+    rules_of,
+)
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Export
 from services.analytics.crm_reading import Reading
+from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.files import RecordChanges
 from services.analytics.mirror.snapshot import Snapshot
@@ -74,9 +83,10 @@ def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
         stages: dict[str, dict[str, float]] = json.loads(told.stdout)
         is_largest = count == SIZES[-1]
         reading = stages["reading"]["seconds"]
-        computing_all = sum(stages[name]["seconds"] for name in ("estimate", "score"))
-        whole = sum(stages[name]["seconds"] for name in ("load", "estimate", "score", "remember"))
-        peak = max(stages[name]["peak_mib"] for name in ("load", "estimate", "score", "remember"))
+        computing_all = sum(stages[name]["seconds"] for name in ("estimate", "learn", "score"))
+        refresh = ("load", "estimate", "learn", "score", "totals", "remember")
+        whole = sum(stages[name]["seconds"] for name in refresh)
+        peak = max(stages[name]["peak_mib"] for name in refresh)
         size = {"deals": f"{deals:,}", "reading": _shown(stages["reading"])}
         yield Figure(
             "analytics",
@@ -84,7 +94,8 @@ def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
             computing_all / reading,
             "reading",
             at_most=_CALCULATING_AT_MOST if is_largest else None,
-            details=size | {name: _shown(stages[name]) for name in ("estimate", "score", *PARTS)},
+            details=size
+            | {name: _shown(stages[name]) for name in ("estimate", "learn", "score", *PARTS)},
         )
         changes = [name for name in stages if name.startswith("changed: ")]
         yield Figure(
@@ -101,12 +112,13 @@ def measure(_: Any, *, is_quick: bool) -> Iterator[Figure]:
             peak / _MEMORY_AT_MOST,
             "4 GiB",
             at_most=1.0 if is_largest else None,
-            details={name: _shown(stages[name]) for name in ("load", "remember")},
+            details={name: _shown(stages[name]) for name in refresh},
         )
 
 
 def _shown(stage: dict[str, float]) -> str:
-    return f"{stage['seconds']:.2f} s/{stage['peak_mib']:,.0f} MiB"
+    memory = f"/{stage['peak_mib']:,.0f} MiB" if stage["peak_mib"] else ""
+    return f"{stage['seconds']:.2f} s{memory}"
 
 
 def write_exports(base: SimulatedBase, folder: Path) -> None:
@@ -213,7 +225,7 @@ Stages = dict[str, dict[str, float]]
 
 
 def _timed(stages: Stages, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap `work` so that its CPU seconds add up and the peak of memory during it is noted."""
+    """Wrap `work` so that its CPU seconds add up."""
 
     @wraps(work)
     def timed(*arguments: Any, **options: Any) -> Any:
@@ -221,7 +233,6 @@ def _timed(stages: Stages, name: str, work: Callable[..., Any]) -> Callable[...,
         result = work(*arguments, **options)
         stage = stages.setdefault(name, {"seconds": 0.0, "peak_mib": 0.0})
         stage["seconds"] += time.process_time() - started
-        stage["peak_mib"] = max(stage["peak_mib"], memory_mib()[1])
         return result
 
     return timed
@@ -240,8 +251,12 @@ def main(folder: Path, as_of_day: int) -> None:
     exports = {name: Export(name, folder / f"{name}.csv", "1") for name in RESOURCES}
 
     def stage(name: str, work: Callable[[], Any]) -> Any:
-        forget_peak()
-        return _timed(stages, name, work)()
+        memory = OwnMemory()
+        memory.start()
+        result = _timed(stages, name, work)()
+        memory.stop()
+        stages[name]["peak_mib"] = memory.look()
+        return result
 
     def load() -> Any:
         batches = {name: export.batches() for name, export in exports.items()}
@@ -252,7 +267,9 @@ def main(folder: Path, as_of_day: int) -> None:
         setattr(module, function, _timed(stages, name, getattr(module, function)))
     with Mirror(folder) as mirror:
         before = stage("load", load)
-        estimates = stage("estimate", lambda: estimate_base(before, rules))
+        plain = stage("estimate", lambda: estimate_base(before, rules))
+        churn = stage("learn", lambda: learn_churn(first_part(before), rules, plain))
+        estimates = replace(plain, churn=churn)
         mark = Mark(1, "1", "rules")
         _score(stage, folder, before, rules, estimates, mark)
         change = _changes(before)
@@ -266,6 +283,7 @@ def main(folder: Path, as_of_day: int) -> None:
             "changed: compute",
             lambda: changing.compute_changes(reading, ledger, rules, estimates),
         )
+        stage("changed: totals", lambda: _totals(changes.base))
         stage("changed: remember", lambda: write_ledger(folder, remember(changes.base, mark)))
         assert len(changes.changed) <= CHANGED
     print(json.dumps(stages))
@@ -280,8 +298,13 @@ def _score(
     mark: Mark,
 ) -> None:
     base = stage("score", lambda: compute_base(snapshot, rules, estimates))
-    stage("totals", lambda: total_customers(base.customers, base.unconverted))
+    stage("totals", lambda: _totals(base))
     stage("remember", lambda: write_ledger(folder, remember(base, mark)))
+
+
+def _totals(base: computing.Computed) -> None:
+    total_customers(base.customers, base.unconverted)
+    standing_summary(base.customers, erased=base.erased)
 
 
 def _changes(before: Any) -> RecordChanges:

@@ -5,6 +5,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 0.02
 _MEBIBYTE = 1024 * 1024
 
 
@@ -113,3 +115,37 @@ def cpu_seconds(pid: int | None = None) -> float:
             # utime and stime, and of the parent those of children that have ended (proc(5)).
             ticks += sum(map(int, parts[11 : 15 if is_parent else 13]))
     return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+
+
+class OwnMemory(threading.Thread):
+    """Notes the peak of the memory that is this process's own while it runs; mapped files are not.
+
+    Where the system does not tell it, the peak is that of all memory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._is_over = threading.Event()
+        self.peak_mib = 0.0
+
+    def run(self) -> None:
+        while not self._is_over.wait(_LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> float:
+        """Look now, and return the peak so far; MiB."""
+        self.peak_mib = max(self.peak_mib, _own_mib())
+        return self.peak_mib
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self.join()
+
+
+def _own_mib() -> float:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return memory_mib()[1]
+    found = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Rss")}
+    return int(found["RssAnon"]) / 1024

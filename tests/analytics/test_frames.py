@@ -702,7 +702,7 @@ INSTANTS = st.builds(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(instants=st.lists(INSTANTS, min_size=1, max_size=60), zone=st.sampled_from(ZONES))
 def test_the_day_of_a_deal_is_that_of_the_calendar(

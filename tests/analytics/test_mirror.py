@@ -130,7 +130,7 @@ HISTORIES = st.lists(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     first=st.dictionaries(NUMBERS, st.integers(-5, 5), max_size=20),

@@ -170,7 +170,7 @@ def test_a_refresh_that_ends_at_a_stage_leaves_the_last_version_and_the_next_one
     assert ("failed", "interrupted") in ended
 
 
-@pytest.mark.parametrize("stage", ["reading crm", "calculating", "publishing"])
+@pytest.mark.parametrize("stage", ["reading crm", "publishing"])
 def test_a_killed_process_leaves_the_last_version_and_the_next_run_is_whole(
     crm: Crm, analytics: Analytics, make_analytics: MakeAnalytics, stage: str
 ) -> None:

@@ -191,7 +191,7 @@ SMALL_BASES = st.integers(1, 6).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(drawn=SMALL_BASES)
 def test_any_small_base_gives_sensible_numbers(
     drawn: tuple[int, list[tuple[int, int, float, float, float]]],
