@@ -10,8 +10,8 @@ translate = Translator(
          "Die veröffentlichte Fassung hat diesen Kunden nicht."),
         (r"There is no such version, or it is not kept any more\.",
          "Diese Fassung gibt es nicht, oder sie wird nicht mehr aufbewahrt."),
-        (r"This version was published without a model card; the next refresh makes one\.",
-         "Diese Fassung wurde ohne Modellkarte veröffentlicht; die nächste Berechnung macht eine."),
+        (r"This version has no model card yet; it follows soon after publishing\.",
+         "Diese Fassung hat noch keine Modellkarte; sie folgt bald nach der Veröffentlichung."),
     ),
     COMMON,
 )  # fmt: skip

@@ -32,7 +32,7 @@ class VersionNotKept(Problem):
 
 class NoModelCard(Problem):
     code, status = "no_model_card", 404
-    title = "This version was published without a model card; the next refresh makes one."
+    title = "This version has no model card yet; it follows soon after publishing."
 
 
 async def list_cards(database: Database) -> list[Record]:
