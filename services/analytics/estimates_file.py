@@ -17,20 +17,11 @@ from services.analytics.calculations.purchase_models.fitting import read_purchas
 _NAME = "estimates.json"
 
 
-def digest_of(estimates: Estimates) -> str:
-    """Name estimates by their content."""
-    return hashlib.sha256(_written(estimates).encode()).hexdigest()
-
-
-def _written(estimates: Estimates) -> str:
-    # Unknown numbers are written as NaN, which orjson would make null.
-    return json.dumps(asdict(estimates))
-
-
 def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:
     """Replace the kept estimates; `made_for` names what else they depend on."""
     new = data_dir / f"{_NAME}.new"
-    new.write_text(f'{{"made_for": {json.dumps(made_for)}, "estimates": {_written(estimates)}}}')
+    # Unknown numbers are written as NaN, which orjson would make null.
+    new.write_text(json.dumps({"made_for": made_for, "estimates": asdict(estimates)}))
     new.replace(data_dir / _NAME)
 
 
@@ -41,6 +32,11 @@ def read_estimates(data_dir: Path, *, made_for: str) -> Estimates | None:
         return _estimates(document["estimates"]) if document["made_for"] == made_for else None
     except (OSError, KeyError, TypeError, ValueError):
         return None
+
+
+def name_estimates(data_dir: Path) -> str:
+    """Name the kept estimates by their content."""
+    return hashlib.sha256((data_dir / _NAME).read_bytes()).hexdigest()
 
 
 def _estimates(document: dict[str, Any]) -> Estimates:

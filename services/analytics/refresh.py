@@ -23,7 +23,7 @@ from services.analytics.changing import compute_changes
 from services.analytics.computing import Rules, compute_base, estimate_base, first_part, rules_of
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
-from services.analytics.estimates_file import read_estimates, write_estimates
+from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -161,8 +161,9 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         card = None if newest is None else newest["model_card"]
     await run.tell("calculating", STAGES["calculating"])
     read_on = snapshot.loaded_at.astimezone(rules.time_zone).date()
-    days = f"{rules.as_of} {read_on} {estimates.as_of_day}"
-    mark = Mark(0, snapshot.cursor, f"{made_for} {days}")
+    # Of other estimates every number is another one, however little has changed.
+    depends_on = f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)}"
+    mark = Mark(0, snapshot.cursor, depends_on)
     ledger = read_ledger(data_dir)
     changes = None
     if ledger is not None and newest is not None and reading.before is not None:

@@ -97,6 +97,20 @@ def test_what_follows_from_changes_alone_is_what_computing_everything_gives(
         assert newest[0][name] == newest[1][name], name
 
 
+def test_what_is_estimated_anew_changes_everybody_however_little_has_changed(
+    crm: Crm, analytics: Analytics, make_analytics: MakeAnalytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changing, "_WORTH_FOLLOWING", 1.0)  # of so few customers any is a tenth
+    ids = fill(crm)
+    before = analytics.rows(analytics.published())
+    sell(crm, ids[0], "2026-01-05", "77.77")
+    followed = analytics.rows(analytics.published())
+    other = make_analytics(crm)
+    assert followed == other.rows(other.published())
+    changed = [row["unit_id"] for row, old in zip(followed, before, strict=True) if row != old]
+    assert len(changed) > 1
+
+
 def test_nothing_new_publishes_nothing_new(crm: Crm, analytics: Analytics) -> None:
     fill(crm)
     assert analytics.published() == analytics.published()
