@@ -26,6 +26,7 @@ from services.analytics.frames.clock import Clock
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
+from services.analytics.mirror.units import places_of_units
 from shared.money import currency_exponent
 
 _INSTANTS: Mapping[Resource, tuple[str, ...]] = {
@@ -69,12 +70,11 @@ class Contacts:
         specification 1 to contacts, which have no business time of their own.
         """
         names = ["id", "kind", "parent_id", "created_at"]
-        table = snapshot.read("contacts", names, words=["kind"])
+        table = snapshot.read("contacts", names)
         ids = table.column("id").combine_chunks()
         is_organisation = Words.of(table.column("kind")).are("organisation")
-        parent = places_of(table.column("parent_id"), ids)
-        has_parent = ~is_organisation & (parent >= 0) & np.append(is_organisation, False)[parent]
-        unit_row = np.where(has_parent, parent, np.arange(len(ids)))
+        unit_row = places_of_units(table)
+        has_parent = unit_row != np.arange(len(ids))
         is_known = np.zeros(len(ids), dtype=np.bool_)
         is_known[unit_row[instants_of(table, "created_at") < clock.end]] = True
         places: dict[Resource, Integers] = {}
