@@ -17,14 +17,14 @@ invoice is a deal of its customer, won at the invoice's time:
 """
 
 import argparse
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pandas as pd
 import pyarrow.parquet as pq
+
+from bench.importing import crm_client, import_deals
 
 _NO_PRODUCT = r"^(?:POST|DOT|M|m|D|C2|C3|S|B|ADJUST2?|AMAZONFEE|BANK CHARGES|CRUK|GIFT|SP1002)$"
 _NO_PRODUCT_BEGINNING = ("gift_", "TEST")
@@ -137,24 +137,8 @@ def write_csv(deals: pd.DataFrame) -> bytes:
 
 def send(content: bytes, *, url: str, key: str) -> None:
     """Import the file and wait until it is in."""
-    with httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60
-    ) as client:
-        answer = client.post(
-            "/v1/imports",
-            params=_PARAMETERS,
-            headers={"Content-Type": "text/csv"},
-            content=content,
-        )
-        answer.raise_for_status()
-        state = answer.json()
-        while state["status"] in ("queued", "running"):
-            time.sleep(1)
-            state = client.get(f"/v1/imports/{state['id']}").raise_for_status().json()
-    print(
-        f"import {state['status']}: {state['created_count']} deals made, "
-        f"{state['rejected_count']} rows refused"
-    )
+    with crm_client(url, key) as client:
+        import_deals(client, content, _PARAMETERS)
 
 
 def main() -> None:

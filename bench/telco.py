@@ -17,18 +17,17 @@ of the customers and the last fifth is scored on the day before; the forecasts a
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import numpy as np
 import pandas as pd
 
+from bench.importing import crm_client, import_deals
 from services.analytics.calculations.backtest.measures import (
     area_under_curve,
     brier_score,
@@ -43,6 +42,7 @@ from services.analytics.crm_client import RESOURCES, CrmClient
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.writer import Mirror
+from services.foundation.application import utc_now
 
 _TERMS = {"Month-to-month": 1, "One year": 12, "Two year": 24}
 PRODUCTS = {
@@ -137,27 +137,11 @@ def write_csv(deals: pd.DataFrame) -> bytes:
 
 def send(content: bytes, *, url: str, key: str) -> None:
     """Make the products, import the deals and wait until they are in."""
-    with httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60
-    ) as client:
+    with crm_client(url, key) as client:
         for name, category in PRODUCTS.items():
             product = {"key": name, "name": name, "category": category}
             client.post("/v1/products", json=product).raise_for_status()
-        answer = client.post(
-            "/v1/imports",
-            params=_PARAMETERS,
-            headers={"Content-Type": "text/csv"},
-            content=content,
-        )
-        answer.raise_for_status()
-        state = answer.json()
-        while state["status"] in ("queued", "running"):
-            time.sleep(1)
-            state = client.get(f"/v1/imports/{state['id']}").raise_for_status().json()
-    print(
-        f"import {state['status']}: {state['created_count']} deals made, "
-        f"{state['rejected_count']} rows refused"
-    )
+        import_deals(client, content, _PARAMETERS)
 
 
 def read_frames(*, url: str, key: str, as_of: date) -> tuple[Frames, Frames]:
@@ -171,7 +155,7 @@ def read_frames(*, url: str, key: str, as_of: date) -> tuple[Frames, Frames]:
         snapshot = mirror.load(
             {export.resource: export.batches() for export in exports},
             cursor=exports[0].cursor,
-            now=datetime.now(UTC),
+            now=utc_now(),
         )
         before, then = (
             build_frames(
@@ -244,7 +228,7 @@ def main() -> None:
     parser.add_argument(
         "--as-of",
         type=date.fromisoformat,
-        default=datetime.now(UTC).date() - timedelta(days=1),
+        default=utc_now().date() - timedelta(days=1),
         help="the day of the cancellations; default: yesterday",
     )
     parser.add_argument("--one-deal", action="store_true", help="one deal per customer")
