@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Observed, Statistics, observe
 from services.analytics.catalogue.catalogue import Catalogue
-from services.analytics.catalogue.options import strategy_options
+from services.analytics.catalogue.options import combination_parameters, strategy_options
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.parameters import FrameParameters
@@ -74,7 +74,7 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
         FrameParameters(
             channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
         ),
-        Parameters(),
+        Parameters(combination=combination_parameters(catalogue)),
         strategy_options(catalogue),
     )
 
@@ -128,7 +128,7 @@ def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
     statistics: list[Statistics] = []
     sample: list[Observed] = []
     for part in snapshot.partitions(count):
-        observed = observe_part(part, rules)
+        observed = observe_frames(rules.frames_of(part), rules)
         statistics.append(Statistics.of(observed, parameters=parameters))
         if len(sample) < SAMPLED_PARTS:
             sample.append(observed)
@@ -140,8 +140,7 @@ def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
     return estimate_combination(estimates, sample, parameters=parameters)
 
 
-def observe_part(part: Snapshot, rules: Rules) -> Observed:
-    frames = rules.frames_of(part)
+def observe_frames(frames: Frames, rules: Rules) -> Observed:
     return observe(
         frames.units,
         frames.deals,
@@ -151,19 +150,13 @@ def observe_part(part: Snapshot, rules: Rules) -> Observed:
     )
 
 
-def compute_base(
-    snapshot: Snapshot,
-    rules: Rules,
-    estimates: Estimates,
-    *,
-    show: Callable[[float], None] = lambda _: None,
-) -> Computed:
-    """Score all units, part after part, and place them; `show` is told the share that is done."""
-    count, referrals = part_count(snapshot), read_referrals(snapshot, rules.frames_of)
-    parts = []
-    for number, part in enumerate(snapshot.partitions(count), start=1):
-        parts.append(compute_part(part, rules, estimates, referrals=referrals))
-        show(number / count)
+def compute_base(snapshot: Snapshot, rules: Rules, estimates: Estimates) -> Computed:
+    """Score all units, part after part, and place them."""
+    referrals = read_referrals(snapshot, rules.frames_of)
+    parts = [
+        compute_part(part, rules, estimates, referrals=referrals)
+        for part in snapshot.partitions(part_count(snapshot))
+    ]
     return place(join_computed(parts), rules, estimates, referrals=referrals)
 
 
@@ -179,15 +172,11 @@ def compute_part(
     """Score the units of a part; but for the referrals their numbers depend on no other unit."""
     frames = rules.frames_of(part)
     events = replace(frames.events, referrals=referrals_by(frames.units, referrals))
-    observed = observe(
-        frames.units,
-        frames.deals,
-        events,
-        as_of_day=frames.as_of_day,
-        parameters=rules.parameters,
-    )
     scored = score(
-        observed, estimates=estimates, parameters=rules.parameters, options=rules.options
+        observe_frames(replace(frames, events=events), rules),
+        estimates=estimates,
+        parameters=rules.parameters,
+        options=rules.options,
     )
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     unconverted = frames.unconverted

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from services.analytics.backtesting import known_at
 from services.analytics.calculations.backtest.origins import Known, sample_share, sampled
 from services.analytics.calculations.churn.features import Observation
+from services.analytics.calculations.churn.forecaster import numbered_alike
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.churn.training import train
 from services.analytics.calculations.estimates import Estimates
@@ -16,8 +18,6 @@ from services.analytics.calculations.purchases import summarize_purchases
 from services.analytics.calculations.signals.columns import signal_columns
 from services.analytics.computing import Rules
 from services.analytics.mirror.snapshot import Snapshot
-
-_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def learn_churn(sample: Snapshot, rules: Rules, estimates: Estimates) -> ChurnModel:
@@ -29,10 +29,7 @@ def learn_churn(sample: Snapshot, rules: Rules, estimates: Estimates) -> ChurnMo
         What is read is damaged.
     """
 
-    def known_on(day: int) -> Known:
-        frames = rules.frames_of(sample, as_of=date.fromordinal(day + _EPOCH))
-        return Known(frames.as_of_day, frames.units, frames.deals, frames.events)
-
+    known_on = known_at(sample, rules)
     today = known_on(rules.as_of_day)
     share = sample_share(today, size=rules.parameters.churn.sample_size)
     today = sampled(today, share)
@@ -51,7 +48,7 @@ def learn_churn(sample: Snapshot, rules: Rules, estimates: Estimates) -> ChurnMo
 
 
 def _observation(known: Known, ids: pd.Index, rules: Rules, estimates: Estimates) -> Observation:
-    """Number units and their records as those of today; whom nothing was known of has no records."""
+    """Give what was known of the units of today, signals included, numbered like them."""
     count = len(known.units)
     purchases = summarize_purchases(known.deals, unit_count=count, as_of_day=known.day)
     signals = signal_columns(
@@ -72,8 +69,4 @@ def _observation(known: Known, ids: pd.Index, rules: Rules, estimates: Estimates
         .set_axis(place[is_here])
         .reindex(np.arange(len(ids)))
     )
-    unit = place[known.deals["unit"].to_numpy(dtype=np.int64)]
-    deals = known.deals.assign(unit=unit).loc[unit >= 0]
-    return Observation(
-        summarize_purchases(deals, unit_count=len(ids), as_of_day=known.day), deals, alike
-    )
+    return replace(numbered_alike(known, ids), signals=alike)

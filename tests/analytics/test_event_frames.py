@@ -253,7 +253,6 @@ def test_voiced_needs_show_interest(base: Base) -> None:
     assert set(interest["kind"]) == {"need"}
 
 
-@pytest.mark.skipif("products" not in RESOURCES, reason="the mirror holds no products yet")
 def test_lines_and_offers_tell_categories_of_products(tmp_path: Path) -> None:
     lines = [{"product_id": "P-1"}, {"product_id": "P-9"}, {"product_id": None}]
     texts: Row = {"lines": orjson.dumps(lines).decode()}

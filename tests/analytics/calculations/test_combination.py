@@ -17,6 +17,7 @@ from services.analytics.calculations.signals.calibration import calibrate_churn
 from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import (
     CombinationModel,
+    CombinationParameters,
     churn_columns,
     collect_combination_statistics,
     combine,
@@ -34,6 +35,10 @@ from tests.analytics.calculations.test_signals import (
 
 PARAMETERS = combination_parameters(load_catalogue())
 MODEL = CombinationModel(PARAMETERS.weights, intercept=-0.3, base_probability=0.35)
+
+
+def test_what_signals_weigh_by_default_is_what_the_catalogue_says() -> None:
+    assert CombinationParameters() == PARAMETERS
 
 
 def strengths_of(**known: float) -> Any:

@@ -40,7 +40,7 @@ def stacked_forecaster(
         ids = pd.Index(origin.known.units["unit_id"])
         model = train(
             today,
-            lambda day: _numbered_alike(origin.earlier(day), ids),
+            lambda day: numbered_alike(origin.earlier(day), ids),
             model=fit.model,
             parameters=parameters,
             churn=here,
@@ -52,8 +52,8 @@ def stacked_forecaster(
     return Forecaster("stacked", forecast)
 
 
-def _numbered_alike(known: Known, ids: pd.Index) -> Observation:
-    """Number what was known on an earlier day as the units of the origin are numbered."""
+def numbered_alike(known: Known, ids: pd.Index) -> Observation:
+    """Number what was known on an earlier day as units of a later one; the others had no records."""
     place = ids.get_indexer(pd.Index(known.units["unit_id"]))
     unit = place[known.deals["unit"].to_numpy(dtype=np.int64)]
     deals = known.deals.assign(unit=unit).loc[unit >= 0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.analytics.calculations.signals.combination import DEFAULT_WEIGHTS
+
 if TYPE_CHECKING:
     from services.analytics.calculations.parameters import Family
 
@@ -80,18 +82,7 @@ class ChurnParameters:
     farthest_horizons: float = 2.75
     held_out_count: int = 2
     penalties: tuple[float, ...] = (5.0, 20.0, 80.0, 320.0, 1280.0)
-    signal_effects: tuple[tuple[str, float], ...] = (
-        ("frequency_drop", 0.8),
-        ("monetary_drop", 0.6),
-        ("negative_sentiment", 1.0),
-        ("unresolved_complaint", 1.6),
-        ("satisfaction_gap", 1.4),
-        ("support_burst", 0.8),
-        ("engagement_drop", 0.7),
-        ("competitor_loss", 1.2),
-        ("payment_delay", 0.6),
-        ("leave_intent", 4.0),
-    )
+    signal_effects: tuple[tuple[str, float], ...] = tuple(DEFAULT_WEIGHTS.items())
     signal_effect_deviation: float = 0.5
     memory_gaps: float = 2.0
     level_deviation: float = 0.3

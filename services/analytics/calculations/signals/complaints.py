@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.purchases import Booleans, Floats, Integers
+from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.signals.by_unit import (
     Signal,
     ages,
@@ -109,10 +109,3 @@ def unresolved_complaint(
     telling = np.flatnonzero(strengths > 0)
     evidence = shown_by(strength, complaints, "interaction_id", telling, strengths[telling])
     return Signal(strength, evidence)
-
-
-def open_complaints(interactions: pd.DataFrame, *, unit_count: int) -> Booleans:
-    """Tell which units have a complaint that is not settled; shape (units,)."""
-    is_open = are(interactions["kind"], "complaint") & interactions["settled_day"].isna().to_numpy()
-    has_one: Integers = np.bincount(units_of(interactions, is_open), minlength=unit_count)
-    return has_one > 0
