@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.contracts.model import ContractModel, estimate_contracts
 from services.analytics.calculations.contracts.scoring import score_contracts
@@ -17,7 +19,8 @@ from services.analytics.calculations.purchase_models.fitting import (
     PurchaseFit,
     fit_histories,
 )
-from services.analytics.calculations.rhythms import baseline_churn
+from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.rhythms import of_all_units, score_purchases
 from services.analytics.calculations.signals.columns import signal_columns
 from services.analytics.calculations.signals.combination import (
     CombinationModel,
@@ -98,31 +101,9 @@ def estimate_combination(
     """Add how rhythm and signals are combined, from some parts of the base or all of it."""
     total = None
     for observed in parts:
-        purchases, fit = observed.purchases, estimates.purchase_fit
-        signals = signal_columns(
-            observed.events,
-            purchases,
-            observed.deals,
-            model=fit.model,
-            as_of_day=purchases.as_of_day,
-            base=estimates.signals,
-            parameters=signal_parameters(estimates.contracts, parameters.signals),
-        )
+        told = read_behavior(observed, estimates, parameters=parameters)
         part = collect_combination_statistics(
-            baseline_churn(
-                observed.units,
-                purchases,
-                score_contracts(
-                    observed.events,
-                    as_of_day=purchases.as_of_day,
-                    model=estimates.contracts,
-                    parameters=parameters.contracts,
-                ),
-                fit=fit,
-                parameters=parameters.rhythm,
-            ),
-            strengths_of(signals),
-            parameters=parameters.combination,
+            told.baseline_churn, strengths_of(told.signals), parameters=parameters.combination
         )
         total = part if total is None else total + part
     if total is None:
@@ -131,7 +112,59 @@ def estimate_combination(
     return replace(estimates, combination=combination)
 
 
-def signal_parameters(contracts: ContractModel, parameters: SignalParameters) -> SignalParameters:
+@dataclass(frozen=True, slots=True, eq=False)
+class Behavior:
+    """What units do, as far as their churn goes.
+
+    Attributes
+    ----------
+    contracts
+        Of the units with a running contract.
+    rhythm
+        Of the units that have bought, indexed by unit.
+    signals
+        Of all units.
+    baseline_churn
+        ``p0`` of all units, NaN without a purchase; shape (units,).
+    """
+
+    contracts: pd.DataFrame
+    rhythm: pd.DataFrame
+    signals: pd.DataFrame
+    baseline_churn: Floats
+
+
+def read_behavior(observed: Observed, estimates: Estimates, *, parameters: Parameters) -> Behavior:
+    """Read contracts, rhythm and signals of units with what was estimated of the base."""
+    purchases, fit = observed.purchases, estimates.purchase_fit
+    contracts = score_contracts(
+        observed.events,
+        as_of_day=purchases.as_of_day,
+        model=estimates.contracts,
+        parameters=parameters.contracts,
+    )
+    rhythm = score_purchases(
+        observed.units, purchases, contracts, fit=fit, parameters=parameters.rhythm
+    )
+    signals = signal_columns(
+        observed.events,
+        purchases,
+        observed.deals,
+        model=fit.model,
+        as_of_day=purchases.as_of_day,
+        base=estimates.signals,
+        parameters=_signal_parameters(estimates.contracts, parameters.signals),
+    )
+    baseline = rhythm["baseline_churn_probability"].to_numpy()
+    return Behavior(
+        contracts,
+        rhythm,
+        signals,
+        of_all_units(baseline, rhythm.index.to_numpy(), len(observed.units)),
+    )
+
+
+def _signal_parameters(contracts: ContractModel, parameters: SignalParameters) -> SignalParameters:
     """Leave the time that is left of a contract to the survival model, where there is one."""
     if contracts.survival is None:
         return parameters

@@ -44,20 +44,6 @@ def score_purchases(
     return rhythm
 
 
-def baseline_churn(
-    units: pd.DataFrame,
-    purchases: Purchases,
-    contracts: pd.DataFrame,
-    *,
-    fit: PurchaseFit,
-    parameters: RhythmParameters,
-) -> Floats:
-    """Give ``p0`` of all units, NaN without a purchase; shape (units,)."""
-    rhythm = score_purchases(units, purchases, contracts, fit=fit, parameters=parameters)
-    values = rhythm["baseline_churn_probability"].to_numpy()
-    return of_all_units(values, rhythm.index.to_numpy(), len(units))
-
-
 def of_all_units(values: Floats | Integers, bought: Integers, unit_count: int) -> Floats:
     """Put values of the units that have bought among all units, NaN elsewhere."""
     if len(bought) == unit_count:

@@ -11,15 +11,14 @@ from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
-from services.analytics.calculations.contracts.scoring import score_contracts
-from services.analytics.calculations.estimates import Estimates, signal_parameters
+from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
 from services.analytics.calculations.purchases import Purchases
-from services.analytics.calculations.rhythms import of_all_units, score_purchases
-from services.analytics.calculations.signals.columns import SIGNALS, signal_columns
+from services.analytics.calculations.rhythms import of_all_units
+from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import churn_columns
 from services.analytics.calculations.standing.scoring import score_standing
 from services.analytics.calculations.statistics import Observed
@@ -55,33 +54,19 @@ def score(
         What can be recommended; without it the recommendation columns are missing.
     """
     units, purchases, fit = observed.units, observed.purchases, estimates.purchase_fit
-    contracts = score_contracts(
-        observed.events,
-        as_of_day=purchases.as_of_day,
-        model=estimates.contracts,
-        parameters=parameters.contracts,
-    )
-    rhythm = score_purchases(units, purchases, contracts, fit=fit, parameters=parameters.rhythm)
-    signals = signal_columns(
-        observed.events,
-        purchases,
-        observed.deals,
-        model=fit.model,
-        as_of_day=purchases.as_of_day,
-        base=estimates.signals,
-        parameters=signal_parameters(estimates.contracts, parameters.signals),
-    )
+    told = read_behavior(observed, estimates, parameters=parameters)
+    rhythm, signals = told.rhythm, told.signals
     units = units.assign(
         leave_intent=signals["signal_leave_intent"],
         competitor_loss=signals["signal_competitor_loss"],
     )
-    churn = score_churn(observed, rhythm, signals, estimates=estimates, parameters=parameters)
+    churn = score_churn(observed, told, estimates=estimates, parameters=parameters)
     values = value_units(observed, rhythm, estimates=estimates, parameters=parameters)
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
     )
     beside = [
-        contracts.reindex(customers.index),
+        told.contracts.reindex(customers.index),
         score_standing(
             units,
             customers,
@@ -108,31 +93,23 @@ def score(
 
 
 def score_churn(
-    observed: Observed,
-    rhythm: pd.DataFrame,
-    signals: pd.DataFrame,
-    *,
-    estimates: Estimates,
-    parameters: Parameters,
+    observed: Observed, told: Behavior, *, estimates: Estimates, parameters: Parameters
 ) -> pd.DataFrame:
     """Give the churn probability of units, what each part adds, and what it rests on.
 
     Under a contract: contract and signals. Else the stacked model, where it forecast the base's own
     past better, or rhythm and signals. Source: domain specification 4.
     """
-    units = observed.units
-    baseline = of_all_units(
-        rhythm["baseline_churn_probability"].to_numpy(), rhythm.index.to_numpy(), len(units)
-    )
+    baseline = told.baseline_churn
     churn = churn_columns(
-        baseline, signals, model=estimates.combination, parameters=parameters.combination
+        baseline, told.signals, model=estimates.combination, parameters=parameters.combination
     ).assign(churn_part_history=np.nan, churn_part_money=np.nan)
-    has_contract = units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
+    has_contract = observed.units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
     basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
     basis[np.isnan(baseline)] = -1
     stacked = estimates.churn
     if stacked is not None and stacked.basis == "stacked":
-        found = stacked_churn(observed, signals, model=stacked, parameters=parameters)
+        found = stacked_churn(observed, told.signals, model=stacked, parameters=parameters)
         rows = found.index[~has_contract[found.index]]
         churn.loc[rows, list(found)] = found.loc[rows]
         basis[rows] = CHURN_BASES.index("stacked")
