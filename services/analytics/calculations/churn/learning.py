@@ -215,7 +215,10 @@ def level_of(task: Task, origins: Sequence[Origin], *, day: int) -> float:
     if max(days_ago) > parameters.season_reach * parameters.season_days:
         return seasonal_level(levels, days_ago, parameters=parameters)
     return steady_level(
-        levels, independent=independent_origins(tuple(origins)), parameters=parameters
+        levels,
+        days_ago,
+        independent=independent_origins(tuple(origins)),
+        parameters=parameters,
     )
 
 

@@ -11,7 +11,11 @@ from services.analytics.calculations.purchases import Floats
 
 
 def steady_level(
-    levels: Sequence[float], *, independent: float, parameters: ChurnParameters
+    levels: Sequence[float],
+    days_ago: Sequence[float],
+    *,
+    independent: float,
+    parameters: ChurnParameters,
 ) -> float:
     r"""Expect how far the next forecast will be off from how far those of the past were.
 
@@ -19,6 +23,8 @@ def steady_level(
     ----------
     levels
         What each origin needed in addition, on the scale of the link, newest first.
+    days_ago
+        How long before the day of the forecast each origin lies.
     independent
         How many origins that do not overlap they amount to; at least 1.
     parameters
@@ -27,18 +33,21 @@ def steady_level(
     Returns
     -------
     float
-        :math:`\bar u\,\frac{s^2}{s^2 + \tau^2 / k}` with the mean :math:`\bar u` of the levels, the
-        deviation :math:`s` that is usual, ``k`` independent origins and the variance
-        :math:`\tau^2` from one to another, itself drawn to what is usual. Origins that say the same
-        are believed; a season that only some of them saw is not carried on. Source: best linear
-        unbiased prediction, Robinson (1991).
+        :math:`\bar u\,\frac{s^2}{s^2 + \tau^2 / k}` with the mean :math:`\bar u` of the levels,
+        newer ones counting more, the deviation :math:`s` that is usual, ``k`` independent origins
+        and the variance :math:`\tau^2` from one to another, itself drawn to what is usual. Origins
+        that say the same are believed; a season that only some of them saw is not carried on.
+        Sources: best linear unbiased prediction, Robinson (1991); Harrison (1965), discounting.
     """
     if not len(levels):
         return 0.0
-    found = np.asarray(levels, dtype=np.float64)
-    mean, variance = float(found.mean()), _variance(found, parameters)
+    found, ago = (np.asarray(values, dtype=np.float64) for values in (levels, days_ago))
+    half_life = parameters.level_half_life * float(ago.max() - ago.min())
+    weight = 0.5 ** ((ago - ago.min()) / half_life) if half_life > 0 else np.ones(len(found))
+    weight /= weight.sum()
+    alike = max(independent / len(found) / float(weight @ weight), 1.0)
     usual = parameters.level_deviation**2
-    return mean * usual / (usual + variance / max(independent, 1.0))
+    return float(weight @ found) * usual / (usual + _variance(found, parameters) / alike)
 
 
 def seasonal_level(

@@ -44,7 +44,10 @@ class ChurnParameters:
         Typical gaps after which a purchase counts for 1/e among the recent ones; default 2.
     level_deviation
         How far a purchase model is usually off in total, in one direction, on the logarithm;
-        default 0.3.
+        default 0.2.
+    level_half_life
+        After which share of the days between newest and oldest origin a level counts half; share;
+        default 1/2.
     level_variation, level_variation_weight
         How much that differs from one origin to another before any data, on the logarithm, and how
         many origins this counts for; defaults 0.2 and 2.
@@ -85,7 +88,8 @@ class ChurnParameters:
     signal_effects: tuple[tuple[str, float], ...] = tuple(DEFAULT_WEIGHTS.items())
     signal_effect_deviation: float = 0.5
     memory_gaps: float = 2.0
-    level_deviation: float = 0.3
+    level_deviation: float = 0.2
+    level_half_life: float = 1 / 2
     level_variation: float = 0.2
     level_variation_weight: float = 2.0
     season_days: float = 365.25

@@ -95,13 +95,16 @@ def test_levels_are_believed_as_far_as_origins_agree() -> None:
     parameters = ChurnParameters()
 
     def level(values: list[float], independent: float = 3.0) -> float:
-        return steady_level(values, independent=independent, parameters=parameters)
+        days_ago = [90.0 + 20 * place for place in range(len(values))]
+        return steady_level(values, days_ago, independent=independent, parameters=parameters)
 
     assert level([]) == 0
-    assert 0.25 < level([0.3] * 6) < 0.3
+    assert 0.22 < level([0.3] * 6) < 0.3
     assert abs(level([0.9, -0.3, 0.9, -0.3, 0.6, 0.0])) < 0.6 * 0.3
     assert level([0.3] * 6, independent=1.0) < level([0.3] * 6)
     assert level([-0.3] * 6) == pytest.approx(-level([0.3] * 6))
+    assert level([0.4, 0.2, 0.0]) > level([0.0, 0.2, 0.4]) > 0
+    assert level([0.3], independent=1.0) == pytest.approx(0.3 / 2)
 
 
 def test_an_origin_of_the_same_season_tells_more_than_others() -> None:
