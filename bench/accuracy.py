@@ -119,6 +119,7 @@ def _compare(split: Split, *, repetitions: int) -> Iterator[Figure]:
     name = f"{split.name} {split.known_days}+{split.horizon_days}"
     print(f"  {name}: {len(count):,} customers, {came.purchase.mean():.1%} buy; {reasons}")
     _print_row("stacked", stacked, came)
+    _print_chance(stacked, came)
     for family in RIVALS:
         rival = _rival(today, family, split.horizon_days)
         _print_row(family, rival, came)
@@ -226,3 +227,30 @@ def _print_row(name: str, forecast: Forecasts, came: Forecasts) -> None:
         "Gini": measures.normalized_gini(forecast.spend, came.spend),
     }
     print(f"    {name:<12}" + "  ".join(f"{key} {value:.4f}" for key, value in told.items()))
+
+
+def _print_chance(forecast: Forecasts, came: Forecasts, *, draws: int = 500) -> None:
+    """Say how far a perfect forecast would seem off on so few customers, and how sure totals are."""
+    random = np.random.default_rng(SEED)
+    count = len(came.purchase)
+    perfect = [
+        measures.expected_calibration_error(
+            forecast.purchase, (random.random(count) < forecast.purchase) * 1.0
+        )
+        for _ in range(draws)
+    ]
+    ratios = []
+    for _ in range(draws):
+        rows = random.integers(0, count, count)
+        ratios.append(
+            [
+                measures.total_ratio(getattr(forecast, name)[rows], getattr(came, name)[rows])
+                for name in ("count", "spend")
+            ]
+        )
+    (low_count, low_spend), (high_count, high_spend) = np.quantile(ratios, [0.025, 0.975], axis=0)
+    print(
+        f"    by chance    calibration {np.mean(perfect):.4f}, in 95 % below "
+        f"{np.quantile(perfect, 0.95):.4f}; count {low_count:.3f} to {high_count:.3f}, "
+        f"revenue {low_spend:.3f} to {high_spend:.3f}"
+    )

@@ -173,6 +173,18 @@ def credibility_factor(within: float, between: float, *, parameters: ValueParame
     return float(min(max(ratio, parameters.credibility_min), parameters.credibility_max))
 
 
+def given_back(total: float, capped_total: float, *, parameters: ValueParameters) -> float:
+    """Tell by what capped values are multiplied so that they add up as the uncapped ones do.
+
+    What capping takes from a few is given back to all, within a limit: one value alone shall not
+    raise everybody. 1 where a total is not positive. No unit.
+    """
+    if not (total > 0 and capped_total > 0):
+        return 1.0
+    limit = parameters.given_back_max
+    return float(min(max(total / capped_total, 1 / limit), limit))
+
+
 def capping_limits(values: Floats, *, parameters: ValueParameters) -> tuple[float, float]:
     """Find the values at the capping percentiles, themselves in the data: few are never capped."""
     is_known = ~np.isnan(values)

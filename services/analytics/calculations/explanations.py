@@ -46,6 +46,7 @@ _ALTERNATIVES: Final = {
     "spend_cap": "R_SPEND_CAP",
     "no_gain": "R_BEST_LOSES",
 }
+_TOLD_FROM: Final = 0.01
 _LAPSED, _AT_RISK, _NEW, _DEVELOPING, _RETAINED = 6, 7, 8, 9, 10
 
 
@@ -174,6 +175,10 @@ def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanat
     if purchases is not None and margin is not None:
         params = {"purchases": rounded(purchases), "margin": money(margin)}
         reasons.append(Reason("R_VALUE_PARTS", params))
+    learned = number(customer, "learned_factor")
+    if learned is not None and abs(learned - 1) >= _TOLD_FROM:
+        code = "R_VALUE_RAISED" if learned > 1 else "R_VALUE_LOWERED"
+        reasons.append(Reason(code, {"p": rounded(abs(learned - 1))}))
     if count and earned is not None and service is not None:
         params = {"n": int(count), "contribution": money(earned), "service_cost": money(service)}
         reasons.append(Reason("R_VALUE_HISTORY", params))

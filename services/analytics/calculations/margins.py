@@ -15,6 +15,7 @@ from services.analytics.calculations.credibility import (
     capping_limits,
     credible_mean,
     estimate_credibility,
+    given_back,
 )
 from services.analytics.calculations.parameters import SpendParameters, ValueParameters
 from services.analytics.calculations.purchase_models.intervals import MarginSpread
@@ -140,6 +141,8 @@ class MarginEstimate:
         How own and base contribution are weighed.
     variance
         Of single margins around the mean of all, base currency squared; NaN with fewer than two.
+    given_back
+        What margins are multiplied by because single ones are capped; no unit.
     spend
         The gamma-gamma model that takes the place of credibility, or why it does not; None where
         it was not asked for.
@@ -147,6 +150,7 @@ class MarginEstimate:
 
     weighing: Credibility
     variance: float
+    given_back: float = 1.0
     spend: SpendFit | None = None
 
 
@@ -208,8 +212,12 @@ def estimate_margins(
         grouped = group_spending(found.number, found.own)
         spend = fit_spending(grouped, parameters=spend_parameters)
     variance = float(found.merged.var(ddof=1)) if len(found.merged) > 1 else np.nan
+    every = earnings.contributions(-np.inf, np.inf)
     return MarginEstimate(
-        Credibility(base, factor, within, between, lowest, highest), variance, spend
+        Credibility(base, factor, within, between, lowest, highest),
+        variance,
+        given_back(float(every.own.sum()), float(found.own.sum()), parameters=parameters),
+        spend,
     )
 
 
@@ -236,7 +244,8 @@ def margin_per_purchase(
     -----
     ``(k mu0 + S) / (k + n)`` with ``S`` the contribution and ``n`` the purchases of the unit,
     deals of unknown amount left out of both: a unit without any of known amount has the mean of the
-    base. Source: domain specification 3.2. With the gamma-gamma model, where the margins allow it,
+    base. Times ``given_back``: capped margins alone would forecast too little in total. Sources:
+    domain specification 3.2; `credibility.given_back`. With the gamma-gamma model, where the margins allow it,
     the mean of that model takes its place, but for units whose contribution is not positive.
     """
     weighing = estimate.weighing
@@ -250,6 +259,7 @@ def margin_per_purchase(
     spend = estimate.spend
     if spend is not None and spend.model is not None:
         value = np.where(found.own > 0, spend.model.mean_margin(found.number, found.own), value)
+    value *= estimate.given_back
     value[~has_purchase] = np.nan
     return value
 
@@ -283,4 +293,5 @@ def margin_spread(
     within = estimate.weighing.within_variance
     if np.isnan(within):
         within = estimate.variance * weight / (weight + 1)
+    within *= estimate.given_back**2
     return MarginSpread(within / (weight + purchase_count), within, can_be_negative)

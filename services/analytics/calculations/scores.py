@@ -60,8 +60,9 @@ def score(
         leave_intent=signals["signal_leave_intent"],
         competitor_loss=signals["signal_competitor_loss"],
     )
-    churn = score_churn(observed, told, estimates=estimates, parameters=parameters)
-    values = value_units(observed, rhythm, estimates=estimates, parameters=parameters)
+    features = stacked_features(observed, signals, model=estimates.churn, parameters=parameters)
+    churn = score_churn(observed, told, features, estimates=estimates, parameters=parameters)
+    values = value_units(observed, rhythm, features, estimates=estimates, parameters=parameters)
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
     )
@@ -92,8 +93,27 @@ def score(
     return pd.concat([customers, *beside], axis=1)
 
 
+def stacked_features(
+    observed: Observed, signals: pd.DataFrame, *, model: ChurnModel | None, parameters: Parameters
+) -> pd.DataFrame | None:
+    """Give what the stacked model takes of who has bought; none where the model is not used."""
+    if model is None or model.basis != "stacked":
+        return None
+    return features_at(
+        Observation(observed.purchases, observed.deals, signals),
+        base=model.base,
+        rhythm=parameters.rhythm,
+        parameters=parameters.churn,
+    )
+
+
 def score_churn(
-    observed: Observed, told: Behavior, *, estimates: Estimates, parameters: Parameters
+    observed: Observed,
+    told: Behavior,
+    features: pd.DataFrame | None,
+    *,
+    estimates: Estimates,
+    parameters: Parameters,
 ) -> pd.DataFrame:
     """Give the churn probability of units, what each part adds, and what it rests on.
 
@@ -107,9 +127,8 @@ def score_churn(
     has_contract = observed.units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
     basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
     basis[np.isnan(baseline)] = -1
-    stacked = estimates.churn
-    if stacked is not None and stacked.basis == "stacked":
-        found = stacked_churn(observed, told.signals, model=stacked, parameters=parameters)
+    if estimates.churn is not None and features is not None:
+        found = stacked_churn(features, told.signals, model=estimates.churn)
         rows = found.index[~has_contract[found.index]]
         churn.loc[rows, list(found)] = found.loc[rows]
         basis[rows] = CHURN_BASES.index("stacked")
@@ -120,15 +139,9 @@ def score_churn(
 
 
 def stacked_churn(
-    observed: Observed, signals: pd.DataFrame, *, model: ChurnModel, parameters: Parameters
+    features: pd.DataFrame, signals: pd.DataFrame, *, model: ChurnModel
 ) -> pd.DataFrame:
     """Give probability and parts of the stacked model within the own horizons, of who has bought."""
-    features = features_at(
-        Observation(observed.purchases, observed.deals, signals),
-        base=model.base,
-        rhythm=parameters.rhythm,
-        parameters=parameters.churn,
-    )
     horizon = features["own_horizon_days"].to_numpy()
     parts = model.contributions(features, horizon)
     for name in (f"churn_part_{signal}" for signal in SIGNALS):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 
@@ -16,9 +18,16 @@ from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.statistics import Observed
 from services.analytics.calculations.value_intervals import INTERVAL_COLUMNS, value_intervals
 
+_YEAR: Final = 365.0
+
 
 def value_units(
-    observed: Observed, rhythm: pd.DataFrame, *, estimates: Estimates, parameters: Parameters
+    observed: Observed,
+    rhythm: pd.DataFrame,
+    features: pd.DataFrame | None,
+    *,
+    estimates: Estimates,
+    parameters: Parameters,
 ) -> pd.DataFrame:
     """Compute the columns of value of all units, indexed like them.
 
@@ -28,10 +37,18 @@ def value_units(
         Purchases, margins and what was earned.
     rhythm
         Rhythm of the units that have bought, indexed by unit.
+    features
+        What the stacked model takes of the same units; none where it is not used.
     estimates
         What holds for the whole base.
     parameters
         Horizons and discount rate.
+
+    Notes
+    -----
+    Where the stacked model forecast the base's own past better than the purchase model, it bends
+    purchases and values of the first year: ``learned_factor`` is what values are multiplied by.
+    Later years and active contracts, of which it has seen nothing, stay as they are.
     """
     units, purchases, historic = observed.units, observed.purchases, observed.historic
     margin = margin_per_purchase(
@@ -67,6 +84,14 @@ def value_units(
         contract_days=contract_days,
     )
 
+    times, factor = np.ones(len(bought)), np.ones(len(bought))
+    if estimates.churn is not None and features is not None:
+        expected, model = lifetime.expected_purchases, estimates.churn
+        is_free = contract_days == 0
+        times = np.where(is_free, model.factor("count", features, expected, _YEAR), 1.0)
+        factor = np.where(is_free, model.factor("spend", features, expected, _YEAR), 1.0)
+    lifetime, intervals = _bent(lifetime, intervals, times=times, factor=factor)
+
     def spread(values: Floats) -> Floats:
         return of_all_units(values, bought, len(units))
 
@@ -85,6 +110,7 @@ def value_units(
             "clv_alive_1095": spread(lifetime.alive_tier),
             "clv_1095": spread(lifetime.tier),
             **{name: spread(intervals[name].to_numpy()) for name in INTERVAL_COLUMNS},
+            "learned_factor": spread(factor),
             "expected_new_value": expected_new_value(
                 units["source_campaign_id"], estimates.new_values
             ),
@@ -93,6 +119,29 @@ def value_units(
         index=units.index,
         copy=False,
     )
+
+
+def _bent(
+    lifetime: value.LifetimeValue, intervals: pd.DataFrame, *, times: Floats, factor: Floats
+) -> tuple[value.LifetimeValue, pd.DataFrame]:
+    """Multiply purchases and values of the first year; intervals keep their width by the value."""
+    later = factor - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tier_factor = 1 + later * lifetime.decision / lifetime.tier
+    tier_factor = np.where(np.isfinite(tier_factor), tier_factor, factor)
+    bent = value.LifetimeValue(
+        lifetime.expected_purchases * times,
+        lifetime.alive_decision * factor,
+        lifetime.decision * factor,
+        lifetime.alive_tier + later * lifetime.alive_decision,
+        lifetime.tier + later * lifetime.decision,
+    )
+    of_tier = {"clv_1095_low", "clv_1095_high"}
+    columns = {
+        name: intervals[name] * (tier_factor if name in of_tier else factor)
+        for name in INTERVAL_COLUMNS
+    }
+    return bent, pd.DataFrame(columns, copy=False)
 
 
 def _contract_days(units: pd.DataFrame, *, as_of_day: int) -> Floats:

@@ -50,6 +50,11 @@ class Value(Shown):
     expected_purchases_365: number(0, 1e6, example=2.6) | None = Field(
         description="Purchases expected in the next 365 days."
     )
+    learned_factor: number(0, 1e6, example=1.12) | None = Field(
+        description="By what the value of the next 365 days was multiplied because customers of this "
+        "base with such a past brought more, or less, than their rhythm alone suggests; 1 where "
+        "nothing was learned."
+    )
     clv_365: Amount = Field(description="Expected discounted contribution of the next 365 days.")
     clv_365_low: Amount = Field(description="Lower end of the 90 % interval.")
     clv_365_high: Amount = Field(description="Upper end of the 90 % interval.")

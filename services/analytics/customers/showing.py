@@ -117,7 +117,7 @@ def summarize(
         "loyalty_rung": _choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
         "strongest_signal": _strongest_signal(row, catalogue, language),
         "value": {name: amount(name) for name in _AMOUNTS}
-        | {"expected_purchases_365": row["expected_purchases_365"]},
+        | {name: row[name] for name in ("expected_purchases_365", "learned_factor")},
         "churn": {
             "probability": row["churn_probability"],
             "basis": row["churn_basis"],

@@ -304,6 +304,26 @@ def test_a_value_is_explained_by_purchases_and_margin() -> None:
     assert found.data_gaps == ()
 
 
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        (1.1234, [Reason("R_VALUE_RAISED", {"p": 0.1234})]),
+        (0.6, [Reason("R_VALUE_LOWERED", {"p": 0.4})]),
+        (1.0, []),
+        (None, []),
+    ],
+)
+def test_what_the_own_past_adds_to_a_value_is_told(
+    factor: float | None, told: list[Reason]
+) -> None:
+    reasons = explained("value", learned_factor=factor).reasons
+    assert [
+        reason
+        for reason in reasons
+        if reason.code.startswith("R_VALUE_") and "ED" in reason.code[-2:]
+    ] == told
+
+
 def test_what_is_missing_for_a_value_is_a_gap() -> None:
     assert explained("value", is_cost_estimated=True).data_gaps == ("cost_estimated",)
     assert explained("value", is_cost_estimated=1).data_gaps == ("cost_estimated",)

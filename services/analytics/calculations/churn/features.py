@@ -14,6 +14,7 @@ from services.analytics.calculations.credibility import (
     capping_limits,
     credible_mean,
     estimate_credibility,
+    given_back,
 )
 from services.analytics.calculations.parameters import RhythmParameters, ValueParameters
 from services.analytics.calculations.purchase_models.model import PurchaseModel
@@ -74,7 +75,7 @@ class FeatureBase:
     mean_order, credibility, lowest_amount, highest_amount
         How amounts of purchases are weighed and capped (domain specification 3.2); base currency,
         NaN if no amount is known.
-    capped_share
+    given_back
         Amounts as they are by capped ones, in total: what capping takes from the total is given
         back to all; no unit.
     """
@@ -86,7 +87,7 @@ class FeatureBase:
     credibility: float
     lowest_amount: float
     highest_amount: float
-    capped_share: float
+    given_back: float
 
 
 def estimate_feature_base(
@@ -129,8 +130,7 @@ def estimate_feature_base(
         horizon = own_horizon(repeat, purchases.recency_days, model=model, rhythm=rhythm)
         gap = float(np.median(horizon)) if len(horizon) else rhythm.horizon_min_days
         gap /= rhythm.horizon_interpurchase_times
-    capped = float(total.sum())
-    share = float(paid.sum()) / capped if capped > 0 else 1.0
+    share = given_back(float(paid.sum()), float(total.sum()), parameters=value)
     return FeatureBase(model, first_day, gap, mean_order, credibility, lowest, highest, share)
 
 
@@ -198,7 +198,7 @@ def features_at(
         "recency_days": t_x,
         "age_days": age,
         "own_horizon_days": own_horizon(x, t_x, model=model, rhythm=rhythm),
-        "mean_order": mean_order * base.capped_share,
+        "mean_order": mean_order * base.given_back,
         "repeats": np.log1p(x),
         "entry": np.log1p(np.maximum(purchases.first_day[units] - base.first_day, 0.0) / typical),
         "regularity": regularity,

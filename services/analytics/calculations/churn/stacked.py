@@ -217,6 +217,35 @@ class ChurnModel:
         """Expect the amount of purchases within the horizon, base currency; shape (units,)."""
         return self._only("spend", features, horizon_days)
 
+    def factor(
+        self,
+        target: Literal["count", "spend"],
+        features: pd.DataFrame,
+        expected_purchases: Floats,
+        horizon_days: float,
+    ) -> Floats:
+        """Tell by what a plain expectation of the horizon is multiplied; ones if it is not bent.
+
+        Parameters
+        ----------
+        target
+            What is expected: purchases, or what they bring.
+        features
+            As in `forecast`.
+        expected_purchases
+            What the purchase model expects within the horizon; shape (units,).
+        horizon_days
+            The same for all.
+        """
+        residual = self.residuals.get(target)
+        if residual is None:
+            return np.ones(len(features))
+        nothing = np.full(len(features), np.nan)
+        plain = Forecasts(nothing, expected_purchases, nothing)
+        columns = self._columns(target, plain, features, horizon_days)
+        added: Floats = residual.bend(columns).sum(axis=1)
+        return np.exp(residual.shift + added)
+
     def contributions(self, features: pd.DataFrame, horizon_days: Floats | float) -> pd.DataFrame:
         """Tell what each part adds to the churn probability: ``p - p(without the part)``.
 
@@ -275,7 +304,7 @@ class ChurnModel:
         linear = offset_of(target, plain, features) + residual.shift
         bent = inverse(linear + residual.bend(columns).sum(axis=1), link=LINKS[target])
         if target == "spend":
-            bent = bent * (self.base.mean_order * self.base.capped_share)
+            bent = bent * (self.base.mean_order * self.base.given_back)
         return bent
 
     def _columns(
