@@ -146,7 +146,10 @@ def explain_churn(
     is_of_value_alone = number(customer, "valued_purchase_count") == 0 and basis != "prior"
     if word(customer, "confidence") == "low" and count and not (is_of_value_alone and count > 1):
         reasons.append(Reason("R_THIN", {"n": int(count)}))
-    return Explanation(tuple(reasons), signal_gaps(customer))
+    gaps = signal_gaps(customer)
+    if word(customer, "churn_basis") == "signals":
+        gaps = (*gaps, "churn_not_calibrated")
+    return Explanation(tuple(reasons), gaps)
 
 
 def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanation:

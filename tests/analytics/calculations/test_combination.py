@@ -1,4 +1,4 @@
-"""The combined churn probability: worked example C11, its estimate, and when it is calibrated."""
+"""The combined churn probability: worked example C11, and its estimate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, logit
 
-from services.analytics.calculations.signals.calibration import calibrate_churn
 from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import (
     CombinationModel,
@@ -106,8 +104,8 @@ def test_the_intercept_keeps_the_mean_of_the_base() -> None:
     found = combine(baseline, strengths, model=model, parameters=PARAMETERS).probability
     assert np.nanmean(found) == pytest.approx(np.nanmean(baseline), abs=1e-6)
     assert model.base_probability == pytest.approx(np.nanmean(baseline))
-    assert (model.intercept < 0, model.calibration) == (True, "default")
-    assert json.loads(json.dumps(asdict(model)))["slope"] == 1.0
+    assert model.intercept < 0
+    assert json.loads(json.dumps(asdict(model)))["intercept"] == model.intercept
 
 
 @pytest.mark.parametrize("count", [0, 1, 49])
@@ -153,61 +151,3 @@ def test_every_part_is_a_column_of_its_unit() -> None:
     assert found["churn_part_payment_delay"].isna().all()
     empty = churn_columns(np.zeros(0), signals.iloc[:0], model=MODEL, parameters=PARAMETERS)
     assert len(empty) == 0 and set(map(str, empty.dtypes)) == {"float64"}
-
-
-def labelled(rows: int, *, weight: float, seed: int = 7) -> dict[str, Any]:
-    """Make snapshots in which an unresolved complaint adds this much to the log-odds."""
-    generator = np.random.default_rng(seed)
-    baseline = generator.uniform(0.1, 0.6, rows)
-    strengths = np.full((rows, len(SIGNALS)), np.nan)
-    place = SIGNALS.index("unresolved_complaint")
-    strengths[:, place] = np.where(generator.uniform(size=rows) < 0.5, 0.0, 1.0)
-    churn = expit(logit(baseline) + weight * strengths[:, place])
-    return {
-        "baseline": baseline,
-        "strengths": strengths,
-        "has_churned": generator.uniform(size=rows) < churn,
-        "day": np.arange(rows) // 50,
-    }
-
-
-def test_weights_are_fitted_to_the_past_where_that_is_better() -> None:
-    default = CombinationModel(PARAMETERS.weights, 0.0, 1.0, 0.35)
-    rows = labelled(3000, weight=3.5)
-    found = calibrate_churn(**rows, default=default, parameters=PARAMETERS)
-    assert found.model.calibration == "fitted"
-    assert found.model.weights["unresolved_complaint"] == pytest.approx(3.5, abs=0.6)
-    assert found.model.weights["payment_delay"] == pytest.approx(0.6)
-    assert found.brier_fitted < min(found.brier_default, found.brier_baseline)
-    assert (found.row_count, found.event_count) == (3000, int(rows["has_churned"].sum()))
-    order = np.random.default_rng(1).permutation(3000)
-    again = calibrate_churn(
-        **{name: values[order] for name, values in rows.items()},
-        default=default,
-        parameters=PARAMETERS,
-    )
-    assert again.model.weights == pytest.approx(found.model.weights, abs=1e-3)
-
-
-def test_weights_are_never_below_zero() -> None:
-    default = CombinationModel(PARAMETERS.weights, 0.0, 1.0, 0.35)
-    parameters = replace(PARAMETERS, weights={**PARAMETERS.weights, "unresolved_complaint": 0.1})
-    rows = labelled(2000, weight=-2.0)
-    found = calibrate_churn(
-        **rows, default=replace(default, weights=parameters.weights), parameters=parameters
-    )
-    assert found.model.weights["unresolved_complaint"] >= 0
-
-
-@pytest.mark.parametrize("rows", [0, 1, 299])
-def test_too_few_snapshots_leave_the_defaults(rows: int) -> None:
-    default = CombinationModel(PARAMETERS.weights, -0.2, 1.0, 0.35)
-    found = calibrate_churn(**labelled(rows, weight=3.5), default=default, parameters=PARAMETERS)
-    assert found.model is default
-    assert np.isnan(found.brier_fitted)
-
-
-def test_snapshots_of_one_day_are_not_parted() -> None:
-    rows = labelled(600, weight=3.5) | {"day": np.zeros(600, dtype=np.int64)}
-    found = calibrate_churn(**rows, default=MODEL, parameters=PARAMETERS)
-    assert found.model is MODEL

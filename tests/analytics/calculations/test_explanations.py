@@ -450,3 +450,11 @@ def test_every_reason_of_a_whole_base_has_the_values_its_text_needs() -> None:
             for gap in explanation.data_gaps:
                 CATALOGUE.entry("data_gaps", gap)
     assert len(seen) > 20
+
+
+def test_a_probability_that_the_own_past_did_not_bend_is_said_to_be_uncalibrated() -> None:
+    assert "churn_not_calibrated" in explained("churn_probability", churn_basis="signals").data_gaps
+    assert (
+        "churn_not_calibrated"
+        not in explained("churn_probability", churn_basis="stacked").data_gaps
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ from scipy.special import expit, logit
 from services.analytics.calculations.purchases import Floats
 from services.analytics.calculations.signals.columns import SIGNALS
 
-Calibration: TypeAlias = Literal["default", "fitted"]
 SILENCE: Final = "inactivity"
 DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {
     "frequency_drop": 0.8,
@@ -72,19 +71,13 @@ class CombinationModel:
         ``beta`` by signal id; log-odds.
     intercept
         ``beta0``; log-odds; 0 before there are enough customers.
-    slope
-        What the log-odds of the baseline count; no unit; 1 unless calibrated.
     base_probability
         ``p_base``: mean baseline of the base; probability, NaN without customers.
-    calibration
-        Whether the weights are the defaults or fitted to the base's own past.
     """
 
     weights: Mapping[str, float]
     intercept: float = 0.0
-    slope: float = 1.0
     base_probability: float = float("nan")
-    calibration: Calibration = "default"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,15 +143,15 @@ def combine(
 
     Notes
     -----
-    ``logit(p) = beta0 + slope * logit(p0 clipped to 0.01..0.99) + sum(beta_k * s_k)``; what is not
-    known adds nothing. The silence is in ``p0`` already; it is shown with
-    ``slope * (logit(p0) - logit(p_base))``. Source: domain specification 4.
+    ``logit(p) = beta0 + logit(p0 clipped to 0.01..0.99) + sum(beta_k * s_k)``; what is not known
+    adds nothing. The silence is in ``p0`` already; it is shown with ``logit(p0) - logit(p_base)``.
+    Source: domain specification 4; its calibration is that of the stacked model.
     """
     terms = signal_log_odds(strengths, weights=model.weights, parameters=parameters)
-    rhythm = model.slope * baseline_log_odds(baseline, parameters=parameters)
+    rhythm = baseline_log_odds(baseline, parameters=parameters)
     total = model.intercept + rhythm + _sum_of_known(terms)
     silence = SIGNALS.index(SILENCE)
-    usual = model.slope * logit(
+    usual = logit(
         np.clip(model.base_probability, parameters.probability_min, parameters.probability_max)
     )
     is_silence_known = ~np.isnan(strengths[:, silence])
@@ -242,7 +235,7 @@ def fit_combination(
     weight, customers = statistics.count[filled], float(statistics.count.sum())
     base = statistics.baseline_total / customers if customers else float("nan")
     if customers < parameters.from_customers:
-        return CombinationModel(dict(parameters.weights), 0.0, 1.0, base)
+        return CombinationModel(dict(parameters.weights), 0.0, base)
     log_odds = statistics.total[filled] / weight
     low, high = -_HIGHEST, _HIGHEST
     for _ in range(_TURNS):
@@ -251,7 +244,7 @@ def fit_combination(
             low = middle
         else:
             high = middle
-    return CombinationModel(dict(parameters.weights), (low + high) / 2, 1.0, base)
+    return CombinationModel(dict(parameters.weights), (low + high) / 2, base)
 
 
 def strengths_of(signals: pd.DataFrame) -> Floats:
