@@ -9,9 +9,8 @@ import orjson
 
 from services.analytics.backtest_text import backtest_text
 from services.analytics.backtesting import (
-    RUNNING_MODEL,
+    MODELS,
     backtest_base,
-    forecasters,
     known_at,
 )
 from services.analytics.calculations.backtest.card import backtest_document
@@ -62,22 +61,23 @@ def backtest(
     BacktestImpossible
         There is no data, or too little history for what was asked.
     """
-    chosen, models = model or RUNNING_MODEL, forecasters()
-    if chosen not in models:
-        raise BacktestImpossible(f"there is no model {chosen}; there are: {', '.join(models)}")
+    if model is not None and model not in MODELS:
+        raise BacktestImpossible(f"there is no model {model}; there are: {', '.join(MODELS)}")
     catalogue = load_catalogue()
     day = as_of or settings.as_of or now.astimezone(ZoneInfo(settings.business_time_zone)).date()
     try:
         with Mirror(settings.data_dir) as mirror:
             snapshot = _up_to_date(mirror, settings, now=now, say=say, limits=limits)
+            rules = rules_of(settings, catalogue, as_of=day)
             found = backtest_base(
-                known_at(snapshot, rules_of(settings, catalogue, as_of=day)),
+                known_at(snapshot, rules),
                 as_of_day=day_number(day),
                 currency=settings.base_currency,
-                chosen=chosen,
+                parameters=rules.parameters,
+                chosen=model,
                 horizon_days=horizon_days,
                 origin_days=[day_number(each) for each in origins],
-                parameters=BacktestParameters(origin_count=origin_count),
+                backtest=BacktestParameters(origin_count=origin_count),
             )
     except MirrorLocked:
         raise BacktestImpossible("a refresh is running; try again when it has ended") from None

@@ -1,12 +1,14 @@
 """Backtests the base in the mirror: frames of earlier days in, a backtest and its texts out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from services.analytics.calculations.backtest.card import (
+    ContractPart,
     Estimate,
     Json,
     ModelPart,
@@ -14,7 +16,6 @@ from services.analytics.calculations.backtest.card import (
     model_card,
 )
 from services.analytics.calculations.backtest.forecasters import (
-    Forecaster,
     purchase_model_forecaster,
 )
 from services.analytics.calculations.backtest.origins import (
@@ -30,7 +31,12 @@ from services.analytics.calculations.backtest.running import (
     without_history,
 )
 from services.analytics.calculations.backtest.verdict import Finding, day_of
-from services.analytics.calculations.churn.forecaster import stacked_forecaster
+from services.analytics.calculations.churn.forecaster import (
+    StackAt,
+    stack_at,
+    stacked_forecaster,
+)
+from services.analytics.calculations.contracts.model import ContractModel
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
@@ -38,20 +44,13 @@ from services.analytics.calculations.report import calculate
 from services.analytics.computing import Rules
 from services.analytics.mirror.snapshot import Snapshot
 
-RUNNING_MODEL = "mbg_nbd"
-"""The forecaster that the published numbers come from."""
-_TOO_LITTLE = frozenset({"history_too_short", "too_few_customers", "too_few_buyers", "no_amounts"})
+_TOO_LITTLE = frozenset({"history_too_short", "too_few_customers", "too_few_buyers"})
 CARD_PARAMETERS = BacktestParameters(sample_size=20_000)
 """Of the backtest beside a refresh: a smaller sample, as nobody asked for it to the last digit."""
 
 
-def forecasters(parameters: Parameters | None = None) -> dict[str, Forecaster]:
-    """Return the models that can be compared, by name."""
-    chosen = parameters or Parameters()
-    families = {
-        str(family): purchase_model_forecaster(family, parameters=chosen) for family in FAMILIES
-    }
-    return families | {"stacked": stacked_forecaster(parameters=chosen, churn=chosen.churn)}
+MODELS: Final = (*map(str, FAMILIES), "stacked")
+"""The models that can be compared, beside the yardsticks."""
 
 
 def known_at(snapshot: Snapshot, rules: Rules) -> KnownAt:
@@ -69,28 +68,33 @@ def backtest_base(
     *,
     as_of_day: int,
     currency: str,
-    chosen: str = RUNNING_MODEL,
+    parameters: Parameters,
+    chosen: str | None = None,
     horizon_days: int | None = None,
     origin_days: Sequence[int] = (),
-    parameters: BacktestParameters | None = None,
+    backtest: BacktestParameters | None = None,
 ) -> Backtest:
-    """Backtest every model on a base as it stood on a day.
+    """Backtest every model on a base as it stood on a day; the running one unless one is chosen.
 
     Raises
     ------
     HistoryTooShort, OriginOutside
         See `run_backtest`.
     """
+    stack = stack_at(parameters)
     return run_backtest(
         base,
         as_of_day=as_of_day,
-        forecasters=tuple(forecasters().values()),
-        chosen=chosen,
+        forecasters=(
+            *(purchase_model_forecaster(family, parameters=parameters) for family in FAMILIES),
+            stacked_forecaster(stack, parameters=parameters),
+        ),
+        chosen=chosen or parameters.rhythm.family,
         currency=currency,
-        states_of=states_of,
+        states_of=lambda origin: states_of(origin, stack, parameters=parameters),
         horizon_days=horizon_days,
         origin_days=origin_days,
-        parameters=parameters,
+        parameters=backtest,
     )
 
 
@@ -99,6 +103,7 @@ def card_of(
     customers: pd.DataFrame,
     base: KnownAt,
     *,
+    parameters: Parameters,
     as_of_day: int,
     currency: str,
     left_out: Mapping[str, int],
@@ -114,8 +119,9 @@ def card_of(
             base,
             as_of_day=as_of_day,
             currency=currency,
+            parameters=parameters,
             chosen=chosen,
-            parameters=CARD_PARAMETERS,
+            backtest=CARD_PARAMETERS,
         )
     except HistoryTooShort as error:
         found = without_history(
@@ -141,6 +147,8 @@ def card_of(
             is_converged=fit.is_converged,
         ),
         churn_basis="stacked" if chosen == "stacked" else "signals",
+        churn_bases=_bases_of(customers),
+        contracts=_contract_part(estimates.contracts),
         choice=choice,
         left_out=left_out,
         backtest=found,
@@ -159,9 +167,31 @@ def choice_of(estimates: Estimates) -> tuple[str, Finding]:
     return family, Finding(code, "note", {"model": family, "other": "stacked"})
 
 
-def states_of(origin: Origin) -> list[str]:
+def states_of(origin: Origin, stack: StackAt, *, parameters: Parameters) -> list[str]:
     """Assign the lifecycle states at an origin as a refresh on that day would have."""
     known = origin.known
-    report = calculate(known.units, known.deals, known.events, as_of_day=origin.day)
+    report = calculate(
+        known.units, known.deals, known.events, as_of_day=origin.day, parameters=parameters
+    )
+    model = stack(origin)
+    if model.basis == "stacked":
+        report = calculate(
+            known.units,
+            known.deals,
+            known.events,
+            as_of_day=origin.day,
+            parameters=parameters,
+            estimates=replace(report.estimates, churn=model),
+        )
     states: list[Any] = report.customers["state"].astype(object).tolist()
     return [str(state) for state in states]
+
+
+def _bases_of(customers: pd.DataFrame) -> dict[str, int]:
+    counts = customers["churn_basis"].value_counts()
+    return {str(basis): int(count) for basis, count in counts.items() if count}
+
+
+def _contract_part(model: ContractModel) -> ContractPart:
+    found = {field.name: getattr(model, field.name) for field in fields(ContractPart)}
+    return ContractPart(**found)

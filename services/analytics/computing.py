@@ -12,7 +12,7 @@ import pandas as pd
 
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
-from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.standing.ambassadors import referral_values
@@ -74,7 +74,10 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
         FrameParameters(
             channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
         ),
-        Parameters(combination=combination_parameters(catalogue)),
+        Parameters(
+            rhythm=RhythmParameters(family=settings.analytics_purchase_model),
+            combination=combination_parameters(catalogue),
+        ),
         strategy_options(catalogue),
     )
 

@@ -146,7 +146,8 @@ async def _compute(refresh: Record, run: _Run) -> int:
 async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _Run) -> int:
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
-    made_for = f"{CALCULATION} {rules.base_currency} {rules.time_zone.key}"
+    family = rules.parameters.rhythm.family
+    made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
     estimates = read_estimates(data_dir, made_for=made_for)
     if estimates is not None and not is_usable(estimates, rules, snapshot, run.settings):
         estimates = None
@@ -199,6 +200,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
             estimates,
             base.customers,
             known_at(first_part(snapshot), rules),
+            parameters=rules.parameters,
             as_of_day=rules.as_of_day,
             currency=rules.base_currency,
             left_out={name: found.count for name, found in base.quality.findings.items()},
@@ -226,6 +228,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.as_of,
         rules.base_currency,
         rules.time_zone.key,
+        rules.parameters.rhythm.family,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

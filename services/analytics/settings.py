@@ -31,6 +31,8 @@ class Settings(TokenSettings):
     as_of: date | None = None
     base_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     business_time_zone: TimeZoneName = "Europe/Berlin"
+    # The purchase model that rhythms, values and what is learned rest on.
+    analytics_purchase_model: Literal["mbg_nbd", "bg_nbd", "pareto_nbd"] = "mbg_nbd"
     refresh_minutes: float = Field(default=15, ge=0, le=525_600)
     refresh_retry_seconds: float = Field(default=20.0, gt=0, le=3600)
     # Estimates of a base this large are kept for some days; smaller ones are made in a moment.

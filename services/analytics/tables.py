@@ -138,7 +138,7 @@ FLOAT_COLUMNS = (
     "margin_per_purchase",
     "order_value",
     "expected_purchases_365",
-    "learned_factor",
+    "rhythm_clv_365",
     "clv_alive_365",
     "clv_365",
     "clv_365_low",

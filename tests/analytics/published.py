@@ -10,6 +10,7 @@ import pandas as pd
 
 from services.analytics.backtesting import card_of
 from services.analytics.calculations.backtest.origins import Known
+from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.quality import (
     FIELDS,
     FINDINGS,
@@ -62,6 +63,7 @@ def card_of_simulated(count: int = 300, seed: int = 7) -> dict[str, Any]:
         report.estimates,
         report.customers,
         known_at,
+        parameters=Parameters(),
         as_of_day=base.as_of_day,
         currency="EUR",
         left_out={"deals_without_fx_rate": 3},

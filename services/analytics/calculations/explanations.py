@@ -46,7 +46,9 @@ _ALTERNATIVES: Final = {
     "spend_cap": "R_SPEND_CAP",
     "no_gain": "R_BEST_LOSES",
 }
-_TOLD_FROM: Final = 0.01
+# A change of the value is told from this share of it, and of the margin of a purchase.
+_TOLD_SHARE: Final = 0.05
+_TOLD_MARGIN: Final = 0.01
 _LAPSED, _AT_RISK, _NEW, _DEVELOPING, _RETAINED = 6, 7, 8, 9, 10
 
 
@@ -178,10 +180,13 @@ def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanat
     if purchases is not None and margin is not None:
         params = {"purchases": rounded(purchases), "margin": money(margin)}
         reasons.append(Reason("R_VALUE_PARTS", params))
-    learned = number(customer, "learned_factor")
-    if learned is not None and abs(learned - 1) >= _TOLD_FROM:
-        code = "R_VALUE_RAISED" if learned > 1 else "R_VALUE_LOWERED"
-        reasons.append(Reason(code, {"p": rounded(abs(learned - 1))}))
+    expected, alone = number(customer, "clv_365"), number(customer, "rhythm_clv_365")
+    if expected is not None and alone is not None and margin is not None:
+        told_from = max(_TOLD_SHARE * abs(expected), _TOLD_MARGIN * abs(margin))
+        if abs(expected - alone) > told_from:
+            code = "R_VALUE_RAISED" if expected > alone else "R_VALUE_LOWERED"
+            params = {"value": money(expected), "alone": money(alone)}
+            reasons.append(Reason(code, params))
     if count and earned is not None and service is not None:
         params = {"n": int(count), "contribution": money(earned), "service_cost": money(service)}
         reasons.append(Reason("R_VALUE_HISTORY", params))

@@ -212,11 +212,11 @@ def estimate_margins(
         grouped = group_spending(found.number, found.own)
         spend = fit_spending(grouped, parameters=spend_parameters)
     variance = float(found.merged.var(ddof=1)) if len(found.merged) > 1 else np.nan
-    every = earnings.contributions(-np.inf, np.inf)
+    _, every = earnings.values.capped(-np.inf, np.inf)
     return MarginEstimate(
         Credibility(base, factor, within, between, lowest, highest),
         variance,
-        given_back(float(every.own.sum()), float(found.own.sum()), parameters=parameters),
+        given_back(float(every.sum()), float(found.merged.sum()), parameters=parameters),
         spend,
     )
 
@@ -282,7 +282,8 @@ def margin_spread(
     -----
     With the variance within units :math:`s^2`, what is believed of a unit's own mean has the
     variance :math:`s^2 / (k + n)` (Buehlmann). Before :math:`s^2` can be estimated it is the share
-    ``k / (k + 1)`` of the variance of all margins. NaN without two purchases in the base.
+    ``k / (k + 1)`` of the variance of all margins; before there are two purchases, the square of the
+    mean, as for an exponential distribution.
     """
     can_be_negative = bool(estimate.weighing.lowest < 0)
     spend = estimate.spend
@@ -293,5 +294,7 @@ def margin_spread(
     within = estimate.weighing.within_variance
     if np.isnan(within):
         within = estimate.variance * weight / (weight + 1)
+    if np.isnan(within):
+        within = estimate.weighing.base_mean**2
     within *= estimate.given_back**2
     return MarginSpread(within / (weight + purchase_count), within, can_be_negative)

@@ -121,7 +121,7 @@ class ValueParameters:
     lowest_percentile, highest_percentile
         Where single margins are capped; percent; defaults 1 and 99 (3.2).
     given_back_max
-        By what capped values are multiplied at most to keep their total; no unit; default 1.25
+        By what capped values are multiplied at most to keep their total; no unit; default 1.1
         (ours).
     credibility_min, credibility_max
         Limits of the credibility ``k``; purchases; defaults 0.5 and 20 (3.2).
@@ -149,7 +149,7 @@ class ValueParameters:
     base_purchase_contribution: float = 25.0
     lowest_percentile: float = 1.0
     highest_percentile: float = 99.0
-    given_back_max: float = 1.25
+    given_back_max: float = 1.1
     credibility_min: float = 0.5
     credibility_max: float = 20.0
     credibility_default: float = 2.0

@@ -13,6 +13,7 @@ from services.analytics.calculations.churn.features import Observation, features
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.hunting import find_deal_hunters
+from services.analytics.calculations.learned_value import Learned
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
@@ -62,7 +63,13 @@ def score(
     )
     features = stacked_features(observed, signals, model=estimates.churn, parameters=parameters)
     churn = score_churn(observed, told, features, estimates=estimates, parameters=parameters)
-    values = value_units(observed, rhythm, features, estimates=estimates, parameters=parameters)
+    learned = None
+    if estimates.churn is not None and features is not None:
+        stays = 1 - churn["churn_probability"].to_numpy()[features.index]
+        learned = Learned(estimates.churn, features, stays)
+    values = value_units(
+        observed, rhythm, learned=learned, estimates=estimates, parameters=parameters
+    )
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
     )

@@ -49,14 +49,15 @@ class LifetimeValue:
 
     Attributes
     ----------
-    expected_purchases
-        Purchases within the decision horizon, weighed with the probability to be alive.
+    alive_purchases, expected_purchases
+        Purchases within the decision horizon, if alive and weighed with the probability of that.
     alive_decision, alive_tier
         Discounted contribution within the decision and the tier horizon if alive, base currency.
     decision, tier
         The same, weighed with the probability to be alive.
     """
 
+    alive_purchases: Floats
     expected_purchases: Floats
     alive_decision: Floats
     decision: Floats
@@ -181,10 +182,11 @@ def lifetime_value(
         expected[rows] += (1 - alive_probability[rows]) * sure
         return alive, expected
 
-    _, expected_purchases = weighed(decision, 0.0)
+    alive_purchases, expected_purchases = weighed(decision, 0.0)
     alive_decision, expected_decision = weighed(decision, rate)
     alive_tier, expected_tier = weighed(tier, rate)
     return LifetimeValue(
+        alive_purchases,
         expected_purchases,
         alive_decision * margin,
         expected_decision * margin,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from services.analytics.calculations.learned_value import Bend
 from services.analytics.calculations.parameters import ValueParameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit
 from services.analytics.calculations.purchase_models.intervals import (
@@ -40,6 +41,7 @@ def value_intervals(
     fit: PurchaseFit,
     parameters: ValueParameters,
     contract_days: Floats | None = None,
+    bend: Bend | None = None,
 ) -> pd.DataFrame:
     """Tell how far the lifetime values of units that have bought may be off.
 
@@ -55,6 +57,8 @@ def value_intervals(
         Horizons and discount rate.
     contract_days
         As in `lifetime_value`.
+    bend
+        How the stacked model bends what is expected; not at all unless given.
 
     Returns
     -------
@@ -81,22 +85,32 @@ def value_intervals(
     expected, variances = purchases(fit.model), parameter_variance(purchases, fit=fit)
     horizons = (parameters.decision_months, parameters.tier_months)
     ahead = fit.model.tabulate(repeat_count, age_days, months=max(horizons))
+    alive_purchases = [
+        ahead.within(months=months, discount_rate=parameters.discount_rate) for months in horizons
+    ]
+    alive = expected / np.stack(alive_purchases)
+    if bend is not None:
+        bent = bend.weight * alive_purchases[0] - expected[0]
+        expected = np.where(bend.is_bent, expected + bent, expected)
+        variances = np.where(bend.is_bent, variances * bend.factor**2, variances)
+        alive = np.where(bend.is_bent, bend.alive, alive)
     decision, tier = (
         value_interval(
-            each,
+            expected[place],
             margin,
             margin_spread=margin_spread,
+            alive=alive[place],
             ahead=ahead,
             months=months,
             discount_rate=parameters.discount_rate,
-            from_parameters=variance,
+            from_parameters=variances[place],
         )
-        for each, variance, months in zip(expected, variances, horizons, strict=True)
+        for place, months in enumerate(horizons)
     )
     upper = margin + ndtri((1 + COVERAGE) / 2) * np.sqrt(margin_spread.of_unit)
-    alive_purchases = ahead.within(
-        months=parameters.decision_months, discount_rate=parameters.discount_rate
-    )
+    optimistic = alive_purchases[0]
+    if bend is not None:
+        optimistic = np.where(bend.is_bent, expected[0] / bend.alive, optimistic)
     return pd.DataFrame(
         {
             "clv_365_low": decision.low,
@@ -104,7 +118,7 @@ def value_intervals(
             "clv_365_standard_error": decision.standard_error,
             "clv_1095_low": tier.low,
             "clv_1095_high": tier.high,
-            "clv_optimistic_365": upper * alive_purchases,
+            "clv_optimistic_365": upper * optimistic,
         },
         copy=False,
     )

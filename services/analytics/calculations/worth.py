@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 
 from services.analytics.calculations import value
 from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.learned_value import Learned, bend_of, bent_lifetime
 from services.analytics.calculations.margins import margin_per_purchase, margin_spread
 from services.analytics.calculations.new_customers import expected_new_value
 from services.analytics.calculations.orders import order_values
@@ -18,14 +17,12 @@ from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.statistics import Observed
 from services.analytics.calculations.value_intervals import INTERVAL_COLUMNS, value_intervals
 
-_YEAR: Final = 365.0
-
 
 def value_units(
     observed: Observed,
     rhythm: pd.DataFrame,
-    features: pd.DataFrame | None,
     *,
+    learned: Learned | None,
     estimates: Estimates,
     parameters: Parameters,
 ) -> pd.DataFrame:
@@ -37,8 +34,8 @@ def value_units(
         Purchases, margins and what was earned.
     rhythm
         Rhythm of the units that have bought, indexed by unit.
-    features
-        What the stacked model takes of the same units; none where it is not used.
+    learned
+        What the stacked model says of the same units; none where it is not used.
     estimates
         What holds for the whole base.
     parameters
@@ -47,8 +44,8 @@ def value_units(
     Notes
     -----
     Where the stacked model forecast the base's own past better than the purchase model, it bends
-    purchases and values of the first year: ``learned_factor`` is what values are multiplied by.
-    Later years and active contracts, of which it has seen nothing, stay as they are.
+    purchases and values of the first year (`learned_value`); ``rhythm_clv_365`` is what the purchase
+    model alone says, and ``alive_probability`` holds what was learned.
     """
     units, purchases, historic = observed.units, observed.purchases, observed.historic
     margin = margin_per_purchase(
@@ -60,15 +57,20 @@ def value_units(
     bought = rhythm.index.to_numpy()
     contract_days = _contract_days(units, as_of_day=purchases.as_of_day)[bought]
     repeat_count = purchases.repeat_count.astype(np.float64)
+    alive_probability = rhythm["alive_probability"].to_numpy()
     lifetime = value.lifetime_value(
         repeat_count,
         purchases.age_days,
-        rhythm["alive_probability"].to_numpy(),
+        alive_probability,
         margin[bought],
         model=estimates.purchase_fit.model,
         parameters=parameters.value,
         contract_days=contract_days,
     )
+    rhythm_value, bend = lifetime.decision, None
+    if learned is not None:
+        bend = bend_of(learned, lifetime, alive_probability, is_free=contract_days == 0)
+        lifetime, alive_probability = bent_lifetime(lifetime, bend), bend.alive
     intervals = value_intervals(
         repeat_count,
         purchases.recency_days,
@@ -82,15 +84,8 @@ def value_units(
         fit=estimates.purchase_fit,
         parameters=parameters.value,
         contract_days=contract_days,
+        bend=bend,
     )
-
-    times, factor = np.ones(len(bought)), np.ones(len(bought))
-    if estimates.churn is not None and features is not None:
-        expected, model = lifetime.expected_purchases, estimates.churn
-        is_free = contract_days == 0
-        times = np.where(is_free, model.factor("count", features, expected, _YEAR), 1.0)
-        factor = np.where(is_free, model.factor("spend", features, expected, _YEAR), 1.0)
-    lifetime, intervals = _bent(lifetime, intervals, times=times, factor=factor)
 
     def spread(values: Floats) -> Floats:
         return of_all_units(values, bought, len(units))
@@ -110,7 +105,8 @@ def value_units(
             "clv_alive_1095": spread(lifetime.alive_tier),
             "clv_1095": spread(lifetime.tier),
             **{name: spread(intervals[name].to_numpy()) for name in INTERVAL_COLUMNS},
-            "learned_factor": spread(factor),
+            "rhythm_clv_365": spread(rhythm_value),
+            "alive_probability": spread(alive_probability),
             "expected_new_value": expected_new_value(
                 units["source_campaign_id"], estimates.new_values
             ),
@@ -119,29 +115,6 @@ def value_units(
         index=units.index,
         copy=False,
     )
-
-
-def _bent(
-    lifetime: value.LifetimeValue, intervals: pd.DataFrame, *, times: Floats, factor: Floats
-) -> tuple[value.LifetimeValue, pd.DataFrame]:
-    """Multiply purchases and values of the first year; intervals keep their width by the value."""
-    later = factor - 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tier_factor = 1 + later * lifetime.decision / lifetime.tier
-    tier_factor = np.where(np.isfinite(tier_factor), tier_factor, factor)
-    bent = value.LifetimeValue(
-        lifetime.expected_purchases * times,
-        lifetime.alive_decision * factor,
-        lifetime.decision * factor,
-        lifetime.alive_tier + later * lifetime.alive_decision,
-        lifetime.tier + later * lifetime.decision,
-    )
-    of_tier = {"clv_1095_low", "clv_1095_high"}
-    columns = {
-        name: intervals[name] * (tier_factor if name in of_tier else factor)
-        for name in INTERVAL_COLUMNS
-    }
-    return bent, pd.DataFrame(columns, copy=False)
 
 
 def _contract_days(units: pd.DataFrame, *, as_of_day: int) -> Floats:

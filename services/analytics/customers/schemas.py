@@ -50,14 +50,16 @@ class Value(Shown):
     expected_purchases_365: number(0, 1e6, example=2.6) | None = Field(
         description="Purchases expected in the next 365 days."
     )
-    learned_factor: number(0, 1e6, example=1.12) | None = Field(
-        description="By what the value of the next 365 days was multiplied because customers of this "
-        "base with such a past brought more, or less, than their rhythm alone suggests; 1 where "
-        "nothing was learned."
-    )
     clv_365: Amount = Field(description="Expected discounted contribution of the next 365 days.")
+    rhythm_clv_365: Amount = Field(
+        description="What clv_365 would be by the rhythm alone. It differs where customers of this base "
+        "with such a past did other than their rhythm suggests."
+    )
     clv_365_low: Amount = Field(description="Lower end of the 90 % interval.")
-    clv_365_high: Amount = Field(description="Upper end of the 90 % interval.")
+    clv_365_high: Amount = Field(
+        description="Upper end of the 90 % interval, never below clv_365: where anything at all is less "
+        "likely than 5 %, both ends and most of what comes are nothing, and the rare rest makes the mean."
+    )
     clv_365_standard_error: Amount = Field(
         description="Standard error of clv_365: how far the estimate itself can be off."
     )
@@ -82,7 +84,7 @@ class Churn(Shown):
         description="The same chance right after the last purchase."
     )
     alive_probability: Probability | None = Field(
-        description="Chance that the customer is still one."
+        description="Chance that the customer is still one; at least that of buying within the horizon."
     )
     vitality: Probability | None = Field(
         description="alive_probability now against right after the last purchase."

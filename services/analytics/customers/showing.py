@@ -25,6 +25,7 @@ _AMOUNTS = (
     "contribution_730",
     "margin_per_purchase",
     "clv_365",
+    "rhythm_clv_365",
     "clv_365_low",
     "clv_365_high",
     "clv_365_standard_error",
@@ -117,7 +118,7 @@ def summarize(
         "loyalty_rung": _choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
         "strongest_signal": _strongest_signal(row, catalogue, language),
         "value": {name: amount(name) for name in _AMOUNTS}
-        | {name: row[name] for name in ("expected_purchases_365", "learned_factor")},
+        | {"expected_purchases_365": row["expected_purchases_365"]},
         "churn": {
             "probability": row["churn_probability"],
             "basis": row["churn_basis"],

@@ -265,7 +265,7 @@ _VALUES = _columns(
     ("clv_1095_low", "float64", _BASE, "low end of the 90 % interval of clv_1095"),
     ("clv_1095_high", "float64", _BASE, "high end of the 90 % interval of clv_1095"),
     ("clv_optimistic_365", "float64", _BASE, "if certain to stay, with its margin at its best"),
-    ("learned_factor", "float64", "ratio", "by what the own past multiplies values of a year"),
+    ("rhythm_clv_365", "float64", _BASE, "clv_365 by the rhythm alone, without what was learned"),
     ("expected_new_value", "float64", _BASE, "of a lead: first year after a first purchase"),
     ("value_at_risk", "float64", _BASE, "churn_probability * clv_alive_365"),
     ("confidence", "category", "word", "high, medium or low; low without any known amount"),

@@ -18,6 +18,36 @@ Number = number(-1e15, 1e15, example=0.78)
 Ratio = number(-1e15, 1e15, example=0.98)
 
 
+class BasisCount(Shown):
+    """How many churn probabilities rest on one basis."""
+
+    basis: Literal["rhythm", "signals", "stacked", "contract"] = Field(description="Which basis.")
+    customer_count: Count = Field(description="How many customers.")
+
+
+class ContractAccuracy(Shown):
+    """What the churn probabilities of customers under contract rest on; the backtest has none of it."""
+
+    basis: Literal["default", "share", "survival"] = Field(
+        description="The default before 30 contracts have ended, the share of those that were not "
+        "renewed, or survival by tenure, term, amount and products where that forecasts better."
+    )
+    probability: number(0, 1, example=0.05) = Field(
+        description="That a contract is not renewed, where there is no survival model."
+    )
+    ended_count: Count = Field(description="Contracts that have reached their end.")
+    not_renewed_count: Count = Field(description="Those of them that were not renewed.")
+    month_count: Count = Field(description="Months of customers that were learned from.")
+    event_count: Count = Field(description="Relationships that ended in them.")
+    brier_survival: Number | None = Field(
+        description="Mean squared error of the survival model for months of customers held out."
+    )
+    brier_share: Number | None = Field(description="The same of one share for all.")
+    area_under_curve: number(0, 1, example=0.84) | None = Field(
+        description="How well the survival model ranks these months; 0.5 is chance."
+    )
+
+
 class Finding(Shown):
     """One sentence of a verdict, for programs and for people."""
 
@@ -217,7 +247,13 @@ class ModelCard(CardHead):
     repeat_buyer_count: Count = Field(description="Customers with a second one.")
     purchase_count: Count = Field(description="Days with a purchase, over all customers.")
     model: Model
-    churn_basis: ChurnBasis = Field(description="What the churn probabilities of the version are.")
+    churn_basis: ChurnBasis = Field(
+        description="What the churn probabilities of the version are where there is no contract."
+    )
+    churn_bases: Annotated[list[BasisCount], Field(max_length=4)] = Field(
+        description="How many customers have a churn probability on each basis."
+    )
+    contracts: ContractAccuracy
     choice: Finding = Field(description="Why it is that one.")
     left_out: Annotated[list[LeftOut], Field(max_length=50)] = Field(
         description="What was not known, or not used."

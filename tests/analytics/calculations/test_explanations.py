@@ -305,23 +305,18 @@ def test_a_value_is_explained_by_purchases_and_margin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "told"),
+    ("alone", "told"),
     [
-        (1.1234, [Reason("R_VALUE_RAISED", {"p": 0.1234})]),
-        (0.6, [Reason("R_VALUE_LOWERED", {"p": 0.4})]),
-        (1.0, []),
+        (100.0, [Reason("R_VALUE_RAISED", {"value": euro("195.33"), "alone": euro("100.00")})]),
+        (250.0, [Reason("R_VALUE_LOWERED", {"value": euro("195.33"), "alone": euro("250.00")})]),
+        (195.0, []),
         (None, []),
     ],
 )
-def test_what_the_own_past_adds_to_a_value_is_told(
-    factor: float | None, told: list[Reason]
-) -> None:
-    reasons = explained("value", learned_factor=factor).reasons
-    assert [
-        reason
-        for reason in reasons
-        if reason.code.startswith("R_VALUE_") and "ED" in reason.code[-2:]
-    ] == told
+def test_what_the_own_past_adds_to_a_value_is_told(alone: float | None, told: list[Reason]) -> None:
+    reasons = explained("value", clv_365=195.3272, rhythm_clv_365=alone).reasons
+    found = [each for each in reasons if each.code in ("R_VALUE_RAISED", "R_VALUE_LOWERED")]
+    assert found == told
 
 
 def test_what_is_missing_for_a_value_is_a_gap() -> None:

@@ -76,6 +76,7 @@ MONEY_OF_CUSTOMERS = [
     "clv_alive_1095",
     "clv_1095",
     *INTERVAL_COLUMNS,
+    "rhythm_clv_365",
     "expected_new_value",
     "value_at_risk",
 ]

@@ -48,6 +48,35 @@ class ModelPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractPart:
+    """What the churn of customers under contract rests on.
+
+    Attributes
+    ----------
+    basis
+        ``default``, ``share`` of ended contracts that were not renewed, or ``survival``.
+    probability
+        Of each contract where there is no survival model.
+    ended_count, not_renewed_count
+        Contracts that have reached their end, and those of them that were not renewed.
+    month_count, event_count
+        Months of customers that were learned from, and relationships that ended in them.
+    brier_survival, brier_share, area_under_curve
+        How the survival model forecast months of customers held out, beside one share for all.
+    """
+
+    basis: str
+    probability: float
+    ended_count: int
+    not_renewed_count: int
+    month_count: int
+    event_count: int
+    brier_survival: float
+    brier_share: float
+    area_under_curve: float
+
+
+@dataclass(frozen=True, slots=True)
 class UsedData:
     """What the model was estimated from.
 
@@ -73,6 +102,8 @@ def model_card(
     used: UsedData,
     model: ModelPart,
     churn_basis: str,
+    churn_bases: Mapping[str, int],
+    contracts: ContractPart,
     choice: Finding,
     left_out: Mapping[str, int],
     backtest: Backtest,
@@ -84,7 +115,11 @@ def model_card(
     used, model
         What was estimated from what.
     churn_basis
-        What the churn probabilities of the version are: ``rhythm``, ``signals``, ``stacked``.
+        What the churn probabilities are where there is no contract: ``signals``, ``stacked``.
+    churn_bases
+        How many customers have a churn probability on each basis.
+    contracts
+        What those of customers under contract rest on.
     choice
         Why it is that one, a verdict ``V_CHOICE_...``.
     left_out
@@ -103,6 +138,10 @@ def model_card(
         "purchase_count": used.purchase_count,
         "model": asdict(model),
         "churn_basis": churn_basis,
+        "churn_bases": [
+            {"basis": basis, "customer_count": count} for basis, count in churn_bases.items()
+        ],
+        "contracts": asdict(contracts),
         "choice": asdict(choice),
         "left_out": [{"code": code, "count": count} for code, count in left_out.items() if count],
         "backtest": backtest_document(backtest),

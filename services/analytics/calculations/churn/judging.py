@@ -33,8 +33,6 @@ def too_little(task: Task, origins: Sequence[Origin]) -> Reason | None:
     needed = task.parameters
     if len(origins) < 2:
         return "history_too_short"
-    if task.target == "spend" and not task.mean_order > 0:
-        return "no_amounts"
     for some in (origins[:1], origins[1:]):
         bought = np.concatenate([origin.common.actual.purchase for origin in some])
         if len(bought) < needed.rows_needed:
@@ -58,40 +56,44 @@ def judge(
     trials
         One for each of the newest origins, learned from older ones only.
     family
-        The running purchase model, which the stack has to beat by the gain needed; the others it
-        has to beat on average.
+        The running purchase model, which the stack has to beat by the gain needed, and on the newest
+        origin alone; the others it has to beat on average.
     """
     names: tuple[str, ...] = (_STACKED, *origins[0].models)
     losses: dict[str, list[Floats]] = {name: [] for name in names}
     units: list[Integers] = []
-    errors: dict[str, float] = dict.fromkeys(names, 0.0)
     measured: dict[str, Measured] = {}
     for origin, residual in zip(origins, trials, strict=False):
         for rows in (origin.common, origin.own):
-            known = np.flatnonzero(~np.isnan(task.outcome(rows)))
-            outcome = task.outcome(rows)[known]
+            outcome = task.outcome(rows)
             forecasts = {_STACKED: task.bent(residual, rows)} | {
                 plain: task.offset(_by_model(rows, model)) for plain, model in origin.models.items()
             }
-            units.append(rows.features.index.to_numpy()[known])
+            units.append(rows.features.index.to_numpy())
             for name in names:
-                linear = forecasts[name][known]
-                forecast = inverse(linear, link=task.link)
+                linear = forecasts[name]
                 losses[name].append(loss(outcome, linear, link=task.link))
-                errors[name] += measures.mean_absolute_error(forecast, outcome)
                 if origin is origins[0] and rows is origin.common:
-                    measured[name] = _measure(task, forecast, outcome)
+                    measured[name] = _measure(task, inverse(linear, link=task.link), outcome)
     gain, gain_error = _gain(units, losses[family], losses[_STACKED])
     means = {name: float(np.mean([each.mean() for each in losses[name]])) for name in names}
     reason: Reason = "better"
-    if not gain > task.parameters.gain_needed * gain_error:
+    if not gain > task.parameters.gain_needed * gain_error or not _is_nearer(
+        [(losses[family][place], losses[_STACKED][place]) for place in (0, 1)],
+        measured[family].brier_score,
+        measured[_STACKED].brier_score,
+    ):
         reason = "not_better"
     elif means[_STACKED] > min(means.values()):
         reason = "rival_better"
-    elif task.target == "count" and errors[_STACKED] > errors[family]:
-        reason = "larger_error"
     measured = {name: replace(each, loss=means[name]) for name, each in measured.items()}
     return Choice(reason == "better", reason, gain, gain_error, measured)
+
+
+def _is_nearer(newest: Sequence[tuple[Floats, Floats]], plain: float, bent: float) -> bool:
+    """Tell whether the newest origin alone speaks for the stack, too: in loss and squared error."""
+    gain = float(np.mean([float((before - after).mean()) for before, after in newest]))
+    return gain > 0 and not bent > plain
 
 
 def calibration_by_horizon(
@@ -149,11 +151,10 @@ def _measure(task: Task, forecast: Floats, outcome: Floats) -> Measured:
             measures.expected_calibration_error(forecast, outcome),
             nan,
         )
-    unit = task.mean_order if task.target == "spend" else 1.0
     return Measured(
         nan,
         measures.total_ratio(forecast, outcome),
-        measures.mean_absolute_error(forecast, outcome) * unit,
+        measures.mean_absolute_error(forecast, outcome),
         nan,
         nan,
         nan,

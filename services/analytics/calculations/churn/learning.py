@@ -42,8 +42,6 @@ class Task:
     ----------
     target
         Of the forecast.
-    mean_order
-        What amounts are divided by; base currency.
     typical_gap_days
         What a horizon is measured in.
     parameters
@@ -51,7 +49,6 @@ class Task:
     """
 
     target: Target
-    mean_order: float
     typical_gap_days: float
     parameters: ChurnParameters
 
@@ -61,13 +58,13 @@ class Task:
         return LINKS[self.target]
 
     def outcome(self, rows: Rows) -> Floats:
-        """Give what came of rows, NaN where that is not known."""
+        """Give what came of rows."""
         actual: Floats = getattr(rows.actual, self.target)
-        return np.maximum(actual, 0.0) / self.mean_order if self.target == "spend" else actual
+        return actual
 
     def offset(self, rows: Rows) -> Floats:
         """Write the plain forecast of rows on the scale of the link."""
-        return offset_of(self.target, rows.plain, rows.features)
+        return offset_of(self.target, rows.plain)
 
     def columns(self, rows: Rows) -> Floats:
         """Write what the forecast of rows may be bent by."""
@@ -203,13 +200,51 @@ def settled(residual: Residual, rows: Rows, *, task: Task, level: float) -> Resi
     )
 
 
-def level_of(task: Task, origins: Sequence[Origin], *, day: int) -> float:
-    """Expect how far the plain forecast of a day is off in total, from how far it was at origins."""
-    levels = []
-    for origin in origins:
-        parts = [_known(task, rows) for rows in (origin.common, origin.own)]
-        offset, outcome = (np.concatenate([part[place] for part in parts]) for place in range(2))
-        levels.append(total_shift(offset, float(outcome.sum()), link=task.link))
+def choose_level(
+    task: Task, origins: Sequence[Origin], *, held_out_count: int, day: int
+) -> tuple[float, list[float]]:
+    """Expect how far plain totals of a day are off, from how far those of the past were.
+
+    Parameters
+    ----------
+    task
+        What is forecast.
+    origins
+        Newest first.
+    held_out_count
+        Of the newest ones, each of which is expected from the older ones.
+    day
+        That of the forecast.
+
+    Returns
+    -------
+    tuple
+        The level of the day and those of the held-out origins, on the scale of the link; all 0
+        unless they brought the held-out totals nearer.
+    """
+    levels = [_level_needed(task, origin) for origin in origins]
+    tried = [
+        _level_expected(task, origins[number + 1 :], levels[number + 1 :], day=origins[number].day)
+        for number in range(held_out_count)
+    ]
+    held_out = np.array(levels[:held_out_count])
+    if not ((held_out - tried) ** 2).sum() < (held_out**2).sum():
+        return 0.0, [0.0] * held_out_count
+    return _level_expected(task, origins, levels, day=day), tried
+
+
+def _level_needed(task: Task, origin: Origin) -> float:
+    """Find what the plain forecasts of an origin needed to add up to what came."""
+    offset, outcome = (
+        np.concatenate([read(rows) for rows in (origin.common, origin.own)])
+        for read in (task.offset, task.outcome)
+    )
+    return total_shift(offset, float(outcome.sum()), link=task.link)
+
+
+def _level_expected(
+    task: Task, origins: Sequence[Origin], levels: Sequence[float], *, day: int
+) -> float:
     days_ago = [float(day - origin.day) for origin in origins]
     parameters = task.parameters
     if max(days_ago) > parameters.season_reach * parameters.season_days:
@@ -222,16 +257,9 @@ def level_of(task: Task, origins: Sequence[Origin], *, day: int) -> float:
     )
 
 
-def _known(task: Task, rows: Rows) -> tuple[Floats, Floats]:
-    outcome = task.outcome(rows)
-    is_known = ~np.isnan(outcome)
-    return task.offset(rows)[is_known], outcome[is_known]
-
-
 def _written(task: Task, rows: Rows, number: int) -> tuple[Floats, Floats, Floats, Integers]:
-    offset, outcome = _known(task, rows)
-    columns = task.columns(rows)[~np.isnan(task.outcome(rows))]
-    return columns, offset, outcome, np.full(len(outcome), number)
+    outcome = task.outcome(rows)
+    return task.columns(rows), task.offset(rows), outcome, np.full(len(outcome), number)
 
 
 def _overdispersion(outcome: Floats, offset: Floats, *, link: Link) -> float:

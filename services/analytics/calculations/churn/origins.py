@@ -10,10 +10,10 @@ import pandas as pd
 
 from services.analytics.calculations.churn.features import FeatureBase, Observation
 from services.analytics.calculations.churn.parameters import ChurnParameters
-from services.analytics.calculations.churn.targets import Forecasts, plain_forecasts
+from services.analytics.calculations.churn.targets import Forecasts, Outcome, plain_forecasts
 from services.analytics.calculations.parameters import Family
 from services.analytics.calculations.purchase_models.model import PurchaseModel
-from services.analytics.calculations.purchases import Booleans, Floats, float_column
+from services.analytics.calculations.purchases import Floats
 
 _FEWEST_DAYS = 14
 
@@ -31,13 +31,13 @@ class Rows:
     plain
         What the purchase model of the origin says.
     actual
-        What came; the spend of capped amounts, NaN where one is unknown.
+        What came.
     """
 
     features: pd.DataFrame
     horizon_days: Floats
     plain: Forecasts
-    actual: Forecasts
+    actual: Outcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,6 @@ def look_ahead(
     base: FeatureBase,
     day: int,
     today: Observation,
-    base_today: FeatureBase,
 ) -> Rows:
     """Tell what was forecast of the customers of a day, and what came of them by today.
 
@@ -108,9 +107,8 @@ def look_ahead(
         Of that day.
     day
         The origin.
-    today, base_today
-        What is known now, and between which limits amounts are taken, so that a single large order
-        teaches no more than others. Source: domain specification 3.2.
+    today
+        What is known now.
     """
     plain = plain_forecasts(features, horizon_days, model=base.model)
     purchases = today.purchases
@@ -123,8 +121,7 @@ def look_ahead(
     unit = purchases.purchase_unit
     is_in_window = (bought > day) & (bought <= until[unit])
     count = np.bincount(unit[is_in_window], minlength=unit_count)[units].astype(np.float64)
-    spend = _spend(today, base_today, is_in_window)[units]
-    return Rows(features, horizon_days, plain, Forecasts((count > 0) * 1.0, count, spend))
+    return Rows(features, horizon_days, plain, Outcome((count > 0) * 1.0, count))
 
 
 def independent_origins(origins: tuple[Origin, ...]) -> float:
@@ -138,16 +135,3 @@ def independent_origins(origins: tuple[Origin, ...]) -> float:
         covered += max(origin.day + length - start, 0.0)
         reached = max(reached, origin.day + length)
     return covered / float(np.mean(lengths))
-
-
-def _spend(today: Observation, base: FeatureBase, is_in_window: Booleans) -> Floats:
-    """Add up the amounts of some purchases of each unit; NaN if one of them is unknown."""
-    purchases = today.purchases
-    unit_count = len(purchases.purchase_count)
-    amount = float_column(today.deals, "amount")[purchases.deal_rows]
-    if len(purchases.starts):
-        amount = np.add.reduceat(amount, purchases.starts)
-    amount = np.clip(amount, base.lowest_amount, base.highest_amount)
-    unit = purchases.purchase_unit[is_in_window]
-    total = np.bincount(unit, weights=amount[is_in_window], minlength=unit_count)
-    return total.astype(np.float64, copy=False)

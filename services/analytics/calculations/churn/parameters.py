@@ -47,7 +47,7 @@ class ChurnParameters:
         default 0.2.
     level_half_life
         After which share of the days between newest and oldest origin a level counts half; share;
-        default 1/2.
+        default 1/5.
     level_variation, level_variation_weight
         How much that differs from one origin to another before any data, on the logarithm, and how
         many origins this counts for; defaults 0.2 and 2.
@@ -89,7 +89,7 @@ class ChurnParameters:
     signal_effect_deviation: float = 0.5
     memory_gaps: float = 2.0
     level_deviation: float = 0.2
-    level_half_life: float = 1 / 2
+    level_half_life: float = 1 / 5
     level_variation: float = 0.2
     level_variation_weight: float = 2.0
     season_days: float = 365.25

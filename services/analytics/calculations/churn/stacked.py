@@ -36,10 +36,8 @@ Reason: TypeAlias = Literal[
     "history_too_short",
     "too_few_customers",
     "too_few_buyers",
-    "no_amounts",
     "not_better",
     "rival_better",
-    "larger_error",
 ]
 
 _PURCHASE: Final[tuple[Target, ...]] = ("purchase",)
@@ -65,7 +63,7 @@ class Residual:
     shift
         What is added to all, so that the total is that of the purchase model at its steady level.
     level
-        That steady level, on the scale of the link.
+        That steady level, on the scale of the link; 0 where it did not help on held-out origins.
     penalty
         The chosen one; customers.
     """
@@ -93,16 +91,15 @@ class Measured:
     Attributes
     ----------
     loss
-        Mean negative log-likelihood but for a constant, over all held-out rows; spend in mean
-        orders.
+        Mean negative log-likelihood but for a constant, over all held-out rows.
     total_ratio
         Forecast total by actual total.
     mean_absolute_error
-        Of probabilities, counts, or amounts (base currency).
+        Of probabilities or counts.
     area_under_curve, brier_score, calibration_error
         Of a probability, NaN of the others.
     gini
-        Normalized, of counts and amounts, NaN of a probability.
+        Normalized, of counts, NaN of a probability.
     """
 
     loss: float
@@ -203,33 +200,22 @@ class ChurnModel:
             Days, > 0.
         """
         plain = plain_forecasts(features, horizon_days, model=self.base.model)
-        return Forecasts(*(self._bent(target, plain, features, horizon_days) for target in TARGETS))
+        purchase, count = (self._bent(target, plain, features, horizon_days) for target in TARGETS)
+        count = np.maximum(count, purchase)
+        return Forecasts(purchase, count, count * features["mean_order"].to_numpy())
 
     def probability(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
         """Give the probability of at least one purchase within the horizon; shape (units,)."""
-        return self._only("purchase", features, horizon_days)
-
-    def expected_purchases(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
-        """Expect the number of purchases within the horizon; shape (units,)."""
-        return self._only("count", features, horizon_days)
-
-    def expected_spend(self, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
-        """Expect the amount of purchases within the horizon, base currency; shape (units,)."""
-        return self._only("spend", features, horizon_days)
+        plain = plain_forecasts(features, horizon_days, model=self.base.model, targets=_PURCHASE)
+        return self._bent("purchase", plain, features, horizon_days)
 
     def factor(
-        self,
-        target: Literal["count", "spend"],
-        features: pd.DataFrame,
-        expected_purchases: Floats,
-        horizon_days: float,
+        self, features: pd.DataFrame, expected_purchases: Floats, horizon_days: float
     ) -> Floats:
-        """Tell by what a plain expectation of the horizon is multiplied; ones if it is not bent.
+        """Tell by what plain expectations of a horizon are multiplied; ones if they are not bent.
 
         Parameters
         ----------
-        target
-            What is expected: purchases, or what they bring.
         features
             As in `forecast`.
         expected_purchases
@@ -237,12 +223,12 @@ class ChurnModel:
         horizon_days
             The same for all.
         """
-        residual = self.residuals.get(target)
+        residual = self.residuals.get("count")
         if residual is None:
             return np.ones(len(features))
         nothing = np.full(len(features), np.nan)
         plain = Forecasts(nothing, expected_purchases, nothing)
-        columns = self._columns(target, plain, features, horizon_days)
+        columns = self._columns("count", plain, features, horizon_days)
         added: Floats = residual.bend(columns).sum(axis=1)
         return np.exp(residual.shift + added)
 
@@ -266,7 +252,7 @@ class ChurnModel:
         if residual is None:
             return pd.DataFrame(index=features.index)
         plain = plain_forecasts(features, horizon_days, model=self.base.model, targets=_PURCHASE)
-        offset = offset_of("purchase", plain, features)
+        offset = offset_of("purchase", plain)
         columns = self._columns("purchase", plain, features, horizon_days)
         added = residual.bend(columns)
         usual = residual.bend(np.array([residual.usual]))[0]
@@ -285,10 +271,6 @@ class ChurnModel:
             parts[f"churn_part_{name.removeprefix('signal_')}"] = churn - expit(-without)
         return pd.DataFrame(parts, index=features.index, copy=False)
 
-    def _only(self, target: Target, features: pd.DataFrame, horizon_days: Floats | float) -> Floats:
-        plain = plain_forecasts(features, horizon_days, model=self.base.model, targets=(target,))
-        return self._bent(target, plain, features, horizon_days)
-
     def _bent(
         self,
         target: Target,
@@ -301,11 +283,8 @@ class ChurnModel:
         if residual is None:
             return values
         columns = self._columns(target, plain, features, horizon_days)
-        linear = offset_of(target, plain, features) + residual.shift
-        bent = inverse(linear + residual.bend(columns).sum(axis=1), link=LINKS[target])
-        if target == "spend":
-            bent = bent * (self.base.mean_order * self.base.given_back)
-        return bent
+        linear = offset_of(target, plain) + residual.shift
+        return inverse(linear + residual.bend(columns).sum(axis=1), link=LINKS[target])
 
     def _columns(
         self,

@@ -15,10 +15,10 @@ from services.analytics.calculations.churn.residuals import Link
 from services.analytics.calculations.purchase_models.model import PurchaseModel
 from services.analytics.calculations.purchases import Floats
 
-Target: TypeAlias = Literal["purchase", "count", "spend"]
+Target: TypeAlias = Literal["purchase", "count"]
 
-TARGETS: Final[tuple[Target, ...]] = ("purchase", "count", "spend")
-LINKS: Final[dict[Target, Link]] = {"purchase": "logit", "count": "log", "spend": "log"}
+TARGETS: Final[tuple[Target, ...]] = ("purchase", "count")
+LINKS: Final[dict[Target, Link]] = {"purchase": "logit", "count": "log"}
 LEVEL: Final = "level"
 
 _EDGE = 1e-4
@@ -43,6 +43,22 @@ class Forecasts:
     spend: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of units within a horizon of each; shape (units,).
+
+    Attributes
+    ----------
+    purchase
+        1 with a purchase, else 0.
+    count
+        Days with a purchase.
+    """
+
+    purchase: Floats
+    count: Floats
+
+
 def plain_forecasts(
     features: pd.DataFrame,
     horizon_days: Floats | float,
@@ -60,18 +76,17 @@ def plain_forecasts(
     purchase = count = np.full(len(features), np.nan)
     if "purchase" in targets:
         purchase = model.purchase_probability(x, t_x, age, horizon_days)
-    if "count" in targets or "spend" in targets:
+    if "count" in targets:
         count = model.expected_purchases(x, t_x, age, horizon_days)
     return Forecasts(purchase, count, count * features["mean_order"].to_numpy())
 
 
-def offset_of(target: Target, plain: Forecasts, features: pd.DataFrame) -> Floats:
-    """Write the plain forecast on the scale of the link; amounts in mean orders of the base."""
+def offset_of(target: Target, plain: Forecasts) -> Floats:
+    """Write the plain forecast on the scale of the link."""
     if target == "purchase":
         likely: Floats = logit(np.clip(plain.purchase, _EDGE, 1 - _EDGE))
         return likely
-    number = np.log(np.maximum(plain.count, _EDGE))
-    return number if target == "count" else number + features["order_value"].to_numpy()
+    return np.log(np.maximum(plain.count, _EDGE))
 
 
 def columns_of(

@@ -18,7 +18,7 @@ from services.analytics.calculations.churn.judging import (
     judge,
     too_little,
 )
-from services.analytics.calculations.churn.learning import Lesson, Task, level_of, settled
+from services.analytics.calculations.churn.learning import Lesson, Task, choose_level, settled
 from services.analytics.calculations.churn.origins import Origin, Rows, days_back, look_ahead
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.residuals import loss, total_shift
@@ -72,9 +72,10 @@ def train(
     At each origin of the past the purchase model is fitted on what was known, features are taken,
     and what came after is set beside; every customer stands there with the own horizon and with
     that of decisions. Each of the newest origins is then forecast from the older ones: the penalty
-    is the one that orders customers best there, and a target is used if it beats the plain forecast
-    by a standard error, its rivals on average, and if its mean absolute error is no larger. Sources:
-    domain specification 4 (calibration); Tashman (2000), rolling origins; Wolpert (1992), stacking.
+    is the one that orders customers best there, the level is corrected if that brought totals nearer
+    there, and a target is used if it beats the plain forecast by a standard error and its rivals on
+    average. Sources: domain specification 4 (calibration); Tashman (2000), rolling origins; Wolpert
+    (1992), stacking.
     """
     churn = churn or ChurnParameters()
     if base is None:
@@ -94,10 +95,10 @@ def train(
     )
     features = features_at(today, base=base, rhythm=parameters.rhythm, parameters=churn)
     horizon = np.full(len(features), float(churn.horizon_days))
-    now = look_ahead(features, horizon, base=base, day=today.day, today=today, base_today=base)
+    now = look_ahead(features, horizon, base=base, day=today.day, today=today)
     found = {
         target: _learn(
-            Task(target, base.mean_order, base.typical_gap_days, churn),
+            Task(target, base.typical_gap_days, churn),
             origins,
             now,
             day=today.day,
@@ -160,7 +161,7 @@ def _origin_at(
     own_horizon = np.minimum(features["own_horizon_days"].to_numpy(), float(known_days))
     common_horizon = np.full(len(features), float(min(churn.horizon_days, known_days)))
     own, common = (
-        look_ahead(features, horizon, base=base_then, day=then.day, today=today, base_today=base)
+        look_ahead(features, horizon, base=base_then, day=then.day, today=today)
         for horizon in (own_horizon, common_horizon)
     )
     return Origin(then.day, known_days, base_then, own, common, models)
@@ -174,12 +175,12 @@ def _learn(
     if reason is not None:
         return None, Choice(False, reason, np.nan, np.nan, {}), ()
     held_out = origins[: min(task.parameters.held_out_count, len(origins) - 1)]
-    older = [origins[number + 1 :] for number in range(len(held_out))]
-    lessons = [Lesson(task, some) for some in older]
+    lessons = [Lesson(task, origins[number + 1 :]) for number in range(len(held_out))]
     penalty, tried = _choose_penalty(task, held_out, lessons)
+    level, tried_levels = choose_level(task, origins, held_out_count=len(held_out), day=day)
     trials = [
-        settled(residual, origin.common, task=task, level=level_of(task, some, day=origin.day))
-        for residual, origin, some in zip(tried, held_out, older, strict=True)
+        settled(residual, origin.common, task=task, level=tried_level)
+        for residual, origin, tried_level in zip(tried, held_out, tried_levels, strict=True)
     ]
     choice = judge(task, origins, trials, family=family)
     by_horizon = calibration_by_horizon(task, origins, trials)
@@ -187,7 +188,6 @@ def _learn(
         return None, choice, by_horizon
     lesson = Lesson(task, origins)
     residual = lesson.residual(lesson.solve(penalty), penalty)
-    level = level_of(task, origins, day=day)
     return settled(residual, today, task=task, level=level), choice, by_horizon
 
 
@@ -205,9 +205,7 @@ def _choose_penalty(
             starts[number] = solution
             tried.append(lesson.residual(solution, penalty))
             for rows in (origin.common, origin.own):
-                outcome = task.outcome(rows)
-                is_known = ~np.isnan(outcome)
-                linear, outcome = task.bent(tried[-1], rows)[is_known], outcome[is_known]
+                linear, outcome = task.bent(tried[-1], rows), task.outcome(rows)
                 shift = total_shift(linear, float(outcome.sum()), link=task.link)
                 total += float(loss(outcome, linear + shift, link=task.link).mean())
         if total < best:

@@ -91,6 +91,9 @@ class DeathShare:
         Callable
             Takes which ``q`` and which time of each row; gives the shape (1 or 4, rows).
         """
+        if not row_count:
+            functions = self.series.coefficients.shape[0]
+            return lambda *_: np.empty((functions, 0))
         cells = len(times) * self.series.coefficients.shape[-2]
         if cells > min(_TABLE_CELLS, 10 * row_count):
             return lambda function, time: self.rows(function, times[time])

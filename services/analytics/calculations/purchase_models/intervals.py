@@ -20,6 +20,7 @@ its credibility and the discount rate are estimates, and what changes tomorrow."
 
 COVERAGE: Final = 0.9
 _STEP = 1e-3
+_NOTHING = 1e-300
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +91,7 @@ def value_interval(
     margin: Floats,
     *,
     margin_spread: MarginSpread,
+    alive: Floats,
     ahead: PurchasesAhead,
     months: int,
     discount_rate: float,
@@ -103,8 +105,11 @@ def value_interval(
         Discounted purchases expected within the horizon; shape (units,).
     margin, margin_spread
         Contribution expected per purchase, base currency, and how it varies.
+    alive
+        Probability to be alive or under contract; shape (units,).
     ahead
-        The purchases ahead of the units if alive.
+        The purchases ahead of the units if alive, as the purchase model says; where ``purchases``
+        and ``alive`` say others, they come at another rate.
     months, discount_rate
         The horizon, months of 365/12 days, and the yearly rate.
     from_parameters
@@ -114,7 +119,7 @@ def value_interval(
     -----
     With ``N`` purchases of discounts ``d``, :math:`Z = \sum d`, margins of mean :math:`m` with
     variance :math:`\tau^2` of the mean and :math:`\sigma^2` of each, and ``w`` the probability to be
-    alive (or under contract): :math:`E S^2 = w\,(\sigma^2 E\sum d^2 + (m^2 + \tau^2) E Z^2)`, from
+    alive: :math:`E S^2 = w\,(\sigma^2 E\sum d^2 + (m^2 + \tau^2) E Z^2)`, from
     which the squared value is taken and to which the variance from the parameters is added.
 
     Nothing comes with probability ``1 - w P(N > 0)``. What comes else follows a gamma distribution
@@ -123,13 +128,16 @@ def value_interval(
     nothing is left out, and so 10 % are at the other. It always contains the expected value.
     """
     value = purchases * margin
-    alive = purchases / ahead.within(months=months, discount_rate=discount_rate)
+    within = ahead.within(months=months, discount_rate=discount_rate)
+    rate = purchases / np.maximum(alive * within, _NOTHING)
     singles, pairs = ahead.moments_within(months=months, discount_rate=discount_rate)
+    singles, pairs = singles * rate, pairs * rate**2
     of_purchase, of_unit = margin_spread.of_purchase, margin_spread.of_unit
     square = of_purchase * singles + (margin**2 + of_unit) * (singles + pairs)
     square = alive * square + from_parameters * margin**2
     variance = np.maximum(square - value**2, 0.0)
-    some = np.clip(alive * ahead.buying_within(months=months), 1e-12, 1.0)
+    none = np.maximum(1 - ahead.buying_within(months=months), 0.0)
+    some = np.clip(alive * (1 - none**rate), 1e-12, 1.0)
     mean = value / some
     spread = np.maximum(square / some - mean**2, 0.0)
     can_turn = margin_spread.can_be_negative & (of_purchase + of_unit > margin**2)

@@ -60,6 +60,24 @@ def make_log(unit: np.ndarray, day: np.ndarray, amount: np.ndarray | float) -> L
     return Log(deals, int(unit.max(initial=-1)) + 1)
 
 
+def drifting_log(count: int = 1_200, seed: int = 4) -> Log:
+    """Customers whose rates wander and who never leave: no purchase model knows such."""
+    random = np.random.default_rng(seed)
+    rate = random.gamma(0.9, 1 / 80, count)
+    time = random.uniform(0, 500, count)
+    units, days = [np.arange(count)], [time]
+    unit = np.arange(count)
+    while len(unit):
+        rate = rate * np.exp(random.normal(0, 0.35, len(rate)))
+        time = time + random.standard_exponential(len(unit)) / rate
+        stays = time < 700
+        unit, rate, time = unit[stays], rate[stays], time[stays]
+        units.append(unit)
+        days.append(time)
+    unit, day = np.concatenate(units), np.floor(np.concatenate(days)).astype(int)
+    return make_log(unit, day + 20_000, random.gamma(3, 10, len(unit)))
+
+
 def read_cdnow() -> Log:
     """The CDNOW sample, days since 1970-01-01."""
     log = pd.read_csv(

@@ -17,7 +17,7 @@ from services.analytics.calculations.churn.features import (
     Observation,
     features_at,
 )
-from services.analytics.calculations.churn.forecaster import stacked_forecaster
+from services.analytics.calculations.churn.forecaster import stack_at, stacked_forecaster
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.stacked import ChurnModel, Residual, read_churn_model
 from services.analytics.calculations.churn.targets import column_names
@@ -28,6 +28,7 @@ from tests.analytics.calculations.churn.logs import (
     CDNOW,
     Log,
     Trained,
+    drifting_log,
     make_log,
     read_cdnow,
     train_on,
@@ -37,24 +38,6 @@ from tests.analytics.simulation import plain_units, simulate_histories
 PARAMETERS = Parameters()
 HORIZON = 180
 SIGNALS = tuple(f"signal_{name}" for name, _ in ChurnParameters().signal_effects)
-
-
-def drifting_log(count: int = 1_200, seed: int = 4) -> Log:
-    """Customers whose rates wander and who never leave: no purchase model knows such."""
-    random = np.random.default_rng(seed)
-    rate = random.gamma(0.9, 1 / 80, count)
-    time = random.uniform(0, 500, count)
-    units, days = [np.arange(count)], [time]
-    unit = np.arange(count)
-    while len(unit):
-        rate = rate * np.exp(random.normal(0, 0.35, len(rate)))
-        time = time + random.standard_exponential(len(unit)) / rate
-        stays = time < 700
-        unit, rate, time = unit[stays], rate[stays], time[stays]
-        units.append(unit)
-        days.append(time)
-    unit, day = np.concatenate(units), np.floor(np.concatenate(days)).astype(int)
-    return make_log(unit, day + 20_000, random.gamma(3, 10, len(unit)))
 
 
 def complaining(log: Log, day: int) -> Observation:
@@ -118,8 +101,9 @@ def test_more_silence_never_lowers_the_risk(
         parameters=ChurnParameters(),
     )
     now = drifting.features.assign(**dict.fromkeys(SIGNALS, 0.0))
-    for forecast in (model.probability, model.expected_purchases):
-        before, after = forecast(now, float(horizon)), forecast(later, float(horizon))
+    earlier, afterwards = (model.forecast(rows, float(horizon)) for rows in (now, later))
+    for name in ("purchase", "count"):
+        before, after = getattr(earlier, name), getattr(afterwards, name)
         assert (after <= before * (1 + 1e-9) + 1e-12).all()
 
 
@@ -252,7 +236,6 @@ def test_without_amounts_purchases_are_still_learned() -> None:
         20_520,
         churn=ChurnParameters(horizon_days=HORIZON),
     )
-    assert trained.model.choices["spend"].reason == "no_amounts"
     forecast = trained.model.forecast(trained.features, 90.0)
     assert np.isnan(forecast.spend).all()
     assert np.isfinite(forecast.purchase).all()
@@ -266,7 +249,7 @@ def test_a_backtest_learns_from_what_was_known_before_its_origin() -> None:
         return Known(day, units, log.deals[log.deals["day"] <= day])
 
     origin = origin_at(known_at, 20_520, horizon_days=HORIZON, share=1.0)
-    found = stacked_forecaster(parameters=PARAMETERS).forecast(origin)
+    found = stacked_forecaster(stack_at(PARAMETERS), parameters=PARAMETERS).forecast(origin)
     assert len(found.purchase_probability) == origin.customer_count
     count = (log.came(20_520, HORIZON)[0] > 0)[
         origin.known.units["unit_id"].str.removeprefix("unit-").astype(int)
