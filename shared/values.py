@@ -140,9 +140,19 @@ def number(low: float, high: float, *, example: float) -> Any:
     ]
 
 
-def decimal(pattern: str, *, example: str) -> Any:
-    """Build the type of an exact decimal that travels as a string."""
-    return Annotated[str, Field(max_length=24, pattern=pattern, examples=[example])]
+def decimal(pattern: str, *, example: str, what: str) -> Any:
+    """Build the type of an exact decimal that travels as a string; `what` says which are allowed."""
+
+    def matching(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{what} is expected, such as {example}")
+        return text
+
+    return Annotated[
+        str,
+        Field(max_length=24, examples=[example], json_schema_extra={"pattern": pattern}),
+        AfterValidator(matching),
+    ]
 
 
 def is_record_id(text: str) -> bool:
@@ -196,7 +206,11 @@ Language = Literal["de", "en"]
 Currency = Annotated[
     str, Field(max_length=3, json_schema_extra={"enum": sorted(CURRENCIES)}, examples=["EUR"])
 ]
-Percentage = decimal(r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$", example="12.5")
+Percentage = decimal(
+    r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$",
+    example="12.5",
+    what="a percentage from 0 to 100 with at most 2 decimals",
+)
 
 
 def _above_zero(value: str) -> str:
@@ -206,7 +220,11 @@ def _above_zero(value: str) -> str:
 
 
 Rate = Annotated[
-    decimal(r"^[0-9]{1,8}(\.[0-9]{1,10})?$", example="1.0842"),
+    decimal(
+        r"^[0-9]{1,8}(\.[0-9]{1,10})?$",
+        example="1.0842",
+        what="a rate with at most 8 digits and 10 decimals",
+    ),
     AfterValidator(_above_zero),
     # Not a pattern that looks ahead: pydantic, and so many a client made from the document, knows none.
     Field(json_schema_extra={"not": {"pattern": r"^[0.]+$"}}),

@@ -18,7 +18,7 @@ from services.analytics.calculations.quality import Quality
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
@@ -30,6 +30,7 @@ LEDGER_COLUMNS: Final = (
         "value_at_risk",
     ),
     *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score"),
+    "has_profiling_objection",
     *RANK_COLUMNS,
 )
 """What ranks, totals and the documents of a version are made of, for all customers."""

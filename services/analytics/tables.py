@@ -119,6 +119,7 @@ COUNT_COLUMNS = (
     "gap_days",
     "valued_purchase_count",
     "deals_without_fx_rate_count",
+    "is_expectation_assumed",
 )
 FLOAT_COLUMNS = (
     "interpurchase_days",

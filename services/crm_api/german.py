@@ -1,6 +1,6 @@
 """The German of what the rules of the API say in English: problems, and rejected rows of imports."""
 
-from services.foundation.translating import COMMON, Translator
+from services.foundation.translating import COMMON, SHAPES, Translator
 
 _EXPECTED = {
     "a value": "ein Wert",
@@ -203,32 +203,6 @@ _RULES = (
     (r"Together they have (\d+) (\w+), and a contact has at most (\d+)\.",
      r"Zusammen haben sie \1 \2, und ein Kontakt hat höchstens \3."),
     (r"an amount with at most (\d+) decimals", r"ein Betrag mit höchstens \1 Nachkommastellen"),
-    # What the shapes of the API say.
-    (r"this is not an e-mail address", "das ist keine E-Mail-Adresse"),
-    (r"(?:this is not|value is not) a valid email address.*", "das ist keine E-Mail-Adresse"),
-    (r"String should have at most (\d+) characters?", r"höchstens \1 Zeichen sind erlaubt"),
-    (r"String should have at least (\d+) characters?", r"mindestens \1 Zeichen sind nötig"),
-    (r"String should match pattern '(?s:(.*))'", r"der Text muss dem Muster \1 folgen"),
-    (r"Input should be greater than or equal to (\S+)", r"der Wert muss mindestens \1 sein"),
-    (r"Input should be less than or equal to (\S+)", r"der Wert darf höchstens \1 sein"),
-    (r"Input should be greater than (\S+)", r"der Wert muss größer als \1 sein"),
-    (r"Input should be less than (\S+)", r"der Wert muss kleiner als \1 sein"),
-    (r"Input should be (.+) or (.+)", r"erlaubt sind \1 und \2"),
-    (r"(?:List|Dictionary) should have at most (\d+) items? .*", r"höchstens \1 Einträge sind erlaubt"),
-    (r"Extra inputs are not permitted", "dieses Feld gibt es nicht"),
-    (r"Field required", "das Feld fehlt"),
-    (r"a whole number is expected", "eine ganze Zahl wird erwartet"),
-    (r"a number is expected", "eine Zahl wird erwartet"),
-    (r"an instant with an offset is expected, for instance (.+)",
-     r"ein Zeitpunkt mit Abstand zu UTC wird erwartet, etwa \1"),
-    (r"the offset lacks its sign; in an address write %2B for the \+ before it",
-     "dem Abstand zu UTC fehlt das Vorzeichen; in einer Adresse steht für das + davor %2B"),
-    (r"this instant lies outside .+", "der Zeitpunkt liegt außerhalb der Jahre 0001 bis 9999"),
-    (r"a date is expected, for instance (.+)", r"ein Datum wird erwartet, etwa \1"),
-    (r"two capital letters of ISO 3166-1 .+", "zwei Großbuchstaben nach ISO 3166-1 wie DE werden erwartet"),
-    (r"a rate above zero is expected", "ein Kurs über null wird erwartet"),
-    (r"(\S+) is not an active ISO 4217 currency", r"\1 ist keine gültige Währung nach ISO 4217"),
-    (r"(\S+) has (\d+) decimals", r"\1 hat \2 Nachkommastellen"),
     (r"there is no group `(.*)`; there are: (.+), and with one of (.+) before them: (.+)",
      r"eine Gruppe `\1` gibt es nicht; es gibt: \2, und mit \3 davor: \4"),
     (r"at most (\d+) groups are possible", r"höchstens \1 Gruppen sind möglich"),
@@ -346,7 +320,7 @@ _RULES = (
     (r".+ is expected: (.+)\.", r"Erwartet wird: \1."),
 )  # fmt: skip
 
-translate = Translator(_TITLES, _RULES, COMMON)
+translate = Translator(_TITLES, _RULES, SHAPES, COMMON)
 
 
 def expected(english: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from services.analytics.app import create_app
 from services.analytics.calculations.standing.summary import standing_summary
+from services.analytics.calculations.totals import total_customers
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from tests.analytics.published import publish_simulated
@@ -59,6 +60,7 @@ def customers(**columns: Any) -> pd.DataFrame:
         "rfm_frequency": 5.0,
         "rfm_segment": "champions",
         "ladder_rung": "client",
+        "has_profiling_objection": False,
     }
     return pd.DataFrame(
         {name: columns.get(name, value) for name, value in plain.items()}, range(count)
@@ -169,14 +171,34 @@ def test_the_tiers_of_a_quadrant_tell_no_more_than_the_quadrant() -> None:
     assert counts(small["occasional"]["tiers"]) == [None]
 
 
-def test_excluded_and_erased_are_not_counted_but_who_objects_is() -> None:
+def test_who_is_not_listed_is_not_counted() -> None:
     frame = customers(
-        state=["excluded"] * 5 + ["retained"] * 15, has_profiling_objection=[True] * 20
+        state=["excluded"] * 5 + ["retained"] * 15,
+        has_profiling_objection=[False] * 17 + [True] * 3,
     )
-    found = standing_summary(frame, erased={"u19", "u18"})
-    assert found["rfm"]["total"]["customer_count"] == 13
-    assert found["portfolio"]["clv"]["total"]["customer_count"] == 13
-    assert found["loyalty_ladder"]["total"]["customer_count"] == 13
+    found = standing_summary(frame, erased={"u5", "u6"})
+    assert found["rfm"]["total"]["customer_count"] == 10
+    assert found["portfolio"]["clv"]["total"]["customer_count"] == 10
+    assert found["loyalty_ladder"]["total"]["customer_count"] == 10
+
+
+@pytest.mark.parametrize("unlisted", [0, 1, 4, 5, 9])
+def test_no_total_less_what_is_listed_tells_of_fewer_than_five_people(unlisted: int) -> None:
+    frame = customers(has_profiling_objection=[True] * (unlisted // 2) + [False] * 20)
+    frame["phase"] = "retention"
+    gone = set(frame["unit_id"].iloc[-(unlisted - unlisted // 2) :]) if unlisted else set()
+    deals = pd.DataFrame(
+        {"unit_id": frame["unit_id"], "currency": "USD", "amount_minor": np.full(len(frame), 100.0)}
+    )
+    found = total_customers(frame, deals, erased=gone)
+    listed = len(frame) - unlisted
+    counted = len(frame) if unlisted >= 5 else listed
+    assert found["total"]["customer_count"] == counted
+    assert found["total"]["clv_365"] == 20.0 * counted
+    assert found["total"]["other_currencies"][0]["deal_count"] == counted
+    for group in (found["phases"]["retention"], found["states"]["retained"]):
+        assert (group["customer_count"], group["clv_365"]) == (listed, 20.0 * listed)
+        assert group["other_currencies"][0]["deal_count"] == listed
 
 
 def test_nobody_is_counted_as_nobody_and_order_changes_nothing() -> None:

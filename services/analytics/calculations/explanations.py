@@ -191,7 +191,9 @@ def explain_value(customer: Row, *, money: Callable[[float], Money]) -> Explanat
         params = {"n": int(count), "contribution": money(earned), "service_cost": money(service)}
         reasons.append(Reason("R_VALUE_HISTORY", params))
     gaps = [*_amount_gaps(customer)]
-    if value is None:
+    if word(customer, "state") == "terminated":
+        reasons.insert(0, Reason("R_VALUE_ENDED", {}))
+    elif value is None:
         gaps.append("value_unknown")
     if flag(customer, "is_cost_estimated"):
         gaps.append("cost_estimated")

@@ -31,6 +31,14 @@ from services.analytics.calculations.termination_facts import (
 from services.analytics.calculations.worth import value_units
 
 CONFIDENCES: Final = ("high", "medium", "low")
+FORECAST_PREFIXES: Final = (
+    "churn_",
+    "clv_",
+    "rhythm_clv_",
+    "expected_purchases_",
+    "value_at_risk",
+)
+"""Of an ended relationship nothing is forecast."""
 CHURN_BASES: Final = ("rhythm", "signals", "stacked", "contract")
 
 
@@ -222,7 +230,7 @@ def assemble(
     own = {str(name): column for name, column in values.items()}
     is_cost_estimated = own.pop("is_cost_estimated")
     new_value = np.where(is_lead, own.pop("expected_new_value"), np.nan)
-    return pd.DataFrame(
+    customers = pd.DataFrame(
         {
             "state": phase["state"],
             "phase": phase["phase"],
@@ -246,3 +254,9 @@ def assemble(
         index=units.index,
         copy=False,
     )
+    is_ended = (phase["state"] == "terminated").to_numpy()
+    if is_ended.any():
+        for name in map(str, customers):
+            if name.startswith(FORECAST_PREFIXES):
+                customers[name] = customers[name].mask(is_ended)
+    return customers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Any, Final
 
 import numpy as np
@@ -11,16 +11,29 @@ import pandas as pd
 SUMMED: Final = ("historic_value", "clv_365", "clv_1095", "value_at_risk")
 
 
-def total_customers(customers: pd.DataFrame, unconverted: pd.DataFrame) -> dict[str, Any]:
+def total_customers(
+    customers: pd.DataFrame,
+    unconverted: pd.DataFrame,
+    *,
+    erased: Collection[str] = (),
+    fewest: int = 5,
+) -> dict[str, Any]:
     """Count and sum the customers of a report.
 
     Parameters
     ----------
     customers
-        ``unit_id``, ``phase``, ``state``, ``churn_probability`` and `SUMMED`.
+        ``unit_id``, ``phase``, ``state``, ``churn_probability``, `SUMMED` and
+        ``has_profiling_objection``.
     unconverted
         ``unit_id``, ``currency`` and ``amount_minor`` of each won deal that has no rate to base
         currency, in minor units of its own.
+    erased
+        Ids of units whose person was erased.
+    fewest
+        How many people who are not shown one by one (erased, or objecting to profiling) it takes
+        until they are in the total: what is listed would else tell the rest; count; default 5
+        (domain specification 9, 10). Phases and states never hold them.
 
     Returns
     -------
@@ -30,10 +43,22 @@ def total_customers(customers: pd.DataFrame, unconverted: pd.DataFrame) -> dict[
         ``other_currencies``: what is in none of the sums, a list of ``currency``, ``deal_count`` and
         ``amount_minor``, as sums never mix currencies.
     """
+    is_unlisted = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
+    if erased:
+        is_unlisted = is_unlisted | customers["unit_id"].isin(list(erased)).to_numpy()
+    unlisted = int(is_unlisted.sum())
+    listed, unconverted_listed = customers, unconverted
+    if unlisted:
+        listed = customers.loc[~is_unlisted]
+        hidden = customers["unit_id"].to_numpy(dtype=object)[is_unlisted]
+        unconverted_listed = unconverted.loc[~unconverted["unit_id"].isin(hidden)]
+    is_anonymous = unlisted >= fewest
     return {
-        "total": _sums(customers, unconverted),
-        "phases": _groups(customers, unconverted, "phase"),
-        "states": _groups(customers, unconverted, "state"),
+        "total": _sums(customers, unconverted)
+        if is_anonymous
+        else _sums(listed, unconverted_listed),
+        "phases": _groups(listed, unconverted_listed, "phase"),
+        "states": _groups(listed, unconverted_listed, "state"),
     }
 
 

@@ -40,6 +40,7 @@ Signal = Literal[
     "payment_delay",
     "leave_intent",
 ]
+LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
 Kind = Literal["person", "organisation"]
 Sort = Literal[
     "value", "-value", "value_1095", "-value_1095", "churn", "-churn",
@@ -56,6 +57,7 @@ WORDS = {
     "kind": "kind",
     "state": "state",
     "phase": "phase",
+    "lead_stage": "lead_stage",
     "tier": "tier",
     "historic_tier": "historic_tier",
     "quadrant": "quadrant",
@@ -68,9 +70,19 @@ WORDS = {
 }
 """Filters that name one of few words, and the columns that hold them."""
 
-Amount = decimal(r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$", example="250.00")
-Share = decimal(r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$", example="0.35")
-Number = decimal(r"^-?[0-9]{1,6}(\.[0-9]{1,6})?$", example="0.5")
+Amount = decimal(
+    r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$",
+    example="250.00",
+    what="an amount with at most 4 decimals",
+)
+Share = decimal(
+    r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$",
+    example="0.35",
+    what="a number from 0 to 1 with at most 6 decimals",
+)
+Number = decimal(
+    r"^-?[0-9]{1,6}(\.[0-9]{1,6})?$", example="0.5", what="a number with at most 6 decimals"
+)
 QueryCount = query_integer(0, 2**31 - 1, example=3)
 
 
@@ -94,6 +106,7 @@ class ListCustomers(Page):
     kind: list[Kind] = _any(2, "What it is in the CRM")
     phase: list[Phase] = _any(5, "In this phase")
     state: list[State] = _any(9, "In this state")
+    lead_stage: list[LeadStage] = _any(5, "A lead at this stage")
     tier: list[Tier] = _any(3, "Of this tier by future value")
     historic_tier: list[Tier] = _any(3, "Of this tier by historic value")
     quadrant: list[Quadrant] = _any(4, "In this part of the portfolio")

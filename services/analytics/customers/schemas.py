@@ -7,6 +7,7 @@ from pydantic import Field
 from services.analytics.customers.filters import (
     ChurnBasis,
     Kind,
+    LeadStage,
     Signal,
     TerminationStep,
     Tier,
@@ -36,7 +37,6 @@ from shared.values import (
 )
 from shared.values import text as bounded_text
 
-LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
 Amount = Total | None
 
 

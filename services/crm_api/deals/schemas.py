@@ -47,7 +47,9 @@ PaymentStatus = Literal[
 WonReason = Literal[
     "price", "product", "service", "proximity", "assortment", "brand", "timing", "trust", "other"
 ]
-Quantity = decimal(r"^-?[0-9]{1,10}(\.[0-9]{1,4})?$", example="2")
+Quantity = decimal(
+    r"^-?[0-9]{1,10}(\.[0-9]{1,4})?$", example="2", what="a number with at most 4 decimals"
+)
 
 
 class StageEntry(Shape):

@@ -453,3 +453,10 @@ def test_a_probability_that_the_own_past_did_not_bend_is_said_to_be_uncalibrated
         "churn_not_calibrated"
         not in explained("churn_probability", churn_basis="stacked").data_gaps
     )
+
+
+def test_of_an_ended_relationship_the_value_says_so() -> None:
+    gone = dict.fromkeys(("clv_alive_365", "clv_365", "churn_probability", "value_at_risk"))
+    found = explained("value", state="terminated", **gone)
+    assert codes(found)[0] == "R_VALUE_ENDED"
+    assert "value_unknown" not in found.data_gaps

@@ -451,3 +451,40 @@ def test_hidden_purchases_are_forecast_and_states_are_in_order() -> None:
     has_bought = customers.index.isin(hidden["unit"])
     share = pd.Series(has_bought).groupby(customers["state"], observed=True).mean()
     assert share["retained"] > share["at_risk"] > share["lapsed"]
+
+
+@pytest.mark.parametrize("family", ["mbg_nbd", "bg_nbd", "pareto_nbd"])
+@pytest.mark.parametrize("leads", [0, 3])
+def test_a_base_without_a_purchase_is_computed_by_every_family(family: Family, leads: int) -> None:
+    base = simulate_base(4, seed=1)
+    parameters = replace(Parameters(), rhythm=RhythmParameters(family=family))
+    units = base.units.iloc[:leads]
+    found = calculate(units, base.deals.iloc[:0], as_of_day=base.as_of_day, parameters=parameters)
+    assert len(found.customers) == leads
+    assert found.customers["clv_365"].isna().all()
+
+
+def test_of_an_ended_relationship_nothing_is_forecast_and_the_past_stays(
+    base: SimulatedBase,
+) -> None:
+    units = base.units.copy()
+    units["status"] = units["status"].astype(object)
+    units.loc[units.index[:300], "status"] = "terminated"
+    units["status"] = units["status"].astype("category")
+    found = calculate(units, base.deals, as_of_day=base.as_of_day).customers
+    ended = found["state"] == "terminated"
+    assert ended.sum() > 100
+    forecast = ["churn_probability", "churn_basis", "clv_365", "clv_1095", "clv_alive_365"]
+    forecast += ["clv_365_high", "expected_purchases_365", "value_at_risk", "rhythm_clv_365"]
+    assert found.loc[ended, forecast].isna().all(axis=None)
+    assert found.loc[ended & (found["purchase_count"] > 0), "historic_value"].notna().all()
+    others = calculate_base(base).customers.loc[~ended, forecast]
+    pd.testing.assert_frame_equal(found.loc[~ended, forecast], others)
+
+
+def test_one_single_purchase_has_an_interval_too() -> None:
+    base = simulate_base(1, seed=5, span_days=1)
+    found = calculate(base.units, base.deals.iloc[:1], as_of_day=base.as_of_day).customers
+    (row,) = found.to_dict("records")
+    assert row["clv_365_low"] <= row["clv_365"] < row["clv_365_high"]
+    assert row["clv_365_standard_error"] > 0

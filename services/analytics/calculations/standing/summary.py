@@ -47,8 +47,9 @@ def standing_summary(
     ----------
     customers
         ``unit_id``, ``state``, ``churn_probability``, `RFM_SUMS`, `PORTFOLIO_SUMS`,
-        ``ambassador_score``, the columns of `ranks.place_by_rank` and ``ladder_rung``, of all units
-        in any order; those who object to profiling included.
+        ``ambassador_score``, ``has_profiling_objection``, the columns of `ranks.place_by_rank` and
+        ``ladder_rung``, of all units in any order. Who objects to profiling is not counted: with
+        the list of the others, a figure would tell theirs.
     erased
         Ids of units that are not counted, as their person was erased.
     smallest_cell
@@ -71,6 +72,7 @@ def standing_summary(
     share is that of the positive values, as with tiers. Source: domain specification 3.4, 3.5, 9.
     """
     is_counted = ~(customers["state"] == "excluded").to_numpy(dtype=np.bool_, na_value=False)
+    is_counted &= ~customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
     gone = list(erased)
     if gone:
         is_counted &= ~customers["unit_id"].isin(gone).to_numpy(dtype=np.bool_)
