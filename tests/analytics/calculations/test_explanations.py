@@ -225,10 +225,10 @@ def test_what_was_learned_is_named_and_the_five_greatest_are_shown() -> None:
         facts |= {f"signal_{name}": 1.0, f"churn_part_{name}": 0.1 + place / 100}
     found = codes(explained("churn_probability", **facts, churn_basis="stacked"))
     assert found == [
-        "R_CHURN", "R_PAST_LIKE_THIS", "R_CANCELLED", "R_COMPLAINT", "R_MONETARY", "R_FREQ",
+        "R_CHURN", "R_PAST_LOWERS", "R_CANCELLED", "R_COMPLAINT", "R_MONETARY", "R_FREQ",
         "R_PHASE_ALIVE",
     ]  # fmt: skip
-    assert "R_AMOUNTS_LIKE_THESE" in codes(explained("churn_probability", churn_part_money=0.2))
+    assert "R_AMOUNTS_RAISE" in codes(explained("churn_probability", churn_part_money=0.2))
 
 
 def test_under_a_contract_only_the_contract_is_a_reason() -> None:

@@ -21,7 +21,10 @@ from services.analytics.calculations.signals.parameters import SignalParameters
 
 REASON_LIMIT: Final = 5
 _PARAMETERS: Final = SignalParameters()
-_OF_LEARNING: Final = {"history": "R_PAST_LIKE_THIS", "money": "R_AMOUNTS_LIKE_THESE"}
+_OF_LEARNING: Final = {
+    "history": ("R_PAST_LOWERS", "R_PAST_RAISES"),
+    "money": ("R_AMOUNTS_LOWER", "R_AMOUNTS_RAISE"),
+}
 _UNKNOWN: Final = {
     "negative_sentiment": "mood_unknown",
     "satisfaction_gap": "satisfaction_unknown",
@@ -49,7 +52,7 @@ def signal_reasons(customer: Row) -> list[Reason]:
         if part is None or rounded(part) == 0:
             continue
         if name in _OF_LEARNING:
-            reasons.append(Reason(_OF_LEARNING[name], {}, rounded(part)))
+            reasons.append(Reason(_OF_LEARNING[name][part > 0], {}, rounded(part)))
         elif name == SILENCE:
             if not flag(customer, "has_active_contract"):
                 reasons += silence_reasons(customer, rounded(part), evidence.get(name, ()))
