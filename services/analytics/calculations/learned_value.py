@@ -78,9 +78,9 @@ def bend_of(
     With the purchases of a year :math:`A` if alive and :math:`E = P A` of the purchase model, the
     factor :math:`f` of the stacked model and its probabilities of a purchase, :math:`p` within the
     year and :math:`q` within the own horizon: :math:`E' = \max(fE, p, q)`, as no mean lies below the
-    chance of one (a horizon beyond a year says nothing of it), and :math:`P' = \max(\min(E'/A, 1),
-    q)`. So silence that was learned to mean more, or less, first moves the chance to be a customer
-    still, and only what that cannot hold moves what a customer brings: :math:`E' = P' A'`.
+    chance of one (a horizon beyond a year says nothing of it). What is lost by what was learned, is
+    lost with the customer: :math:`P' = E'/A`; what is gained, by customers and purchases alike:
+    :math:`P' = 1 - (1 - P)^{E'/E}`, in the end certain; never below :math:`q`, and :math:`E' = P' A'`.
     """
     factor = learned.model.factor(learned.features, lifetime.expected_purchases, _YEAR)
     likely = learned.purchase_probability
@@ -90,8 +90,17 @@ def bend_of(
     expected = np.maximum(expected, np.where(is_within, likely, 0.0))
     weight = expected / np.maximum(lifetime.alive_purchases, _NOTHING)
     is_bent = is_free & np.isfinite(weight) & (lifetime.alive_purchases > 0)
-    alive = np.maximum(np.minimum(weight, 1.0), likely)
+    alive = np.maximum(_alive(weight, alive_probability), likely)
     return Bend(is_bent, np.where(is_bent, alive, alive_probability), weight, factor)
+
+
+def _alive(weight: Floats, alive_probability: Floats) -> Floats:
+    """Split what units are bent by: give the chance to be a customer still that it leaves."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gained = -np.expm1(weight / alive_probability * np.log1p(-alive_probability))
+    is_gain = (weight > alive_probability) & (alive_probability > 0)
+    found: Floats = np.where(is_gain, gained, np.minimum(weight, 1.0))
+    return found
 
 
 def bent_lifetime(lifetime: LifetimeValue, bend: Bend) -> LifetimeValue:

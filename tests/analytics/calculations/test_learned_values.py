@@ -126,8 +126,13 @@ def test_silence_that_means_more_moves_who_is_a_customer_not_what_a_customer_bri
     lowered = bent["clv_365"] < 0.99 * before["clv_365"]
     assert lowered.any()
     assert (bent["clv_alive_365"] <= before["clv_alive_365"] * (1 + 1e-9))[lowered].all()
-    most = np.maximum(before["clv_alive_365"], bent["clv_365"])
-    assert (bent["clv_alive_365"] <= most * (1 + 1e-9)).all()
+    raised = bent["clv_365"] > before["clv_365"] * 1.01
+    assert raised.any()
+    times = bent["clv_365"] / before["clv_365"]
+    assert (bent["clv_alive_365"] <= times * before["clv_alive_365"] * (1 + 1e-9))[raised].all()
+    assert (bent["alive_probability"] >= before["alive_probability"] - 1e-9)[raised].all()
+    nearly_gone = raised & (before["alive_probability"] < 0.1) & (times < 3)
+    assert (bent["clv_alive_365"] <= 1.2 * before["clv_alive_365"])[nearly_gone].all()
 
 
 def test_later_years_stay_as_the_purchase_model_says(
