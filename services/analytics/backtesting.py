@@ -173,7 +173,7 @@ def states_of(origin: Origin, stack: StackAt, *, parameters: Parameters) -> list
     report = calculate(
         known.units, known.deals, known.events, as_of_day=origin.day, parameters=parameters
     )
-    model = stack(origin)
+    model, _ = stack(origin)
     if model.basis == "stacked":
         report = calculate(
             known.units,

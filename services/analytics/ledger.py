@@ -29,7 +29,7 @@ LEDGER_COLUMNS: Final = (
         "historic_value",
         "value_at_risk",
     ),
-    *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score"),
+    *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score", "churn_basis"),
     "has_profiling_objection",
     *RANK_COLUMNS,
 )

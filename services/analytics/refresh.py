@@ -181,7 +181,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         fingerprint=fingerprint(snapshot, rules),
         model=model_summary(estimates, base.customers["purchase_count"]),
         data_gaps=quality_document(base.quality),
-        summary=total_customers(base.customers, base.unconverted, erased=base.erased),
+        summary=total_customers(base.customers, base.unconverted),
         standing=standing_summary(base.customers, erased=base.erased),
         model_card=card,
     )

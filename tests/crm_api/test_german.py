@@ -61,6 +61,13 @@ def test_what_the_ground_refuses_is_told_in_german_too(
 
 
 def test_what_no_german_is_known_for_stays_english_and_says_so(service: Crm) -> None:
-    answer = service.client.get("/v1/contacts?tagg=x", headers=GERMAN)
+    answer = service.client.get("/v1/contacts?cursor=x", headers=GERMAN)
     assert answer.headers["content-language"] == "de, en"
-    assert "tagg" in problem(answer, 422)["errors"][0]["pointer"]
+    assert "cursor" in problem(answer, 422)["errors"][0]["pointer"]
+
+
+def test_an_unknown_parameter_is_told_in_german(service: Crm) -> None:
+    answer = service.client.get("/v1/contacts?tagg=x", headers=GERMAN)
+    assert answer.headers["content-language"] == "de"
+    (error,) = problem(answer, 422)["errors"]
+    assert error["message"].startswith("Einen Parameter `tagg` gibt es nicht; gemeint ist wohl `")

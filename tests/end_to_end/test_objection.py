@@ -28,7 +28,7 @@ def _summary_of(analytics: Analytics, version: int) -> Any:
     raise AssertionError(f"version {version} is not shown")
 
 
-def test_who_objects_to_profiling_has_no_scores_but_is_counted(
+def test_who_objects_to_profiling_has_no_scores_and_no_total_tells_them(
     crm: Crm, analytics: Analytics
 ) -> None:
     objector = fill(crm)[4]
@@ -65,5 +65,6 @@ def test_who_objects_to_profiling_has_no_scores_but_is_counted(
     for phase in ("acquisition", "development", "retention", "winback", "termination"):
         listed = analytics.get("/v1/customers", params={"phase": phase, "limit": 200})["items"]
         assert objector not in [item["unit_id"] for item in listed]
-    assert after["customer_count"] == before["customer_count"]
-    assert after["historic_value"] == before["historic_value"]
+    # Alone in objecting, the total less the others would tell the scores.
+    assert after["customer_count"] == before["customer_count"] - 1
+    assert after["historic_value"] != before["historic_value"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Hashable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+
+from services.analytics.calculations.purchases import Booleans
 
 SUMMED: Final = ("historic_value", "clv_365", "clv_1095", "value_at_risk")
 
@@ -15,7 +17,6 @@ def total_customers(
     customers: pd.DataFrame,
     unconverted: pd.DataFrame,
     *,
-    erased: Collection[str] = (),
     fewest: int = 5,
 ) -> dict[str, Any]:
     """Count and sum the customers of a report.
@@ -28,12 +29,10 @@ def total_customers(
     unconverted
         ``unit_id``, ``currency`` and ``amount_minor`` of each won deal that has no rate to base
         currency, in minor units of its own.
-    erased
-        Ids of units whose person was erased.
     fewest
-        How many people who are not shown one by one (erased, or objecting to profiling) it takes
-        until they are in the total: what is listed would else tell the rest; count; default 5
-        (domain specification 9, 10). Phases and states never hold them.
+        How many who object to profiling it takes until they are in the total: they are listed without
+        scores, and the total less the others would tell theirs; no phase and no state holds them;
+        count; default 5 (domain specification 9, 10).
 
     Returns
     -------
@@ -43,23 +42,26 @@ def total_customers(
         ``other_currencies``: what is in none of the sums, a list of ``currency``, ``deal_count`` and
         ``amount_minor``, as sums never mix currencies.
     """
-    is_unlisted = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
-    if erased:
-        is_unlisted = is_unlisted | customers["unit_id"].isin(list(erased)).to_numpy()
-    unlisted = int(is_unlisted.sum())
-    listed, unconverted_listed = customers, unconverted
-    if unlisted:
-        listed = customers.loc[~is_unlisted]
-        hidden = customers["unit_id"].to_numpy(dtype=object)[is_unlisted]
-        unconverted_listed = unconverted.loc[~unconverted["unit_id"].isin(hidden)]
-    is_anonymous = unlisted >= fewest
+    objects = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
+    listed, of_listed = _without(customers, unconverted, objects)
+    counted, of_counted = customers, unconverted
+    if 0 < objects.sum() < fewest:
+        counted, of_counted = listed, of_listed
     return {
-        "total": _sums(customers, unconverted)
-        if is_anonymous
-        else _sums(listed, unconverted_listed),
-        "phases": _groups(listed, unconverted_listed, "phase"),
-        "states": _groups(listed, unconverted_listed, "state"),
+        "total": _sums(counted, of_counted),
+        "phases": _groups(listed, of_listed, "phase"),
+        "states": _groups(listed, of_listed, "state"),
     }
+
+
+def _without(
+    customers: pd.DataFrame, unconverted: pd.DataFrame, is_left_out: Booleans
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out some customers and their deals."""
+    if not is_left_out.any():
+        return customers, unconverted
+    ids = customers["unit_id"].to_numpy(dtype=object)[is_left_out]
+    return customers.loc[~is_left_out], unconverted.loc[~unconverted["unit_id"].isin(ids)]
 
 
 def _groups(customers: pd.DataFrame, unconverted: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -25,25 +25,26 @@ from services.analytics.calculations.signals.whole_base import (
     estimate_signal_base,
 )
 
-StackAt: TypeAlias = Callable[[Origin], ChurnModel]
-"""Learns the stacked model from what was known at an origin."""
+StackAt: TypeAlias = Callable[[Origin], tuple[ChurnModel, Observation]]
+"""Learns the stacked model from what was known at an origin, and gives that, too."""
 
 
 def stack_at(parameters: Parameters) -> StackAt:
     """Return what learns the stacked model at origins, for their horizon; the last one is kept."""
 
     @lru_cache(maxsize=1)
-    def learned(origin: Origin) -> ChurnModel:
+    def learned(origin: Origin) -> tuple[ChurnModel, Observation]:
         ids = pd.Index(origin.known.units["unit_id"])
         here = replace(parameters.churn, horizon_days=origin.horizon_days)
         today = observe_known(origin.known, ids, parameters=parameters)
-        return train(
+        model = train(
             today,
             lambda day: observe_known(origin.earlier(day), ids, parameters=parameters),
             model=_fitted(today.purchases, parameters),
             parameters=parameters,
             churn=here,
         )
+        return model, today
 
     return learned
 
@@ -52,10 +53,9 @@ def stacked_forecaster(stack: StackAt, *, parameters: Parameters) -> Forecaster:
     """Make the forecaster of the stacked model, or of what it falls back to."""
 
     def forecast(origin: Origin) -> Forecast:
-        model = stack(origin)
-        ids = pd.Index(origin.known.units["unit_id"])
+        model, today = stack(origin)
         features = features_at(
-            observe_known(origin.known, ids, parameters=parameters),
+            today,
             base=model.base,
             rhythm=parameters.rhythm,
             parameters=parameters.churn,

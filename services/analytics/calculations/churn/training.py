@@ -26,6 +26,7 @@ from services.analytics.calculations.churn.stacked import (
     Choice,
     ChurnModel,
     HorizonAccuracy,
+    Reason,
     Residual,
 )
 from services.analytics.calculations.churn.targets import TARGETS
@@ -81,6 +82,10 @@ def train(
     if base is None:
         base = _base_of(today, model, parameters)
     back = days_back(base.first_day, today.day, horizon_days=churn.horizon_days, parameters=churn)
+    too_few: Reason | None = None
+    if len(back) > 1 and np.count_nonzero(today.purchases.has_purchase) < churn.rows_needed:
+        # Nothing could be learned, so nothing is looked at.
+        too_few, back = "too_few_customers", ()
     origins = tuple(
         _origin_at(
             earlier(today.day - days),
@@ -103,6 +108,7 @@ def train(
             now,
             day=today.day,
             family=model.family,
+            too_few=too_few,
         )
         for target in TARGETS
     }
@@ -168,10 +174,16 @@ def _origin_at(
 
 
 def _learn(
-    task: Task, origins: Sequence[Origin], today: Rows, *, day: int, family: Family
+    task: Task,
+    origins: Sequence[Origin],
+    today: Rows,
+    *,
+    day: int,
+    family: Family,
+    too_few: Reason | None,
 ) -> tuple[Residual | None, Choice, tuple[HorizonAccuracy, ...]]:
     """Learn one target and judge it; no residual if it is not to be used."""
-    reason = too_little(task, origins)
+    reason = too_few or too_little(task, origins)
     if reason is not None:
         return None, Choice(False, reason, np.nan, np.nan, {}), ()
     held_out = origins[: min(task.parameters.held_out_count, len(origins) - 1)]
