@@ -126,9 +126,22 @@ class _Rows:
             return pd.Series(values)
         if np.array_equal(self.origin, np.arange(len(before))) and before.name == "unit_id":
             return before
+        if _are_words_of(new, before) and len(before):
+            codes = before.cat.codes.to_numpy()[self.origin]
+            codes[self.scored] = new.cat.set_categories(before.cat.categories).cat.codes
+            words = pd.Categorical.from_codes(codes, categories=before.cat.categories)
+            return pd.Series(words)
         source = np.where(self.origin < 0, 0, self.origin)
         source[self.scored] = len(before) + np.arange(len(new))
         return joined_column([before, new]).take(source).reset_index(drop=True)
+
+
+def _are_words_of(new: pd.Series, before: pd.Series) -> bool:
+    """Tell whether both are categories, and those of the new ones are known before."""
+    kinds = [each.dtype for each in (new, before)]
+    return all(isinstance(kind, pd.CategoricalDtype) for kind in kinds) and bool(
+        new.cat.categories.isin(before.cat.categories).all()
+    )
 
 
 def _found(ids: Any, wanted: Any) -> Integers:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from services.analytics.calculations.purchases import Booleans
 
@@ -65,14 +65,17 @@ def _without(
 
 
 def _groups(customers: pd.DataFrame, unconverted: pd.DataFrame, name: str) -> dict[str, Any]:
-    groups: dict[Hashable, pd.DataFrame] = dict(
-        iter(customers.groupby(name, observed=True, sort=True))
-    )
+    word = customers[name].astype("category")
+    sums = _sums_by(customers, word.cat.codes.to_numpy(), len(word.cat.categories))
     owner = np.zeros(0, dtype=object)
     if len(unconverted):
-        word = customers.set_index("unit_id")[name].astype(object)
-        owner = word.reindex(unconverted["unit_id"]).to_numpy()
-    return {str(key): _sums(group, unconverted[owner == key]) for key, group in groups.items()}
+        of_unit = pd.Series(word.to_numpy(dtype=object), index=customers["unit_id"].to_numpy())
+        owner = of_unit.reindex(unconverted["unit_id"]).to_numpy()
+    return {
+        str(each): found | {"other_currencies": _by_currency(unconverted[owner == each])}
+        for each, found in zip(word.cat.categories, sums, strict=True)
+        if found["customer_count"]
+    }
 
 
 def _by_currency(unconverted: pd.DataFrame) -> list[dict[str, Any]]:
@@ -83,14 +86,29 @@ def _by_currency(unconverted: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _sums(group: pd.DataFrame, unconverted: pd.DataFrame) -> dict[str, Any]:
-    churn = group["churn_probability"].to_numpy(dtype=np.float64, na_value=np.nan)
-    known = churn[~np.isnan(churn)]
-    sums = {name: float(np.nansum(group[name].to_numpy(dtype=np.float64))) for name in SUMMED}
-    mean = float(known.mean()) if len(known) else None
-    return {
-        "customer_count": len(group),
-        **sums,
-        "mean_churn_probability": mean,
-        "other_currencies": _by_currency(unconverted),
-    }
+def _sums(customers: pd.DataFrame, unconverted: pd.DataFrame) -> dict[str, Any]:
+    (sums,) = _sums_by(customers, np.zeros(len(customers), dtype=np.int8), 1)
+    return sums | {"other_currencies": _by_currency(unconverted)}
+
+
+def _sums_by(customers: pd.DataFrame, group: NDArray[Any], count: int) -> list[dict[str, Any]]:
+    """Count and sum up the customers of each group, numbered from 0; those at -1 are in none."""
+    is_in = group >= 0
+    if not is_in.all():
+        customers, group = customers.loc[is_in], group[is_in]
+    number = np.bincount(group, minlength=count)
+    totals, known = {}, number
+    for name in (*SUMMED, "churn_probability"):
+        values = customers[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        is_known = ~np.isnan(values)
+        known = np.bincount(group[is_known], minlength=count)
+        totals[name] = np.bincount(group[is_known], weights=values[is_known], minlength=count)
+    churn = totals.pop("churn_probability")
+    return [
+        {
+            "customer_count": int(number[place]),
+            **{name: float(total[place]) for name, total in totals.items()},
+            "mean_churn_probability": float(churn[place] / known[place]) if known[place] else None,
+        }
+        for place in range(count)
+    ]
