@@ -33,8 +33,8 @@ from services.analytics.computing import (
     Rules,
     compute_base,
     estimate_base,
-    first_part,
     rules_of,
+    sample_part,
 )
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Export
 from services.analytics.crm_reading import Reading
@@ -268,7 +268,10 @@ def main(folder: Path, as_of_day: int) -> None:
     with Mirror(folder) as mirror:
         before = stage("load", load)
         plain = stage("estimate", lambda: estimate_base(before, rules))
-        churn = stage("learn", lambda: learn_churn(first_part(before), rules, plain))
+        size = rules.parameters.churn.sample_size
+        churn = stage(
+            "learn", lambda: learn_churn(sample_part(before, rules, size=size), rules, plain)
+        )
         estimates = replace(plain, churn=churn)
         mark = Mark(1, "1", "rules")
         _score(stage, folder, before, rules, estimates, mark)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.backtest.origins import Known, sample_share
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
@@ -117,9 +118,17 @@ def part_count(snapshot: Snapshot) -> int:
     return 1 + sum(snapshot.row_counts.values()) // RECORDS_PER_PART
 
 
-def first_part(snapshot: Snapshot) -> Snapshot:
-    """Return a sample of the units of a base: all of a small one."""
-    return next(snapshot.partitions(part_count(snapshot)))
+def sample_part(snapshot: Snapshot, rules: Rules, *, size: int) -> Snapshot:
+    """Return a sample of whole units, about `size` of which have bought: all of a small base.
+
+    The same units on every day, as their ids decide.
+    """
+    count = part_count(snapshot)
+    part = next(snapshot.partitions(count))
+    frames = rules.frames_of(part)
+    share = sample_share(Known(frames.as_of_day, frames.units, frames.deals), size=size)
+    # Parts of a part begin with the same ids: the finer one lies within it.
+    return part if 2 * share > 1 else next(part.partitions(int(count / share)))
 
 
 def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:

@@ -13,14 +13,14 @@ import orjson
 import pandas as pd
 
 from services.analytics import store
-from services.analytics.backtesting import card_of, known_at
+from services.analytics.backtesting import CARD_PARAMETERS, card_of, known_at
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.changing import compute_changes
-from services.analytics.computing import Rules, compute_base, estimate_base, first_part, rules_of
+from services.analytics.computing import Rules, compute_base, estimate_base, rules_of, sample_part
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
@@ -154,7 +154,8 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
     if estimates is None:
         await run.tell("estimating", STAGES["estimating"])
         estimates = estimate_base(snapshot, rules)
-        churn = learn_churn(first_part(snapshot), rules, estimates)
+        sample = sample_part(snapshot, rules, size=rules.parameters.churn.sample_size)
+        churn = learn_churn(sample, rules, estimates)
         estimates = replace(estimates, churn=churn)
         write_estimates(data_dir, estimates, made_for=made_for)
         card = None
@@ -199,7 +200,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         card = card_of(
             estimates,
             base.customers,
-            known_at(first_part(snapshot), rules),
+            known_at(sample_part(snapshot, rules, size=CARD_PARAMETERS.sample_size), rules),
             parameters=rules.parameters,
             as_of_day=rules.as_of_day,
             currency=rules.base_currency,

@@ -252,6 +252,23 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert fitted == estimates.purchase_fit
 
 
+def test_a_sample_is_of_whole_units_and_as_large_as_asked(tmp_path: Path) -> None:
+    with opened(tmp_path) as mirror:
+        snapshot = Crm.make(1).load(mirror)
+        whole = RULES.frames_of(snapshot)
+        bought = whole.deals["unit"].nunique()
+        part = computing.sample_part(snapshot, RULES, size=bought // 5)
+        frames = RULES.frames_of(part)
+        assert computing.sample_part(snapshot, RULES, size=bought).row_counts == snapshot.row_counts
+    assert bought / 20 < frames.deals["unit"].nunique() < bought / 2
+    deals = {
+        name: each.deals.groupby(each.units["unit_id"].to_numpy()[each.deals["unit"]]).size()
+        for name, each in (("whole", whole), ("part", frames))
+    }
+    assert set(frames.units["unit_id"]) < set(whole.units["unit_id"])
+    pd.testing.assert_series_equal(deals["part"], deals["whole"].loc[deals["part"].index])
+
+
 @pytest.mark.parametrize("kind", BOTH)
 def test_publishing_changes_stores_the_rows_that_publishing_everything_does(
     tmp_path: Path, templates: Templates, kind: str
