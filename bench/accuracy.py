@@ -25,7 +25,7 @@ from services.analytics.calculations.churn.features import Observation, features
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.churn.targets import Forecasts
-from services.analytics.calculations.churn.training import train
+from services.analytics.calculations.churn.training import fitted_model, train
 from services.analytics.calculations.parameters import Family, Parameters
 from services.analytics.calculations.purchase_models.fitting import fit_purchase_model
 from services.analytics.calculations.purchase_models.spend import (
@@ -162,17 +162,10 @@ def _stacked(
     parameters, churn = Parameters(), ChurnParameters(horizon_days=horizon_days)
     purchases, unit_count = today.purchases, len(today.purchases.purchase_count)
     started = time.process_time()
-    fit = fit_purchase_model(
-        purchases.repeat_count,
-        purchases.recency_days,
-        purchases.age_days,
-        prior=parameters.prior,
-        parameters=parameters.rhythm,
-    )
     model = train(
         today,
         lambda day: _known_on(deals, day, unit_count),
-        model=fit.model,
+        model=fitted_model(purchases, parameters),
         parameters=parameters,
         churn=churn,
     )

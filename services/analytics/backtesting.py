@@ -1,7 +1,7 @@
 """Backtests the base in the mirror: frames of earlier days in, a backtest and its texts out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date
 from typing import Any, Final
 
@@ -169,20 +169,15 @@ def choice_of(estimates: Estimates) -> tuple[str, Finding]:
 
 def states_of(origin: Origin, stack: StackAt, *, parameters: Parameters) -> list[str]:
     """Assign the lifecycle states at an origin as a refresh on that day would have."""
-    known = origin.known
+    known, (model, _) = origin.known, stack(origin)
     report = calculate(
-        known.units, known.deals, known.events, as_of_day=origin.day, parameters=parameters
+        known.units,
+        known.deals,
+        known.events,
+        as_of_day=origin.day,
+        parameters=parameters,
+        churn=model,
     )
-    model, _ = stack(origin)
-    if model.basis == "stacked":
-        report = calculate(
-            known.units,
-            known.deals,
-            known.events,
-            as_of_day=origin.day,
-            parameters=parameters,
-            estimates=replace(report.estimates, churn=model),
-        )
     states: list[Any] = report.customers["state"].astype(object).tolist()
     return [str(state) for state in states]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import orjson
 import pandas as pd
 
 from services.analytics import store
-from services.analytics.backtesting import CARD_PARAMETERS, card_of, known_at
+from services.analytics.backtesting import card_of, known_at
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
@@ -148,14 +149,14 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     family = rules.parameters.rhythm.family
     made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
+    sample = cache(lambda: sample_part(snapshot, rules, size=rules.parameters.churn.sample_size))
     estimates = read_estimates(data_dir, made_for=made_for)
     if estimates is not None and not is_usable(estimates, rules, snapshot, run.settings):
         estimates = None
     if estimates is None:
         await run.tell("estimating", STAGES["estimating"])
         estimates = estimate_base(snapshot, rules)
-        sample = sample_part(snapshot, rules, size=rules.parameters.churn.sample_size)
-        churn = learn_churn(sample, rules, estimates)
+        churn = learn_churn(sample(), rules, estimates)
         estimates = replace(estimates, churn=churn)
         write_estimates(data_dir, estimates, made_for=made_for)
         card = None
@@ -200,7 +201,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         card = card_of(
             estimates,
             base.customers,
-            known_at(sample_part(snapshot, rules, size=CARD_PARAMETERS.sample_size), rules),
+            known_at(sample(), rules),
             parameters=rules.parameters,
             as_of_day=rules.as_of_day,
             currency=rules.base_currency,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from services.analytics.calculations.candidates import StrategyOptions
+from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.parameters import Parameters
@@ -30,6 +31,7 @@ def calculate(
     as_of_day: int,
     parameters: Parameters | None = None,
     estimates: Estimates | None = None,
+    churn: ChurnModel | None = None,
     options: StrategyOptions | None = None,
 ) -> Report:
     """Compute every number of a base as of one day.
@@ -48,6 +50,8 @@ def calculate(
         Those of the domain specification unless given.
     estimates
         Earlier ones to score with; made from these frames unless given.
+    churn
+        The stacked model to score with; that of the estimates unless given.
     options
         What can be recommended; without it the recommendation columns are missing.
 
@@ -64,5 +68,7 @@ def calculate(
         statistics = Statistics.of(observed, parameters=parameters)
         estimates = estimate(statistics, as_of_day=as_of_day, parameters=parameters)
         estimates = estimate_combination(estimates, [observed], parameters=parameters)
+    if churn is not None:
+        estimates = replace(estimates, churn=churn)
     customers = score(observed, estimates=estimates, parameters=parameters, options=options)
     return Report(customers, estimates)

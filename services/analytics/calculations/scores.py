@@ -245,6 +245,7 @@ def assemble(
             **scores,
             **{str(name): column.array for name, column in churn.items()},
             **{str(name): column.array for name, column in signals.items()},
+            # Among them the chance to be alive, which takes the place of that of the rhythm.
             **own,
             "expected_new_value": new_value,
             "value_at_risk": probability * own["clv_alive_365"],

@@ -14,11 +14,9 @@ from services.analytics.calculations.backtest.forecasters import Forecast, Forec
 from services.analytics.calculations.backtest.origins import Known, Origin
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
-from services.analytics.calculations.churn.training import train
+from services.analytics.calculations.churn.training import fitted_model, train
 from services.analytics.calculations.parameters import Parameters
-from services.analytics.calculations.purchase_models.fitting import fit_purchase_model
-from services.analytics.calculations.purchase_models.model import PurchaseModel
-from services.analytics.calculations.purchases import Integers, Purchases, summarize_purchases
+from services.analytics.calculations.purchases import Integers, summarize_purchases
 from services.analytics.calculations.signals.columns import signal_columns
 from services.analytics.calculations.signals.whole_base import (
     collect_signal_statistics,
@@ -40,7 +38,7 @@ def stack_at(parameters: Parameters) -> StackAt:
         model = train(
             today,
             lambda day: observe_known(origin.earlier(day), ids, parameters=parameters),
-            model=_fitted(today.purchases, parameters),
+            model=fitted_model(today.purchases, parameters),
             parameters=parameters,
             churn=here,
         )
@@ -99,7 +97,7 @@ def _signals(
         known.events,
         purchases,
         known.deals,
-        model=_fitted(purchases, parameters),
+        model=fitted_model(purchases, parameters),
         as_of_day=known.day,
         base=estimate_signal_base(statistics, parameters=parameters.signals.burst),
         parameters=parameters.signals,
@@ -112,14 +110,3 @@ def _signals(
         .set_axis(place[is_here])
         .reindex(np.arange(unit_count))
     )
-
-
-def _fitted(purchases: Purchases, parameters: Parameters) -> PurchaseModel:
-    fit = fit_purchase_model(
-        purchases.repeat_count,
-        purchases.recency_days,
-        purchases.age_days,
-        prior=parameters.prior,
-        parameters=parameters.rhythm,
-    )
-    return fit.model

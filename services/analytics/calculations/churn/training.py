@@ -136,13 +136,17 @@ def _base_of(
     )
 
 
-def _fitted(purchases: Purchases, family: Family, parameters: Parameters) -> PurchaseModel:
+def fitted_model(
+    purchases: Purchases, parameters: Parameters, *, family: Family | None = None
+) -> PurchaseModel:
+    """Fit the purchase model of a day, of the running family unless another is named; in days."""
+    rhythm = parameters.rhythm
     fit = fit_purchase_model(
         purchases.repeat_count,
         purchases.recency_days,
         purchases.age_days,
         prior=parameters.prior,
-        parameters=replace(parameters.rhythm, family=family),
+        parameters=rhythm if family is None else replace(rhythm, family=family),
     )
     return fit.model
 
@@ -159,7 +163,7 @@ def _origin_at(
     """Fit and describe what was known on a day, and set beside it what came."""
     known_days = today.day - then.day
     models = {
-        family: _fitted(then.purchases, family, parameters)
+        family: fitted_model(then.purchases, parameters, family=family)
         for family in dict.fromkeys((base.model.family, *rivals))
     }
     base_then = _base_of(then, models[base.model.family], parameters, like=base)
