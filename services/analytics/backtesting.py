@@ -36,7 +36,6 @@ from services.analytics.calculations.churn.forecaster import (
     stack_at,
     stacked_forecaster,
 )
-from services.analytics.calculations.contracts.model import ContractModel
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
@@ -148,7 +147,7 @@ def card_of(
         ),
         churn_basis="stacked" if chosen == "stacked" else "signals",
         churn_bases=_bases_of(customers),
-        contracts=_contract_part(estimates.contracts),
+        contracts=_contract_part(estimates),
         choice=choice,
         left_out=left_out,
         backtest=found,
@@ -187,6 +186,8 @@ def _bases_of(customers: pd.DataFrame) -> dict[str, int]:
     return {str(basis): int(count) for basis, count in counts.items() if count}
 
 
-def _contract_part(model: ContractModel) -> ContractPart:
-    found = {field.name: getattr(model, field.name) for field in fields(ContractPart)}
-    return ContractPart(**found)
+def _contract_part(estimates: Estimates) -> ContractPart:
+    names = (each.name for each in fields(ContractPart) if each.name != "signal_weights")
+    found = {name: getattr(estimates.contracts, name) for name in names}
+    learned = estimates.contract_combination
+    return ContractPart(**found, signal_weights=None if learned is None else learned.weights)

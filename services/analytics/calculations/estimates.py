@@ -10,6 +10,10 @@ import pandas as pd
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.contracts.model import ContractModel, estimate_contracts
 from services.analytics.calculations.contracts.scoring import score_contracts
+from services.analytics.calculations.contracts.signals import (
+    collect_signal_months,
+    fit_contract_signals,
+)
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
@@ -59,6 +63,8 @@ class Estimates:
         How likely contracts are not renewed.
     combination
         How rhythm and signals make a churn probability.
+    contract_combination
+        The same of units under a contract, learned from relationships; None where it is not used.
     churn
         What the base's own past says of purchases to come; None if nobody asked it.
     """
@@ -72,6 +78,7 @@ class Estimates:
     referrals: ReferralBase
     contracts: ContractModel
     combination: CombinationModel
+    contract_combination: CombinationModel | None = None
     churn: ChurnModel | None = None
 
 
@@ -98,18 +105,34 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
 def estimate_combination(
     estimates: Estimates, parts: Iterable[Observed], *, parameters: Parameters
 ) -> Estimates:
-    """Add how rhythm and signals are combined, from some parts of the base or all of it."""
-    total = None
+    """Add how rhythm or contract and signals are combined, from some parts of the base or all."""
+    total, months = None, []
     for observed in parts:
         told = read_behavior(observed, estimates, parameters=parameters)
         part = collect_combination_statistics(
             told.baseline_churn, strengths_of(told.signals), parameters=parameters.combination
         )
         total = part if total is None else total + part
+        if estimates.contracts.survival is not None:
+            months.append(
+                collect_signal_months(
+                    observed.units,
+                    observed.deals,
+                    observed.events,
+                    survival=estimates.contracts.survival,
+                    base=estimates.signals,
+                    as_of_day=observed.purchases.as_of_day,
+                    parameters=parameters.contracts,
+                    signals=_signal_parameters(estimates.contracts, parameters.signals),
+                )
+            )
     if total is None:
         return estimates
     combination = fit_combination(total, parameters=parameters.combination)
-    return replace(estimates, combination=combination)
+    under_contract = fit_contract_signals(
+        months, parameters=parameters.contracts, combination=parameters.combination
+    )
+    return replace(estimates, combination=combination, contract_combination=under_contract)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -138,8 +139,17 @@ def score_churn(
     baseline = told.baseline_churn
     churn = churn_columns(
         baseline, told.signals, model=estimates.combination, parameters=parameters.combination
-    ).assign(churn_part_history=np.nan, churn_part_money=np.nan)
+    )
     has_contract = observed.units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
+    if estimates.contract_combination is not None and has_contract.any():
+        # Learned beside one another, all signals count fully.
+        churn.loc[has_contract] = churn_columns(
+            baseline[has_contract],
+            told.signals.loc[has_contract],
+            model=estimates.contract_combination,
+            parameters=replace(parameters.combination, voice=()),
+        )
+    churn = churn.assign(churn_part_history=np.nan, churn_part_money=np.nan)
     basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
     basis[np.isnan(baseline)] = -1
     if estimates.churn is not None and features is not None:

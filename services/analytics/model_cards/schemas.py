@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.analytics.schemas import Basis, Label, Shown, State
+from services.analytics.schemas import Basis, Label, Shown, Signal, State
 from shared.values import Count, Currency, Day, Flag, Instant, Version, number, whole, word
 from shared.values import text as bounded_text
 
@@ -45,6 +45,10 @@ class ContractAccuracy(Shown):
     brier_share: Number | None = Field(description="The same of one share for all.")
     area_under_curve: number(0, 1, example=0.84) | None = Field(
         description="How well the survival model ranks these months; 0.5 is chance."
+    )
+    signal_weights: dict[Signal, number(0, 1e3, example=1.6)] | None = Field(
+        description="What the full strength of each churn signal adds to the log-odds of an end, learned "
+        "from these relationships; null: the usual weights forecast as well."
     )
 
 

@@ -63,6 +63,9 @@ class ContractPart:
         Months of customers that were learned from, and relationships that ended in them.
     brier_survival, brier_share, area_under_curve
         How the survival model forecast months of customers held out, beside one share for all.
+    signal_weights
+        What the full strength of each signal adds to the log-odds of an end, as learned from these
+        relationships; none where the usual weights forecast as well.
     """
 
     basis: str
@@ -74,6 +77,7 @@ class ContractPart:
     brier_survival: float
     brier_share: float
     area_under_curve: float
+    signal_weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

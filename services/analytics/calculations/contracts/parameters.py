@@ -53,6 +53,9 @@ class ContractParameters:
     effect_deviation, word_deviation
         Spread of the prior of effects, and of those of products and categories; log hazard;
         defaults 1 and 0.5, our choice: effects beyond a factor of 7, or of 3, are rare.
+    signal_deviation
+        How far what a signal weighs under a contract may lie from its usual weight; log-odds;
+        default 1, our choice.
     """
 
     default_probability: float = 0.05
@@ -72,3 +75,4 @@ class ContractParameters:
     words_at_most: int = 40
     effect_deviation: float = 1.0
     word_deviation: float = 0.5
+    signal_deviation: float = 1.0
