@@ -29,6 +29,19 @@ State = Literal[
     "retained",
 ]
 Phase = Literal["acquisition", "development", "retention", "winback", "termination"]
+Signal = Literal[
+    "inactivity",
+    "frequency_drop",
+    "monetary_drop",
+    "negative_sentiment",
+    "unresolved_complaint",
+    "satisfaction_gap",
+    "support_burst",
+    "engagement_drop",
+    "competitor_loss",
+    "payment_delay",
+    "leave_intent",
+]
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["prior", "blended", "fitted"]
 Family = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]

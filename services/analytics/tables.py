@@ -206,6 +206,7 @@ ORDERS = {
     "satisfaction_difference": "satisfaction_difference",
     "sentiment": "sentiment_level",
     "recommendation_value": "recommendation_value",
+    **{f"signal_{signal}": f"signal_{signal}" for signal in SIGNALS},
 }
 """What lists are ordered and bounded by; these numbers stand beside the packed ones as well."""
 

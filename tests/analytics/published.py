@@ -93,7 +93,9 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         "termination_step": some("none", "observe", "blocked"),
         "termination_signal_ids": some("chronic_late_payment serial_complaints"),
         "termination_block_ids": some("hardship", "open_dispute short_tenure"),
-        "signal_evidence": some(f'{{"leave_intent": ["{unit_id(1)}", "{unit_id(2)}"]}}'),
+        "signal_evidence": some(
+            f'{{"leave_intent": ["interaction 2025-03-04 {unit_id(1)}", "deal 2024-12-31 {unit_id(2)}"]}}'
+        ),
         **{name: dice.integers(1, 6, count) for name in RFM_COLUMNS},
         **{f"signal_{signal}": shares() for signal in SIGNALS},
         **{f"churn_part_{signal}": shares() for signal in SIGNALS},

@@ -146,6 +146,21 @@ def test_filters_and_bounds_keep_what_they_say(http: httpx.Client) -> None:
             if signal["id"] in ("leave_intent", "support_burst")
         )
     )
+    assert ids(signal_gte="0.5") == of(
+        lambda each: any((signal["strength"] or 0) >= 0.5 for signal in each["signals"])
+    )
+    assert ids(
+        signal=["payment_delay", "inactivity"], signal_gte="0.9", sort="-signal_inactivity"
+    ) == of(
+        lambda each: any(
+            (signal["strength"] or 0) >= 0.9
+            for signal in each["signals"]
+            if signal["id"] in ("payment_delay", "inactivity")
+        )
+    )
+    assert ids(motive_basis="unknown") == of(
+        lambda each: each["standing"]["motive_basis"] == "unknown"
+    )
     assert ids(termination_step="observe", limit=3) == of(
         lambda each: id_of((each["termination"] or {}).get("step")) == "observe"
     )
@@ -187,8 +202,8 @@ def test_the_parts_of_an_answer_fit_together(http: httpx.Client) -> None:
             strongest = body["strongest_signal"]
             assert strongest["strength"] == strengths[strongest["id"]] > 0
         for each in body["signals"]:
-            shown = [proof["id"] for proof in churn["evidence"] if proof["role"] == each["id"]]
-            assert shown == each["evidence_ids"]
+            shown = [proof for proof in churn["evidence"] if proof["role"] == each["id"]]
+            assert shown == each["evidence"]
         if body["termination"] is not None:
             assert "Menschen" in body["termination"]["note"]
 

@@ -29,15 +29,11 @@ class Reason:
     contribution
         What it adds, in the unit of the explained score (probability, or base currency); none for
         a reason that adds nothing by itself.
-    evidence
-        Ids of the records that show it, the most telling first; none for a reason that no single
-        record shows.
     """
 
     code: str
     params: dict[str, Value]
     contribution: float | None = None
-    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

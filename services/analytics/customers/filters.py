@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.analytics.schemas import Confidence, Phase, State
+from services.analytics.schemas import Confidence, Phase, Signal, State
 from services.foundation.queries import Page, query_integer
 from shared.values import Day, decimal
 
@@ -23,22 +23,10 @@ Motive = Literal[
     "brand_image",
     "habit",
 ]
+MotiveBasis = Literal["declared", "inferred", "unknown"]
 TerminationStep = Literal["none", "observe", "blocked", "offer_remedy", "hearing", "human_review"]
 Newness = Literal[
     "new_to_company", "new_to_product", "new_variant_same_category", "first_time_buyer", "diverted"
-]
-Signal = Literal[
-    "inactivity",
-    "frequency_drop",
-    "monetary_drop",
-    "negative_sentiment",
-    "unresolved_complaint",
-    "satisfaction_gap",
-    "support_burst",
-    "engagement_drop",
-    "competitor_loss",
-    "payment_delay",
-    "leave_intent",
 ]
 LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
 Kind = Literal["person", "organisation"]
@@ -52,6 +40,15 @@ Sort = Literal[
     "ambassador_score", "-ambassador_score",
     "satisfaction_difference", "-satisfaction_difference", "sentiment", "-sentiment",
     "recommendation_value", "-recommendation_value",
+    "signal_inactivity", "-signal_inactivity", "signal_frequency_drop", "-signal_frequency_drop",
+    "signal_monetary_drop", "-signal_monetary_drop",
+    "signal_negative_sentiment", "-signal_negative_sentiment",
+    "signal_unresolved_complaint", "-signal_unresolved_complaint",
+    "signal_satisfaction_gap", "-signal_satisfaction_gap",
+    "signal_support_burst", "-signal_support_burst",
+    "signal_engagement_drop", "-signal_engagement_drop",
+    "signal_competitor_loss", "-signal_competitor_loss",
+    "signal_payment_delay", "-signal_payment_delay", "signal_leave_intent", "-signal_leave_intent",
 ]  # fmt: skip
 WORDS = {
     "kind": "kind",
@@ -66,6 +63,7 @@ WORDS = {
     "churn_basis": "churn_basis",
     "confidence": "confidence",
     "motive": "motive",
+    "motive_basis": "motive_basis",
     "termination_step": "termination_step",
 }
 """Filters that name one of few words, and the columns that hold them."""
@@ -115,8 +113,12 @@ class ListCustomers(Page):
     churn_basis: list[ChurnBasis] = _any(4, "With a churn probability on this basis")
     confidence: list[Confidence] = _any(3, "With numbers of this confidence")
     motive: list[Motive] = _any(8, "With this buying motive")
+    motive_basis: list[MotiveBasis] = _any(
+        3, "Whose motive was told, was inferred, or is not known"
+    )
     newness: list[Newness] = _any(5, "New in this way")
-    signal: list[Signal] = _any(11, "With this churn signal above zero")
+    signal: list[Signal] = _any(11, "With this churn signal above zero, or above `signal_gte`")
+    signal_gte: Share | None = _from("Strength of a churn signal: any, or those named by `signal`")
     termination_step: list[TerminationStep] = _any(6, "At this step of due process")
     value_gte: Amount | None = _from("clv_365")
     value_lt: Amount | None = _below("clv_365")

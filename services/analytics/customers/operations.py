@@ -12,7 +12,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -151,7 +153,7 @@ async def list_customers(
 
 def _values(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Turn filters into parameters: amounts and shares into numbers, days into their count."""
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"signal": (1 << len(SIGNALS)) - 1}
     for name, value in filters.items():
         if name == "signal":
             values[name] = sum(1 << SIGNALS.index(signal) for signal in set(value))
@@ -170,6 +172,20 @@ def _order(sort: str) -> str:
     return f"{sort.removeprefix('-')}_order"
 
 
+def _signal_strength(slot: Table) -> ColumnElement[bool]:
+    """Build the condition that one of the signals asked for is so strong; all are, if none is named."""
+    signals, least = bindparam("signal", type_=Whole), bindparam("signal_gte", type_=Float(53))
+    return or_(
+        *(
+            and_(
+                signals.bitwise_and(literal(1 << place, Whole)) != 0,
+                slot.c[f"signal_{signal}_order"] >= least,
+            )
+            for place, signal in enumerate(SIGNALS)
+        )
+    )
+
+
 def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
     if is_single:
         return [slot.c[WORDS[name]] == bindparam(name)]
@@ -177,6 +193,8 @@ def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
         return [any_of(slot.c[WORDS[name]], bindparam(name, type_=Texts))]
     if name == "signal":
         return [slot.c.raised_signals.bitwise_and(bindparam(name, type_=Whole)) != 0]
+    if name == "signal_gte":
+        return [_signal_strength(slot)]
     if name == "newness":
         words: ColumnElement[str] = (
             literal_column("' '") + slot.c.newness_ids + literal_column("' '")
@@ -196,7 +214,7 @@ def _page(
     column, number = slot.c[_order(sort)], slot.c.number
     clauses = [
         clause
-        for name in sorted(filters)
+        for name in sorted(filters - ({"signal"} if "signal_gte" in filters else set()))
         for clause in _clause(slot, name, is_single=name in single)
     ]
     if continued:

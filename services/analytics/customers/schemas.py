@@ -8,7 +8,7 @@ from services.analytics.customers.filters import (
     ChurnBasis,
     Kind,
     LeadStage,
-    Signal,
+    MotiveBasis,
     TerminationStep,
     Tier,
 )
@@ -20,6 +20,7 @@ from services.analytics.schemas import (
     Phase,
     Published,
     Shown,
+    Signal,
     State,
 )
 from services.analytics.summary.schemas import ModelSummary
@@ -154,11 +155,11 @@ class Reason(Shown):
 class Evidence(Shown):
     """A record of the CRM that a score rests on."""
 
-    type: Literal["deal", "interaction", "record"] = Field(
-        description="What it is; `record`: a deal or an interaction."
-    )
+    type: Literal["deal", "interaction"] = Field(description="What it is.")
     id: RecordId = Field(description="Its id in the CRM.")
-    occurred_at: Day | None = Field(description="When; null if that is not kept here.")
+    occurred_at: Day = Field(
+        description="The day of the interaction, or on which the deal was won, lost or invoiced."
+    )
     role: word(example="last_purchase") = Field(
         description="What it shows: first_purchase, last_purchase, or the id of a signal."
     )
@@ -220,8 +221,8 @@ class ChurnSignal(SignalStrength):
     contribution: number(-1, 1, example=0.08) | None = Field(
         description="What it adds to the churn probability."
     )
-    evidence_ids: Annotated[list[RecordId], Field(max_length=3)] = Field(
-        description="Records of the CRM that show it, at most three."
+    evidence: Annotated[list[Evidence], Field(max_length=3)] = Field(
+        description="Records that show it, the most telling first, at most three."
     )
 
 
@@ -263,9 +264,7 @@ class Standing(Shown):
     referral_value: Amount = Field(description="What its referrals are worth.")
     newness: Annotated[list[Choice], Field(max_length=5)] = Field(description="New in which way.")
     motive: Choice | None = Field(description="Why it buys.")
-    motive_basis: Literal["declared", "inferred", "unknown"] | None = Field(
-        description="Whether it said so, or it was inferred."
-    )
+    motive_basis: MotiveBasis | None = Field(description="Whether it said so, or it was inferred.")
 
 
 class Step(Shown):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -36,18 +37,6 @@ _AMOUNTS = (
     "clv_alive_1095",
     "expected_new_value",
 )
-# The kind of record that raises a signal; others may come from either kind.
-_RECORDS = {
-    "inactivity": "deal",
-    "frequency_drop": "deal",
-    "monetary_drop": "deal",
-    "payment_delay": "deal",
-    "negative_sentiment": "interaction",
-    "unresolved_complaint": "interaction",
-    "satisfaction_gap": "interaction",
-    "support_burst": "interaction",
-    "engagement_drop": "interaction",
-}
 _NEVER_ALONE = {
     "en": "A score is never the only ground: a review is opened, and decided, by people on evidence.",
     "de": "Ein Wert ist nie der einzige Grund: Menschen eröffnen eine Prüfung und entscheiden anhand "
@@ -174,7 +163,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return a customer with every score and why it is what it is."""
     currency = publication.currency
-    evidence: Mapping[str, list[str]] = orjson.loads(row["signal_evidence"] or "{}")
+    evidence = _signal_records(row)
     return {
         **publication.about(),
         **summarize(row, currency=currency, catalogue=catalogue, language=language),
@@ -184,7 +173,7 @@ def describe(
                 **(_choice("churn_signals", signal, catalogue, language) or {}),
                 "strength": row[f"signal_{signal}"],
                 "contribution": row[f"churn_part_{signal}"],
-                "evidence_ids": evidence.get(signal, []),
+                "evidence": evidence.get(signal, []),
             }
             for signal in SIGNALS
         ],
@@ -241,7 +230,7 @@ def _termination(row: Row, catalogue: Catalogue, language: Language) -> dict[str
 def _explanations(
     row: Row,
     publication: Publication,
-    signal_evidence: Mapping[str, list[str]],
+    signal_evidence: Mapping[str, list[dict[str, Any]]],
     catalogue: Catalogue,
     language: Language,
 ) -> dict[str, Any]:
@@ -258,7 +247,7 @@ def _explanations(
             row["churn_probability"],
             "probability",
             row["churn_basis"] or (row["churn_probability"] is not None and model_basis) or None,
-            [*last, *_signal_records(signal_evidence)],
+            [*last, *chain.from_iterable(signal_evidence.values())],
         ),
         "value": (
             None if value is None else amount_text(value, currency),
@@ -301,11 +290,17 @@ def _purchases(row: Row) -> Iterator[list[dict[str, Any]]]:
         yield [record] if is_known else []
 
 
-def _signal_records(evidence: Mapping[str, list[str]]) -> Iterator[dict[str, Any]]:
-    for signal, ids in evidence.items():
-        for each in ids:
-            kind = _RECORDS.get(signal, "record")
-            yield {"type": kind, "id": each, "occurred_at": None, "role": signal}
+def _signal_records(row: Row) -> dict[str, list[dict[str, Any]]]:
+    """Return what shows each signal; `calculations.signals.evidence` writes it."""
+    stored: Mapping[str, list[str]] = orjson.loads(row["signal_evidence"] or "{}")
+    return {
+        signal: [_record(*text.split(" "), role=signal) for text in texts]
+        for signal, texts in stored.items()
+    }
+
+
+def _record(kind: str, day: str, record_id: str, *, role: str) -> dict[str, Any]:
+    return {"type": kind, "id": record_id, "occurred_at": day, "role": role}
 
 
 def _reasons(part: Explanation, catalogue: Catalogue, language: Language) -> list[dict[str, Any]]:

@@ -173,13 +173,12 @@ def test_signals_are_explained_by_what_they_add_and_what_shows_them() -> None:
         "signal_leave_intent": 0.0,
         "churn_part_leave_intent": 0.0,
         "churn_part_payment_delay": math.nan,
-        "signal_evidence": '{"inactivity":["d1"],"unresolved_complaint":["i1","i2"]}',
     }
     found = explained("churn_probability", **facts)
     assert found.reasons == (
         Reason("R_CHURN", {"p": 0.8255, "horizon": 155, "reference": 0.1689}),
-        Reason("R_COMPLAINT", {"strength": 0.7378}, 0.2332, ("i1", "i2")),
-        Reason("R_OVERDUE", {"gap": 116, "median_gap": 38, "rank": 0.8515}, 0.0996, ("d1",)),
+        Reason("R_COMPLAINT", {"strength": 0.7378}, 0.2332),
+        Reason("R_OVERDUE", {"gap": 116, "median_gap": 38, "rank": 0.8515}, 0.0996),
         Reason("R_GAP", {"gap": 1.5}, 0.0411),
         Reason("R_PHASE_ALIVE", {"p": 0.6035}),
     )

@@ -156,9 +156,13 @@ def test_the_era_changes_only_the_days(base: SimulatedBase, days: int) -> None:
     units = base.units.assign(contract_end_day=base.units["contract_end_day"] + days)
     deals = base.deals.assign(day=base.deals["day"] + days)
     moved = calculate(units, deals, as_of_day=base.as_of_day + days).customers
+    expected = calculate_base(base).customers
     for name in ("first_purchase_day", "last_purchase_day"):
         moved[name] -= days
-    assert_same(moved, calculate_base(base).customers)
+    for found in (moved, expected):
+        of_day = found["signal_evidence"].str.replace(r" [\d-]{10} ", " ", regex=True)
+        found["signal_evidence"] = of_day
+    assert_same(moved, expected)
 
 
 @pytest.mark.parametrize("factor", [1e-3, 100.0, 1e6])

@@ -104,5 +104,5 @@ def support_burst(
         parameters=parameters,
     )
     recent = rows[is_recent]
-    evidence = shown_by(strength, interactions, "interaction_id", recent, -age[is_recent])
+    evidence = shown_by(strength, interactions, recent, -age[is_recent])
     return Signal(strength, evidence)

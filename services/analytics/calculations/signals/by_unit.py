@@ -28,14 +28,38 @@ class Evidence:
         Unit of each record, ascending; shape (records,).
     record_id
         Its id; array of strings of the same shape.
+    day
+        When it was, days since 1970-01-01; a deal was when it was won, lost or invoiced.
+    is_deal
+        Whether it is a deal; else it is an interaction.
     """
 
     unit: Integers
     record_id: Any
+    day: Integers
+    is_deal: Booleans
+
+    @classmethod
+    def of(cls, records: pd.DataFrame, rows: Any) -> Evidence:
+        """Take these rows of a frame: ``unit``, ``day``, and the id of a deal or an interaction.
+
+        A frame of both has ``record_id`` and ``is_deal``.
+        """
+        if "record_id" in records:
+            is_deal = records["is_deal"].to_numpy(dtype=np.bool_)[rows]
+        else:
+            is_deal = np.full(len(rows), "deal_id" in records)
+        return cls(
+            units_of(records, rows),
+            ids_of(records).take(rows),
+            records["day"].to_numpy(dtype=np.int64)[rows],
+            is_deal,
+        )
 
     @classmethod
     def none(cls) -> Evidence:
-        return cls(np.zeros(0, dtype=np.int64), pd.array([], dtype="str"))
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, pd.array([], dtype="str"), nothing, nothing.astype(np.bool_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +88,12 @@ def ages(frame: pd.DataFrame, as_of_day: int) -> Integers:
     """Return how many days ago each row was."""
     age: Integers = as_of_day - frame["day"].to_numpy(dtype=np.int64)
     return age
+
+
+def ids_of(records: pd.DataFrame) -> Any:
+    """Return the ids of a frame of deals, of interactions, or of both."""
+    names = ("record_id", "deal_id", "interaction_id")
+    return records[next(name for name in names if name in records)].array
 
 
 def units_of(frame: pd.DataFrame, rows: Any = slice(None)) -> Integers:
@@ -155,7 +185,7 @@ def places_within(sorted_unit: Integers) -> Integers:
 
 
 def shown_by(
-    strength: Floats, frame: pd.DataFrame, id_column: str, rows: Any, weight: Floats | Integers
+    strength: Floats, frame: pd.DataFrame, rows: Any, weight: Floats | Integers
 ) -> Evidence:
     """Choose of these rows of a frame the ones of greatest weight, where the signal is not 0.
 
@@ -168,6 +198,6 @@ def shown_by(
     shows = strength[unit] > SHOWN_FROM
     if not shows.any():
         return Evidence.none()
-    unit, rows, ids = unit[shows], rows[shows], frame[id_column].array
-    kept = newest_first(unit, weight[shows], ids, rows, at_most=EVIDENCE_LIMIT)
-    return Evidence(unit[kept], ids.take(rows[kept]))
+    unit, rows = unit[shows], rows[shows]
+    kept = newest_first(unit, weight[shows], ids_of(frame), rows, at_most=EVIDENCE_LIMIT)
+    return Evidence.of(frame, rows[kept])

@@ -7,14 +7,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.events import Events, known_on
+from services.analytics.calculations.events import Events
 from services.analytics.calculations.purchases import (
     Floats,
     Integers,
     Purchases,
     float_column,
 )
-from services.analytics.calculations.signals.burst import support_burst
 from services.analytics.calculations.signals.by_unit import (
     EVIDENCE_LIMIT,
     SHOWN_FROM,
@@ -23,9 +22,6 @@ from services.analytics.calculations.signals.by_unit import (
     newest_first,
     places_within,
 )
-from services.analytics.calculations.signals.competitors import competitor_loss
-from services.analytics.calculations.signals.complaints import unresolved_complaint
-from services.analytics.calculations.signals.engagement import engagement_drop
 from services.analytics.calculations.signals.evidence import evidence_texts
 from services.analytics.calculations.signals.frequency import (
     frequency_drop,
@@ -33,12 +29,9 @@ from services.analytics.calculations.signals.frequency import (
     recent_purchases,
 )
 from services.analytics.calculations.signals.inactivity import inactivity
-from services.analytics.calculations.signals.leaving import leave_intent
 from services.analytics.calculations.signals.monetary import monetary_drop, net_amounts
+from services.analytics.calculations.signals.of_events import event_signals
 from services.analytics.calculations.signals.parameters import SignalParameters
-from services.analytics.calculations.signals.payment import payment_delay
-from services.analytics.calculations.signals.satisfaction import satisfaction_gap
-from services.analytics.calculations.signals.sentiment import negative_sentiment
 from services.analytics.calculations.signals.whole_base import SignalBase
 
 SIGNALS: Final = (
@@ -105,8 +98,8 @@ def signal_columns(
     -------
     pandas.DataFrame
         `SIGNAL_COLUMNS`, indexed by ``unit`` (0 to n - 1). Strengths are 0 to 1, NaN where there is
-        not enough data; ``signal_evidence`` is a JSON object of signal id -> at most three ids of
-        records, missing without any.
+        not enough data; ``signal_evidence`` is a JSON object of signal id -> at most three
+        records, missing without any: see `evidence_texts`.
 
     Raises
     ------
@@ -118,53 +111,23 @@ def signal_columns(
     if purchases.as_of_day != as_of_day:
         raise ValueError("the purchases are those of another day")
     parameters = parameters or SignalParameters()
-    events = known_on(events, as_of_day)
     unit_count = len(purchases.purchase_count)
-    on_day: dict[str, Any] = {"unit_count": unit_count, "as_of_day": as_of_day}
-    interactions = events.interactions
-    mood, level = negative_sentiment(interactions, parameters=parameters.sentiment, **on_day)
-    satisfaction = satisfaction_gap(
-        events.ratings,
-        interactions,
-        median_expectation=base.median_expectation,
-        parameters=parameters.satisfaction,
-        **on_day,
+    told = event_signals(
+        events,
+        last_purchase_day=np.where(purchases.has_purchase, purchases.last_day, np.nan),
+        unit_count=unit_count,
+        as_of_day=as_of_day,
+        base=base,
+        parameters=parameters,
     )
-    signals = _purchase_signals(purchases, deals, model, parameters) | {
-        "negative_sentiment": mood,
-        "unresolved_complaint": unresolved_complaint(
-            interactions, parameters=parameters.complaints, **on_day
-        ),
-        "satisfaction_gap": satisfaction.signal,
-        "support_burst": support_burst(
-            interactions,
-            requests_per_year=base.requests_per_year,
-            parameters=parameters.burst,
-            **on_day,
-        ),
-        "engagement_drop": engagement_drop(
-            interactions, parameters=parameters.engagement, **on_day
-        ),
-        "competitor_loss": competitor_loss(
-            events.lost_deals, interactions, parameters=parameters.competitors, **on_day
-        ),
-        "payment_delay": payment_delay(events.invoices, parameters=parameters.payment, **on_day),
-        "leave_intent": leave_intent(
-            interactions,
-            events.contracts,
-            events.open_deals,
-            last_purchase_day=np.where(purchases.has_purchase, purchases.last_day, np.nan),
-            parameters=parameters.leaving,
-            **on_day,
-        ),
-    }
+    signals = _purchase_signals(purchases, deals, model, parameters) | told.signals
     shown = {name: signal.evidence for name, signal in signals.items()}
     columns: dict[str, Any] = {f"signal_{name}": signals[name].strength for name in SIGNALS}
     columns |= {
-        "sentiment_level": level,
-        "satisfaction_difference": satisfaction.difference,
-        "nps": satisfaction.nps,
-        "is_expectation_assumed": satisfaction.is_expectation_assumed,
+        "sentiment_level": told.sentiment_level,
+        "satisfaction_difference": told.satisfaction.difference,
+        "nps": told.satisfaction.nps,
+        "is_expectation_assumed": told.satisfaction.is_expectation_assumed,
         "signal_evidence": evidence_texts(shown, unit_count=unit_count),
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(unit_count, name="unit"), copy=False)
@@ -234,4 +197,4 @@ def _last_purchases(
     unit, day = np.repeat(unit[shows], lengths), np.repeat(days[shows], lengths)
     ids, rows = deals["deal_id"].array, purchases.deal_rows[start + within]
     kept = newest_first(unit, day, ids, rows, at_most=EVIDENCE_LIMIT)
-    return Evidence(unit[kept], ids.take(rows[kept]))
+    return Evidence(unit[kept], ids.take(rows[kept]), day[kept], np.ones(len(kept), np.bool_))

@@ -73,7 +73,7 @@ def competitor_loss(
         [
             frame.loc[chosen, ["unit", "day", name]]
             .rename(columns={name: "record_id"})
-            .assign(weight=weight)
+            .assign(weight=weight, is_deal=frame is lost_deals)
             for frame, chosen, name, weight in (
                 (lost_deals, is_lost, "deal_id", parameters.lost_deal_weight),
                 (interactions, is_declined, "interaction_id", parameters.declined_offer_weight),
@@ -88,4 +88,4 @@ def competitor_loss(
     )
     strength = join_by_unit(losses["unit"].to_numpy(dtype=np.int64), strengths, unit_count)
     telling = np.flatnonzero(strengths > 0)
-    return Signal(strength, shown_by(strength, losses, "record_id", telling, strengths[telling]))
+    return Signal(strength, shown_by(strength, losses, telling, strengths[telling]))

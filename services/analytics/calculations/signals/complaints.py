@@ -107,5 +107,5 @@ def unresolved_complaint(
     )
     strength = join_by_unit(units_of(complaints), strengths, unit_count)
     telling = np.flatnonzero(strengths > 0)
-    evidence = shown_by(strength, complaints, "interaction_id", telling, strengths[telling])
+    evidence = shown_by(strength, complaints, telling, strengths[telling])
     return Signal(strength, evidence)

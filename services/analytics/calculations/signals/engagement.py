@@ -86,7 +86,7 @@ def engagement_drop(
     age = ages(interactions, as_of_day)
     oldest = max(parameters.window_days + parameters.earlier_days, parameters.unsubscribed_days)
     rows = np.flatnonzero(is_touch & (age < oldest) & ~are(interactions["outcome"], "bounced"))
-    columns = ["unit", "outcome", "interaction_id"]
+    columns = ["unit", "day", "outcome", "interaction_id"]
     touches, age = interactions[columns].iloc[rows], age[rows]
     unit = units_of(touches)
     responded = are(touches["outcome"], "clicked", "replied", "accepted")
@@ -110,4 +110,4 @@ def engagement_drop(
     strength = np.fmax(strength, least)
     telling = np.flatnonzero(has_left | (is_recent & ~responded))
     weight = np.where(has_left[telling], 1, 0) * oldest - age[telling]
-    return Signal(strength, shown_by(strength, touches, "interaction_id", telling, weight))
+    return Signal(strength, shown_by(strength, touches, telling, weight))

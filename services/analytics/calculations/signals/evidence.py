@@ -15,7 +15,9 @@ from services.analytics.calculations.signals.by_unit import Evidence
 
 
 def evidence_texts(evidence: Mapping[str, Evidence], *, unit_count: int) -> Any:
-    """Write for each unit a JSON object of signal id -> list of record ids.
+    """Write for each unit a JSON object of signal id -> list of records.
+
+    A record is its type, its day and its id: ``interaction 2026-03-04 0197…``.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def evidence_texts(evidence: Mapping[str, Evidence], *, unit_count: int) -> Any:
     units, texts = [], []
     for name, records in sorted(evidence.items()):
         if len(records.unit):
-            owner, lists = _lists(records.unit, pa.array(records.record_id, pa.large_string()))
+            owner, lists = _lists(records.unit, _texts(records))
             units.append(owner)
             texts.append(_between(f'"{name}":["', pc.binary_join(lists, _large('","')), '"]'))
     if not units:
@@ -43,9 +45,11 @@ def evidence_texts(evidence: Mapping[str, Evidence], *, unit_count: int) -> Any:
     return pd.array(members, dtype="str").take(place, allow_fill=True)
 
 
-def _joined(lists: pa.Array, separator: str) -> pa.Array:
-    # Its type has to be that of the texts, which may be large strings.
-    return pc.binary_join(lists, pa.scalar(separator, lists.type.value_type))
+def _texts(records: Evidence) -> pa.Array:
+    kind = pc.if_else(pa.array(records.is_deal), _large("deal"), _large("interaction"))
+    day = pa.array(records.day.astype("datetime64[D]")).cast(pa.large_string())
+    record_id = pa.array(records.record_id, pa.large_string())
+    return pc.binary_join_element_wise(kind, day, record_id, _large(" "))
 
 
 def _lists(sorted_unit: Integers, texts: pa.Array) -> tuple[Integers, pa.Array]:

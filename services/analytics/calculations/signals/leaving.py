@@ -50,7 +50,7 @@ def leave_intent(
         Frame of events: ``unit``, ``day``, ``kind``, ``has_leave_intent``, ``effective_day``,
         ``interaction_id``.
     contracts
-        Frame of events: ``unit``, ``end_day``, ``cancelled_day``, ``deal_id``.
+        Frame of events: ``unit``, ``start_day``, ``end_day``, ``cancelled_day``, ``deal_id``.
     open_deals
         Frame of events: ``unit``.
     last_purchase_day
@@ -70,7 +70,7 @@ def leave_intent(
     strength = np.zeros(unit_count)
     np.maximum.at(strength, records["unit"].to_numpy(dtype=np.int64), said)
     rows = np.flatnonzero(said > 0)
-    return Signal(strength, shown_by(strength, records, "record_id", rows, said[rows]))
+    return Signal(strength, shown_by(strength, records, rows, said[rows]))
 
 
 def _sayings(
@@ -89,7 +89,7 @@ def _sayings(
     strength = np.where(
         is_cancelled[rows], parameters.cancelled_strength, parameters.announced_strength
     )
-    return _records(interactions, rows, "interaction_id", strength)
+    return _records(interactions, rows, strength, "interaction_id")
 
 
 def _endings(
@@ -116,9 +116,10 @@ def _endings(
     ending = parameters.ending_strength * (1 - left / parameters.ending_days)
     strength = np.where(is_cancelled, parameters.cancelled_strength, ending)
     rows = np.flatnonzero(is_cancelled | is_ending)
-    return _records(contracts, rows, "deal_id", strength[rows])
+    begun = contracts.rename(columns={"start_day": "day"})
+    return _records(begun, rows, strength[rows], "deal_id")
 
 
-def _records(frame: pd.DataFrame, rows: Integers, name: str, strength: Floats) -> pd.DataFrame:
-    chosen = frame.iloc[rows][["unit", name]].rename(columns={name: "record_id"})
-    return chosen.assign(strength=strength)
+def _records(frame: pd.DataFrame, rows: Integers, strength: Floats, name: str) -> pd.DataFrame:
+    chosen = frame.iloc[rows][["unit", "day", name]].rename(columns={name: "record_id"})
+    return chosen.assign(strength=strength, is_deal=name == "deal_id")

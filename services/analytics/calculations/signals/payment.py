@@ -93,4 +93,4 @@ def payment_delay(
     place = places_within(unit)
     strength = payment_strength(unit, place, late, unit_count=unit_count, parameters=parameters)
     recent = place < parameters.recent_invoices
-    return Signal(strength, shown_by(strength, invoices, "deal_id", rows[recent], late[recent]))
+    return Signal(strength, shown_by(strength, invoices, rows[recent], late[recent]))

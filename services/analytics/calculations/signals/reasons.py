@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -13,7 +12,6 @@ from services.analytics.calculations.reasons import (
     flag,
     number,
     rounded,
-    word,
 )
 from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import SILENCE
@@ -45,7 +43,6 @@ def signal_reasons(customer: Row) -> list[Reason]:
     A signal of strength 0 is no reason; under an active contract silence is none. Source: domain
     specification 4, "Combined probability".
     """
-    evidence = _evidence(customer)
     reasons: list[Reason] = []
     for name in (*SIGNALS, *_OF_LEARNING):
         part = number(customer, f"churn_part_{name}")
@@ -55,12 +52,12 @@ def signal_reasons(customer: Row) -> list[Reason]:
             reasons.append(Reason(_OF_LEARNING[name][part > 0], {}, rounded(part)))
         elif name == SILENCE:
             if not flag(customer, "has_active_contract"):
-                reasons += silence_reasons(customer, rounded(part), evidence.get(name, ()))
+                reasons += silence_reasons(customer, rounded(part))
         else:
             strength = number(customer, f"signal_{name}")
             if strength:
                 code, params = _TELLING[name](strength, customer)
-                reasons.append(Reason(code, params, rounded(part), evidence.get(name, ())))
+                reasons.append(Reason(code, params, rounded(part)))
     reasons.sort(key=lambda reason: -abs(reason.contribution or 0.0))
     return reasons[:REASON_LIMIT]
 
@@ -75,9 +72,7 @@ def signal_gaps(customer: Row) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def silence_reasons(
-    customer: Row, contribution: float, evidence: tuple[str, ...] = ()
-) -> list[Reason]:
+def silence_reasons(customer: Row, contribution: float) -> list[Reason]:
     """Compare the present gap with the unit's own; overdue is what counts as a signal (C-INACT)."""
     gap, median = number(customer, "gap_days"), number(customer, "median_gap_days")
     rank = number(customer, "gap_rank")
@@ -85,15 +80,8 @@ def silence_reasons(
         return []
     params: dict[str, Value] = {"gap": round(gap), "median_gap": round(median)}
     if rank > _PARAMETERS.inactivity.from_gap_rank:
-        return [Reason("R_OVERDUE", {**params, "rank": rounded(rank)}, contribution, evidence)]
+        return [Reason("R_OVERDUE", {**params, "rank": rounded(rank)}, contribution)]
     return [Reason("R_IN_RHYTHM", params, contribution)]
-
-
-def _evidence(customer: Row) -> dict[str, tuple[str, ...]]:
-    text = word(customer, "signal_evidence")
-    if text is None:
-        return {}
-    return {str(name): tuple(map(str, ids)) for name, ids in json.loads(text).items()}
 
 
 def _of_frequency(strength: float, _: Row) -> Telling:

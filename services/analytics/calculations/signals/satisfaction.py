@@ -107,7 +107,7 @@ def satisfaction_gap(
     answers = are(interactions["kind"], "survey_response")
     age = ages(interactions, as_of_day)
     rows = np.flatnonzero(answers & (age < parameters.window_days))
-    evidence = shown_by(strength, interactions, "interaction_id", rows, -age[rows])
+    evidence = shown_by(strength, interactions, rows, -age[rows])
     return Satisfaction(Signal(strength, evidence), difference, nps, is_assumed)
 
 

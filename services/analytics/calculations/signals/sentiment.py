@@ -95,5 +95,5 @@ def negative_sentiment(
     strength = np.where(is_enough, strength, np.nan)
     recent = rows[is_recent]
     weight = np.exp2(-age[is_recent] / parameters.half_life_days) * (1 - mood[is_recent])
-    evidence = shown_by(strength, interactions, "interaction_id", recent, weight)
+    evidence = shown_by(strength, interactions, recent, weight)
     return Signal(strength, evidence), np.where(is_enough, now, np.nan)
