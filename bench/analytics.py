@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.computing import (
-    Rules,
     compute_base,
     estimate_base,
     rules_of,
@@ -38,10 +37,10 @@ from services.analytics.computing import (
 )
 from services.analytics.crm_client import RESOURCES, SCHEMAS, Export
 from services.analytics.crm_reading import Reading
+from services.analytics.frame_files import FrameFiles
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.files import RecordChanges
-from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.settings import Settings
 from services.foundation.application import utc_now
@@ -265,16 +264,17 @@ def main(folder: Path, as_of_day: int) -> None:
     stage("reading", lambda: _read_numbers(folder))
     for name, (module, function) in PARTS.items():
         setattr(module, function, _timed(stages, name, getattr(module, function)))
-    with Mirror(folder) as mirror:
+    with Mirror(folder) as mirror, FrameFiles(folder) as kept:
         before = stage("load", load)
-        plain = stage("estimate", lambda: estimate_base(before, rules))
+        plain = stage("estimate", lambda: estimate_base(before, rules, kept=kept))
         size = rules.parameters.churn.sample_size
         churn = stage(
             "learn", lambda: learn_churn(sample_part(before, rules, size=size), rules, plain)
         )
         estimates = replace(plain, churn=churn)
         mark = Mark(1, "1", "rules")
-        _score(stage, folder, before, rules, estimates, mark)
+        compute = partial(compute_base, before, rules, estimates, kept=kept)
+        _score(stage, compute, lambda base: write_ledger(folder, remember(base, mark)))
         change = _changes(before)
         after = stage(
             "changed: mirror",
@@ -294,15 +294,12 @@ def main(folder: Path, as_of_day: int) -> None:
 
 def _score(
     stage: Callable[..., Any],
-    folder: Path,
-    snapshot: Snapshot,
-    rules: Rules,
-    estimates: Any,
-    mark: Mark,
+    compute: Callable[[], computing.Computed],
+    keep: Callable[[computing.Computed], None],
 ) -> None:
-    base = stage("score", lambda: compute_base(snapshot, rules, estimates))
+    base = stage("score", compute)
     stage("totals", lambda: _totals(base))
-    stage("remember", lambda: write_ledger(folder, remember(base, mark)))
+    stage("remember", lambda: keep(base))
 
 
 def _totals(base: computing.Computed) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +22,7 @@ from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Observed, Statistics, observe
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.catalogue.options import combination_parameters, strategy_options
+from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.parameters import FrameParameters
@@ -131,16 +133,20 @@ def sample_part(snapshot: Snapshot, rules: Rules, *, size: int) -> Snapshot:
     return part if 2 * share > 1 else next(part.partitions(int(count / share)))
 
 
-def estimate_base(snapshot: Snapshot, rules: Rules) -> Estimates:
+def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None = None) -> Estimates:
     """Take the statistics of all parts of a base and estimate what holds for it.
 
-    What needs scored units is estimated from the first parts, which are a sample of units.
+    What needs scored units is estimated from the first parts, which are a sample of units. The
+    frames are kept for `compute_base`, if there is a place for them.
     """
     count, parameters = part_count(snapshot), rules.parameters
     statistics: list[Statistics] = []
     sample: list[Observed] = []
-    for part in snapshot.partitions(count):
-        observed = observe_frames(rules.frames_of(part), rules)
+    for number, part in enumerate(snapshot.partitions(count)):
+        frames = rules.frames_of(part)
+        if kept is not None:
+            kept.keep(number, frames)
+        observed = observe_frames(frames, rules)
         statistics.append(Statistics.of(observed, parameters=parameters))
         if len(sample) < SAMPLED_PARTS:
             sample.append(observed)
@@ -162,13 +168,16 @@ def observe_frames(frames: Frames, rules: Rules) -> Observed:
     )
 
 
-def compute_base(snapshot: Snapshot, rules: Rules, estimates: Estimates) -> Computed:
-    """Score all units, part after part, and place them."""
+def compute_base(
+    snapshot: Snapshot, rules: Rules, estimates: Estimates, *, kept: FrameFiles | None = None
+) -> Computed:
+    """Score all units, part after part, and place them; frames that were kept are used up."""
     referrals = read_referrals(snapshot, rules.frames_of)
-    parts = [
-        compute_part(part, rules, estimates, referrals=referrals)
-        for part in snapshot.partitions(part_count(snapshot))
-    ]
+    parts = []
+    for number, part in enumerate(snapshot.partitions(part_count(snapshot))):
+        build = partial(rules.frames_of, part)
+        frames = build() if kept is None else kept.take(number, build)
+        parts.append(compute_frames(frames, rules, estimates, referrals=referrals))
     return place(join_computed(parts), rules, estimates, referrals=referrals)
 
 
@@ -181,8 +190,14 @@ def read_part(part: Snapshot, rules: Rules) -> Part:
 def compute_part(
     part: Snapshot, rules: Rules, estimates: Estimates, *, referrals: pd.DataFrame
 ) -> Computed:
-    """Score the units of a part; but for the referrals their numbers depend on no other unit."""
-    frames = rules.frames_of(part)
+    """Score the units of a part of the records."""
+    return compute_frames(rules.frames_of(part), rules, estimates, referrals=referrals)
+
+
+def compute_frames(
+    frames: Frames, rules: Rules, estimates: Estimates, *, referrals: pd.DataFrame
+) -> Computed:
+    """Score the units of frames; but for the referrals their numbers depend on no other unit."""
     events = replace(frames.events, referrals=referrals_by(frames.units, referrals))
     scored = score(
         observe_frames(replace(frames, events=events), rules),

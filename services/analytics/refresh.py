@@ -25,6 +25,7 @@ from services.analytics.computing import Rules, compute_base, estimate_base, rul
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
+from services.analytics.frame_files import FrameFiles
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -138,13 +139,17 @@ async def _compute(refresh: Record, run: _Run) -> int:
         await store.confirm_version(run.database, newest["number"], crm_read_at=now)
         return int(newest["number"])
     try:
-        return await _publish(reading, rules, newest, run)
+        with FrameFiles(settings.data_dir) as kept:
+            return await _publish(reading, rules, newest, run, kept)
     except MirrorCorrupt:
         log.warning("the mirror is damaged; the CRM is read anew")
-        return await _publish(run.read_crm(is_full=True), rules, newest, run)
+    with FrameFiles(settings.data_dir) as kept:
+        return await _publish(run.read_crm(is_full=True), rules, newest, run, kept)
 
 
-async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _Run) -> int:
+async def _publish(
+    reading: Reading, rules: Rules, newest: Record | None, run: _Run, kept: FrameFiles
+) -> int:
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     family = rules.parameters.rhythm.family
@@ -155,7 +160,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         estimates = None
     if estimates is None:
         await run.tell("estimating", STAGES["estimating"])
-        estimates = estimate_base(snapshot, rules)
+        estimates = estimate_base(snapshot, rules, kept=kept)
         churn = learn_churn(sample(), rules, estimates)
         estimates = replace(estimates, churn=churn)
         write_estimates(data_dir, estimates, made_for=made_for)
@@ -173,7 +178,7 @@ async def _publish(reading: Reading, rules: Rules, newest: Record | None, run: _
         expected = Mark(newest["number"], reading.before.cursor, mark.rules)
         if ledger.mark == expected:
             changes = compute_changes(reading, ledger, rules, estimates)
-    base = changes.base if changes else compute_base(snapshot, rules, estimates)
+    base = changes.base if changes else compute_base(snapshot, rules, estimates, kept=kept)
     await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=rules.as_of,

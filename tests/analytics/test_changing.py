@@ -1,11 +1,13 @@
 """What follows from changes alone is what computing everything gives: to the last digit, in any parts."""
 
 import asyncio
+import errno
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import IO, Any, get_args
 
 import orjson
 import pandas as pd
@@ -25,6 +27,8 @@ from services.analytics.changing import Changes, compute_changes
 from services.analytics.computing import Computed, Rules, compute_base, estimate_base
 from services.analytics.crm_reading import Reading
 from services.analytics.estimates_file import read_estimates, write_estimates
+from services.analytics.frame_files import FrameFiles
+from services.analytics.frames.building import Frames, build_frames
 from services.analytics.ledger import (
     LEDGER_COLUMNS,
     Ledger,
@@ -232,6 +236,41 @@ def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
             found = read_ledger(tmp_path)
             assert found is not None
             before, ledger = after, found
+
+
+@pytest.mark.parametrize("is_full", [False, True], ids=["kept", "on a full disk"])
+def test_frames_that_were_kept_give_what_frames_built_anew_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_full: bool
+) -> None:
+    monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
+    built: list[Snapshot] = []
+
+    def counted(part: Snapshot, **options: Any) -> Frames:
+        built.append(part)
+        return build_frames(part, **options)
+
+    monkeypatch.setattr(computing, "build_frames", counted)
+    with opened(tmp_path) as mirror:
+        snapshot = Crm.make(1).load(mirror)
+        estimates = estimate_base(snapshot, RULES)
+        expected = compute_base(snapshot, RULES, estimates)
+        anew, parts = len(built), computing.part_count(snapshot)
+        (tmp_path / "frames").mkdir()
+        (tmp_path / "frames" / "0.pickle").write_bytes(b"left by a killed refresh")
+        if is_full:
+            monkeypatch.setattr(pickle, "dump", fail_as_full)
+        with FrameFiles(tmp_path) as kept:
+            assert estimate_base(snapshot, RULES, kept=kept) == estimates
+            found = compute_base(snapshot, RULES, estimates, kept=kept)
+    assert len(built) - anew == (anew if is_full else anew - parts)
+    assert not (tmp_path / "frames").exists()
+    assert_equal(found.customers, expected.customers)
+    assert_same_base(found, expected)
+
+
+def fail_as_full(_: object, file: IO[bytes], **__: object) -> None:
+    file.write(b"half")
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
