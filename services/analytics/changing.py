@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from services.analytics.calculations.estimates import Estimates
-from services.analytics.calculations.purchases import Floats, Integers
+from services.analytics.calculations.purchases import Integers
 from services.analytics.computing import (
     Computed,
     Part,
@@ -184,14 +185,12 @@ def _moved(before: pd.DataFrame, after: pd.DataFrame, rows: _Rows) -> pd.DataFra
     return after[["unit_id", *RANK_COLUMNS]].take(places[moved])
 
 
-def _numbers(before: pd.Series, after: pd.Series) -> tuple[Floats, Floats]:
+def _numbers(before: pd.Series, after: pd.Series) -> tuple[NDArray[Any], NDArray[Any]]:
     """Write ranks as numbers that compare, the unknown one as -1."""
     if isinstance(after.dtype, pd.CategoricalDtype):
-        known = before.cat.set_categories(after.cat.categories)
-        return (
-            np.asarray(known.cat.codes, dtype=np.float64),
-            np.asarray(after.cat.codes, dtype=np.float64),
-        )
+        words = after.cat.categories
+        known = before if before.cat.categories.equals(words) else before.cat.set_categories(words)
+        return known.cat.codes.to_numpy(), after.cat.codes.to_numpy()
     return (
         np.nan_to_num(before.to_numpy(np.float64), nan=-1.0),
         np.nan_to_num(after.to_numpy(np.float64), nan=-1.0),
