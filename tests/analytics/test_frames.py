@@ -590,8 +590,10 @@ def test_costs_in_a_foreign_currency_are_not_mixed_in_but_listed(base: Base) -> 
     )
     assert frames.units["service_cost"].tolist() == [6.0]
     assert bool(frames.units["acquisition_cost"].isna().all())
-    assert frames.gaps.contacts_with_foreign_acquisition_cost.count == 1
-    assert frames.gaps.interactions_with_foreign_cost.count == 1
+    of_contacts = frames.gaps.contacts_with_foreign_acquisition_cost
+    assert (of_contacts.count, of_contacts.unit_count) == (1, 1)
+    of_interactions = frames.gaps.interactions_with_foreign_cost
+    assert (of_interactions.count, of_interactions.unit_count) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,9 @@ class Contacts:
         created = instants_of(table, "created_at")
         is_new = created >= clock.start_of_window(parameters.lead_window_days)
         is_new &= created < clock.end
-        gaps["contacts_of_unknown_organisations"] = gap_of(snapshot, "contacts", self.is_orphan)
+        gaps["contacts_of_unknown_organisations"] = gap_of(
+            snapshot, "contacts", self.unit, self.is_orphan
+        )
         return {
             "unit_id": strings_of(self.ids.take(own)),
             "kind": strings_of(table.column("kind").take(own)),
@@ -170,7 +172,9 @@ class Contacts:
         cost = floats_of(table, "acquisition_cost_minor")
         is_given = ~np.isnan(cost) & (self.unit >= 0)
         is_foreign = is_given & ~currency.are(base_currency)
-        gaps["contacts_with_foreign_acquisition_cost"] = gap_of(snapshot, "contacts", is_foreign)
+        gaps["contacts_with_foreign_acquisition_cost"] = gap_of(
+            snapshot, "contacts", self.unit, is_foreign
+        )
         known = is_given & ~is_foreign
         # Whole numbers: their sum does not depend on the order of the contacts.
         total = self.totals(self.unit[known], cost[known])

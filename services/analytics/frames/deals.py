@@ -82,8 +82,8 @@ class Deals:
         won_at, is_won = stages.won_at, stages.won_at != NEVER
         per_unit, rate = _rates(table, base_currency)
         has_no_rate = is_won & is_known & np.isnan(rate)
-        gaps["deals_of_unknown_contacts"] = gap_of(snapshot, "deals", is_won & ~is_known)
-        gaps["deals_without_fx_rate"] = gap_of(snapshot, "deals", has_no_rate)
+        gaps["deals_of_unknown_contacts"] = gap_of(snapshot, "deals", unit, is_won & ~is_known)
+        gaps["deals_without_fx_rate"] = gap_of(snapshot, "deals", unit, has_no_rate)
         is_refunded = _is_refunded_in_full(table, clock)
         is_shown = is_won & is_known & ~(has_no_rate & is_refunded)
         frame = _deal_frame(table, np.flatnonzero(is_shown), unit, won_at, clock, per_unit, rate)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.crm_client import Resource
-from services.analytics.frames.arrays import Booleans
+from services.analytics.frames.arrays import Booleans, Integers
 from services.analytics.mirror.snapshot import Snapshot
 
 _EXAMPLES = 20
@@ -16,10 +17,11 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """How many records have the same fault, and up to 20 of their ids."""
+    """How many records have the same fault, up to 20 of their ids, and how many units they are of."""
 
     count: int = 0
     examples: tuple[str, ...] = ()
+    unit_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,19 @@ class DataGaps:
     interactions_with_foreign_cost: Gap = Gap()
 
 
-def gap_of(snapshot: Snapshot, resource: Resource, rows: Booleans) -> Gap:
-    """Count the flagged records; the examples are those of the lowest ids."""
+def gap_of(snapshot: Snapshot, resource: Resource, unit: Integers, rows: Booleans) -> Gap:
+    """Count the flagged records, and their units; the examples are those of the lowest ids.
+
+    Records of unknown contacts, whose `unit` is -1, are of no unit.
+    """
     count = int(rows.sum())
     if not count:
         return Gap()
     ids = snapshot.read(resource, ["id"], where=rows).column("id")
-    return Gap(count, lowest_ids(ids))
+    # Whatever is of no unit has the last place.
+    is_touched = np.zeros(int(unit.max()) + 2, dtype=np.bool_)
+    is_touched[unit[rows]] = True
+    return Gap(count, lowest_ids(ids), int(is_touched[:-1].sum()))
 
 
 def lowest_ids(ids: pa.Array | pa.ChunkedArray) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class Interactions:
         unit = contacts.units_of("interactions", table.column("contact_id"))
         happened = occurred < clock.end
         gaps["interactions_of_unknown_contacts"] = gap_of(
-            snapshot, "interactions", happened & (unit < 0)
+            snapshot, "interactions", unit, happened & (unit < 0)
         )
         kind, outcome, direction = (
             Words.of(table.column(name)) for name in ("kind", "outcome", "direction")
@@ -110,7 +110,7 @@ def interaction_columns(
     effective = instants_of(table, "effective_at")
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
-    cost = _interaction_cost(snapshot, table, kind, parameters, base_currency, gaps, happened)
+    cost = _interaction_cost(snapshot, table, kind, parameters, base_currency, gaps, unit, happened)
     is_charged = happened & ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
 
@@ -139,12 +139,15 @@ def _interaction_cost(
     parameters: FrameParameters,
     base_currency: str,
     gaps: dict[str, Gap],
+    unit: Integers,
     happened: Booleans,
 ) -> Floats:
     currency = Words.of(table.column("cost_currency"))
     given = floats_of(table, "cost_minor") / minor_per_unit(currency)
     is_foreign = ~np.isnan(given) & ~currency.are(base_currency)
-    gaps["interactions_with_foreign_cost"] = gap_of(snapshot, "interactions", happened & is_foreign)
+    gaps["interactions_with_foreign_cost"] = gap_of(
+        snapshot, "interactions", unit, happened & is_foreign
+    )
     channel = Words.of(table.column("channel"))
     by_kind = kind.numbers(lambda word: parameters.kind_cost.get(word, 0.0), empty=0.0)
     by_channel = channel.numbers(lambda word: parameters.channel_cost.get(word, 0.0), empty=0.0)

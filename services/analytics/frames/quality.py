@@ -86,7 +86,7 @@ class _Tally:
         """Take over what was counted where the records were read."""
         for item in fields(gaps):
             gap = getattr(gaps, item.name)
-            self.findings[item.name] = Finding(gap.count, gap.examples)
+            self.findings[item.name] = Finding(gap.count, gap.examples, gap.unit_count)
 
     def find(
         self,
@@ -99,11 +99,11 @@ class _Tally:
         amounts: Mapping[str, int] | None = None,
     ) -> None:
         """Note records of units that share a fault."""
-        gap = gap_of(self.snapshot, resource, rows)
+        gap = gap_of(self.snapshot, resource, unit, rows)
         touched = self.contacts.flags(unit, rows & (unit >= 0))
         without_value = 0 if unvalued is None else int((touched & unvalued).sum())
         self.findings[name] = Finding(
-            gap.count, gap.examples, int(touched.sum()), without_value, amounts or {}
+            gap.count, gap.examples, gap.unit_count, without_value, amounts or {}
         )
 
     def find_units(
