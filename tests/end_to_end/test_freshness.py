@@ -65,8 +65,9 @@ def _summary_told(http: httpx.Client, stale_reason: str | None) -> dict[str, Any
 
 
 def test_while_the_crm_is_down_the_last_version_is_served_says_so_and_recovers_by_itself(
-    crm: Crm, analytics: Analytics
+    crm_on_sqlite: Crm, make_analytics: MakeAnalytics
 ) -> None:
+    crm, analytics = crm_on_sqlite, make_analytics(crm_on_sqlite)
     customer = fill(crm)[0]
     port = urlsplit(crm.url).port
     with served(analytics, PHASEWISE_REFRESH_MINUTES="0.1") as http:

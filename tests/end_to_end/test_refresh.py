@@ -12,7 +12,7 @@ import pytest
 
 from services.analytics import changing, store
 from services.analytics.refresh import STAGES
-from tests.conftest import Crm
+from tests.conftest import BOTH, Crm
 from tests.end_to_end.conftest import Analytics, MakeAnalytics
 
 AS_OF = date(2026, 1, 31)
@@ -159,7 +159,16 @@ def test_a_refresh_that_ends_while_it_looks_back_has_published_and_the_next_one_
     assert analytics.get("/v1/models/latest")["model_version"] == second
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "looking_back"])
+def on_database(*before_publishing: str) -> list[tuple[str, str]]:
+    """Name stages with the databases to try them on: only publishing writes customers into one."""
+    return [*(("sqlite", stage) for stage in before_publishing), *((k, "publishing") for k in BOTH)]
+
+
+@pytest.mark.parametrize(
+    ("crm", "stage"),
+    on_database(*(stage for stage in STAGES if stage not in ("publishing", "looking_back"))),
+    indirect=["crm"],
+)
 def test_a_refresh_that_ends_at_a_stage_leaves_the_last_version_and_the_next_one_is_whole(
     crm: Crm, analytics: Analytics, make_analytics: MakeAnalytics, stage: str
 ) -> None:
@@ -185,7 +194,7 @@ def test_a_refresh_that_ends_at_a_stage_leaves_the_last_version_and_the_next_one
     assert ("failed", "interrupted") in ended
 
 
-@pytest.mark.parametrize("stage", ["reading crm", "publishing"])
+@pytest.mark.parametrize(("crm", "stage"), on_database("reading crm"), indirect=["crm"])
 def test_a_killed_process_leaves_the_last_version_and_the_next_run_is_whole(
     crm: Crm, analytics: Analytics, make_analytics: MakeAnalytics, stage: str
 ) -> None:

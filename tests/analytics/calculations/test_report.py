@@ -91,19 +91,26 @@ def calculate_base(base: SimulatedBase) -> Report:
     return calculate(base.units, base.deals, as_of_day=base.as_of_day)
 
 
+@pytest.fixture(scope="module")
+def report(base: SimulatedBase) -> Report:
+    """The report of the base, for all tests; they leave it as it is."""
+    return calculate_base(base)
+
+
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame, rtol: float = 1e-6) -> None:
     pd.testing.assert_frame_equal(found, expected, rtol=rtol, atol=1e-9, check_index_type=False)
 
 
-def test_columns_are_those_of_the_design(base: SimulatedBase) -> None:
-    report = calculate_base(base)
+def test_columns_are_those_of_the_design(base: SimulatedBase, report: Report) -> None:
     assert [name for name in report.customers.columns if name in COLUMNS] == COLUMNS
     assert report.customers.index.equals(base.units.index)
 
 
-def test_nothing_in_gives_nothing_out_with_the_same_columns_and_dtypes(base: SimulatedBase) -> None:
+def test_nothing_in_gives_nothing_out_with_the_same_columns_and_dtypes(
+    base: SimulatedBase, report: Report
+) -> None:
     empty = calculate(base.units.iloc[:0], base.deals.iloc[:0], as_of_day=base.as_of_day)
-    full = calculate_base(base)
+    full = report
     assert len(empty.customers) == 0
     assert empty.customers.dtypes.to_dict() == full.customers.dtypes.to_dict()
     assert empty.estimates.purchase_fit.basis == "prior"
@@ -132,31 +139,31 @@ def test_two_runs_give_equal_output(base: SimulatedBase) -> None:
     assert first.estimates == second.estimates
 
 
-def test_row_order_carries_no_meaning(base: SimulatedBase) -> None:
+def test_row_order_carries_no_meaning(base: SimulatedBase, report: Report) -> None:
     shuffled = calculate(
         base.units.sample(frac=1, random_state=1),
         base.deals.sample(frac=1, random_state=2),
         as_of_day=base.as_of_day,
     )
-    expected = calculate_base(base)
+    expected = report
     assert_same(shuffled.customers.sort_index(), expected.customers)
     assert shuffled.estimates.purchase_fit == expected.estimates.purchase_fit
 
 
-def test_surrogates_carry_no_meaning(base: SimulatedBase) -> None:
+def test_surrogates_carry_no_meaning(base: SimulatedBase, report: Report) -> None:
     new = np.random.default_rng(6).permutation(len(base.units))
     units = base.units.set_axis(pd.Index(new, name="unit")).sort_index()
     deals = base.deals.assign(unit=new[base.deals["unit"]])
     renamed = calculate(units, deals, as_of_day=base.as_of_day).customers
-    assert_same(renamed.loc[new].set_axis(base.units.index), calculate_base(base).customers)
+    assert_same(renamed.loc[new].set_axis(base.units.index), report.customers)
 
 
 @pytest.mark.parametrize("days", [-30_000, 1, 40_000])
-def test_the_era_changes_only_the_days(base: SimulatedBase, days: int) -> None:
+def test_the_era_changes_only_the_days(base: SimulatedBase, report: Report, days: int) -> None:
     units = base.units.assign(contract_end_day=base.units["contract_end_day"] + days)
     deals = base.deals.assign(day=base.deals["day"] + days)
     moved = calculate(units, deals, as_of_day=base.as_of_day + days).customers
-    expected = calculate_base(base).customers
+    expected = report.customers.copy()
     for name in ("first_purchase_day", "last_purchase_day"):
         moved[name] -= days
     for found in (moved, expected):
@@ -166,12 +173,14 @@ def test_the_era_changes_only_the_days(base: SimulatedBase, days: int) -> None:
 
 
 @pytest.mark.parametrize("factor", [1e-3, 100.0, 1e6])
-def test_the_currency_scales_money_and_nothing_else(base: SimulatedBase, factor: float) -> None:
+def test_the_currency_scales_money_and_nothing_else(
+    base: SimulatedBase, report: Report, factor: float
+) -> None:
     units, deals = base.units.copy(), base.deals.copy()
     units[MONEY_OF_UNITS] *= factor
     deals[MONEY_OF_DEALS] *= factor
     scaled = calculate(units, deals, as_of_day=base.as_of_day)
-    expected = calculate_base(base)
+    expected = report
     scaled.customers[MONEY_OF_CUSTOMERS] /= factor
     assert_same(scaled.customers, expected.customers)
     assert scaled.estimates.margins.weighing.credibility == pytest.approx(
@@ -228,8 +237,8 @@ def test_any_small_base_gives_sensible_numbers(
     assert (customers["state"] == "lead").equals(~bought)
 
 
-def test_what_comes_out_is_what_the_dictionary_of_columns_says(base: SimulatedBase) -> None:
-    check_frame(calculate_base(base).customers, CUSTOMERS, index="unit")
+def test_what_comes_out_is_what_the_dictionary_of_columns_says(report: Report) -> None:
+    check_frame(report.customers, CUSTOMERS, index="unit")
 
 
 def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() -> None:
@@ -254,8 +263,10 @@ def test_a_deal_of_unknown_amount_counts_for_the_rhythm_and_not_for_the_value() 
     assert without["clv_365"] > 0
 
 
-def test_a_value_without_any_known_amount_is_of_low_confidence(base: SimulatedBase) -> None:
-    best = calculate_base(base).customers
+def test_a_value_without_any_known_amount_is_of_low_confidence(
+    base: SimulatedBase, report: Report
+) -> None:
+    best = report.customers
     unit = best.index[best["confidence"] == "high"][0]
     unknown = base.deals["amount"].mask(base.deals["unit"] == unit)
     customers = calculate(
@@ -366,8 +377,8 @@ def test_a_contract_counts_only_as_long_as_it_runs() -> None:
     assert customers["clv_365"].iloc[0] == pytest.approx(plain.iloc[0])
 
 
-def test_earlier_estimates_score_without_estimating(base: SimulatedBase) -> None:
-    first = calculate_base(base)
+def test_earlier_estimates_score_without_estimating(base: SimulatedBase, report: Report) -> None:
+    first = report
     again = calculate(base.units, base.deals, as_of_day=base.as_of_day, estimates=first.estimates)
     pd.testing.assert_frame_equal(first.customers, again.customers, check_exact=True)
 
@@ -387,8 +398,8 @@ def parts_of(
     return parts
 
 
-def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase) -> None:
-    whole = calculate_base(base).estimates
+def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase, report: Report) -> None:
+    whole = report.estimates
     parameters = Parameters()
     parts = [
         Statistics.of(
@@ -469,7 +480,7 @@ def test_a_base_without_a_purchase_is_computed_by_every_family(family: Family, l
 
 
 def test_of_an_ended_relationship_nothing_is_forecast_and_the_past_stays(
-    base: SimulatedBase,
+    base: SimulatedBase, report: Report
 ) -> None:
     units = base.units.copy()
     units["status"] = units["status"].astype(object)
@@ -482,7 +493,7 @@ def test_of_an_ended_relationship_nothing_is_forecast_and_the_past_stays(
     forecast += ["clv_365_high", "expected_purchases_365", "value_at_risk", "rhythm_clv_365"]
     assert found.loc[ended, forecast].isna().all(axis=None)
     assert found.loc[ended & (found["purchase_count"] > 0), "historic_value"].notna().all()
-    others = calculate_base(base).customers.loc[~ended, forecast]
+    others = report.customers.loc[~ended, forecast]
     pd.testing.assert_frame_equal(found.loc[~ended, forecast], others)
 
 
