@@ -36,6 +36,8 @@ from services.analytics.calculations.churn.forecaster import (
     stack_at,
     stacked_forecaster,
 )
+from services.analytics.calculations.contracts.model import ContractModel
+from services.analytics.calculations.contracts.signals import HEARD
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
@@ -147,7 +149,7 @@ def card_of(
         ),
         churn_basis="stacked" if chosen == "stacked" else "signals",
         churn_bases=_bases_of(customers),
-        contracts=_contract_part(estimates),
+        contracts=_contract_part(estimates.contracts),
         choice=choice,
         left_out=left_out,
         backtest=found,
@@ -186,8 +188,14 @@ def _bases_of(customers: pd.DataFrame) -> dict[str, int]:
     return {str(basis): int(count) for basis, count in counts.items() if count}
 
 
-def _contract_part(estimates: Estimates) -> ContractPart:
-    names = (each.name for each in fields(ContractPart) if each.name != "signal_weights")
-    found = {name: getattr(estimates.contracts, name) for name in names}
-    learned = estimates.contract_combination
-    return ContractPart(**found, signal_weights=None if learned is None else learned.weights)
+def _contract_part(model: ContractModel) -> ContractPart:
+    names = (each.name for each in fields(ContractPart) if each.name != "signals")
+    found = {name: getattr(model, name) for name in names}
+    weights = model.survival.signals if model.survival else ()
+    told = dict(zip(HEARD, weights, strict=False))
+    signals = {
+        name: {"weight": told[name], "month_count": months, "event_count": ends}
+        for name, (months, ends) in model.heard.items()
+        if months and name in told
+    }
+    return ContractPart(**found, signals=signals)

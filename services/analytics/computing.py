@@ -13,7 +13,7 @@ import pandas as pd
 
 from services.analytics.calculations.backtest.origins import Known, sample_share
 from services.analytics.calculations.candidates import StrategyOptions
-from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
+from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.scores import score
@@ -151,11 +151,11 @@ def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None =
         if len(sample) < SAMPLED_PARTS:
             sample.append(observed)
     estimates = estimate(
-        Statistics.join(statistics, parameters=parameters),
+        Statistics.join(statistics),
         as_of_day=rules.as_of_day,
         parameters=parameters,
     )
-    return estimate_combination(estimates, sample, parameters=parameters)
+    return estimate_with_signals(estimates, sample, parameters=parameters)
 
 
 def observe_frames(frames: Frames, rules: Rules) -> Observed:

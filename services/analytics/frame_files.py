@@ -27,7 +27,10 @@ class FrameFiles:
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o700)
+        try:
+            self._folder.mkdir(mode=0o700)
+        except OSError as error:
+            log.warning("frames are not kept: %s", error.strerror)
         return self
 
     def __exit__(
@@ -41,6 +44,8 @@ class FrameFiles:
     def keep(self, number: int, frames: Frames) -> None:
         """Write the frames of a part; a full disk costs time, not the refresh."""
         path = self._path(number)
+        if not self._folder.is_dir():
+            return
         try:
             with path.open("wb") as file:
                 pickle.dump(frames, file, protocol=pickle.HIGHEST_PROTOCOL)

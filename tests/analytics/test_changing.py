@@ -238,9 +238,9 @@ def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
             before, ledger = after, found
 
 
-@pytest.mark.parametrize("is_full", [False, True], ids=["kept", "on a full disk"])
+@pytest.mark.parametrize("disk", ["free", "full", "in the way"])
 def test_frames_that_were_kept_give_what_frames_built_anew_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_full: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
 ) -> None:
     monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
     built: list[Snapshot] = []
@@ -255,15 +255,18 @@ def test_frames_that_were_kept_give_what_frames_built_anew_give(
         estimates = estimate_base(snapshot, RULES)
         expected = compute_base(snapshot, RULES, estimates)
         anew, parts = len(built), computing.part_count(snapshot)
-        (tmp_path / "frames").mkdir()
-        (tmp_path / "frames" / "0.pickle").write_bytes(b"left by a killed refresh")
-        if is_full:
+        if disk == "in the way":
+            (tmp_path / "frames").write_text("a file of somebody else")
+        else:
+            (tmp_path / "frames").mkdir()
+            (tmp_path / "frames" / "0.pickle").write_bytes(b"left by a killed refresh")
+        if disk == "full":
             monkeypatch.setattr(pickle, "dump", fail_as_full)
         with FrameFiles(tmp_path) as kept:
             assert estimate_base(snapshot, RULES, kept=kept) == estimates
             found = compute_base(snapshot, RULES, estimates, kept=kept)
-    assert len(built) - anew == (anew if is_full else anew - parts)
-    assert not (tmp_path / "frames").exists()
+    assert len(built) - anew == (anew - parts if disk == "free" else anew)
+    assert (tmp_path / "frames").exists() == (disk == "in the way")
     assert_equal(found.customers, expected.customers)
     assert_same_base(found, expected)
 

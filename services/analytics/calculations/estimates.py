@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
+import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.churn.stacked import ChurnModel
+from services.analytics.calculations.contracts.history import collect_contract_statistics
 from services.analytics.calculations.contracts.model import ContractModel, estimate_contracts
 from services.analytics.calculations.contracts.scoring import score_contracts
-from services.analytics.calculations.contracts.signals import (
-    collect_signal_months,
-    fit_contract_signals,
-)
+from services.analytics.calculations.contracts.signals import Hearing, without_endings
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
@@ -32,7 +33,6 @@ from services.analytics.calculations.signals.combination import (
     fit_combination,
     strengths_of,
 )
-from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.signals.whole_base import SignalBase, estimate_signal_base
 from services.analytics.calculations.standing.ambassadors import (
     ReferralBase,
@@ -63,8 +63,6 @@ class Estimates:
         How likely contracts are not renewed.
     combination
         How rhythm and signals make a churn probability.
-    contract_combination
-        The same of units under a contract, learned from relationships; None where it is not used.
     churn
         What the base's own past says of purchases to come; None if nobody asked it.
     """
@@ -78,14 +76,13 @@ class Estimates:
     referrals: ReferralBase
     contracts: ContractModel
     combination: CombinationModel
-    contract_combination: CombinationModel | None = None
     churn: ChurnModel | None = None
 
 
 def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) -> Estimates:
     """Estimate what holds for a base from the statistics of all its parts.
 
-    How signals are combined needs units scored with these estimates: see `estimate_combination`.
+    Contracts and how signals are combined need these estimates: see `estimate_with_signals`.
     """
     return Estimates(
         as_of_day,
@@ -97,42 +94,56 @@ def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) 
         estimate_new_values(statistics.sources, parameters=parameters.value),
         estimate_signal_base(statistics.signals, parameters=parameters.signals.burst),
         estimate_referral_base(statistics.acquisition_costs),
-        estimate_contracts([statistics.contracts], parameters=parameters.contracts),
+        ContractModel(),
         CombinationModel(dict(parameters.combination.weights)),
     )
 
 
-def estimate_combination(
-    estimates: Estimates, parts: Iterable[Observed], *, parameters: Parameters
+def estimate_with_signals(
+    estimates: Estimates, parts: Sequence[Observed], *, parameters: Parameters
 ) -> Estimates:
-    """Add how rhythm or contract and signals are combined, from some parts of the base or all."""
-    total, months = None, []
+    """Add what signals are needed for, from some parts of the base or all of it.
+
+    That is how likely contracts are not renewed, and how rhythm and signals are combined where there
+    is no such contract.
+    """
+    if not parts:
+        return estimates
+    contracts = estimate_contracts(
+        [
+            collect_contract_statistics(
+                observed.units,
+                observed.events,
+                as_of_day=observed.purchases.as_of_day,
+                parameters=parameters.contracts,
+                hearing=Hearing(
+                    observed.events,
+                    observed.deals[["unit", "day"]],
+                    len(observed.units),
+                    estimates.signals,
+                    without_endings(parameters.signals),
+                    parameters.combination,
+                ),
+            )
+            for observed in parts
+        ],
+        parameters=parameters.contracts,
+        combination=parameters.combination,
+    )
+    estimates = replace(estimates, contracts=contracts)
+    statistics = []
     for observed in parts:
         told = read_behavior(observed, estimates, parameters=parameters)
-        part = collect_combination_statistics(
-            told.baseline_churn, strengths_of(told.signals), parameters=parameters.combination
-        )
-        total = part if total is None else total + part
-        if estimates.contracts.survival is not None:
-            months.append(
-                collect_signal_months(
-                    observed.units,
-                    observed.deals,
-                    observed.events,
-                    survival=estimates.contracts.survival,
-                    base=estimates.signals,
-                    as_of_day=observed.purchases.as_of_day,
-                    parameters=parameters.contracts,
-                    signals=_signal_parameters(estimates.contracts, parameters.signals),
-                )
+        baseline = told.baseline_churn.copy()
+        if contracts.survival is not None:
+            baseline[told.contracts.index] = np.nan
+        statistics.append(
+            collect_combination_statistics(
+                baseline, strengths_of(told.signals), parameters=parameters.combination
             )
-    if total is None:
-        return estimates
-    combination = fit_combination(total, parameters=parameters.combination)
-    under_contract = fit_contract_signals(
-        months, parameters=parameters.contracts, combination=parameters.combination
-    )
-    return replace(estimates, combination=combination, contract_combination=under_contract)
+        )
+    combination = fit_combination(reduce(add, statistics), parameters=parameters.combination)
+    return replace(estimates, combination=combination)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +187,9 @@ def read_behavior(observed: Observed, estimates: Estimates, *, parameters: Param
         model=fit.model,
         as_of_day=purchases.as_of_day,
         base=estimates.signals,
-        parameters=_signal_parameters(estimates.contracts, parameters.signals),
+        parameters=parameters.signals
+        if estimates.contracts.survival is None
+        else without_endings(parameters.signals),
     )
     baseline = rhythm["baseline_churn_probability"].to_numpy()
     return Behavior(
@@ -185,10 +198,3 @@ def read_behavior(observed: Observed, estimates: Estimates, *, parameters: Param
         signals,
         of_all_units(baseline, rhythm.index.to_numpy(), len(observed.units)),
     )
-
-
-def _signal_parameters(contracts: ContractModel, parameters: SignalParameters) -> SignalParameters:
-    """Leave the time that is left of a contract to the survival model, where there is one."""
-    if contracts.survival is None:
-        return parameters
-    return replace(parameters, leaving=replace(parameters.leaving, ending_strength=0.0))

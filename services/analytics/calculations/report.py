@@ -8,7 +8,7 @@ import pandas as pd
 
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.churn.stacked import ChurnModel
-from services.analytics.calculations.estimates import Estimates, estimate, estimate_combination
+from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.scores import score
@@ -67,7 +67,7 @@ def calculate(
     if estimates is None:
         statistics = Statistics.of(observed, parameters=parameters)
         estimates = estimate(statistics, as_of_day=as_of_day, parameters=parameters)
-        estimates = estimate_combination(estimates, [observed], parameters=parameters)
+        estimates = estimate_with_signals(estimates, [observed], parameters=parameters)
     if churn is not None:
         estimates = replace(estimates, churn=churn)
     customers = score(observed, estimates=estimates, parameters=parameters, options=options)

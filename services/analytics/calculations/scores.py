@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from services.analytics.calculations import phases, strategies
 from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
+from services.analytics.calculations.contracts.signals import contract_churn
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.learned_value import Learned
@@ -141,14 +141,18 @@ def score_churn(
         baseline, told.signals, model=estimates.combination, parameters=parameters.combination
     )
     has_contract = observed.units["has_active_contract"].to_numpy(dtype=np.bool_, na_value=False)
-    if estimates.contract_combination is not None and has_contract.any():
-        # Learned beside one another, all signals count fully.
-        churn.loc[has_contract] = churn_columns(
-            baseline[has_contract],
-            told.signals.loc[has_contract],
-            model=estimates.contract_combination,
-            parameters=replace(parameters.combination, voice=()),
+    # A running contract has its own chance of an end, whatever the silence.
+    churn.loc[has_contract, "churn_part_inactivity"] = np.nan
+    survival, under = estimates.contracts.survival, told.contracts.index
+    if survival is not None and len(under):
+        ending = contract_churn(
+            baseline[under],
+            told.signals.loc[under],
+            survival=survival,
+            parameters=parameters.combination,
         )
+        for name, values in ending.items():
+            churn.loc[under, name] = values
     churn = churn.assign(churn_part_history=np.nan, churn_part_money=np.nan)
     basis = np.where(has_contract, CHURN_BASES.index("contract"), CHURN_BASES.index("signals"))
     basis[np.isnan(baseline)] = -1

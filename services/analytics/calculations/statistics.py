@@ -9,10 +9,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.contracts.history import (
-    ContractStatistics,
-    collect_contract_statistics,
-)
 from services.analytics.calculations.credibility import DealValues
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
@@ -135,8 +131,6 @@ class Statistics:
         What the signals take from the base.
     acquisition_costs
         What it cost to win referred and other customers.
-    contracts
-        Which contracts were renewed, and which not.
     """
 
     histories: Histories
@@ -145,7 +139,6 @@ class Statistics:
     sources: SourceStatistics
     signals: SignalStatistics
     acquisition_costs: AcquisitionCosts
-    contracts: ContractStatistics
 
     @classmethod
     def of(cls, observed: Observed, *, parameters: Parameters) -> Self:
@@ -167,16 +160,10 @@ class Statistics:
                 has_bought=purchases.has_purchase,
                 is_referred=units["is_referred"].to_numpy(dtype=np.bool_, na_value=False),
             ),
-            collect_contract_statistics(
-                units,
-                observed.events,
-                as_of_day=purchases.as_of_day,
-                parameters=parameters.contracts,
-            ),
         )
 
     @classmethod
-    def join(cls, parts: Sequence[Self], *, parameters: Parameters) -> Self:
+    def join(cls, parts: Sequence[Self]) -> Self:
         """Put the statistics of parts together; no unit may be in two of them.
 
         Raises
@@ -193,7 +180,4 @@ class Statistics:
             SourceStatistics.join([part.sources for part in parts]),
             sum((part.signals for part in parts), SignalStatistics()),
             sum((part.acquisition_costs for part in parts), AcquisitionCosts()),
-            ContractStatistics.join(
-                [part.contracts for part in parts], parameters=parameters.contracts
-            ),
         )

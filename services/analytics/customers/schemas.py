@@ -158,7 +158,8 @@ class Evidence(Shown):
     type: Literal["deal", "interaction"] = Field(description="What it is.")
     id: RecordId = Field(description="Its id in the CRM.")
     occurred_at: Day = Field(
-        description="The day of the interaction, or on which the deal was won, lost or invoiced."
+        description="The day of the interaction, or on which the deal was won, lost or invoiced, or its "
+        "contract cancelled."
     )
     role: word(example="last_purchase") = Field(
         description="What it shows: first_purchase, last_purchase, or the id of a signal."

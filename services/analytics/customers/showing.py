@@ -247,7 +247,7 @@ def _explanations(
             row["churn_probability"],
             "probability",
             row["churn_basis"] or (row["churn_probability"] is not None and model_basis) or None,
-            [*last, *chain.from_iterable(signal_evidence.values())],
+            [*last, *chain.from_iterable(_of_churn(row, signal_evidence))],
         ),
         "value": (
             None if value is None else amount_text(value, currency),
@@ -297,6 +297,13 @@ def _signal_records(row: Row) -> dict[str, list[dict[str, Any]]]:
         signal: [_record(*text.split(" "), role=signal) for text in texts]
         for signal, texts in stored.items()
     }
+
+
+def _of_churn(row: Row, evidence: Mapping[str, list[dict[str, Any]]]) -> Iterator[Any]:
+    """Yield what shows the signals that the churn probability knows: under a contract, not silence."""
+    for signal, records in evidence.items():
+        if not row["has_active_contract"] or row[f"churn_part_{signal}"] is not None:
+            yield records
 
 
 def _record(kind: str, day: str, record_id: str, *, role: str) -> dict[str, Any]:

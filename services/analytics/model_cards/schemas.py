@@ -25,6 +25,16 @@ class BasisCount(Shown):
     customer_count: Count = Field(description="How many customers.")
 
 
+class ContractSignal(Shown):
+    """What a churn signal says of contracts."""
+
+    weight: number(0, 1e3, example=1.6) = Field(
+        description="What its full strength adds to the logarithm of the monthly chance of an end."
+    )
+    month_count: Count = Field(description="Months of customers in which it was to be heard.")
+    event_count: Count = Field(description="Relationships that ended in them.")
+
+
 class ContractAccuracy(Shown):
     """What the churn probabilities of customers under contract rest on; the backtest has none of it."""
 
@@ -46,9 +56,15 @@ class ContractAccuracy(Shown):
     area_under_curve: number(0, 1, example=0.84) | None = Field(
         description="How well the survival model ranks these months; 0.5 is chance."
     )
-    signal_weights: dict[Signal, number(0, 1e3, example=1.6)] | None = Field(
-        description="What the full strength of each churn signal adds to the log-odds of an end, learned "
-        "from these relationships; null: the usual weights forecast as well."
+    brier_without_signals: Number | None = Field(
+        description="The same of the survival model without signals: `brier_survival` is with them."
+    )
+    signal_basis: Literal["learned", "usual"] = Field(
+        description="Whether the weights of signals were learned from these months, as that forecast "
+        "those held out better, or are the usual ones."
+    )
+    signals: dict[Signal, ContractSignal] = Field(
+        description="The signals that were to be heard in these months; others have their usual weight."
     )
 
 

@@ -409,7 +409,7 @@ def test_the_estimates_of_parts_are_those_of_the_whole(base: SimulatedBase, repo
         for part in [*parts_of(base, 7), (base.units.iloc[:0], base.deals.iloc[:0])]
     ]
     found = estimate(
-        Statistics.join(parts, parameters=parameters),
+        Statistics.join(parts),
         as_of_day=base.as_of_day,
         parameters=parameters,
     )

@@ -257,6 +257,16 @@ def test_who_bought_after_a_cancellation_took_effect_has_not_left() -> None:
         assert found == expected
 
 
+def test_who_cancelled_a_contract_and_signed_another_one_has_not_left() -> None:
+    cancelled = {"start_day": TODAY - 300, "end_day": TODAY + 65, "cancelled_day": TODAY - 150}
+    for begun, expected in ((TODAY - 60, 0.0), (TODAY - 200, 1.0)):
+        other = {"start_day": begun, "end_day": TODAY + 300}
+        assert strength("leave_intent", contracts=[cancelled, other]) == expected
+    events = events_of(contracts=[cancelled])
+    (shown,) = json.loads(signals_of(events)["signal_evidence"].iloc[0])["leave_intent"]
+    assert shown.split(" ")[:2] == ["deal", str(np.datetime64(TODAY - 150, "D"))]
+
+
 @pytest.mark.parametrize(
     ("name", "frames", "days"),
     [

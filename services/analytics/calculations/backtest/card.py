@@ -63,9 +63,13 @@ class ContractPart:
         Months of customers that were learned from, and relationships that ended in them.
     brier_survival, brier_share, area_under_curve
         How the survival model forecast months of customers held out, beside one share for all.
-    signal_weights
-        What the full strength of each signal adds to the log-odds of an end, as learned from these
-        relationships; none where the usual weights forecast as well.
+    brier_without_signals
+        The same of the survival model without signals.
+    signals
+        By id of a signal that was to be heard in these months: its ``weight`` (what its full strength
+        adds to the log hazard), ``month_count`` and ``event_count``, the months and the ends in them.
+    signal_basis
+        Whether these weights were ``learned`` or are the ``usual`` ones.
     """
 
     basis: str
@@ -77,7 +81,9 @@ class ContractPart:
     brier_survival: float
     brier_share: float
     area_under_curve: float
-    signal_weights: Mapping[str, float] | None = None
+    brier_without_signals: float
+    signals: Mapping[str, Mapping[str, float]]
+    signal_basis: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ from services.analytics.calculations.contracts.relationships import (
     count_endings,
     read_relationships,
 )
+from services.analytics.calculations.contracts.signals import HEARD, Hearing
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 
@@ -49,6 +50,9 @@ class History:
         How much of the month was seen; months of 365/12 days, shape (months,).
     has_ended
         Shape (months,).
+    signals
+        What was to be heard at the beginning of the month (`contracts.signals`); shape (months,
+        signals).
     """
 
     unit_hash: Hashes
@@ -57,6 +61,7 @@ class History:
     left_days: Floats
     exposure_months: Floats
     has_ended: Booleans
+    signals: Floats
 
     def __len__(self) -> int:
         return len(self.month)
@@ -71,6 +76,7 @@ class History:
             self.left_days[places],
             self.exposure_months[places],
             self.has_ended[places],
+            self.signals[places],
         )
 
     @classmethod
@@ -83,6 +89,7 @@ class History:
             np.concatenate([np.zeros(0), *(each.left_days for each in parts)]),
             np.concatenate([np.zeros(0), *(each.exposure_months for each in parts)]),
             np.concatenate([np.zeros(0, dtype=np.bool_), *(each.has_ended for each in parts)]),
+            np.concatenate([np.zeros((0, len(HEARD))), *(each.signals for each in parts)]),
         )
 
     def of_units(self, at_most: int) -> History:
@@ -121,7 +128,12 @@ class ContractStatistics:
 
 
 def collect_contract_statistics(
-    units: pd.DataFrame, events: Events, *, as_of_day: int, parameters: ContractParameters
+    units: pd.DataFrame,
+    events: Events,
+    *,
+    as_of_day: int,
+    parameters: ContractParameters,
+    hearing: Hearing | None = None,
 ) -> ContractStatistics:
     """Collect what a part of a base says of its contracts.
 
@@ -134,6 +146,8 @@ def collect_contract_statistics(
         happened.
     as_of_day
         The day looked from, days since 1970-01-01.
+    hearing
+        What was to be heard of these units; nothing unless given.
 
     Notes
     -----
@@ -158,11 +172,21 @@ def collect_contract_statistics(
         is_sampled = unit_hash < hashes[parameters.history_units]
         relationships, unit_hash = relationships.take(is_sampled), unit_hash[is_sampled]
     products = read_products(events.contract_products, relationships, as_of_day=as_of_day)
+    listen = _listener(hearing, relationships.unit)
     months = [
-        _month(relationships, products, unit_hash, month, as_of_day)
+        _month(relationships, products, unit_hash, month, as_of_day, listen)
         for month in range(parameters.history_months if len(unit_hash) else 0)
     ]
     return ContractStatistics(ended, not_renewed, History.join(months))
+
+
+def _listener(hearing: Hearing | None, unit: Integers) -> Callable[[int], Floats]:
+    """Return what listens to the units of relationships on a day."""
+    if hearing is None or hearing.is_silent:
+        return lambda _: np.zeros((len(unit), len(HEARD)))
+    units, place = np.unique(unit, return_inverse=True)
+    near = hearing.restricted(units)
+    return lambda day: near.on(day)[place]
 
 
 def _month(
@@ -171,6 +195,7 @@ def _month(
     unit_hash: Hashes,
     month: int,
     as_of_day: int,
+    listen: Callable[[int], Floats],
 ) -> History:
     last = as_of_day - month * MONTH_DAYS
     entry = np.maximum(relationships.first_day, last - MONTH_DAYS)
@@ -188,4 +213,5 @@ def _month(
         covariates.end_day - last,
         (seen_until - entry[running]) / DAYS_PER_MONTH,
         has_ended,
+        listen(last - MONTH_DAYS)[running],
     )

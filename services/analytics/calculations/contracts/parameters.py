@@ -54,8 +54,8 @@ class ContractParameters:
         Spread of the prior of effects, and of those of products and categories; log hazard;
         defaults 1 and 0.5, our choice: effects beyond a factor of 7, or of 3, are rare.
     signal_deviation
-        How far what a signal weighs under a contract may lie from its usual weight; log-odds;
-        default 1, our choice.
+        Spread of the prior of what a signal weighs around its usual weight; log hazard; default 1,
+        our choice.
     """
 
     default_probability: float = 0.05

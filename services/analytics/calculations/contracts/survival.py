@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Survival:
         Of products and categories.
     usual
         Mean effect in the history, by group.
+    signals
+        Of signals (`contracts.signals.HEARD`); none below 0; empty is none at all.
     """
 
     intercept: float
@@ -57,6 +59,7 @@ class Survival:
     amount_deviation: float
     words: Mapping[str, float] = field(default_factory=dict)
     usual: Mapping[str, float] = field(default_factory=dict)
+    signals: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +76,15 @@ class Months:
         How much of it was seen.
     has_ended
         Whether the relationship ended in it.
+    signals
+        What was to be heard at the beginning (`contracts.signals`); shape (months, signals).
     """
 
     covariates: Covariates
     left_days: Floats
     exposure_months: Floats
     has_ended: Booleans
+    signals: Floats
 
     def take(self, rows: Integers) -> Months:
         return Months(
@@ -86,6 +92,7 @@ class Months:
             self.left_days[rows],
             self.exposure_months[rows],
             self.has_ended[rows],
+            self.signals[rows],
         )
 
 
@@ -131,19 +138,38 @@ def monthly_probability(
         + tenure_effect(months.covariates.tenure_months, survival, parameters)
         + ending_effect(months.left_days, survival, parameters)
     )
+    if survival.signals:
+        log_hazard = log_hazard + _weighed(months.signals, survival.signals)
     hazard = hazard_of(log_hazard) * months.exposure_months
     return np.asarray(-np.expm1(-hazard), dtype=np.float64)
 
 
-def fit_survival(months: Months, *, parameters: ContractParameters) -> Survival:
+def fit_survival(
+    months: Months,
+    *,
+    parameters: ContractParameters,
+    usual_weights: Floats,
+    learns_signals: bool,
+) -> Survival:
     """Fit the hazard by penalized maximum likelihood.
+
+    Parameters
+    ----------
+    months
+        What is learned from.
+    usual_weights
+        What the full strength of each signal usually adds; log hazard, shape (signals,).
+    learns_signals
+        Whether weights of signals are learned, or the usual ones are taken as they are.
 
     Notes
     -----
     Complementary log-log regression: ``P(end in a month) = 1 - exp(-exposure * exp(x * beta))``, a
     proportional hazard seen month by month, with a normal prior around 0 on every effect but the
-    intercept. Effects of a longer term and of more time left are not above 0: who is bound for
-    longer does not leave sooner. The likelihood is concave, so the optimum is the only one. Source:
+    intercept; around the usual weights on those of signals, so that one without examples keeps its
+    usual weight. Effects of a longer term and of more time left are not above 0: who is bound for
+    longer does not leave sooner; no signal has one below 0. The likelihood is concave, so the
+    optimum is the only one. Source:
     Prentice and Gloeckler, Biometrics 34 (1978).
     """
     mean, deviation = _scale(months.covariates.monthly_amount)
@@ -156,23 +182,15 @@ def fit_survival(months: Months, *, parameters: ContractParameters) -> Survival:
         "amount": _amount_columns(covariates.monthly_amount, mean, deviation),
         "products": _word_columns(covariates, words),
     }
+    offset = np.log(months.exposure_months)
+    if learns_signals:
+        groups["signals"] = months.signals
+    else:
+        offset = offset + months.signals @ usual_weights
     matrix = np.hstack(list(groups.values()))
     means = matrix.mean(axis=0)
-    is_falling = np.concatenate(
-        [np.full(part.shape[1], name in ("term", "ending")) for name, part in groups.items()]
-    )
-    spread = np.concatenate(
-        [
-            np.full(
-                part.shape[1],
-                parameters.word_deviation if name == "products" else parameters.effect_deviation,
-            )
-            for name, part in groups.items()
-        ]
-    )
-    level, effects = _maximize(
-        matrix - means, months.exposure_months, months.has_ended, spread**-2, is_falling
-    )
+    prior = _Prior.of(groups, parameters, usual_weights)
+    level, effects = _maximize(matrix - means, offset, months.has_ended, prior)
     parts = _split(effects, groups)
     usual = _split(effects * means, groups)
     return Survival(
@@ -184,31 +202,63 @@ def fit_survival(months: Months, *, parameters: ContractParameters) -> Survival:
         mean,
         deviation,
         dict(zip(words, parts["products"], strict=True)),
-        {name: float(sum(part)) for name, part in usual.items()},
+        {name: float(sum(usual[name])) for name in GROUPS},
+        parts.get("signals", tuple(usual_weights.tolist())),
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prior:
+    """What is believed of effects before any data, and what they may not pass; shape (effects,)."""
+
+    mean: Floats
+    precision: Floats
+    lowest: Floats
+    highest: Floats
+
+    @classmethod
+    def of(
+        cls, groups: Mapping[str, Floats], parameters: ContractParameters, usual_weights: Floats
+    ) -> Self:
+        spread = {"products": parameters.word_deviation, "signals": parameters.signal_deviation}
+
+        def joined(of_group: Callable[[str, int], Any]) -> Floats:
+            parts = (
+                np.broadcast_to(of_group(n, p.shape[1]), p.shape[1]) for n, p in groups.items()
+            )
+            return np.concatenate([part.astype(np.float64) for part in parts])
+
+        return cls(
+            joined(lambda name, _: usual_weights if name == "signals" else 0.0),
+            joined(lambda name, _: spread.get(name, parameters.effect_deviation)) ** -2,
+            joined(lambda name, _: 0.0 if name == "signals" else -np.inf),
+            joined(lambda name, _: 0.0 if name in ("term", "ending") else np.inf),
+        )
+
+
 def _maximize(
-    matrix: Floats,
-    exposure: Floats,
-    has_ended: Booleans,
-    precision: Floats,
-    is_falling: Booleans,
+    matrix: Floats, offset: Floats, has_ended: Booleans, prior: _Prior
 ) -> tuple[float, Floats]:
     """Return intercept and effects of the greatest penalized likelihood, by Newton's method.
 
-    Effects that would rise above 0 and must not are held there while the others move.
+    Effects that would pass a limit are held there while the others move.
     """
     columns = np.column_stack([np.ones(len(matrix)), matrix])
-    offset, penalty = np.log(exposure), np.append(0.0, precision)
-    is_held = np.append(False, is_falling)
-    theta = np.zeros(columns.shape[1])
-    theta[0] = np.log(max(float(has_ended.sum()), 0.5) / float(exposure.sum()))
-    value = _log_likelihood(columns @ theta + offset, has_ended) - 0.5 * penalty @ theta**2
+    penalty, mean = np.append(0.0, prior.precision), np.append(0.0, prior.mean)
+    lowest, highest = np.append(-np.inf, prior.lowest), np.append(np.inf, prior.highest)
+    theta = mean.copy()
+    theta[0] = np.log(max(float(has_ended.sum()), 0.5) / float(np.exp(offset).sum()))
+
+    def posterior(at: Floats) -> float:
+        likelihood = _log_likelihood(columns @ at + offset, has_ended)
+        return likelihood - 0.5 * float(penalty @ (at - mean) ** 2)
+
+    value = posterior(theta)
     for _ in range(_TURNS):
         slope, curvature = _derivatives(columns @ theta + offset, has_ended)
-        gradient = slope @ columns - penalty * theta
-        moves = np.flatnonzero(~(is_held & (theta >= 0) & (gradient > 0)))
+        gradient = slope @ columns - penalty * (theta - mean)
+        is_held = ((theta >= highest) & (gradient > 0)) | ((theta <= lowest) & (gradient < 0))
+        moves = np.flatnonzero(~is_held)
         if np.abs(gradient[moves]).max() < _TOLERANCE * len(matrix):
             break
         weighed = columns[:, moves] * np.sqrt(curvature)[:, None]
@@ -217,9 +267,8 @@ def _maximize(
         step[moves] = np.linalg.solve(bend, gradient[moves])
         for halvings in range(_HALVINGS):
             tried = theta + step / 2**halvings
-            tried[is_held] = np.minimum(tried[is_held], 0.0)
-            reached = _log_likelihood(columns @ tried + offset, has_ended)
-            reached -= 0.5 * penalty @ tried**2
+            tried = np.clip(tried, lowest, highest)
+            reached = posterior(tried)
             if reached > value:
                 break
         else:

@@ -29,7 +29,8 @@ class Evidence:
     record_id
         Its id; array of strings of the same shape.
     day
-        When it was, days since 1970-01-01; a deal was when it was won, lost or invoiced.
+        When it was, days since 1970-01-01; a deal was when it was won, lost, invoiced
+        or its contract cancelled.
     is_deal
         Whether it is a deal; else it is an interaction.
     """

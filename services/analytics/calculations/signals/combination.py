@@ -113,19 +113,14 @@ def signal_log_odds(
     Source: domain specification 4.
     """
     terms: Floats = strengths * np.array([weights.get(name, 0.0) for name in SIGNALS])
-    if not parameters.voice:
-        return _without_silence(terms, strengths)
     voices = [SIGNALS.index(name) for name in parameters.voice]
     heard = np.nan_to_num(terms[:, voices], nan=-1.0)
     share = np.full(heard.shape, parameters.further_voice_share)
     share[np.arange(len(heard)), heard.argmax(axis=1)] = 1.0
     terms[:, voices] *= share
-    return _without_silence(terms, strengths)
-
-
-def _without_silence(terms: Floats, strengths: Floats) -> Floats:
-    silence = SIGNALS.index(SILENCE)
-    terms[:, silence] = np.where(np.isnan(strengths[:, silence]), np.nan, 0.0)
+    terms[:, SIGNALS.index(SILENCE)] = np.where(
+        np.isnan(strengths[:, SIGNALS.index(SILENCE)]), np.nan, 0.0
+    )
     return terms
 
 

@@ -60,8 +60,8 @@ def leave_intent(
     -----
     Cancelled: 1; tag within 90 days: 0.7; a contract that ends within 90 days, with neither an open
     deal nor another contract that ends later: ``0.5 * (1 - days / 90)``. Who has bought after a
-    cancellation had taken effect has not left. Source: domain specification 4; the return is that
-    of rule 5 in 2.3.
+    cancellation had taken effect, or signed another contract after it, has not left. Source: domain
+    specification 4; the return is that of rule 5 in 2.3.
     """
     sayings = _sayings(interactions, last_purchase_day, as_of_day, parameters)
     endings = _endings(contracts, open_deals, last_purchase_day, unit_count, as_of_day, parameters)
@@ -103,10 +103,13 @@ def _endings(
     unit = units_of(contracts)
     end = contracts["end_day"].to_numpy(dtype=np.float64)
     cancelled = contracts["cancelled_day"].to_numpy(dtype=np.float64)
-    has_left = ~(last_purchase_day[unit] > np.fmax(end, cancelled))
+    begun = contracts["start_day"].to_numpy(dtype=np.int64)
+    runs_on = np.isnan(cancelled)
+    newest = np.full(unit_count, -np.inf)
+    np.maximum.at(newest, unit[runs_on], begun[runs_on].astype(np.float64))
+    has_left = ~(last_purchase_day[unit] > np.fmax(end, cancelled)) & ~(newest[unit] > cancelled)
     is_cancelled = ~np.isnan(cancelled) & has_left
     last_end = np.full(unit_count, -np.inf)
-    runs_on = np.isnan(cancelled)
     np.maximum.at(last_end, unit[runs_on], end[runs_on])
     left = end - as_of_day
     is_ending = runs_on & (left > 0) & (left <= parameters.ending_days) & (end >= last_end[unit])
@@ -116,8 +119,8 @@ def _endings(
     ending = parameters.ending_strength * (1 - left / parameters.ending_days)
     strength = np.where(is_cancelled, parameters.cancelled_strength, ending)
     rows = np.flatnonzero(is_cancelled | is_ending)
-    begun = contracts.rename(columns={"start_day": "day"})
-    return _records(begun, rows, strength[rows], "deal_id")
+    dated = contracts.assign(day=np.where(is_cancelled, cancelled, begun).astype(np.int64))
+    return _records(dated, rows, strength[rows], "deal_id")
 
 
 def _records(frame: pd.DataFrame, rows: Integers, strength: Floats, name: str) -> pd.DataFrame:
