@@ -37,7 +37,9 @@ from services.analytics.calculations.churn.forecaster import (
     stacked_forecaster,
 )
 from services.analytics.calculations.contracts.model import ContractModel
+from services.analytics.calculations.contracts.parameters import ContractParameters
 from services.analytics.calculations.contracts.signals import HEARD
+from services.analytics.calculations.contracts.verdict import contract_verdict
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.families import FAMILIES
@@ -149,7 +151,7 @@ def card_of(
         ),
         churn_basis="stacked" if chosen == "stacked" else "signals",
         churn_bases=_bases_of(customers),
-        contracts=_contract_part(estimates.contracts),
+        contracts=_contract_part(estimates.contracts, parameters.contracts),
         choice=choice,
         left_out=left_out,
         backtest=found,
@@ -188,8 +190,9 @@ def _bases_of(customers: pd.DataFrame) -> dict[str, int]:
     return {str(basis): int(count) for basis, count in counts.items() if count}
 
 
-def _contract_part(model: ContractModel) -> ContractPart:
-    names = (each.name for each in fields(ContractPart) if each.name != "signals")
+def _contract_part(model: ContractModel, parameters: ContractParameters) -> ContractPart:
+    beside = ("signals", "verdict")
+    names = (each.name for each in fields(ContractPart) if each.name not in beside)
     found = {name: getattr(model, name) for name in names}
     weights = model.survival.signals if model.survival else ()
     told = dict(zip(HEARD, weights, strict=False))
@@ -198,4 +201,4 @@ def _contract_part(model: ContractModel) -> ContractPart:
         for name, (months, ends) in model.heard.items()
         if months and name in told
     }
-    return ContractPart(**found, signals=signals)
+    return ContractPart(**found, signals=signals, verdict=contract_verdict(model, parameters))

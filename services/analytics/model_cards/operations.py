@@ -85,6 +85,12 @@ def describe(row: Record, *, catalogue: Catalogue, language: Language) -> dict[s
             **card["model"],
             **_named(card["model"]["forecaster"], catalogue, language),
         },
+        "contracts": {
+            **card["contracts"],
+            "verdict": [
+                _written(finding, catalogue, language) for finding in card["contracts"]["verdict"]
+            ],
+        },
         "choice": _written(card["choice"], catalogue, language),
         "backtest": describe_backtest(card["backtest"], catalogue=catalogue, language=language),
     }

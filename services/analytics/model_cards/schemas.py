@@ -25,6 +25,21 @@ class BasisCount(Shown):
     customer_count: Count = Field(description="How many customers.")
 
 
+class Finding(Shown):
+    """One sentence of a verdict, for programs and for people."""
+
+    code: bounded_text(64, example="V_PHASES_FALL") = Field(
+        description="An id of the catalogue's verdicts."
+    )
+    tone: Literal["good", "caution", "bad", "note"] = Field(
+        description="What it means for whoever relies on the numbers; `note` judges nothing."
+    )
+    params: dict[str, Any] = Field(description="The numbers and ids in the text.")
+    text: bounded_text(2000, example="The phases mean something.") = Field(
+        description="In the language asked for."
+    )
+
+
 class ContractSignal(Shown):
     """What a churn signal says of contracts."""
 
@@ -36,7 +51,8 @@ class ContractSignal(Shown):
 
 
 class ContractAccuracy(Shown):
-    """What the churn probabilities of customers under contract rest on; the backtest has none of it."""
+    """What the churn probabilities of customers under contract rest on, and how good they are; the
+    backtest, which is of purchases, has none of it."""
 
     basis: Literal["default", "share", "survival"] = Field(
         description="The default before 30 contracts have ended, the share of those that were not "
@@ -66,20 +82,8 @@ class ContractAccuracy(Shown):
     signals: dict[Signal, ContractSignal] = Field(
         description="The signals that were to be heard in these months; others have their usual weight."
     )
-
-
-class Finding(Shown):
-    """One sentence of a verdict, for programs and for people."""
-
-    code: bounded_text(64, example="V_PHASES_FALL") = Field(
-        description="An id of the catalogue's verdicts."
-    )
-    tone: Literal["good", "caution", "bad", "note"] = Field(
-        description="What it means for whoever relies on the numbers; `note` judges nothing."
-    )
-    params: dict[str, Any] = Field(description="The numbers and ids in the text.")
-    text: bounded_text(2000, example="The phases mean something.") = Field(
-        description="In the language asked for."
+    verdict: Annotated[list[Finding], Field(max_length=5)] = Field(
+        description="The same in plain words; empty without contracts."
     )
 
 

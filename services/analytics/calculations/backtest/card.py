@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,6 +70,8 @@ class ContractPart:
         adds to the log hazard), ``month_count`` and ``event_count``, the months and the ends in them.
     signal_basis
         Whether these weights were ``learned`` or are the ``usual`` ones.
+    verdict
+        The same in sentences; none without contracts.
     """
 
     basis: str
@@ -84,6 +86,7 @@ class ContractPart:
     brier_without_signals: float
     signals: Mapping[str, Mapping[str, float]]
     signal_basis: str
+    verdict: Sequence[Finding]
 
 
 @dataclass(frozen=True, slots=True)

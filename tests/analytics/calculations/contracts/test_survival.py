@@ -24,6 +24,7 @@ from services.analytics.calculations.contracts.scoring import (
     score_contracts,
 )
 from services.analytics.calculations.contracts.survival import Survival
+from services.analytics.calculations.contracts.verdict import contract_verdict
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.reasons import money_in
 from tests.analytics.calculations.contracts.simulated import (
@@ -289,3 +290,24 @@ def test_the_reasons_name_basis_and_what_moves_the_chance(
     }
     (only,) = contract_reasons(plain, money=money_in("EUR"))
     assert (only.code, only.params) == ("R_CONTRACT_ASSUMED", {"p": 0.05})
+
+
+def test_the_verdict_says_what_forecasts_of_contracts_are_worth(model: ContractModel) -> None:
+    def codes(judged: ContractModel) -> list[str]:
+        return [finding.code for finding in contract_verdict(judged, PARAMETERS)]
+
+    assert codes(contracts_of([]).model()) == []
+    few = contracts_of([(unit, TODAY - 500, TODAY - 135, None) for unit in range(29)])
+    (finding,) = contract_verdict(few.model(), PARAMETERS)
+    assert finding.code == "V_CONTRACT_TOO_LITTLE"
+    assert finding.params == {"count": 29, "needed": 50, "probability": 0.05}
+    assert codes(model) == ["V_CONTRACT_BETTER"]
+    assert codes(replace(model, basis="share", survival=None)) == ["V_CONTRACT_SHARE"]
+    told = replace(model, heard={"leave_intent": (10, 3)})
+    assert codes(replace(told, brier_without_signals=model.brier_survival)) == [
+        "V_CONTRACT_BETTER",
+        "V_CONTRACT_SIGNALS_NOT",
+    ]
+    helped = replace(told, brier_without_signals=model.brier_survival / 0.9)
+    *_, last = contract_verdict(helped, PARAMETERS)
+    assert (last.code, last.params) == ("V_CONTRACT_SIGNALS_BETTER", {"less": 0.1})
