@@ -45,7 +45,8 @@ def value_units(
     -----
     Where the stacked model forecast the base's own past better than the purchase model, it bends
     purchases and values of the first year (`learned_value`); ``rhythm_clv_365`` is what the purchase
-    model alone says, and ``alive_probability`` holds what was learned.
+    model alone says, and ``alive_probability`` holds what was learned; it is 1 under an active
+    contract. Source: domain specification 3.2.
     """
     units, purchases, historic = observed.units, observed.purchases, observed.historic
     margin = margin_per_purchase(
@@ -106,7 +107,8 @@ def value_units(
             "clv_1095": spread(lifetime.tier),
             **{name: spread(intervals[name].to_numpy()) for name in INTERVAL_COLUMNS},
             "rhythm_clv_365": spread(rhythm_value),
-            "alive_probability": spread(alive_probability),
+            # Whoever has a contract is a customer, whatever the rhythm says of the time after it.
+            "alive_probability": spread(np.where(contract_days > 0, 1.0, alive_probability)),
             "expected_new_value": expected_new_value(
                 units["source_campaign_id"], estimates.new_values
             ),

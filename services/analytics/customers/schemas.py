@@ -85,7 +85,8 @@ class Churn(Shown):
         description="The same chance right after the last purchase."
     )
     alive_probability: Probability | None = Field(
-        description="Chance that the customer is still one; at least that of buying within the horizon."
+        description="Chance that the customer is still one: at least that of buying within the horizon, "
+        "and 1 under a running contract."
     )
     vitality: Probability | None = Field(
         description="alive_probability now against right after the last purchase."

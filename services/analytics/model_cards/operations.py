@@ -25,6 +25,15 @@ _KEPT = Statement(
 )
 
 
+_NOTHING_OF_CONTRACTS: Mapping[str, Any] = {
+    "brier_without_signals": None,
+    "signal_basis": "usual",
+    "signals": {},
+    "verdict": [],
+}
+"""What a card tells that was made before contracts were judged."""
+
+
 class VersionNotKept(Problem):
     code, status = "version_not_kept", 404
     title = "There is no such version, or it is not kept any more."
@@ -78,6 +87,7 @@ def summarize(row: Record, *, catalogue: Catalogue, language: Language) -> dict[
 def describe(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, Any]:
     """Return the card of a version with its texts."""
     card = row["model_card"]
+    contracts = {**_NOTHING_OF_CONTRACTS, **card["contracts"]}
     return {
         **_about(row),
         **card,
@@ -86,10 +96,8 @@ def describe(row: Record, *, catalogue: Catalogue, language: Language) -> dict[s
             **_named(card["model"]["forecaster"], catalogue, language),
         },
         "contracts": {
-            **card["contracts"],
-            "verdict": [
-                _written(finding, catalogue, language) for finding in card["contracts"]["verdict"]
-            ],
+            **contracts,
+            "verdict": [_written(each, catalogue, language) for each in contracts["verdict"]],
         },
         "choice": _written(card["choice"], catalogue, language),
         "backtest": describe_backtest(card["backtest"], catalogue=catalogue, language=language),

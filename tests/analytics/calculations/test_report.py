@@ -373,8 +373,11 @@ def test_a_contract_counts_only_as_long_as_it_runs() -> None:
     assert customers["clv_365"].is_monotonic_increasing
     assert customers["clv_365"].iloc[2] == pytest.approx(customers["clv_alive_365"].iloc[2])
     assert customers["clv_1095"].iloc[2] < customers["clv_1095"].iloc[3]
-    plain = customers["alive_probability"] * customers["clv_alive_365"]
-    assert customers["clv_365"].iloc[0] == pytest.approx(plain.iloc[0])
+    assert (customers["alive_probability"] == 1).all()
+    # One that ends before the first month does says nothing of what comes after it.
+    free = calculate(units.assign(has_active_contract=False), deals, as_of_day=2_000).customers
+    assert free["alive_probability"].iloc[0] < 0.01
+    assert customers["clv_365"].iloc[0] == pytest.approx(free["clv_365"].iloc[0])
 
 
 def test_earlier_estimates_score_without_estimating(base: SimulatedBase, report: Report) -> None:
