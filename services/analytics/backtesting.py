@@ -130,7 +130,7 @@ def card_of(
         found = without_history(
             error, as_of_day=as_of_day, chosen=chosen, parameters=CARD_PARAMETERS
         )
-    first = customers["first_purchase_day"].min()
+    first, bases = customers["first_purchase_day"].min(), _bases_of(customers)
     return model_card(
         used=UsedData(
             first_day=None if pd.isna(first) else int(first),
@@ -150,8 +150,10 @@ def card_of(
             is_converged=fit.is_converged,
         ),
         churn_basis="stacked" if chosen == "stacked" else "signals",
-        churn_bases=_bases_of(customers),
-        contracts=_contract_part(estimates.contracts, parameters.contracts),
+        churn_bases=bases,
+        contracts=_contract_part(
+            estimates.contracts, bases.get("contract", 0), parameters.contracts
+        ),
         choice=choice,
         left_out=left_out,
         backtest=found,
@@ -190,7 +192,9 @@ def _bases_of(customers: pd.DataFrame) -> dict[str, int]:
     return {str(basis): int(count) for basis, count in counts.items() if count}
 
 
-def _contract_part(model: ContractModel, parameters: ContractParameters) -> ContractPart:
+def _contract_part(
+    model: ContractModel, customer_count: int, parameters: ContractParameters
+) -> ContractPart:
     beside = ("signals", "verdict")
     names = (each.name for each in fields(ContractPart) if each.name not in beside)
     found = {name: getattr(model, name) for name in names}
@@ -201,4 +205,8 @@ def _contract_part(model: ContractModel, parameters: ContractParameters) -> Cont
         for name, (months, ends) in model.heard.items()
         if months and name in told
     }
-    return ContractPart(**found, signals=signals, verdict=contract_verdict(model, parameters))
+    return ContractPart(
+        **found,
+        signals=signals,
+        verdict=contract_verdict(model, parameters, customer_count=customer_count),
+    )

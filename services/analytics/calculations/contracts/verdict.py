@@ -7,15 +7,22 @@ from services.analytics.calculations.contracts.model import ContractModel
 from services.analytics.calculations.contracts.parameters import ContractParameters
 
 
-def contract_verdict(model: ContractModel, parameters: ContractParameters) -> tuple[Finding, ...]:
+def contract_verdict(
+    model: ContractModel, parameters: ContractParameters, *, customer_count: int
+) -> tuple[Finding, ...]:
     """Judge the forecasts of contracts beside one share for all, and signals in them.
+
+    Parameters
+    ----------
+    customer_count
+        Customers who are under contract now.
 
     Returns
     -------
     tuple of Finding
         Verdicts ``V_CONTRACT_...``; none where there are no contracts.
     """
-    if not model.month_count and not model.ended_count:
+    if not model.month_count and not model.ended_count and not customer_count:
         return ()
     probability = round(model.probability, 4)
     if not model.brier_share > 0:

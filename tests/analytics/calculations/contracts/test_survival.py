@@ -294,11 +294,15 @@ def test_the_reasons_name_basis_and_what_moves_the_chance(
 
 def test_the_verdict_says_what_forecasts_of_contracts_are_worth(model: ContractModel) -> None:
     def codes(judged: ContractModel) -> list[str]:
-        return [finding.code for finding in contract_verdict(judged, PARAMETERS)]
+        found = contract_verdict(judged, PARAMETERS, customer_count=0)
+        return [finding.code for finding in found]
 
-    assert codes(contracts_of([]).model()) == []
+    none = contracts_of([]).model()
+    assert codes(none) == []
+    (finding,) = contract_verdict(none, PARAMETERS, customer_count=7)
+    assert (finding.code, finding.params["count"]) == ("V_CONTRACT_TOO_LITTLE", 0)
     few = contracts_of([(unit, TODAY - 500, TODAY - 135, None) for unit in range(29)])
-    (finding,) = contract_verdict(few.model(), PARAMETERS)
+    (finding,) = contract_verdict(few.model(), PARAMETERS, customer_count=0)
     assert finding.code == "V_CONTRACT_TOO_LITTLE"
     assert finding.params == {"count": 29, "needed": 50, "probability": 0.05}
     assert codes(model) == ["V_CONTRACT_BETTER"]
@@ -309,5 +313,5 @@ def test_the_verdict_says_what_forecasts_of_contracts_are_worth(model: ContractM
         "V_CONTRACT_SIGNALS_NOT",
     ]
     helped = replace(told, brier_without_signals=model.brier_survival / 0.9)
-    *_, last = contract_verdict(helped, PARAMETERS)
+    *_, last = contract_verdict(helped, PARAMETERS, customer_count=0)
     assert (last.code, last.params) == ("V_CONTRACT_SIGNALS_BETTER", {"less": 0.1})
