@@ -13,6 +13,8 @@ help: ## Show what can be made
 
 # The products of analytics are small: threads of BLAS would only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
+# Packages are compiled when they are first imported: half of the installation otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 run: $(RUN_READY) ## Set up, start both services with the demo data, and say where they are
 	@$(BIN)/python -m services.local
@@ -52,12 +54,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_READY): requirements/run.txt | $(BIN)/python
-	@echo "Installing what the services need; once, about a minute."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@echo "Installing what the services need; once, about half a minute."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/run.txt
 	@touch $@
 
 $(DEV_READY): requirements/dev.txt tests/clients/typescript/package-lock.json | $(BIN)/python
-	@echo "Installing what the tests need; once, about a minute."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "Installing what the tests need; once, about half a minute."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 	@cd tests/clients/typescript && $(CURDIR)/$(NPM) ci --silent
 	@touch $@ $(RUN_READY)

@@ -20,7 +20,7 @@ from tests.crm_api.receivers import until
 from tests.crm_api.served import Served, durable_database
 from tests.live import client
 
-CLIENTS, KILLS = 8, 4
+CLIENTS, KILLS = 8, 3
 _PAUSE_SECONDS = 0.1  # before a request is repeated: shorter ones would slow what starts meanwhile
 
 
