@@ -115,6 +115,7 @@ def change_count(http: httpx.Client) -> int:
             return total
 
 
+@pytest.mark.parametrize("crm", ["postgresql"], indirect=True)  # the demo base is one on both
 def test_the_cdnow_log_becomes_all_its_customers_and_deals_once(crm: Crm) -> None:
     answer = upload(crm, CDNOW.read_bytes(), **CDNOW_QUERY)
     assert answer.status_code == 201
