@@ -13,7 +13,7 @@ help: ## Show what can be made
 
 # The products of analytics are small: threads of BLAS would only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
-# Packages are compiled when they are first imported: half of the installation otherwise.
+# Packages are compiled when they are first imported, not when they are installed: that is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
 run: $(RUN_READY) ## Set up, start both services with the demo data, and say where they are

@@ -268,9 +268,8 @@ def main(folder: Path, as_of_day: int) -> None:
         before = stage("load", load)
         plain = stage("estimate", lambda: estimate_base(before, rules, kept=kept))
         size = rules.parameters.churn.sample_size
-        churn = stage(
-            "learn", lambda: learn_churn(sample_part(before, rules, size=size), rules, plain)
-        )
+        sample = partial(sample_part, before, rules, size=size, kept=kept)
+        churn = stage("learn", lambda: learn_churn(sample(), rules, plain))
         estimates = replace(plain, churn=churn)
         mark = Mark(1, "1", "rules")
         compute = partial(compute_base, before, rules, estimates, kept=kept)

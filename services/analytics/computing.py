@@ -120,14 +120,16 @@ def part_count(snapshot: Snapshot) -> int:
     return 1 + sum(snapshot.row_counts.values()) // RECORDS_PER_PART
 
 
-def sample_part(snapshot: Snapshot, rules: Rules, *, size: int) -> Snapshot:
+def sample_part(
+    snapshot: Snapshot, rules: Rules, *, size: int, kept: FrameFiles | None = None
+) -> Snapshot:
     """Return a sample of whole units, about `size` of which have bought: all of a small base.
 
     The same units on every day, as their ids decide.
     """
     count = part_count(snapshot)
     part = next(snapshot.partitions(count))
-    frames = rules.frames_of(part)
+    frames = _frames_of(part, 0, rules, kept)
     share = sample_share(Known(frames.as_of_day, frames.units, frames.deals), size=size)
     # Parts of a part begin with the same ids: the finer one lies within it.
     return part if 2 * share > 1 else next(part.partitions(int(count / share)))
@@ -137,7 +139,7 @@ def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None =
     """Take the statistics of all parts of a base and estimate what holds for it.
 
     What needs scored units is estimated from the first parts, which are a sample of units. The
-    frames are kept for `compute_base`, if there is a place for them.
+    frames are kept for what comes after, if there is a place for them.
     """
     count, parameters = part_count(snapshot), rules.parameters
     statistics: list[Statistics] = []
@@ -171,14 +173,19 @@ def observe_frames(frames: Frames, rules: Rules) -> Observed:
 def compute_base(
     snapshot: Snapshot, rules: Rules, estimates: Estimates, *, kept: FrameFiles | None = None
 ) -> Computed:
-    """Score all units, part after part, and place them; frames that were kept are used up."""
+    """Score all units, part after part, and place them."""
     referrals = read_referrals(snapshot, rules.frames_of)
-    parts = []
-    for number, part in enumerate(snapshot.partitions(part_count(snapshot))):
-        build = partial(rules.frames_of, part)
-        frames = build() if kept is None else kept.take(number, build)
-        parts.append(compute_frames(frames, rules, estimates, referrals=referrals))
+    parts = [
+        compute_frames(_frames_of(part, number, rules, kept), rules, estimates, referrals=referrals)
+        for number, part in enumerate(snapshot.partitions(part_count(snapshot)))
+    ]
     return place(join_computed(parts), rules, estimates, referrals=referrals)
+
+
+def _frames_of(part: Snapshot, number: int, rules: Rules, kept: FrameFiles | None) -> Frames:
+    """Return the frames of a part of the base, as they were kept or built anew."""
+    build = partial(rules.frames_of, part)
+    return build() if kept is None else kept.read(number, build)
 
 
 def read_part(part: Snapshot, rules: Rules) -> Part:

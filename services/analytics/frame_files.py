@@ -1,4 +1,4 @@
-"""Keeps the frames of the parts of a base from estimating to scoring, as building them twice is dear."""
+"""Keeps the frames of the parts of a base for the time of a refresh, as building them again is dear."""
 
 from __future__ import annotations
 
@@ -53,14 +53,13 @@ class FrameFiles:
             log.warning("frames are not kept: %s", error.strerror)
             path.unlink(missing_ok=True)
 
-    def take(self, number: int, build: Callable[[], Frames]) -> Frames:
-        """Return the frames of a part, from here or built anew; they are not kept any longer."""
+    def read(self, number: int, build: Callable[[], Frames]) -> Frames:
+        """Return the frames of a part, from here or built anew."""
         path = self._path(number)
         if not path.exists():
             return build()
         with path.open("rb") as file:
             frames: Frames = pickle.load(file)
-        path.unlink()
         return frames
 
     def _path(self, number: int) -> Path:

@@ -154,7 +154,8 @@ async def _publish(
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     family = rules.parameters.rhythm.family
     made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
-    sample = cache(lambda: sample_part(snapshot, rules, size=rules.parameters.churn.sample_size))
+    size = rules.parameters.churn.sample_size
+    sample = cache(lambda: sample_part(snapshot, rules, size=size, kept=kept))
     estimates = read_estimates(data_dir, made_for=made_for)
     if estimates is not None and not is_usable(estimates, rules, snapshot, run.settings):
         estimates = None

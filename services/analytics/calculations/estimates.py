@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.churn.stacked import ChurnModel
-from services.analytics.calculations.contracts.history import collect_contract_statistics
+from services.analytics.calculations.contracts.history import (
+    ContractStatistics,
+    collect_contract_statistics,
+)
 from services.analytics.calculations.contracts.model import ContractModel, estimate_contracts
 from services.analytics.calculations.contracts.scoring import score_contracts
 from services.analytics.calculations.contracts.signals import Hearing, without_endings
@@ -110,23 +113,7 @@ def estimate_with_signals(
     if not parts:
         return estimates
     contracts = estimate_contracts(
-        [
-            collect_contract_statistics(
-                observed.units,
-                observed.events,
-                as_of_day=observed.purchases.as_of_day,
-                parameters=parameters.contracts,
-                hearing=Hearing(
-                    observed.events,
-                    observed.deals[["unit", "day"]],
-                    len(observed.units),
-                    estimates.signals,
-                    without_endings(parameters.signals),
-                    parameters.combination,
-                ),
-            )
-            for observed in parts
-        ],
+        [contract_statistics(each, estimates.signals, parameters=parameters) for each in parts],
         parameters=parameters.contracts,
         combination=parameters.combination,
     )
@@ -144,6 +131,27 @@ def estimate_with_signals(
         )
     combination = fit_combination(reduce(add, statistics), parameters=parameters.combination)
     return replace(estimates, combination=combination)
+
+
+def contract_statistics(
+    observed: Observed, base: SignalBase, *, parameters: Parameters
+) -> ContractStatistics:
+    """Collect what a part of a base says of its contracts, and what was to be heard meanwhile."""
+    hearing = Hearing(
+        observed.events,
+        observed.deals[["unit", "day"]],
+        len(observed.units),
+        base,
+        without_endings(parameters.signals),
+        parameters.combination,
+    )
+    return collect_contract_statistics(
+        observed.units,
+        observed.events,
+        as_of_day=observed.purchases.as_of_day,
+        parameters=parameters.contracts,
+        hearing=hearing,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -286,8 +286,7 @@ def _purchases(row: Row) -> Iterator[list[dict[str, Any]]]:
     for role in ("first", "last"):
         deal, day = row[f"{role}_deal_id"], row[f"{role}_purchase_day"]
         is_known = deal is not None and day is not None
-        record = {"type": "deal", "id": deal, "occurred_at": _day(day), "role": f"{role}_purchase"}
-        yield [record] if is_known else []
+        yield [_record("deal", _day(day), deal, role=f"{role}_purchase")] if is_known else []
 
 
 def _signal_records(row: Row) -> dict[str, list[dict[str, Any]]]:
@@ -306,7 +305,7 @@ def _of_churn(row: Row, evidence: Mapping[str, list[dict[str, Any]]]) -> Iterato
             yield records
 
 
-def _record(kind: str, day: str, record_id: str, *, role: str) -> dict[str, Any]:
+def _record(kind: str, day: str | None, record_id: str, *, role: str) -> dict[str, Any]:
     return {"type": kind, "id": record_id, "occurred_at": day, "role": role}
 
 

@@ -207,12 +207,7 @@ SIGNALS = _columns(
     ("satisfaction_difference", "float64", "points of 10", "perception less expectation"),
     ("nps", "float64", "0 to 10", "latest within 365 days; NaN not asked"),
     ("is_expectation_assumed", "bool", "", "an expectation in the difference was not told"),
-    (
-        "signal_evidence",
-        "str",
-        "JSON",
-        "signal id -> at most three records; missing without",
-    ),
+    ("signal_evidence", "str", "JSON", "signal id -> at most three records; missing without"),
 )
 CHURN_PARTS = _columns(
     *(

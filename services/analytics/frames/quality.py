@@ -100,8 +100,10 @@ class _Tally:
     ) -> None:
         """Note records of units that share a fault."""
         gap = gap_of(self.snapshot, resource, unit, rows)
-        touched = self.contacts.flags(unit, rows & (unit >= 0))
-        without_value = 0 if unvalued is None else int((touched & unvalued).sum())
+        without_value = 0
+        if unvalued is not None:
+            touched = self.contacts.flags(unit, rows & (unit >= 0))
+            without_value = int((touched & unvalued).sum())
         self.findings[name] = Finding(
             gap.count, gap.examples, gap.unit_count, without_value, amounts or {}
         )

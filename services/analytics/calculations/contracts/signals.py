@@ -13,7 +13,10 @@ from services.analytics.calculations.contracts.survival import Survival
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 from services.analytics.calculations.signals.columns import SIGNALS
-from services.analytics.calculations.signals.combination import CombinationParameters
+from services.analytics.calculations.signals.combination import (
+    CombinationParameters,
+    voice_shares,
+)
 from services.analytics.calculations.signals.of_events import event_signals
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.signals.whole_base import SignalBase
@@ -44,11 +47,8 @@ def heard(strengths: Floats, *, parameters: CombinationParameters) -> Floats:
     """
     known: Floats = np.nan_to_num(strengths)
     voices = [HEARD.index(name) for name in parameters.voice]
-    if voices:
-        terms = known[:, voices] * usual_weights(parameters)[voices]
-        share = np.full(terms.shape, parameters.further_voice_share)
-        share[np.arange(len(terms)), terms.argmax(axis=1)] = 1.0
-        known[:, voices] *= share
+    terms = known[:, voices] * usual_weights(parameters)[voices]
+    known[:, voices] *= voice_shares(terms, parameters=parameters)
     return known
 
 
@@ -147,7 +147,7 @@ def contract_churn(
     strengths = np.column_stack(
         [signals[f"signal_{name}"].to_numpy(dtype=np.float64) for name in HEARD]
     )
-    added = heard(strengths, parameters=parameters) * np.array(survival.signals or [0.0])
+    added = heard(strengths, parameters=parameters) * np.array(survival.signals)
     total = np.zeros(len(added))
     for term in added.T:
         total += term

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Survival:
     usual
         Mean effect in the history, by group.
     signals
-        Of signals (`contracts.signals.HEARD`); none below 0; empty is none at all.
+        Of signals (`contracts.signals.HEARD`); none below 0.
     """
 
     intercept: float
@@ -57,9 +57,9 @@ class Survival:
     amount: tuple[float, ...]
     amount_mean: float
     amount_deviation: float
-    words: Mapping[str, float] = field(default_factory=dict)
-    usual: Mapping[str, float] = field(default_factory=dict)
-    signals: tuple[float, ...] = ()
+    words: Mapping[str, float]
+    usual: Mapping[str, float]
+    signals: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,9 +137,8 @@ def monthly_probability(
         + sum(effects.values())
         + tenure_effect(months.covariates.tenure_months, survival, parameters)
         + ending_effect(months.left_days, survival, parameters)
+        + _weighed(months.signals, survival.signals)
     )
-    if survival.signals:
-        log_hazard = log_hazard + _weighed(months.signals, survival.signals)
     hazard = hazard_of(log_hazard) * months.exposure_months
     return np.asarray(-np.expm1(-hazard), dtype=np.float64)
 
@@ -222,17 +221,16 @@ class _Prior:
     ) -> Self:
         spread = {"products": parameters.word_deviation, "signals": parameters.signal_deviation}
 
-        def joined(of_group: Callable[[str, int], Any]) -> Floats:
-            parts = (
-                np.broadcast_to(of_group(n, p.shape[1]), p.shape[1]) for n, p in groups.items()
+        def joined(of_group: Callable[[str], Floats | float]) -> Floats:
+            return np.concatenate(
+                [np.broadcast_to(of_group(name), part.shape[1]) for name, part in groups.items()]
             )
-            return np.concatenate([part.astype(np.float64) for part in parts])
 
         return cls(
-            joined(lambda name, _: usual_weights if name == "signals" else 0.0),
-            joined(lambda name, _: spread.get(name, parameters.effect_deviation)) ** -2,
-            joined(lambda name, _: 0.0 if name == "signals" else -np.inf),
-            joined(lambda name, _: 0.0 if name in ("term", "ending") else np.inf),
+            joined(lambda name: usual_weights if name == "signals" else 0.0),
+            joined(lambda name: spread.get(name, parameters.effect_deviation)) ** -2,
+            joined(lambda name: 0.0 if name == "signals" else -np.inf),
+            joined(lambda name: 0.0 if name in ("term", "ending") else np.inf),
         )
 
 

@@ -114,14 +114,26 @@ def signal_log_odds(
     """
     terms: Floats = strengths * np.array([weights.get(name, 0.0) for name in SIGNALS])
     voices = [SIGNALS.index(name) for name in parameters.voice]
-    heard = np.nan_to_num(terms[:, voices], nan=-1.0)
-    share = np.full(heard.shape, parameters.further_voice_share)
-    share[np.arange(len(heard)), heard.argmax(axis=1)] = 1.0
-    terms[:, voices] *= share
+    terms[:, voices] *= voice_shares(terms[:, voices], parameters=parameters)
     terms[:, SIGNALS.index(SILENCE)] = np.where(
         np.isnan(strengths[:, SIGNALS.index(SILENCE)]), np.nan, 0.0
     )
     return terms
+
+
+def voice_shares(terms: Floats, *, parameters: CombinationParameters) -> Floats:
+    """Say how much each voice counts: the greatest of a unit fully, the others by their share.
+
+    Parameters
+    ----------
+    terms
+        What each would add by itself, NaN unknown; shape (units, voices).
+
+    Source: domain specification 4.
+    """
+    share = np.full(terms.shape, parameters.further_voice_share)
+    share[np.arange(len(terms)), np.nan_to_num(terms, nan=-1.0).argmax(axis=1)] = 1.0
+    return share
 
 
 def combine(

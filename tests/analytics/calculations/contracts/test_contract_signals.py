@@ -9,21 +9,17 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
-from services.analytics.calculations.contracts.history import (
-    ContractStatistics,
-    collect_contract_statistics,
-)
+from services.analytics.calculations.contracts.history import ContractStatistics
 from services.analytics.calculations.contracts.model import ContractModel
 from services.analytics.calculations.contracts.parameters import MONTH_DAYS
 from services.analytics.calculations.contracts.signals import (
     HEARD,
     OF_PURCHASES,
-    Hearing,
     heard,
-    without_endings,
 )
 from services.analytics.calculations.estimates import (
     Estimates,
+    contract_statistics,
     estimate,
     estimate_with_signals,
     read_behavior,
@@ -234,21 +230,7 @@ def test_what_was_learned_is_kept_as_plain_numbers() -> None:
 
 
 def statistics_of(base: Observed, estimates: Estimates) -> ContractStatistics:
-    hearing = Hearing(
-        base.events,
-        base.deals[["unit", "day"]],
-        len(base.units),
-        estimates.signals,
-        without_endings(PARAMETERS.signals),
-        PARAMETERS.combination,
-    )
-    return collect_contract_statistics(
-        base.units,
-        base.events,
-        as_of_day=TODAY,
-        parameters=PARAMETERS.contracts,
-        hearing=hearing,
-    )
+    return contract_statistics(base, estimates.signals, parameters=PARAMETERS)
 
 
 def chances(base: Observed, estimates: Estimates) -> np.ndarray:

@@ -23,6 +23,7 @@ from services.analytics.calculations.contracts.scoring import (
     ending_probability,
     score_contracts,
 )
+from services.analytics.calculations.contracts.signals import HEARD
 from services.analytics.calculations.contracts.survival import Survival
 from services.analytics.calculations.contracts.verdict import contract_verdict
 from services.analytics.calculations.events import Events
@@ -229,6 +230,7 @@ def survivals(draw: st.DrawFn) -> Survival:
         draw(st.floats(0.1, 3)),
         {"product:a": draw(effects)},
         dict.fromkeys(("tenure", "term", "ending", "amount", "products"), draw(effects)),
+        (0.0,) * len(HEARD),
     )
 
 
