@@ -77,9 +77,10 @@ class Hearing:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing was ever to be heard of anybody."""
+        """Whether nothing was ever to be heard of anybody: a cancelled contract is, too."""
         names = ("interactions", "ratings", "invoices", "lost_deals")
-        return not any(len(getattr(self.events, name)) for name in names)
+        has_events = any(len(getattr(self.events, name)) for name in names)
+        return not has_events and bool(self.events.contracts["cancelled_day"].isna().all())
 
     def restricted(self, units: Integers) -> Hearing:
         """Listen to some units alone, ascending ones, numbered by their places."""

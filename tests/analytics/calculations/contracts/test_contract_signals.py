@@ -176,6 +176,22 @@ def test_what_is_heard_after_a_month_began_is_not_known_in_it() -> None:
     assert set(history.month[history.signals.any(axis=1)].tolist()) == {0}
 
 
+def test_a_cancelled_contract_is_heard_while_another_one_runs_on() -> None:
+    base = observed(0.20)
+    told = base.events.contracts
+    first = {"unit": int(told["unit"].iloc[0]), "start_day": TODAY - 400, "amount": 20.0}
+    running = {**first, "end_day": TODAY + 400}
+    cancelled = {**first, "end_day": TODAY + 300, "cancelled_day": TODAY - 100}
+    others = told.loc[told["unit"] != first["unit"]]
+    contracts = pd.concat(
+        [others, events_of(contracts=[running, cancelled]).contracts], ignore_index=True
+    )
+    events = replace(Events.empty(), contracts=contracts)
+    history = statistics_of(replace(base, events=events), estimated(base)).history
+    is_heard = history.signals[:, HEARD.index("leave_intent")] > 0
+    assert sorted(history.month[is_heard].tolist()) == [0, 1, 2]
+
+
 def test_order_and_ids_change_nothing() -> None:
     base = observed(0.40)
     model = estimated(base).contracts
