@@ -15,6 +15,7 @@ from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
 from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
+from services.analytics.recommendations.routes import routes as recommendations
 from services.analytics.refreshes.routes import routes as refreshes
 from services.analytics.rfm.routes import routes as rfm
 from services.analytics.scheduler import Scheduler
@@ -45,6 +46,7 @@ ABOUT = {
     ],
     "tags": [
         {"name": "customers", "description": "What was computed about each."},
+        {"name": "recommendations", "description": "What to do next, and what not to do."},
         {"name": "summary", "description": "Counts and sums."},
         {"name": "segments", "description": "Groups of customers by what they have in common."},
         {"name": "portfolio", "description": "Value against risk."},
@@ -55,7 +57,16 @@ ABOUT = {
     ],
 }
 FEATURES = (
-    *(customers, summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
+    *(
+        customers,
+        recommendations,
+        summary,
+        rfm,
+        portfolio,
+        loyalty_ladder,
+        data_quality,
+        model_cards,
+    ),
     refreshes,
 )
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.analytics.customers.showing import money
 from services.analytics.publication import Publication
+from services.analytics.wire import money
 
 Cell = Mapping[str, Any]
 

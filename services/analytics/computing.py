@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.backtest.origins import Known, sample_share
-from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
+from services.analytics.calculations.recommendations.candidates import StrategyOptions
+from services.analytics.calculations.recommendations.facts import Decided
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
@@ -37,7 +38,7 @@ SAMPLED_PARTS = 2
 
 BESIDE = (
     *("unit_id", "kind", "has_active_contract", "has_profiling_objection", "has_open_complaint"),
-    "deals_without_fx_rate_count",
+    *("deals_without_fx_rate_count", "owner_id"),
 )
 """What is stored of units beside their numbers."""
 
@@ -52,6 +53,7 @@ class Rules:
     frames: FrameParameters
     parameters: Parameters
     options: StrategyOptions
+    decided: Decided = field(default_factory=dict)
 
     @property
     def as_of_day(self) -> int:
@@ -211,6 +213,7 @@ def compute_frames(
         estimates=estimates,
         parameters=rules.parameters,
         options=rules.options,
+        decided=rules.decided,
     )
     beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
     unconverted = frames.unconverted

@@ -79,6 +79,7 @@ class NewVersion:
     summary: Mapping[str, Any]
     standing: Mapping[str, Any] | None = None
     model_card: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] | None = None
 
 
 class WholeVersionNeeded(Exception):

@@ -13,6 +13,10 @@ from sqlalchemy import (
     Text,
 )
 
+from services.analytics.calculations.recommendations.recommending import (
+    RULED_OUT_COLUMNS,
+    STEP_COLUMNS,
+)
 from services.foundation.columns import Day, Document, Identifier, Instant, Whole
 from services.foundation.tables import CONSTRAINT_NAMES
 
@@ -58,6 +62,8 @@ versions = Table(
     Column("summary", Document, nullable=False),
     Column("standing", Document),
     Column("model_card", Document),
+    # What the numbers of options, channels, events and barriers in packed numbers stand for.
+    Column("options", Document),
 )
 
 # What is stored of a scored unit, each column in one of these groups; what is unknown is null.
@@ -95,13 +101,12 @@ TEXT_COLUMNS = (
     "goal_id",
     "strategy_id",
     "instrument_id",
+    "channel_id",
+    "event_id",
     "recommendation_basis",
-    "open_condition_ids",
+    "obligation_ids",
     "recommendation_gap_ids",
-    "alternative_strategy_id",
-    "alternative_instrument_id",
-    "alternative_basis",
-    "alternative_condition_id",
+    "owner_id",
     "contract_product",
     "contract_basis",
     "signal_evidence",
@@ -156,13 +161,10 @@ FLOAT_COLUMNS = (
     "sentiment_level",
     "satisfaction_difference",
     "nps",
+    "gap_dimension",
     "recommendation_value",
-    "recommendation_stake",
-    "recommendation_effect_probability",
-    "recommendation_contact_cost",
-    "recommendation_incentive_cost",
-    "recommendation_risk_cost",
-    "alternative_value",
+    *STEP_COLUMNS,
+    *RULED_OUT_COLUMNS,
     *(f"signal_{signal}" for signal in SIGNALS),
     *(f"churn_part_{signal}" for signal in SIGNALS),
     "churn_part_history",
@@ -210,7 +212,7 @@ ORDERS = {
 }
 """What lists are ordered and bounded by; these numbers stand beside the packed ones as well."""
 
-QUICK_ORDERS = ("value", "churn", "value_at_risk")
+QUICK_ORDERS = ("value", "churn", "value_at_risk", "recommendation_value")
 """Those with an index; another order looks at every customer."""
 
 UNKNOWN_ORDER = -1e18

@@ -1,4 +1,4 @@
-"""Why one unit has its state, churn probability, value and next step: codes and numbers."""
+"""Why one unit has its state, churn probability and value: codes and numbers; steps explain themselves."""
 
 from __future__ import annotations
 
@@ -26,26 +26,10 @@ from services.analytics.calculations.signals.reasons import (
     silence_reasons,
 )
 
-Score: TypeAlias = Literal["state", "churn_probability", "value", "recommendation"]
+Score: TypeAlias = Literal["state", "churn_probability", "value"]
 
-SCORES: Final[tuple[Score, ...]] = ("state", "churn_probability", "value", "recommendation")
+SCORES: Final[tuple[Score, ...]] = ("state", "churn_probability", "value")
 
-_WITHOUT_STEP: Final = {
-    "do_nothing": "R_DO_NOTHING",
-    "excluded": "R_NO_STEP_EXCLUDED",
-    "profiling_objection": "R_OBJECTION",
-    "terminated": "R_NO_STEP_TERMINATED",
-    "blocked": "R_NO_STEP_BLOCKED",
-    "termination_case": "R_NO_STEP_TERMINATION_CASE",
-    "insufficient_data": "R_NO_STEP_VALUE",
-}
-_ALTERNATIVES: Final = {
-    "not_met": "R_UNMET_CONDITION",
-    "holds": "R_HINDERING_CONDITION",
-    "unknown": "R_UNKNOWN_CONDITION",
-    "spend_cap": "R_SPEND_CAP",
-    "no_gain": "R_BEST_LOSES",
-}
 # A change of the value is told from this share of it, and of the margin of a purchase.
 _TOLD_SHARE: Final = 0.05
 _TOLD_MARGIN: Final = 0.01
@@ -59,12 +43,12 @@ def explain(
     basis: str | None = None,
     thresholds: PhaseThresholds | None = None,
 ) -> dict[Score, Explanation]:
-    """Explain the four scores of one unit; an objection to profiling is all that is said of it.
+    """Explain the scores of one unit; an objection to profiling is all that is said of it.
 
     Parameters
     ----------
     customer
-        One row of the customers frame with its recommendation, by column; amounts in currency
+        One row of the customers frame with its goal, by column; amounts in currency
         units, unknown as None or NaN; and ``has_active_contract`` of the units, which decides what
         silence means.
     currency
@@ -86,7 +70,6 @@ def explain(
         "state": explain_state(customer, thresholds=thresholds or PhaseThresholds()),
         "churn_probability": explain_churn(customer, money=money, basis=basis),
         "value": explain_value(customer, money=money),
-        "recommendation": explain_recommendation(customer, money=money),
     }
 
 
@@ -211,31 +194,6 @@ def _amount_gaps(customer: Row) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def explain_recommendation(customer: Row, *, money: Callable[[float], Money]) -> Explanation:
-    """Explain the next step by goal and expected value, or why there is none.
-
-    The contributions of a step, base currency, add up to its expected value. Source: domain
-    specification 6.1, 6.2.
-    """
-    basis = word(customer, "recommendation_basis")
-    reasons: list[Reason] = []
-    if basis == "expected_value":
-        reasons = _step_reasons(customer, money)
-    elif basis == "obligation":
-        instrument = word(customer, "instrument_id") or ""
-        reasons = [
-            Reason("R_OPEN_COMPLAINT", {}),
-            Reason("R_NEXT_OBLIGATION", {"instrument": instrument}),
-        ]
-    elif basis is not None:
-        reasons = [Reason(_WITHOUT_STEP[basis], {})]
-    for condition in (word(customer, "open_condition_ids") or "").split():
-        reasons.append(Reason("R_OPEN_CONDITION", {"condition": condition}))
-    reasons += _alternative_reasons(customer, money)
-    gaps = (word(customer, "recommendation_gap_ids") or "").split()
-    return Explanation(tuple(reasons), tuple(gaps))
-
-
 def _rule_reasons(customer: Row, rule: int, thresholds: PhaseThresholds) -> list[Reason]:
     code = f"R_STATE_RULE_{rule}"
     vitality, gap = number(customer, "purchase_vitality"), number(customer, "gap_days")
@@ -273,61 +231,3 @@ def _risk_reasons(customer: Row, thresholds: PhaseThresholds) -> list[Reason]:
             params = {"churn": rounded(churn), "limit": rounded(limit)}
             reasons.append(Reason("R_STATE_RULE_7_CHURN", params))
     return reasons
-
-
-def _step_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason]:
-    instrument = word(customer, "instrument_id") or ""
-    names: dict[str, Value] = {
-        "instrument": instrument,
-        "strategy": word(customer, "strategy_id") or "",
-        "goal": word(customer, "goal_id") or "",
-    }
-    reasons = [Reason("R_NEXT_STEP", names)]
-    value, stake, effect, *costs = (
-        number(customer, f"recommendation_{part}")
-        for part in (
-            "value",
-            "stake",
-            "effect_probability",
-            "contact_cost",
-            "incentive_cost",
-            "risk_cost",
-        )
-    )
-    if value is None or stake is None or effect is None:
-        return reasons
-    total = sum(cost or 0.0 for cost in costs)
-    params: dict[str, Value] = {
-        "ev": money(value),
-        "effect": rounded(effect),
-        "value": money(stake),
-        "cost": money(total),
-    }
-    reasons.append(Reason("R_EV", params))
-    params = {
-        "instrument": instrument,
-        "effect": rounded(effect),
-        "value": money(stake),
-        "gain": money(effect * stake),
-    }
-    reasons.append(Reason("R_EV_EFFECT", params, rounded(effect * stake)))
-    for code, cost in zip(("R_EV_COST", "R_EV_INCENTIVE", "R_EV_RISK"), costs, strict=True):
-        if cost:
-            reasons.append(Reason(code, {"cost": money(cost)}, -rounded(cost)))
-    return reasons
-
-
-def _alternative_reasons(customer: Row, money: Callable[[float], Money]) -> list[Reason]:
-    """Name the best step not taken, and why it was not."""
-    basis, instrument = (
-        word(customer, "alternative_basis"),
-        word(customer, "alternative_instrument_id"),
-    )
-    value = number(customer, "alternative_value")
-    if basis is None or instrument is None or value is None:
-        return []
-    params: dict[str, Value] = {"instrument": instrument, "ev": money(value)}
-    condition = word(customer, "alternative_condition_id")
-    if condition is not None:
-        params["condition"] = condition
-    return [Reason(_ALTERNATIVES[basis], params)]

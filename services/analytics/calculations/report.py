@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.parameters import Parameters
+from services.analytics.calculations.recommendations.candidates import StrategyOptions
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.statistics import Statistics, observe
 

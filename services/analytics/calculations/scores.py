@@ -7,18 +7,23 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations import phases, strategies
-from services.analytics.calculations.candidates import StrategyOptions, StrategyParameters
+from services.analytics.calculations import phases
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.contracts.signals import contract_churn
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
-from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.learned_value import Learned
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
 from services.analytics.calculations.purchases import Purchases
+from services.analytics.calculations.recommendations.candidates import (
+    StrategyOptions,
+    StrategyParameters,
+)
+from services.analytics.calculations.recommendations.facts import Decided
+from services.analytics.calculations.recommendations.hunting import find_deal_hunters
+from services.analytics.calculations.recommendations.recommending import recommend
 from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import churn_columns
@@ -49,6 +54,7 @@ def score(
     estimates: Estimates,
     parameters: Parameters,
     options: StrategyOptions | None = None,
+    decided: Decided | None = None,
 ) -> pd.DataFrame:
     """Compute every number of some units but their ranks; indexed like them.
 
@@ -62,6 +68,8 @@ def score(
         Those of the domain specification, or others.
     options
         What can be recommended; without it the recommendation columns are missing.
+    decided
+        Units for which a strategy and an instrument were decided on already.
     """
     units, purchases, fit = observed.units, observed.purchases, estimates.purchase_fit
     told = read_behavior(observed, estimates, parameters=parameters)
@@ -82,16 +90,17 @@ def score(
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters
     )
+    standing = score_standing(
+        units,
+        customers,
+        observed.deals,
+        observed.events,
+        purchases=purchases,
+        parameters=parameters.standing,
+    )
     beside = [
         told.contracts.reindex(customers.index),
-        score_standing(
-            units,
-            customers,
-            observed.deals,
-            observed.events,
-            purchases=purchases,
-            parameters=parameters.standing,
-        ),
+        standing,
         score_termination(observed, customers, parameters=parameters),
     ]
     if options is not None:
@@ -102,8 +111,12 @@ def score(
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
         )
-        recommended = strategies.recommend(
-            customers, units.assign(deal_hunter=hunters), options=options, parameters=weighing
+        recommended = recommend(
+            customers.join(standing[["motive", "motive_basis"]]),
+            units.assign(deal_hunter=hunters),
+            options=options,
+            parameters=weighing,
+            decided=decided,
         )
         beside.append(recommended)
     return pd.concat([customers, *beside], axis=1)

@@ -168,10 +168,14 @@ class PurchaseMotive(Entry):
 
 
 class Condition(Entry):
-    """A condition of strategies and instruments, and what it counts as while unknown."""
+    """A condition of strategies and instruments, and what it counts as while unknown.
+
+    `holds` is what the company declares for everybody, where no record could say it.
+    """
 
     rule: str
     unknown: bool
+    holds: bool | None = None
 
 
 class ReasonCode(Entry):
@@ -191,6 +195,49 @@ class ReasonCode(Entry):
             if re.search(r"[{}]", PLACEHOLDER.sub("", template)):
                 raise ValueError(f"{field} holds a brace that is no placeholder")
         return self
+
+
+class SatisfactionDimension(Entry):
+    """A dimension of satisfaction, its weight, and what answers a gap in it."""
+
+    weight: Share
+    responds_with: tuple[str, ...]
+    note: str | None = None
+
+
+class MarketingEvent(Entry):
+    """What makes a step due, when, and for how long."""
+
+    trigger: str
+    action: str
+    wait_days: Annotated[int, Field(ge=0)]
+    valid_days: Annotated[int, Field(ge=1)]
+
+
+class CommunicationStyle(Entry):
+    """How somebody likes to be approached."""
+
+    cap_30d: Annotated[int, Field(ge=0)]
+    avoid: tuple[str, ...] = ()
+
+
+class Draft(Entry):
+    """What to write or say when an instrument is used; its id is that of the instrument.
+
+    The descriptions are hints for who does it. Subject and text are drafts for the customer, in its
+    language; ``[...]`` is to be filled in by a person, ``{product}`` is the product on offer.
+    """
+
+    subject_en: str | None = None
+    subject_de: str | None = None
+    text_en: str
+    text_de: str
+
+    def subject(self, language: Language) -> str | None:
+        return self.subject_en if language == "en" else self.subject_de
+
+    def text(self, language: Language) -> str:
+        return self.text_en if language == "en" else self.text_de
 
 
 class DataGap(Entry):
@@ -222,19 +269,19 @@ class Catalogue(BaseModel):
     strategies: tuple[Strategy, ...]
     instruments: tuple[Instrument, ...]
     cross_phase_instruments: tuple[PlainEntry, ...]
-    satisfaction_dimensions: tuple[PlainEntry, ...]
+    satisfaction_dimensions: tuple[SatisfactionDimension, ...]
     touchpoints: tuple[PlainEntry, ...]
     channels: tuple[Channel, ...]
     purchase_motives: tuple[PurchaseMotive, ...]
     loyalty_ladder: tuple[PlainEntry, ...]
     retain_profiles: tuple[PlainEntry, ...]
     terminate_profiles: tuple[PlainEntry, ...]
-    marketing_events: tuple[PlainEntry, ...]
+    marketing_events: tuple[MarketingEvent, ...]
     crm_tools: tuple[PlainEntry, ...]
     analysis_bases: tuple[PlainEntry, ...]
     organisation_enablers: tuple[PlainEntry, ...]
     business_models: tuple[PlainEntry, ...]
-    communication_styles: tuple[PlainEntry, ...]
+    communication_styles: tuple[CommunicationStyle, ...]
     value_quadrants: tuple[PlainEntry, ...]
     rfm_segments: tuple[PlainEntry, ...]
     churn_signals: tuple[PlainEntry, ...]
@@ -246,6 +293,7 @@ class Catalogue(BaseModel):
     forecasters: tuple[PlainEntry, ...]
     verdicts: tuple[ReasonCode, ...]
     reason_codes: tuple[ReasonCode, ...]
+    drafts: tuple[Draft, ...] = ()
     data_gaps: tuple[DataGap, ...]
     quality_fields: tuple[PlainEntry, ...]
 

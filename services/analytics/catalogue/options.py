@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from services.analytics.calculations.candidates import (
+from services.analytics.calculations.recommendations.candidates import (
     NEEDED_SIGNALS,
-    OPEN_CONDITIONS,
+    OBLIGATIONS,
     SITUATIONS,
     Candidate,
+    ChannelOption,
     Check,
-    Obligation,
+    Duty,
+    EventOption,
     StrategyOptions,
 )
 from services.analytics.calculations.signals.combination import CombinationParameters
@@ -19,20 +22,36 @@ from services.analytics.catalogue.catalogue import Catalogue, Goal, Instrument, 
 _VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
+_WAITING_FOR_COMPLAINT = frozenset({"price", "product", "trial", "engagement", "barrier"})
+"""Types of instruments that wait while a complaint is open (domain specification 6.1)."""
 
 
 def strategy_options(catalogue: Catalogue) -> StrategyOptions:
-    """Collect candidates, obligations and what they need; groups and mass instruments give none."""
+    """Collect candidates, duties and what they need; groups and mass instruments give none."""
+    channels = tuple(
+        ChannelOption(channel.id, channel.unit_cost)
+        for channel in catalogue.channels
+        if channel.addressable
+    )
     candidates = sorted(
-        _candidates(catalogue),
-        key=lambda option: (option.contact_cost, option.strategy_id, option.instrument_id),
+        _candidates(catalogue, [channel.channel_id for channel in channels]),
+        key=lambda option: (
+            option.unit_cost + min(channels[place].unit_cost for place in option.channels),
+            option.strategy_id,
+            option.instrument_id,
+        ),
     )
     return StrategyOptions(
         candidates=tuple(candidates),
-        obligations=tuple(_obligation(catalogue, phase) for phase in catalogue.phases),
+        channels=channels,
+        events=tuple(EventOption(event.id, event.action) for event in catalogue.marketing_events),
+        duties=tuple(_duties(catalogue)),
         situations=SITUATIONS,
         needed_signals=NEEDED_SIGNALS,
-        unknown_conditions=tuple((item.id, item.unknown) for item in catalogue.conditions),
+        while_unknown=tuple((item.id, item.unknown) for item in catalogue.conditions),
+        declared=tuple(
+            (item.id, item.holds) for item in catalogue.conditions if item.holds is not None
+        ),
         lead_goals=tuple((stage.id, stage.next_goal) for stage in catalogue.lead_stages),
         affinities=tuple(
             (motive.id, strategy_id, factor)
@@ -40,6 +59,27 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
             for strategy_id, factor in motive.affinity.items()
         ),
     )
+
+
+def options_document(options: StrategyOptions) -> dict[str, Any]:
+    """Write what the numbers of options, channels, events and experiments stand for, to be stored."""
+    return {
+        "candidates": [
+            {
+                "phase": each.phase,
+                "goal_id": each.goal_id,
+                "strategy_id": each.strategy_id,
+                "instrument_id": each.instrument_id,
+                "checks": [[check.condition_id, check.must_hold] for check in each.checks],
+                "holdouts": [
+                    holdout.experiment_id for holdout in options.holdouts if holdout.covers(each)
+                ],
+            }
+            for each in options.candidates
+        ],
+        "channels": [each.channel_id for each in options.channels],
+        "events": [each.event_id for each in options.events],
+    }
 
 
 def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
@@ -51,34 +91,41 @@ def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
     )
 
 
-def _candidates(catalogue: Catalogue) -> Iterator[Candidate]:
+def _candidates(catalogue: Catalogue, channels: list[str]) -> Iterator[Candidate]:
     instruments = {instrument.id: instrument for instrument in catalogue.instruments}
     for strategy in catalogue.strategies:
         if strategy.children or not strategy.auto_recommend:
             continue
         for instrument in (instruments[name] for name in strategy.instruments):
-            if (
-                instrument.addressable
-                and instrument.auto_recommend
-                and instrument.type != "obligation"
-            ):
+            places = tuple(
+                place for place, name in enumerate(channels) if name in instrument.channels
+            )
+            is_possible = instrument.addressable and instrument.auto_recommend and places
+            if is_possible and instrument.type != "obligation":
                 for phase in catalogue.phases:
                     if phase.id in strategy.phases and phase.id in instrument.phases:
-                        yield _candidate(catalogue, phase, strategy, instrument)
+                        yield _candidate(catalogue, phase, strategy, instrument, places)
 
 
 def _candidate(
-    catalogue: Catalogue, phase: Phase, strategy: Strategy, instrument: Instrument
+    catalogue: Catalogue,
+    phase: Phase,
+    strategy: Strategy,
+    instrument: Instrument,
+    channels: tuple[int, ...],
 ) -> Candidate:
     if instrument.uplift is None or instrument.unit_cost is None:
         raise ValueError(f"instruments.{instrument.id}: uplift and unit_cost are needed")
-    required = [*strategy.prerequisites, *instrument.prerequisites]
+    required = ["addressable", *strategy.prerequisites, *instrument.prerequisites]
     forbidden = [*strategy.contraindications, *instrument.contraindications, "asked_no_contact"]
-    still_open = ["addressable"]
     if instrument.type not in _WITHOUT_CONTACT_CAP:
-        still_open.append("pressure_ok")
+        required.append("pressure_ok")
         forbidden.append("minor")
-    still_open += [name for name in required if name in OPEN_CONDITIONS]
+    if instrument.type in _WAITING_FOR_COMPLAINT:
+        forbidden.insert(0, "open_complaint")
+    brief = next(style for style in catalogue.communication_styles if style.id == "brief")
+    if instrument.id in brief.avoid:
+        forbidden.append("brief_style")
     return Candidate(
         phase=phase.id,
         strategy_id=strategy.id,
@@ -86,36 +133,40 @@ def _candidate(
         goal_id=_goal_of(catalogue, strategy, phase),
         instrument_type=instrument.type,
         effect_probability=instrument.uplift[0],
-        contact_cost=instrument.unit_cost + _cheapest_channel(catalogue, instrument),
+        unit_cost=instrument.unit_cost,
+        channels=channels,
+        is_service=instrument.type in _WITHOUT_CONTACT_CAP,
         incentive_share=instrument.incentive_pct / 100,
         incentive_amount=instrument.incentive_abs,
         risk_rate=strategy.risk_rate,
         answers=tuple(dict.fromkeys((*strategy.answers, *instrument.answers))),
+        dimensions=tuple(
+            dimension.id
+            for dimension in catalogue.satisfaction_dimensions
+            if instrument.id in dimension.responds_with
+        ),
         checks=(
-            *(
-                Check(name, must_hold=True)
-                for name in dict.fromkeys(required)
-                if name not in OPEN_CONDITIONS
-            ),
+            *(Check(name, must_hold=True) for name in dict.fromkeys(required)),
             *(Check(name, must_hold=False) for name in dict.fromkeys(forbidden)),
         ),
-        open_conditions=tuple(dict.fromkeys(still_open)),
     )
 
 
-def _obligation(catalogue: Catalogue, phase: Phase) -> Obligation:
-    """Find the strategy of a phase that answers complaints, rather one that names the measure."""
-    measure = next(item for item in catalogue.instruments if item.type == "obligation")
-    answering = [
-        strategy
-        for strategy in catalogue.strategies
-        if _COMPLAINT_SIGNAL in strategy.answers and phase.id in strategy.phases
-    ]
-    answering.sort(key=lambda strategy: measure.id not in strategy.instruments)
-    if not answering:
-        return Obligation(phase.id, measure.id, strategy_id=None, goal_id=None)
-    strategy = answering[0]
-    return Obligation(phase.id, measure.id, strategy.id, _goal_of(catalogue, strategy, phase))
+def _duties(catalogue: Catalogue) -> Iterator[Duty]:
+    """Say what each obligation is part of: the strategy that names it, else one that answers it."""
+    for instrument_id in OBLIGATIONS:
+        for phase in catalogue.phases:
+            strategies = [item for item in catalogue.strategies if phase.id in item.phases]
+            naming = [item for item in strategies if instrument_id in item.instruments]
+            if not naming and instrument_id == "complaint_handling":
+                naming = [item for item in strategies if _COMPLAINT_SIGNAL in item.answers]
+            strategy = naming[0] if naming else None
+            yield Duty(
+                phase.id,
+                instrument_id,
+                strategy.id if strategy else None,
+                _goal_of(catalogue, strategy, phase) if strategy else None,
+            )
 
 
 def _goal_of(catalogue: Catalogue, strategy: Strategy, phase: Phase) -> str:
@@ -123,10 +174,3 @@ def _goal_of(catalogue: Catalogue, strategy: Strategy, phase: Phase) -> str:
     goals: dict[str, Goal] = {goal.id: goal for goal in catalogue.goals}
     fitting = (name for name in strategy.goals if phase.id in goals[name].phases)
     return next(fitting, strategy.goals[0])
-
-
-def _cheapest_channel(catalogue: Catalogue, instrument: Instrument) -> float:
-    """Return the cost of the cheapest channel that can address a person, else of any."""
-    channels = [item for item in catalogue.channels if item.id in instrument.channels]
-    costs = [item.unit_cost for item in channels if item.addressable]
-    return min(costs or [item.unit_cost for item in channels])

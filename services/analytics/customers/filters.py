@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.analytics.schemas import Confidence, Phase, Signal, State
 from services.foundation.queries import Page, query_integer
-from shared.values import Day, decimal
+from shared.values import Day, decimal, text, word
 
 Tier = Literal["A", "B", "C"]
 Quadrant = Literal["partners", "value_at_stake", "steady_small", "occasional"]
@@ -30,6 +30,19 @@ Newness = Literal[
 ]
 LeadStage = Literal["unaware", "aware", "interested", "intent", "dormant"]
 Kind = Literal["person", "organisation"]
+RecommendationBasis = Literal[
+    "expected_value",
+    "do_nothing",
+    "obligation",
+    "excluded",
+    "profiling_objection",
+    "terminated",
+    "blocked",
+    "termination_case",
+    "insufficient_data",
+]
+CatalogueId = word(example="attachment")
+OwnerId = text(64, shortest=1, example="anna")
 Sort = Literal[
     "value", "-value", "value_1095", "-value_1095", "churn", "-churn",
     "value_at_risk", "-value_at_risk", "historic_value", "-historic_value",
@@ -65,6 +78,13 @@ WORDS = {
     "motive": "motive",
     "motive_basis": "motive_basis",
     "termination_step": "termination_step",
+    "goal": "goal_id",
+    "strategy": "strategy_id",
+    "instrument": "instrument_id",
+    "channel": "channel_id",
+    "event": "event_id",
+    "owner": "owner_id",
+    "recommendation_basis": "recommendation_basis",
 }
 """Filters that name one of few words, and the columns that hold them."""
 
@@ -120,6 +140,15 @@ class ListCustomers(Page):
     signal: list[Signal] = _any(11, "With this churn signal above zero, or above `signal_gte`")
     signal_gte: Share | None = _from("Strength of a churn signal: any, or those named by `signal`")
     termination_step: list[TerminationStep] = _any(6, "At this step of due process")
+    goal: list[CatalogueId] = _any(20, "Whose first step has this goal, an id of the catalogue")
+    strategy: list[CatalogueId] = _any(20, "Whose first step is of this strategy")
+    instrument: list[CatalogueId] = _any(20, "Whose first step uses this instrument")
+    channel: list[CatalogueId] = _any(20, "Whose first step goes over this channel")
+    event: list[CatalogueId] = _any(20, "Whose first step has this occasion")
+    owner: list[OwnerId] = _any(20, "Looked after by this user of the CRM")
+    recommendation_basis: list[RecommendationBasis] = _any(
+        9, "Whose recommendation is what it is for this reason"
+    )
     value_gte: Amount | None = _from("clv_365")
     value_lt: Amount | None = _below("clv_365")
     value_1095_gte: Amount | None = _from("clv_1095")
@@ -157,9 +186,9 @@ class ListCustomers(Page):
     sort: Sort = Field(
         default="-value",
         description="A minus means descending; customers without that score come last then. Quick "
-        "however many customers there are: value (clv_365), churn and value_at_risk, value and "
-        "value_at_risk also within one phase; any other order looks at every customer, about a second "
-        "for a million.",
+        "however many customers there are: value (clv_365), churn, value_at_risk and "
+        "recommendation_value, value and value_at_risk also within one phase; any other order looks at "
+        "every customer, about a second for a million.",
     )
 
 

@@ -25,6 +25,7 @@ from services.analytics.customers.logic import LOGIC
 from services.analytics.customers.showing import EPOCH, describe, show_past
 from services.analytics.packing import unpack
 from services.analytics.publication import Publication
+from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.tables import (
     NUMBER_COLUMNS,
     ORDERS,
@@ -115,7 +116,7 @@ async def _row(reader: Reader, publication: Publication, unit_id: str) -> Record
 
 
 async def list_customers(
-    reader: Reader, publication: Publication, query: ListCustomers
+    reader: Reader, publication: Publication, query: ListCustomers | ListRecommendations
 ) -> tuple[list[Record], str | None]:
     """Return a page of rows and the cursor behind it.
 
@@ -124,7 +125,8 @@ async def list_customers(
     Superseded
         The published version is not the newest any more.
     """
-    filters = query.model_dump(exclude={"sort", "limit", "cursor"}, exclude_defaults=True)
+    asked = query.model_dump(exclude={"sort", "limit", "cursor"})
+    filters = {name: value for name, value in asked.items() if value not in (None, [])}
     question = {"of": "customers", "sort": query.sort, **filters}
     values = _values(filters) | {"page_size": query.limit + 1}
     if query.cursor is not None:

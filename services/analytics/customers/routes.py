@@ -46,10 +46,7 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
     catalogue, language = call.app.state.catalogue, call.language
     following, headers = _following(call, cursor)
     items = [
-        showing.summarize(
-            row, currency=publication.currency, catalogue=catalogue, language=language
-        )
-        for row in rows
+        showing.summarize(row, publication, catalogue=catalogue, language=language) for row in rows
     ]
     body = {**publication.about(), "items": items, "next": following}
     return Answer(orjson.dumps(body), headers=headers)

@@ -117,24 +117,31 @@ class Choice(Shown):
     label: Label = Field(description="Its name in the language asked for.")
 
 
+class NamedProduct(Shown):
+    """A product."""
+
+    id: RecordId = Field(description="Its id in the CRM.")
+    name: bounded_text(200, example="Easel") | None = Field(description="Its name.")
+
+
 class Recommendation(Shown):
     """What to do next."""
 
     basis: word(example="expected_value") = Field(
         description="Why it is what it is: expected_value, obligation, do_nothing, or why there is none."
     )
+    id: RecordId | None = Field(
+        description="Of the step: the same in every version; decisions name it. Null: nothing to do now."
+    )
     goal: Choice | None = Field(description="What it is meant to reach.")
     strategy: Choice | None = Field(description="How.")
     instrument: Choice | None = Field(description="With what; null means: do nothing now.")
+    channel: Choice | None = Field(description="Over which channel; null for what is owed.")
+    product: NamedProduct | None = Field(description="What to offer, if the step offers a product.")
+    event: Choice | None = Field(description="The occasion, if there is one.")
     expected_value: Amount = Field(description="What it is expected to bring beyond its cost.")
     effect_probability: number(-1, 1, example=0.05) | None = Field(
         description="By how much it raises the chance of success."
-    )
-    channel: word(example="email") | None = Field(
-        description="Null: consent is not recorded yet, so no channel is promised."
-    )
-    open_conditions: Annotated[list[Choice], Field(max_length=50)] = Field(
-        description="What a person has to check before acting."
     )
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -13,9 +11,11 @@ from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.publication import Publication
+from services.analytics.recommendations.showing import explain as explain_recommendation
+from services.analytics.recommendations.showing import show_first
 from services.analytics.tables import SIGNALS
 from services.analytics.texts import gap_text, reason_text
-from shared.money import currency_exponent
+from services.analytics.wire import amount_text, choice, choices, money
 from shared.values import wire_instant
 
 Row = Mapping[str, Any]
@@ -44,22 +44,6 @@ _NEVER_ALONE = {
 }
 
 
-@lru_cache(maxsize=20)
-def _unit(currency: str) -> Decimal:
-    return Decimal(1).scaleb(-currency_exponent(currency))
-
-
-def amount_text(value: float, currency: str) -> str:
-    """Round once, half-even, to the currency's minor unit."""
-    amount = Decimal(repr(value)).quantize(_unit(currency), ROUND_HALF_EVEN)
-    return str(amount or abs(amount))
-
-
-def money(value: float | None, currency: str) -> dict[str, str] | None:
-    """Write an amount as the wire shows it."""
-    return None if value is None else {"amount": amount_text(value, currency), "currency": currency}
-
-
 def _day(number: int | None) -> str | None:
     return None if number is None else (EPOCH + timedelta(days=number)).isoformat()
 
@@ -70,29 +54,16 @@ def state_label(state: str, catalogue: Catalogue, language: Language) -> str:
     return catalogue.entry("lifecycle_states", state).name(language)
 
 
-def _choice(
-    section: str, entry: str | None, catalogue: Catalogue, language: Language
-) -> dict[str, str] | None:
-    if not entry:
-        return None
-    return {"id": entry, "label": catalogue.entry(section, entry).name(language)}
-
-
-def _choices(
-    section: str, ids: str | None, catalogue: Catalogue, language: Language
-) -> list[dict[str, str] | None]:
-    return [_choice(section, entry, catalogue, language) for entry in (ids or "").split()]
-
-
 def summarize(
-    row: Row, *, currency: str, catalogue: Catalogue, language: Language
+    row: Row, publication: Publication, *, catalogue: Catalogue, language: Language
 ) -> dict[str, Any]:
     """Return a customer as lists show it."""
+    currency = publication.currency
 
     def amount(name: str) -> dict[str, str] | None:
         return money(row[name], currency)
 
-    phase = _choice("phases", row["phase"], catalogue, language)
+    phase = choice("phases", row["phase"], catalogue, language)
     return {
         "unit_id": row["unit_id"],
         "kind": row["kind"],
@@ -103,8 +74,8 @@ def summarize(
         "lead_stage": row["lead_stage"],
         "confidence": row["confidence"],
         "tier": row["tier"],
-        "quadrant": _choice("value_quadrants", row["quadrant"], catalogue, language),
-        "loyalty_rung": _choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
+        "quadrant": choice("value_quadrants", row["quadrant"], catalogue, language),
+        "loyalty_rung": choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
         "strongest_signal": _strongest_signal(row, catalogue, language),
         "value": {name: amount(name) for name in _AMOUNTS}
         | {"expected_purchases_365": row["expected_purchases_365"]},
@@ -127,7 +98,7 @@ def summarize(
             "gap_days": row["gap_days"],
             "gap_rank": row["gap_rank"],
         },
-        "recommendation": _recommendation(row, currency, catalogue, language),
+        "recommendation": show_first(row, publication, catalogue=catalogue, language=language),
     }
 
 
@@ -139,23 +110,8 @@ def _strongest_signal(row: Row, catalogue: Catalogue, language: Language) -> dic
     strongest = max(
         raised, key=lambda each: (row[f"churn_part_{each}"] or 0, row[f"signal_{each}"])
     )
-    chosen = _choice("churn_signals", strongest, catalogue, language) or {}
+    chosen = choice("churn_signals", strongest, catalogue, language) or {}
     return {**chosen, "strength": row[f"signal_{strongest}"]}
-
-
-def _recommendation(
-    row: Row, currency: str, catalogue: Catalogue, language: Language
-) -> dict[str, Any]:
-    return {
-        "basis": row["recommendation_basis"],
-        "goal": _choice("goals", row["goal_id"], catalogue, language),
-        "strategy": _choice("strategies", row["strategy_id"], catalogue, language),
-        "instrument": _choice("instruments", row["instrument_id"], catalogue, language),
-        "expected_value": money(row["recommendation_value"], currency),
-        "effect_probability": row["recommendation_effect_probability"],
-        "channel": None,
-        "open_conditions": _choices("conditions", row["open_condition_ids"], catalogue, language),
-    }
 
 
 def describe(
@@ -166,11 +122,11 @@ def describe(
     evidence = _signal_records(row)
     return {
         **publication.about(),
-        **summarize(row, currency=currency, catalogue=catalogue, language=language),
+        **summarize(row, publication, catalogue=catalogue, language=language),
         "basis": publication.version["model"]["basis"],
         "signals": [
             {
-                **(_choice("churn_signals", signal, catalogue, language) or {}),
+                **(choice("churn_signals", signal, catalogue, language) or {}),
                 "strength": row[f"signal_{signal}"],
                 "contribution": row[f"churn_part_{signal}"],
                 "evidence": evidence.get(signal, []),
@@ -192,24 +148,24 @@ def _standing(row: Row, currency: str, catalogue: Catalogue, language: Language)
     return {
         "tier": row["tier"],
         "historic_tier": row["historic_tier"],
-        "quadrant": _choice("value_quadrants", row["quadrant"], catalogue, language),
+        "quadrant": choice("value_quadrants", row["quadrant"], catalogue, language),
         "rfm": {
             "recency": row["rfm_recency"],
             "frequency": row["rfm_frequency"],
             "monetary": row["rfm_monetary"],
-            "segment": _choice("rfm_segments", row["rfm_segment"], catalogue, language),
+            "segment": choice("rfm_segments", row["rfm_segment"], catalogue, language),
         },
-        "loyalty_rung": _choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
+        "loyalty_rung": choice("loyalty_ladder", row["ladder_rung"], catalogue, language),
         "ambassador_score": row["ambassador_score"],
         "referral_value": money(row["referral_value"], currency),
-        "newness": _choices("newness_types", row["newness_ids"], catalogue, language),
-        "motive": _choice("purchase_motives", row["motive"], catalogue, language),
+        "newness": choices("newness_types", row["newness_ids"], catalogue, language),
+        "motive": choice("purchase_motives", row["motive"], catalogue, language),
         "motive_basis": row["motive_basis"],
     }
 
 
 def _termination(row: Row, catalogue: Catalogue, language: Language) -> dict[str, Any] | None:
-    step = _choice("termination_steps", row["termination_step"], catalogue, language)
+    step = choice("termination_steps", row["termination_step"], catalogue, language)
     if step is None:
         return None
     signals, blocks = row["termination_signal_ids"], row["termination_block_ids"]
@@ -219,10 +175,10 @@ def _termination(row: Row, catalogue: Catalogue, language: Language) -> dict[str
         "step": step,
         "signals": [
             {**choice, **records.get(choice["id"], none)}
-            for choice in _choices("termination_signals", signals, catalogue, language)
+            for choice in choices("termination_signals", signals, catalogue, language)
             if choice is not None
         ],
-        "blocks": _choices("termination_blocks", blocks, catalogue, language),
+        "blocks": choices("termination_blocks", blocks, catalogue, language),
         "note": _NEVER_ALONE[language],
     }
 
@@ -236,7 +192,11 @@ def _explanations(
 ) -> dict[str, Any]:
     """Return the explanation of each score, all of one shape; domain specification 10 (X-WHY)."""
     currency, model_basis = publication.currency, publication.version["model"]["basis"]
-    parts = explain(row, currency=currency, basis=model_basis)
+    explained = explain(row, currency=currency, basis=model_basis)
+    parts: dict[str, Explanation] = {
+        **{str(name): part for name, part in explained.items()},
+        "recommendation": explain_recommendation(row, publication),
+    }
     value = row["clv_365"] if row["expected_new_value"] is None else row["expected_new_value"]
     first, last = _purchases(row)
     step_value = row["recommendation_value"]
@@ -270,11 +230,11 @@ def _explanations(
             "basis": basis,
             "confidence": row["confidence"],
             "model_version": publication.number,
-            "reasons": _reasons(parts[score], catalogue, language),  # type: ignore[index]
+            "reasons": _reasons(parts[score], catalogue, language),
             "evidence": evidence,
             "data_gaps": [
                 {"code": gap, "text": gap_text(gap, catalogue=catalogue, language=language)}
-                for gap in parts[score].data_gaps  # type: ignore[index]
+                for gap in parts[score].data_gaps
             ],
         }
         for score, (shown, unit, basis, evidence) in scores.items()
@@ -323,7 +283,7 @@ def _reasons(part: Explanation, catalogue: Catalogue, language: Language) -> lis
 
 def show_past(row: Row, *, catalogue: Catalogue, language: Language) -> dict[str, Any]:
     """Return what a customer was in a version before."""
-    phase = _choice("phases", row["phase"], catalogue, language)
+    phase = choice("phases", row["phase"], catalogue, language)
     count = row["purchase_count"]
     return {
         "as_of": row["as_of"].isoformat(),

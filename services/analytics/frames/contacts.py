@@ -125,7 +125,7 @@ class Contacts:
     ) -> dict[str, Any]:
         """Build the columns of the units that contacts alone decide."""
         money = ["acquisition_cost_minor", "acquisition_cost_currency"]
-        texts = ["kind", "status", "source_campaign_id", "purchase_motive"]
+        texts = ["kind", "status", "source_campaign_id", "purchase_motive", "owner_id"]
         instants = ["terminated_at", "profiling_objection_at", "created_at"]
         table = snapshot.read("contacts", [*texts, *money, *instants], words=money[1:])
         terminated = instants_of(table, "terminated_at")
@@ -156,6 +156,7 @@ class Contacts:
             "leave_intent": np.full(count, np.nan),
             "competitor_loss": np.full(count, np.nan),
             "purchase_motive": strings_of(table.column("purchase_motive").take(own)),
+            "owner_id": strings_of(table.column("owner_id").take(own)),
             "termination_case": strings_of(pa.nulls(count, pa.string())),
         }
 

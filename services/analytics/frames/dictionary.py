@@ -48,6 +48,7 @@ UNITS = _columns(
     ("competitor_loss", "float64", "share", "strength of the signal; NaN unknown"),
     ("has_open_complaint", "bool", "", "a complaint not settled by the day"),
     ("purchase_motive", "str", "word", "declared motive; missing unknown"),
+    ("owner_id", "str", "id", "who looks after it; missing unknown"),
     ("termination_case", "str", "word", "step of an open case; missing without one"),
     ("deals_without_fx_rate_count", "int64", "count", "won deals whose currency has no rate"),
     ("no_conflicting_offer", "boolean", "", "no undecided offer, nothing quoted; missing unknown"),
@@ -207,6 +208,7 @@ SIGNALS = _columns(
     ("satisfaction_difference", "float64", "points of 10", "perception less expectation"),
     ("nps", "float64", "0 to 10", "latest within 365 days; NaN not asked"),
     ("is_expectation_assumed", "bool", "", "an expectation in the difference was not told"),
+    ("gap_dimension", "float64", "place", "dimension farthest below expectation; NaN if none"),
     ("signal_evidence", "str", "JSON", "signal id -> at most three records; missing without"),
 )
 CHURN_PARTS = _columns(

@@ -5,8 +5,9 @@ from typing import Any
 
 from services.analytics.calculations.quality import gap_counts
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.customers.showing import money, state_label
+from services.analytics.customers.showing import state_label
 from services.analytics.publication import Publication
+from services.analytics.wire import money
 from shared.money import from_minor
 
 SUMMED = ("historic_value", "clv_365", "clv_1095", "value_at_risk")

@@ -54,6 +54,7 @@ SIGNAL_COLUMNS: Final = (
     "satisfaction_difference",
     "nps",
     "is_expectation_assumed",
+    "gap_dimension",
     "signal_evidence",
 )
 
@@ -128,6 +129,7 @@ def signal_columns(
         "satisfaction_difference": told.satisfaction.difference,
         "nps": told.satisfaction.nps,
         "is_expectation_assumed": told.satisfaction.is_expectation_assumed,
+        "gap_dimension": told.satisfaction.gap_dimension,
         "signal_evidence": evidence_texts(shown, unit_count=unit_count),
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(unit_count, name="unit"), copy=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from services.analytics.calculations.signals.by_unit import (
     sum_by_unit,
     units_of,
 )
+
+DIMENSIONS: Final = ("product", "peripheral", "ambience", "psychic")
+"""Ids of the catalogue's `satisfaction_dimensions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,15 @@ class Satisfaction:
         Willingness to recommend of late; 0 to 10, NaN without an answer.
     is_expectation_assumed
         Whether an expectation in ``D`` was taken from earlier answers or from others.
+    gap_dimension
+        Place among `DIMENSIONS` of the dimension that lies farthest below expectation; NaN if none.
     """
 
     signal: Signal
     difference: Floats
     nps: Floats
     is_expectation_assumed: Booleans
+    gap_dimension: Floats
 
 
 def satisfaction_gap(
@@ -97,7 +104,7 @@ def satisfaction_gap(
     ``D = sum w * (P - E)`` over the latest rating of each dimension, weights brought to 1;
     ``max(clip(-D / 4), clip((7 - nps) / 7))``. Source: domain specification 4.
     """
-    difference, is_assumed = _difference(
+    difference, is_assumed, dimension = _difference(
         ratings, median_expectation, unit_count, as_of_day, parameters
     )
     nps_rows = _latest_nps(interactions, as_of_day, parameters)
@@ -108,7 +115,7 @@ def satisfaction_gap(
     age = ages(interactions, as_of_day)
     rows = np.flatnonzero(answers & (age < parameters.window_days))
     evidence = shown_by(strength, interactions, rows, -age[rows])
-    return Satisfaction(Signal(strength, evidence), difference, nps, is_assumed)
+    return Satisfaction(Signal(strength, evidence), difference, nps, is_assumed, dimension)
 
 
 def gap_strength(difference: Floats, nps: Floats, *, parameters: SatisfactionParameters) -> Floats:
@@ -125,7 +132,7 @@ def _difference(
     unit_count: int,
     as_of_day: int,
     parameters: SatisfactionParameters,
-) -> tuple[Floats, Booleans]:
+) -> tuple[Floats, Booleans, Floats]:
     dimensions = list(parameters.weights)
     named = ratings["dimension"].cat
     place = np.append(pd.Index(dimensions).get_indexer(named.categories), -1)[named.codes]
@@ -148,7 +155,12 @@ def _difference(
     difference = ratio(
         sum_by_unit(unit, weight * gap, unit_count), sum_by_unit(unit, weight, unit_count)
     )
-    return difference, np.bincount(unit[is_assumed], minlength=unit_count) > 0
+    widest = np.full(unit_count, np.nan)
+    # The widest gap comes last and stays.
+    falling = np.flatnonzero(gap < 0)[np.argsort(-gap[gap < 0], kind="stable")]
+    places = np.array([DIMENSIONS.index(name) for name in dimensions])
+    widest[unit[falling]] = places[dimension[falling]]
+    return difference, np.bincount(unit[is_assumed], minlength=unit_count) > 0, widest
 
 
 def _latest_told(sorted_key: Integers, told: Floats, count: int) -> Floats:

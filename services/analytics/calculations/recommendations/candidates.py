@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-OPEN_CONDITIONS = ("addressable", "pressure_ok")
-"""Conditions left open for the person who acts: consent and contacts are not recorded yet."""
+STEPS: Final = 3
+"""How many steps are recommended to a customer at most."""
+RULED_OUT: Final = 5
+"""How many steps that were ruled out are told."""
+
+OBLIGATIONS: Final = ("privacy_request", "complaint_handling", "answer_message")
+"""Instruments that are owed and need no expected value, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +32,25 @@ class Candidate:
     phase, strategy_id, instrument_id, goal_id
         Ids of the catalogue.
     instrument_type
-        Type of the instrument; ``product`` needs a price and is valued in win-back only.
+        Type of the instrument; ``product`` is valued by the product that it offers.
     effect_probability
         Mean rise of the chance of success; probability.
-    contact_cost
-        Of the instrument and its cheapest channel; base currency per contact.
+    unit_cost
+        Of the instrument without its channel; base currency per contact.
+    channels
+        Places of its addressable channels among those of the options.
+    is_service
+        Whether it is a service owed or asked for, which needs no consent to advertising.
     incentive_share, incentive_amount
         Paid on success: share of the expected order value, and base currency.
     risk_rate
         Share of the value put at risk by bad word of mouth.
     answers
         Churn signals this candidate answers.
+    dimensions
+        Dimensions of satisfaction whose gap it answers.
     checks
         Conditions to be evaluated, in the order they are named in an explanation.
-    open_conditions
-        Conditions left to the person who acts.
     """
 
     phase: str
@@ -48,23 +59,73 @@ class Candidate:
     goal_id: str
     instrument_type: str
     effect_probability: float
-    contact_cost: float
+    unit_cost: float
+    channels: tuple[int, ...]
+    is_service: bool
     incentive_share: float
     incentive_amount: float
     risk_rate: float
     answers: tuple[str, ...]
+    dimensions: tuple[str, ...]
     checks: tuple[Check, ...]
-    open_conditions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Obligation:
-    """What an open complaint asks for in one phase; no strategy where none answers complaints."""
+class ChannelOption:
+    """A way to reach a person, and what a contact over it costs; base currency."""
+
+    channel_id: str
+    unit_cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventOption:
+    """A marketing event and the instrument that it calls for."""
+
+    event_id: str
+    instrument_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What an obligation is part of in one phase; no strategy where none answers it."""
 
     phase: str
     instrument_id: str
     strategy_id: str | None
     goal_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """A running experiment: who is in its control group is not treated by what it tests.
+
+    Attributes
+    ----------
+    experiment_id
+        What the arms are drawn by, and what names it.
+    share
+        Of the control group; share.
+    phase, strategy_id, instrument_id
+        What it tests; None for any.
+    """
+
+    experiment_id: str
+    share: float
+    phase: str | None = None
+    strategy_id: str | None = None
+    instrument_id: str | None = None
+
+    def covers(self, candidate: Candidate) -> bool:
+        """Tell whether a candidate is what is tested."""
+        return all(
+            own is None or own == other
+            for own, other in (
+                (self.phase, candidate.phase),
+                (self.strategy_id, candidate.strategy_id),
+                (self.instrument_id, candidate.instrument_id),
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +174,8 @@ SITUATIONS = (
 """The restricting rows of domain specification 6.1: those of leads and new customers.
 
 The others only show what signals and values lead to. A dormant lead shares the goal of an aware
-one and is treated like it; selling to a new customer needs a known first contact and is left out.
+one and is treated like it. An event adds what it calls for, selling to a new customer only after a
+contact that was positive or neutral.
 """
 
 NEEDED_SIGNALS = (("better_offer", "competitor_loss"),)
@@ -127,28 +189,58 @@ class StrategyOptions:
     Attributes
     ----------
     candidates
-        In the order that decides between equal values: contact cost, then ids.
-    obligations
-        One per phase at most.
+        In the order that decides between equal values: cost, then ids.
+    channels
+        The addressable channels.
+    events
+        What triggers a step of its own.
+    duties
+        What obligations are part of.
     situations
         Rows that restrict the candidates of a state.
     needed_signals
         Strategies only for units with some strength of a signal.
-    unknown_conditions
+    while_unknown
         What each condition counts as while unknown.
+    declared
+        Conditions that the company has declared for everybody, and the answer.
     lead_goals
         The next goal of each lead stage.
     affinities
         Purchase motive, strategy and the factor by which the motive favors it.
+    holdouts
+        Running experiments.
+    to_be_asked
+        Strategy and instrument that a person has to decide on since they did harm.
     """
 
     candidates: tuple[Candidate, ...]
-    obligations: tuple[Obligation, ...]
+    channels: tuple[ChannelOption, ...]
+    events: tuple[EventOption, ...]
+    duties: tuple[Duty, ...]
     situations: tuple[Situation, ...]
     needed_signals: tuple[tuple[str, str], ...]
-    unknown_conditions: tuple[tuple[str, bool], ...]
+    while_unknown: tuple[tuple[str, bool], ...]
+    declared: tuple[tuple[str, bool], ...]
     lead_goals: tuple[tuple[str, str], ...]
     affinities: tuple[tuple[str, str, float], ...]
+    holdouts: tuple[Holdout, ...] = ()
+    to_be_asked: frozenset[tuple[str, str]] = frozenset()
+
+    def with_effects(self, effects: Mapping[tuple[str, str], float]) -> StrategyOptions:
+        """Take over what was learned: mean effects by instrument and phase; probability."""
+        return replace(
+            self,
+            candidates=tuple(
+                replace(
+                    each,
+                    effect_probability=effects.get(
+                        (each.instrument_id, each.phase), each.effect_probability
+                    ),
+                )
+                for each in self.candidates
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +259,10 @@ class StrategyParameters:
         Limits of the fit; no unit; defaults 0.25 and 2 (6.2).
     spend_share
         Share of the value that a step may cost; share; default 0.20 (6.2, 11).
+    loyalty_factor
+        Of the fit where a lead is loyal to another supplier; no unit; default 0.5 (6.2).
+    inferred_share
+        Share of the effect of a motive that was not told but inferred; share; default 0.5 (2.3).
     base_margin, base_order_value
         Mean contribution and mean amount of a purchase of the base, used for leads; base currency;
         unknown by default (6.2 asks for the credibility mean, which is the base mean for them).
@@ -187,6 +283,8 @@ class StrategyParameters:
     fit_min: float = 0.25
     fit_max: float = 2.0
     spend_share: float = 0.20
+    loyalty_factor: float = 0.5
+    inferred_share: float = 0.5
     base_margin: float = float("nan")
     base_order_value: float = float("nan")
     hunting_window_days: int = 730

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.candidates import StrategyParameters
 from services.analytics.calculations.margins import DealMargins
 from services.analytics.calculations.purchases import (
     Booleans,
@@ -14,6 +13,7 @@ from services.analytics.calculations.purchases import (
     Purchases,
     float_column,
 )
+from services.analytics.calculations.recommendations.candidates import StrategyParameters
 
 
 def find_deal_hunters(

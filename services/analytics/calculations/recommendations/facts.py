@@ -1,0 +1,338 @@
+"""What is known of units when steps are weighed, as plain arrays; nothing is weighed here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from services.analytics.calculations.feedback.arms import arm_numbers, is_control
+from services.analytics.calculations.purchases import Booleans, Floats, float_column
+from services.analytics.calculations.recommendations.candidates import (
+    StrategyOptions,
+    StrategyParameters,
+)
+from services.analytics.calculations.signals.columns import SIGNALS
+
+Codes: TypeAlias = NDArray[np.int16]
+Decided: TypeAlias = Mapping[tuple[str, str], Collection[str]]
+"""Units for which strategy and instrument were decided on already."""
+
+PRODUCTS: Final = 3
+"""Products that are looked at for a unit."""
+OBVIOUS, UPGRADE, REPEAT = 1, 2, 4
+"""What a product offered to a unit is, as bits of its flags."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """A condition of units: what it counts as, and whether that is only its value while unknown."""
+
+    holds: Booleans
+    is_unknown: Booleans
+
+    def take(self, rows: NDArray[np.intp]) -> Answers:
+        return Answers(self.holds[rows], self.is_unknown[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A product that could be offered to each unit; shape (units,), NaN and 0 where there is none.
+
+    Attributes
+    ----------
+    place
+        Its number among the products of the base.
+    probability
+        Chance that it is bought without us.
+    margin
+        What it earns; base currency.
+    flags
+        `OBVIOUS`, `UPGRADE`, `REPEAT`.
+    """
+
+    place: Floats
+    probability: Floats
+    margin: Floats
+    flags: Codes
+
+    def take(self, rows: NDArray[np.intp]) -> Product:
+        return Product(
+            self.place[rows], self.probability[rows], self.margin[rows], self.flags[rows]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What is known of units; every array has the shape (units,).
+
+    Attributes
+    ----------
+    stake
+        Value of success; base currency, NaN unknown.
+    base_probability
+        Chance of success without us; NaN unknown.
+    spend_limit
+        What a step may cost after what was spent already; base currency.
+    order_value, margin
+        Expected amount and contribution of a purchase; base currency, NaN unknown.
+    motive
+        Code of the purchase motive among `motives`, -1 unknown.
+    is_inferred
+        Whether the motive was inferred.
+    is_loyal_elsewhere
+        Whether a lead is loyal to another supplier.
+    dimension
+        Dimension of satisfaction with the widest gap, -1 none.
+    may_sell
+        Whether a new customer has had a contact that was positive or neutral.
+    is_selling_blocked
+        Whether a complaint is open.
+    signals
+        Strength of the churn signals; 0 where unknown.
+    conditions
+        Answers to the conditions that are known of some unit.
+    quality, service
+        How well each channel suits the unit, for advertising and for a service, by place of the
+        channel; NaN where it may not be used.
+    products
+        What could be offered, the best first.
+    events
+        Whether an event has happened and its time has come, by place of the event.
+    controls
+        Whether it is in the control group, by place of the experiment.
+    decided
+        Whether strategy and instrument were decided on already.
+    motives
+        Purchase motives in the order of their codes.
+    while_unknown
+        What each condition counts as while unknown, or is declared to be.
+    """
+
+    stake: Floats
+    base_probability: Floats
+    spend_limit: Floats
+    order_value: Floats
+    margin: Floats
+    motive: Codes
+    is_inferred: Booleans
+    is_loyal_elsewhere: Booleans
+    dimension: Codes
+    may_sell: Booleans
+    is_selling_blocked: Booleans
+    signals: dict[str, Floats]
+    conditions: dict[str, Answers]
+    quality: dict[int, Floats]
+    service: dict[int, Floats]
+    products: tuple[Product, ...]
+    events: dict[int, Booleans]
+    controls: dict[int, Booleans]
+    decided: dict[tuple[str, str], Booleans]
+    motives: tuple[str, ...]
+    while_unknown: dict[str, bool]
+
+    def take(self, rows: NDArray[np.intp]) -> Facts:
+        """Return the facts of some rows."""
+
+        def part(value: Any) -> Any:
+            if isinstance(value, np.ndarray):
+                return value[rows]
+            if isinstance(value, dict):
+                return {name: part(each) for name, each in value.items()}
+            if isinstance(value, Answers | Product):
+                return value.take(rows)
+            return tuple(map(part, value)) if isinstance(value, tuple) else value
+
+        return Facts(*(part(getattr(self, field.name)) for field in fields(self)))
+
+    def __len__(self) -> int:
+        return len(self.stake)
+
+
+def collect_facts(
+    customers: pd.DataFrame,
+    units: pd.DataFrame,
+    *,
+    options: StrategyOptions,
+    parameters: StrategyParameters,
+    decided: Decided,
+) -> Facts:
+    """Read what is known of units from their numbers.
+
+    The value of success is the expected first-year contribution for leads, 0.8 of the lifetime
+    value of a year in win-back and all of it elsewhere. Source: domain specification 6.2.
+    """
+    is_lead = (customers["state"] == "lead").to_numpy(dtype=np.bool_, na_value=False)
+    is_winback = (customers["phase"] == "winback").to_numpy(dtype=np.bool_, na_value=False)
+    value = float_column(customers, "clv_alive_365").copy()
+    value[is_lead] = float_column(customers, "expected_new_value")[is_lead]
+    base = 1 - float_column(customers, "churn_probability")
+    base[is_lead] = parameters.lead_conversion_probability
+    margin = float_column(customers, "margin_per_purchase").copy()
+    margin[is_lead] = parameters.base_margin
+    order_value = _numbers(customers, "order_value").copy()
+    order_value[is_lead] = parameters.base_order_value
+    motives = tuple(dict.fromkeys(name for name, _, _ in options.affinities))
+    motive = codes_of(customers["motive"], motives)
+    spent = np.nan_to_num(_numbers(units, "spent_365"))
+    return Facts(
+        stake=np.where(is_winback, parameters.winback_value_share * value, value),
+        base_probability=base,
+        spend_limit=parameters.spend_share * value - spent,
+        order_value=order_value,
+        margin=margin,
+        motive=motive,
+        is_inferred=_are(customers, "motive_basis", "inferred"),
+        is_loyal_elsewhere=is_lead & _are(units, "supplier_loyalty", "high"),
+        dimension=np.nan_to_num(_numbers(customers, "gap_dimension"), nan=-1).astype(np.int16),
+        may_sell=_numbers(customers, "sentiment_level") >= 0,
+        is_selling_blocked=units["has_open_complaint"].to_numpy(dtype=np.bool_, na_value=False),
+        signals={name: _strength(_numbers(customers, f"signal_{name}")) for name in SIGNALS},
+        conditions=_conditions(customers, units, motive=motive, motives=motives, options=options),
+        quality=_channels(units, "quality", options),
+        service=_channels(units, "service", options),
+        products=_products(customers),
+        events=_events(units, options),
+        controls={
+            place: is_control(
+                arm_numbers(holdout.experiment_id, units["unit_id"]), holdout_share=holdout.share
+            )
+            for place, holdout in enumerate(options.holdouts)
+        },
+        decided={
+            pair: units["unit_id"].isin(list(who)).to_numpy() for pair, who in decided.items()
+        },
+        motives=motives,
+        while_unknown={**dict(options.while_unknown), **dict(options.declared)},
+    )
+
+
+def codes_of(words: pd.Series, known: tuple[str, ...]) -> Codes:
+    """Number words by their place among the known ones, -1 for any other."""
+    return pd.Categorical(words, categories=known).codes.astype(np.int16)
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Floats:
+    return float_column(frame, name) if name in frame else np.full(len(frame), np.nan)
+
+
+def _words(frame: pd.DataFrame, name: str) -> pd.Series:
+    return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+
+
+def _are(frame: pd.DataFrame, name: str, word: str) -> Booleans:
+    return (_words(frame, name) == word).to_numpy(dtype=np.bool_, na_value=False)
+
+
+def _strength(values: Floats) -> Floats:
+    return np.nan_to_num(np.clip(values, 0.0, 1.0), nan=0.0)
+
+
+def _channels(units: pd.DataFrame, kind: str, options: StrategyOptions) -> dict[int, Floats]:
+    """Read how well channels suit, by place; a channel that nobody may use is left out."""
+    found = {}
+    for place, channel in enumerate(options.channels):
+        quality = _numbers(units, f"quality_{channel.channel_id}")
+        if kind == "service":
+            # Where advertising is not allowed, the answers to it say nothing of a service.
+            name = f"service_{channel.channel_id}"
+            may = (
+                units[name].to_numpy(dtype=np.bool_, na_value=False)
+                if name in units
+                else np.zeros(len(units), dtype=np.bool_)
+            )
+            quality = np.where(may, np.nan_to_num(quality, nan=1.0), np.nan)
+        if not np.isnan(quality).all():
+            found[place] = quality
+    return found
+
+
+def _products(customers: pd.DataFrame) -> tuple[Product, ...]:
+    return tuple(
+        Product(
+            float_column(customers, f"product{number}"),
+            float_column(customers, f"product{number}_probability"),
+            float_column(customers, f"product{number}_margin"),
+            np.nan_to_num(float_column(customers, f"product{number}_flags")).astype(np.int16),
+        )
+        for number in range(1, PRODUCTS + 1)
+        if f"product{number}" in customers and customers[f"product{number}"].notna().any()
+    )
+
+
+def _events(units: pd.DataFrame, options: StrategyOptions) -> dict[int, Booleans]:
+    found = {}
+    for place, event in enumerate(options.events):
+        name = f"event_{event.event_id}"
+        if name in units:
+            happened = units[name].notna().to_numpy()
+            if happened.any():
+                found[place] = happened
+    return found
+
+
+def _conditions(
+    customers: pd.DataFrame,
+    units: pd.DataFrame,
+    *,
+    motive: Codes,
+    motives: tuple[str, ...],
+    options: StrategyOptions,
+) -> dict[str, Answers]:
+    """Answer the conditions that the frames know; a column named as a condition answers it."""
+    known: dict[str, Any] = {
+        "open_complaint": units["has_open_complaint"],
+        "active_contract": units["has_active_contract"],
+        "retained_rhythm": customers["state"] == "retained",
+        **_of_satisfaction(customers),
+        **_of_products(customers),
+    }
+    declared = dict(options.declared)
+    answers = {}
+    for name, while_unknown in options.while_unknown:
+        column = units[name] if name in units else known.get(name)
+        if name in declared:
+            continue
+        if column is not None:
+            is_unknown = column.isna().to_numpy(dtype=np.bool_)
+            holds = column.to_numpy(dtype=np.bool_, na_value=while_unknown)
+            answers[name] = Answers(holds, is_unknown)
+        elif name == "motive_monopoly" and "monopoly" in motives:
+            answers[name] = Answers(motive == motives.index("monopoly"), motive < 0)
+    return answers
+
+
+def _of_satisfaction(customers: pd.DataFrame) -> dict[str, pd.Series]:
+    """Tell who is satisfied and who is not; NA where nobody asked (catalogue, `conditions`)."""
+    gap, mood, difference, nps = (
+        pd.Series(_numbers(customers, name), index=customers.index)
+        for name in (
+            "signal_satisfaction_gap",
+            "signal_negative_sentiment",
+            "satisfaction_difference",
+            "nps",
+        )
+    )
+    is_dissatisfied = ((gap >= 0.25) | (mood >= 0.5)).astype("boolean")
+    is_satisfied = ((difference >= 0) | (nps >= 9)).astype("boolean")
+    return {
+        "dissatisfied": is_dissatisfied.mask(gap.isna() & mood.isna()),
+        "satisfied": is_satisfied.mask(difference.isna() & nps.isna()),
+    }
+
+
+def _of_products(customers: pd.DataFrame) -> dict[str, pd.Series]:
+    """Tell who has a next product and who a successor of what it owns."""
+    products = _products(customers)
+    if not products:
+        return {}
+    is_there = np.logical_or.reduce([~np.isnan(each.place) for each in products])
+    is_upgrade = np.logical_or.reduce([each.flags & UPGRADE > 0 for each in products])
+    return {
+        "next_product_exists": pd.Series(is_there, index=customers.index, dtype="boolean"),
+        "successor_exists": pd.Series(is_upgrade, index=customers.index, dtype="boolean"),
+    }

@@ -1,0 +1,141 @@
+"""The parts of the expected value of ranked steps, as columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.recommendations.candidates import (
+    Candidate,
+    StrategyOptions,
+    StrategyParameters,
+)
+from services.analytics.calculations.recommendations.facts import Facts
+from services.analytics.calculations.recommendations.ranking import Ranked
+from services.analytics.calculations.recommendations.valuation import (
+    Rows,
+    is_valued_by_product,
+    match_of,
+    weigh,
+)
+from services.analytics.calculations.signals.columns import SIGNALS
+
+STEP_PARTS: Final = (
+    *("option", "channel", "product", "event", "signal", "quality", "fit"),
+    *("value", "stake", "base_probability", "effect_probability"),
+    *("contact_cost", "incentive_cost", "risk_cost"),
+)
+"""What is told of a step; the first five are numbers of what they name."""
+
+
+def step_parts(
+    steps: Ranked, facts: Facts, *, options: StrategyOptions, parameters: StrategyParameters
+) -> dict[str, Floats]:
+    """Value ranked steps once more, with their parts: columns ``step{rank}_{part}``.
+
+    ``product`` is the number of the product among those of the base, ``signal`` that of the strongest
+    answered signal, ``fit`` the factor of the effect; probabilities and base currency elsewhere.
+    """
+    columns: dict[str, Floats] = {}
+    for rank in range(len(steps.option)):
+        found = {part: np.full(len(facts), np.nan) for part in STEP_PARTS}
+        option = steps.option[rank]
+        for number in np.flatnonzero(np.bincount(option[option >= 0])):
+            rows = np.flatnonzero(option == number)
+            parts = _parts(
+                options.candidates[number],
+                facts.take(rows),
+                steps,
+                (rank, rows),
+                options=options,
+                parameters=parameters,
+            )
+            for part, values in parts.items():
+                found[part][rows] = values
+            found["option"][rows] = number
+        columns |= {f"step{rank + 1}_{part}": found[part] for part in STEP_PARTS}
+    return columns
+
+
+def _parts(
+    candidate: Candidate,
+    facts: Facts,
+    steps: Ranked,
+    where: tuple[int, Rows],
+    *,
+    options: StrategyOptions,
+    parameters: StrategyParameters,
+) -> dict[str, Floats]:
+    rank, rows = where
+    channel, number = steps.channel[rank][rows], steps.product[rank][rows]
+    qualities = facts.service if candidate.is_service else facts.quality
+    quality = np.ones(len(rows))
+    for place, values in qualities.items():
+        quality = np.where(channel == place, values, quality)
+    costs = np.array([*(each.unit_cost for each in options.channels), 0.0])
+    cost = candidate.unit_cost + costs[channel]
+    match = match_of(candidate, facts, options=options, parameters=parameters)
+    gain = weigh(
+        candidate,
+        facts,
+        quality=quality,
+        match=match,
+        cost=cost,
+        product=None,
+        parameters=parameters,
+    )
+    parts = {
+        "channel": _or_none(channel),
+        "event": _or_none(steps.event[rank][rows]),
+        "product": np.full(len(rows), np.nan),
+        "signal": _strongest(candidate, facts),
+        "quality": quality,
+        "fit": np.clip(match * quality, parameters.fit_min, parameters.fit_max),
+        "value": gain.value,
+        "stake": facts.stake.copy(),
+        "base_probability": facts.base_probability.copy(),
+        "effect_probability": gain.effect_probability,
+        "contact_cost": cost,
+        "incentive_cost": gain.incentive_cost + np.zeros(len(rows)),
+        "risk_cost": gain.risk_cost,
+    }
+    for place, product in enumerate(facts.products, start=1):
+        of = number == place
+        parts["product"][of] = product.place[of]
+        if not of.any() or not is_valued_by_product(candidate):
+            continue
+        gain = weigh(
+            candidate,
+            facts,
+            quality=quality,
+            match=match,
+            cost=cost,
+            product=product,
+            parameters=parameters,
+        )
+        for name, values in (
+            ("value", gain.value),
+            ("stake", product.margin),
+            ("base_probability", product.probability),
+            ("effect_probability", gain.effect_probability),
+            ("incentive_cost", gain.incentive_cost + np.zeros(len(rows))),
+            ("risk_cost", gain.risk_cost),
+        ):
+            parts[name][of] = values[of]
+    return parts
+
+
+def _or_none(codes: np.ndarray) -> Floats:
+    return np.where(codes < 0, np.nan, codes.astype(np.float64))
+
+
+def _strongest(candidate: Candidate, facts: Facts) -> Floats:
+    """Return the number of the strongest answered signal; NaN where none is raised."""
+    names = [name for name in candidate.answers if name in facts.signals]
+    if not names:
+        return np.full(len(facts), np.nan)
+    strengths = np.stack([facts.signals[name] for name in names])
+    numbers = np.array([SIGNALS.index(name) for name in names], dtype=np.float64)
+    return np.where(strengths.max(axis=0) > 0, numbers[np.argmax(strengths, axis=0)], np.nan)

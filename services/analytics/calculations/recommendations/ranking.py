@@ -1,0 +1,142 @@
+"""Ranks the steps of units: those allowed by expected value, and those ruled out beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.recommendations.barriers import FREE, barrier_of
+from services.analytics.calculations.recommendations.candidates import (
+    RULED_OUT,
+    STEPS,
+    StrategyOptions,
+    StrategyParameters,
+)
+from services.analytics.calculations.recommendations.facts import Codes, Facts
+from services.analytics.calculations.recommendations.valuation import Option, Rows, best_way
+
+Matrix: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.int16]
+_NEVER = np.zeros(0, dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Steps of units, the best first; shape (ranks, units).
+
+    Attributes
+    ----------
+    option
+        Number of the candidate; -1 for none.
+    value
+        Expected value; base currency, minus infinity for none.
+    channel, product
+        Places of channel and product; -1 for none.
+    event
+        Place of the event that called for it; -1 for none.
+    barrier
+        What rules it out; `FREE` for nothing.
+    """
+
+    option: Places
+    value: Matrix
+    channel: Places
+    product: Places
+    event: Places
+    barrier: Places
+
+    @classmethod
+    def none(cls, ranks: int, count: int) -> Ranked:
+        """Start with no step for anyone."""
+
+        def codes() -> Places:
+            return np.full((ranks, count), -1, dtype=np.int16)
+
+        value = np.full((ranks, count), -np.inf)
+        return cls(codes(), value, codes(), codes(), codes(), codes())
+
+    def put(self, rows: Rows, other: Ranked) -> None:
+        """Take over what was ranked of some units."""
+        for name in self.__slots__:
+            getattr(self, name)[:, rows] = getattr(other, name)
+
+    def offer(
+        self,
+        place: int,
+        option: Option,
+        value: Floats,
+        channel: Codes,
+        product: Codes,
+        barrier: Codes | int,
+    ) -> None:
+        """Take a step over in this place where it is better than what is there."""
+        better = value > self.value[place]
+        for target, source in (
+            (self.value, value),
+            (self.option, option.number),
+            (self.channel, channel),
+            (self.product, product),
+            (self.event, -1 if option.event is None else option.event),
+            (self.barrier, barrier),
+        ):
+            np.copyto(target[place], source, where=better, casting="same_kind")
+
+    def best(self, ranks: int, *, above: float) -> Ranked:
+        """Pick the best of all places for each unit, as many as there are above a value."""
+        found = Ranked.none(ranks, self.value.shape[1])
+        if not len(self.value):
+            return found
+        left, units = self.value.copy(), np.arange(self.value.shape[1])
+        for rank in range(min(ranks, len(left))):
+            place = np.argmax(left, axis=0)
+            is_one = left[place, units] > above
+            for name in self.__slots__:
+                target = getattr(found, name)[rank]
+                np.copyto(target, getattr(self, name)[place, units], where=is_one)
+            left[place, units] = -np.inf
+        return found
+
+
+def rank_steps(
+    allowed: Sequence[Option],
+    facts: Facts,
+    *,
+    options: StrategyOptions,
+    parameters: StrategyParameters,
+) -> tuple[Ranked, Ranked]:
+    """Rank the steps of units in one situation: allowed ones above 0, and ruled-out ones above 0.
+
+    An instrument counts once, under the strategy where it brings most; of equal values the first in
+    the list wins. Ruled out is what no strategy allows.
+    """
+    places = {
+        instrument: place
+        for place, instrument in enumerate(
+            dict.fromkeys(option.candidate.instrument_id for option in allowed)
+        )
+    }
+    allowed = [
+        option
+        for option in allowed
+        if option.event is None or facts.events.get(option.event, _NEVER).any()
+    ]
+    free, barred = (Ranked.none(len(places), len(facts)) for _ in range(2))
+    for option in allowed:
+        place = places[option.candidate.instrument_id]
+        way = best_way(option, facts, options=options, parameters=parameters)
+        barrier = barrier_of(option, facts, way, options=options)
+        if barrier is None:
+            free.offer(place, option, way.value, way.channel, way.product, FREE)
+            continue
+        is_free = barrier == FREE
+        value = np.where(is_free, way.value, np.nan)
+        free.offer(place, option, value, way.channel, way.product, FREE)
+        value = np.where(is_free, np.nan, way.value)
+        barred.offer(place, option, value, way.channel, way.product, barrier)
+    np.copyto(barred.value, -np.inf, where=free.option >= 0)
+    return free.best(STEPS, above=0.0), barred.best(RULED_OUT, above=0.0)

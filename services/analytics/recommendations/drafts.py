@@ -1,0 +1,34 @@
+"""What to write or say: a hint for who acts, and a draft in the language of the contact."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from services.analytics.calculations.recommendations.steps import Step
+from services.analytics.catalogue.catalogue import Catalogue, Draft, Language
+
+_PRODUCT = "{product}"
+_UNNAMED: Mapping[Language, str] = {"en": "[product]", "de": "[Produkt]"}
+
+
+def draft_of(
+    step: Step, row: Mapping[str, Any], *, catalogue: Catalogue, language: Language
+) -> dict[str, Any] | None:
+    """Return hint and draft of a step; the hint in the language asked for, the draft in the contact's.
+
+    What only a person can know stands in square brackets. A draft of win-back is always approved by a
+    person, and nothing is sent from here. Source: domain specification 6.1, 10.
+    """
+    draft = catalogue.sections["drafts"].get(step.instrument_id)
+    if not isinstance(draft, Draft):
+        return None
+    languages: Mapping[Any, Language] = {each: each for each in get_args(Language)}
+    contact = languages.get(row.get("language"), language)
+    product = step.product_name or _UNNAMED[contact]
+    subject = draft.subject(contact)
+    return {
+        "hint": draft.description(language),
+        "language": contact,
+        "subject": subject and subject.replace(_PRODUCT, product),
+        "text": draft.text(contact).replace(_PRODUCT, product),
+        "needs_approval": row["phase"] == "winback",
+    }

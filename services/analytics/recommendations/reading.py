@@ -1,0 +1,108 @@
+"""Reads steps, and what was ruled out, out of the stored row of a customer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.analytics.calculations.recommendations.barriers import BARRIERS
+from services.analytics.calculations.recommendations.candidates import RULED_OUT, STEPS
+from services.analytics.calculations.recommendations.steps import RuledOut, Step
+from services.analytics.publication import Publication
+from services.analytics.recommendations.identity import recommendation_id
+from services.analytics.tables import SIGNALS
+
+Row = Mapping[str, Any]
+
+
+def steps_of(row: Row, publication: Publication) -> list[Step]:
+    """Return what is owed to a customer and the steps recommended to it, the best first."""
+    return [*_owed(row), *_valued(row, publication)]
+
+
+def find_step(row: Row, publication: Publication, wanted: str) -> Step | None:
+    """Return the step with this id, None if it is not recommended any more."""
+    steps = steps_of(row, publication)
+    return next((step for step in steps if step.recommendation_id == wanted), None)
+
+
+def ruled_out_of(row: Row, publication: Publication) -> list[RuledOut]:
+    """Return the best of the steps that were ruled out, with the first rule against each."""
+    known = publication.version["options"] or {}
+    found = []
+    for rank in range(1, RULED_OUT + 1):
+        number = row.get(f"ruled_out{rank}_option")
+        if number is None or not known:
+            break
+        candidate = known["candidates"][int(number)]
+        barrier = int(row[f"ruled_out{rank}_barrier"])
+        found.append(
+            RuledOut(
+                candidate["strategy_id"],
+                candidate["instrument_id"],
+                row[f"ruled_out{rank}_value"],
+                **_why(candidate, barrier),
+            )
+        )
+    return found
+
+
+def _why(candidate: Mapping[str, Any], barrier: int) -> dict[str, Any]:
+    name = BARRIERS.get(barrier)
+    if name is not None:
+        experiments = candidate["holdouts"] if name == "holdout" else []
+        return {"why": name, "experiment_id": experiments[0] if experiments else None}
+    condition_id, must_hold = candidate["checks"][barrier // 2]
+    known = "not_met" if must_hold else "holds"
+    return {"why": "unknown" if barrier % 2 else known, "condition_id": condition_id}
+
+
+def _owed(row: Row) -> Iterator[Step]:
+    is_first = row["recommendation_basis"] == "obligation"
+    for instrument_id in (row["obligation_ids"] or "").split():
+        strategy = row["strategy_id"] if is_first else None
+        goal = row["goal_id"] if is_first else None
+        is_first = False
+        named = recommendation_id(row["unit_id"], None, instrument_id, None, None)
+        yield Step(0, named, goal, strategy, instrument_id)
+
+
+def _valued(row: Row, publication: Publication) -> Iterator[Step]:
+    known = publication.version["options"] or {}
+    products = publication.version.get("products") or []
+    for rank in range(1, STEPS + 1):
+        part: dict[str, Any] = {
+            name: row.get(f"step{rank}_{name}")
+            for name in ("option", "channel", "product", "event", "signal")
+        }
+        if part["option"] is None or not known:
+            return
+        candidate = known["candidates"][int(part["option"])]
+        channel, event, product = (
+            None if part[name] is None else places[int(part[name])]
+            for name, places in (
+                ("channel", known["channels"]),
+                ("event", known["events"]),
+                ("product", products),
+            )
+        )
+        product_id = product and product["id"]
+        named = (candidate["strategy_id"], candidate["instrument_id"])
+        yield Step(
+            rank=rank,
+            recommendation_id=recommendation_id(row["unit_id"], *named, channel, product_id),
+            goal_id=candidate["goal_id"],
+            strategy_id=named[0],
+            instrument_id=named[1],
+            channel_id=channel,
+            product_id=product_id,
+            product_name=product and product["name"],
+            expected_value=row[f"step{rank}_value"],
+            **{
+                name: row[f"step{rank}_{name}"]
+                for name in (
+                    *("stake", "base_probability", "effect_probability", "contact_cost"),
+                    *("incentive_cost", "risk_cost", "fit", "quality"),
+                )
+            },
+            signal_id=None if part["signal"] is None else SIGNALS[int(part["signal"])],
+            event_id=event,
+        )

@@ -1,0 +1,80 @@
+"""Recommendations over HTTP."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Path, Query
+
+from services.analytics.customers import operations
+from services.analytics.recommendations import showing
+from services.analytics.recommendations.filters import ListRecommendations
+from services.analytics.recommendations.schemas import (
+    CustomerRecommendations,
+    RecommendationPage,
+)
+from services.foundation.calls import Call
+from services.foundation.problems import Answer
+from services.foundation.routing import Routes
+from shared.values import RecordId
+
+routes = Routes("recommendations")
+UnitId = Annotated[RecordId, Path(description="The id of the contact in the CRM.")]
+
+
+@routes.add(
+    "GET",
+    "/customers/{unit_id}/recommendations",
+    answer=CustomerRecommendations,
+    scope="analytics:read",
+    localized=True,
+    problems=(404,),
+    summary="Read what to do next for a customer",
+)
+async def get_customer_recommendations(call: Call, unit_id: UnitId) -> Answer:
+    """What is owed first, then at most three steps by expected value with channel, product, reasons and
+    a draft in the language of the contact; doing nothing is worth 0. `ruled_out` tells what would bring
+    something and is not allowed, and why. Nothing is sent from here: people act."""
+    publication, row = await call.app.state.publications.read(
+        lambda current: operations.find_customer(call.database, current, unit_id)
+    )
+    shown = showing.show_all(
+        row, publication, catalogue=call.app.state.catalogue, language=call.language
+    )
+    body = {**publication.about(), **shown}
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
+
+
+@routes.add(
+    "GET",
+    "/recommendations",
+    answer=RecommendationPage,
+    scope="analytics:read",
+    localized=True,
+    headers=(("Link", ""),),
+    summary="List recommendations",
+)
+async def list_recommendations(
+    call: Call, query: Annotated[ListRecommendations, Query()]
+) -> Answer:
+    """Customers with something to do, by expected value: one row each, with all of its steps.
+
+    A page and its `next` speak of the version that is published at that moment.
+    """
+    publication, (rows, cursor) = await call.app.state.publications.read(
+        lambda current: operations.list_customers(call.database, current, query)
+    )
+    items = [
+        showing.show_all(
+            row, publication, catalogue=call.app.state.catalogue, language=call.language
+        )
+        for row in rows
+    ]
+    headers: dict[str, str] = {"Content-Language": call.language}
+    following = None
+    if cursor is not None:
+        asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
+        following = f"{call.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
+        headers["Link"] = f'<{following}>; rel="next"'
+    body = {**publication.about(), "items": items, "next": following}
+    return Answer(orjson.dumps(body), headers=headers)

@@ -1,0 +1,39 @@
+"""Amounts and entries of the catalogue as the wire shows them."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+
+from services.analytics.catalogue.catalogue import Catalogue, Language
+from shared.money import currency_exponent
+
+
+@lru_cache(maxsize=20)
+def _unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-currency_exponent(currency))
+
+
+def amount_text(value: float, currency: str) -> str:
+    """Round once, half-even, to the currency's minor unit."""
+    amount = Decimal(repr(value)).quantize(_unit(currency), ROUND_HALF_EVEN)
+    return str(amount or abs(amount))
+
+
+def money(value: float | None, currency: str) -> dict[str, str] | None:
+    """Write an amount as the wire shows it."""
+    return None if value is None else {"amount": amount_text(value, currency), "currency": currency}
+
+
+def choice(
+    section: str, entry: str | None, catalogue: Catalogue, language: Language
+) -> dict[str, str] | None:
+    """Write an entry as the wire shows it: its id and its name; none for none."""
+    if not entry:
+        return None
+    return {"id": entry, "label": catalogue.entry(section, entry).name(language)}
+
+
+def choices(
+    section: str, ids: str | None, catalogue: Catalogue, language: Language
+) -> list[dict[str, str] | None]:
+    """Write the entries whose ids stand in a text with blanks between them."""
+    return [choice(section, entry, catalogue, language) for entry in (ids or "").split()]
