@@ -25,7 +25,7 @@ from bench.figures import Figure
 from bench.processes import OwnMemory
 from services.analytics import changing, computing
 from services.analytics.calculations import estimates as estimating
-from services.analytics.calculations import scores, strategies
+from services.analytics.calculations import scores
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -57,7 +57,7 @@ PARTS = {
     "value": (scores, "value_units"),
     "standing": (scores, "score_standing"),
     "termination": (scores, "score_termination"),
-    "recommend": (strategies, "recommend"),
+    "recommend": (scores, "recommend"),
 }
 """What estimating and scoring are made of; the others of their seconds are small."""
 CHANGED = 1_000

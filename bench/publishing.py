@@ -58,8 +58,11 @@ _WORDS = {
     "strategy_id": ["attachment"],
     "instrument_id": ["customer_service"],
     "recommendation_basis": ["expected_value"],
-    "open_condition_ids": ["addressable pressure_ok", "addressable"],
-    "recommendation_gap_ids": ["consent_unknown contact_pressure_unknown"],
+    "channel_id": ["email", "phone", None],
+    "event_id": ["rhythm_break", None, None],
+    "obligation_ids": ["complaint_handling", None, None],
+    "recommendation_gap_ids": ["consent_unknown", None],
+    "owner_id": ["anna", "ben", None],
 }
 
 

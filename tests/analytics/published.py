@@ -25,7 +25,7 @@ from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
-from services.analytics.catalogue.options import strategy_options
+from services.analytics.catalogue.options import options_document, strategy_options
 from services.analytics.computing import BESIDE
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
@@ -126,6 +126,7 @@ def publish_simulated(
         categories=["active", "blocked", "terminated"],
     )
     options = strategy_options(load_catalogue())
+    units["owner_id"] = dice.choice(np.array(["anna", "ben", None], dtype=object), len(units))
     report = calculate(units, base.deals, as_of_day=base.as_of_day, options=options)
     beside: dict[str, Any] = {
         "unit_id": [unit_id(number) for number in range(len(units))],
@@ -158,6 +159,7 @@ def publish_simulated(
         summary=total_customers(customers, unconverted),
         standing=standing,
         model_card=card_of_simulated(count, seed),
+        options=options_document(options),
     )
 
     async def run() -> int:

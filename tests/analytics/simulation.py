@@ -125,8 +125,12 @@ def simulate_deals(
     )
 
 
+CHANNELS = ("email", "post", "sms", "phone", "call_centre", "chat", "app", "social", "video", "visit")
+"""The addressable channels of the catalogue."""
+
+
 def plain_units(count: int) -> pd.DataFrame:
-    """Make units nothing is known about."""
+    """Make units nothing is known about, but that they may be reached over every channel."""
     false, unknown = np.zeros(count, dtype=np.bool_), np.full(count, np.nan)
     return pd.DataFrame(
         {
@@ -156,6 +160,9 @@ def plain_units(count: int) -> pd.DataFrame:
             "has_previous_supplier": false,
             "is_innovation_partner": false,
             "protection_ids": pd.Series([None] * count, dtype="str"),
+            "pressure_ok": ~false,
+            **{f"quality_{name}": np.ones(count) for name in CHANNELS},
+            **{f"service_{name}": ~false for name in CHANNELS},
         },
         index=pd.RangeIndex(count, name="unit"),
     )

@@ -8,8 +8,8 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from services.analytics.calculations.candidates import SITUATIONS
-from services.analytics.calculations.strategies import GAPS
+from services.analytics.calculations.recommendations.candidates import SITUATIONS
+from services.analytics.calculations.recommendations.recommending import GAPS
 from services.analytics.catalogue.catalogue import Catalogue, CatalogueError, parse_catalogue
 from services.analytics.catalogue.options import strategy_options
 
@@ -119,7 +119,8 @@ def test_groups_obligations_and_mass_instruments_are_no_candidates() -> None:
         assert instrument.type not in ("obligation", "mass", "termination")
         assert candidate.phase in strategy.phases
         assert candidate.phase in instrument.phases
-        assert "addressable" in candidate.open_conditions
+        assert "addressable" in {check.condition_id for check in candidate.checks}
+        assert candidate.channels
 
 
 def test_situations_and_gaps_name_what_the_catalogue_has(catalogue: Catalogue = CATALOGUE) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,15 @@ import pytest
 from services.analytics.calculations.explanations import SCORES, explain
 from services.analytics.calculations.parameters import PhaseThresholds
 from services.analytics.calculations.reasons import Explanation, Reason, money_in
-from services.analytics.calculations.strategies import recommend
+from services.analytics.calculations.recommendations.recommending import recommend
+from services.analytics.calculations.recommendations.steps import RuledOut, Step, explain_steps
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.texts import reason_text
-from tests.analytics.calculations.test_strategies import base
+from tests.analytics.calculations.test_recommendations import base
 
 CATALOGUE = load_catalogue()
+EURO = money_in("EUR")
 # Worked example A1 of the domain specification, with a value of worked example B2.
 CUSTOMER: dict[str, object] = {
     "state": "at_risk",
@@ -56,20 +60,22 @@ LEAD = CUSTOMER | dict.fromkeys(CUSTOMER, None) | {
     "expected_new_value": 104.166,
     "recommendation_basis": "do_nothing",
 }  # fmt: skip
-STEP: dict[str, object] = {
-    "goal_id": "satisfaction",
-    "strategy_id": "attachment",
-    "instrument_id": "personal_attention",
-    "recommendation_basis": "expected_value",
-    "recommendation_value": 15.84,
-    "recommendation_stake": 400.0,
-    "recommendation_effect_probability": 0.0696,
-    "recommendation_contact_cost": 12.0,
-    "recommendation_incentive_cost": 0.0,
-    "recommendation_risk_cost": 0.0,
-    "open_condition_ids": "addressable pressure_ok",
-    "recommendation_gap_ids": "consent_unknown spending_unknown",
-}
+STEP = Step(
+    rank=1,
+    recommendation_id="5a1f0c6e-8d0b-5b57-9d6c-2f1f1e0a7c43",
+    goal_id="satisfaction",
+    strategy_id="attachment",
+    instrument_id="personal_attention",
+    channel_id="phone",
+    expected_value=15.84,
+    stake=400.0,
+    effect_probability=0.0696,
+    contact_cost=12.0,
+    incentive_cost=0.0,
+    risk_cost=0.0,
+    signal_id="inactivity",
+    event_id="rhythm_break",
+)
 
 
 def explained(score: str, **facts: object) -> Explanation:
@@ -325,24 +331,21 @@ def test_what_is_missing_for_a_value_is_a_gap() -> None:
     assert explained("value", clv_alive_365=None).data_gaps == ("value_unknown",)
 
 
-def test_a_step_is_explained_by_its_goal_its_parts_and_what_is_open() -> None:
-    found = explained("recommendation", **STEP)
-    assert found.reasons[:2] == (
+def test_a_step_is_explained_by_goal_occasion_signal_and_parts() -> None:
+    found = explain_steps("expected_value", [STEP], [], gaps=["order_value_unknown"], money=EURO)
+    assert found.reasons[:4] == (
         Reason("R_NEXT_STEP", {"instrument": "personal_attention", "strategy": "attachment", "goal": "satisfaction"}),
+        Reason("R_EVENT", {"event": "rhythm_break"}),
+        Reason("R_ANSWERS", {"signal": "inactivity"}),
         Reason("R_EV", {"ev": euro("15.84"), "effect": 0.0696, "value": euro("400.00"), "cost": euro("12.00")}),
     )  # fmt: skip
-    assert codes(found)[2:] == ["R_EV_EFFECT", "R_EV_COST", "R_OPEN_CONDITION", "R_OPEN_CONDITION"]
-    assert [reason.params["condition"] for reason in found.reasons[-2:]] == ["addressable", "pressure_ok"]  # fmt: skip
-    assert found.data_gaps == ("consent_unknown", "spending_unknown")
+    assert codes(found)[4:] == ["R_EV_EFFECT", "R_EV_CONTACT"]
+    assert found.data_gaps == ("order_value_unknown",)
 
 
 def test_contributions_add_up_to_the_expected_value() -> None:
-    facts = STEP | {
-        "recommendation_incentive_cost": 3.0,
-        "recommendation_risk_cost": 1.5,
-        "recommendation_value": 11.34,
-    }
-    found = explained("recommendation", **facts)
+    step = replace(STEP, incentive_cost=3.0, risk_cost=1.5, expected_value=11.34)
+    found = explain_steps("expected_value", [step], [], money=EURO)
     assert sum(reason.contribution or 0 for reason in found.reasons) == pytest.approx(11.34)
     assert {"R_EV_INCENTIVE", "R_EV_RISK"} < set(codes(found))
 
@@ -359,14 +362,21 @@ def test_contributions_add_up_to_the_expected_value() -> None:
     ],
 )
 def test_no_step_has_a_stated_reason(basis: str, code: str) -> None:
-    assert codes(explained("recommendation", recommendation_basis=basis)) == [code]
+    assert codes(explain_steps(basis, [], [], money=EURO)) == [code]
 
 
-def test_an_obligation_names_the_complaint_and_the_step() -> None:
-    found = explained(
-        "recommendation", recommendation_basis="obligation", instrument_id="complaint_handling"
-    )
-    assert codes(found) == ["R_OPEN_COMPLAINT", "R_NEXT_OBLIGATION"]
+@pytest.mark.parametrize(
+    ("instrument", "code"),
+    [
+        ("complaint_handling", "R_OPEN_COMPLAINT"),
+        ("answer_message", "R_ANSWER_WAITING"),
+        ("privacy_request", "R_PRIVACY_REQUEST"),
+    ],
+)
+def test_what_is_owed_says_why_before_the_step_that_pays(instrument: str, code: str) -> None:
+    owed = Step(0, STEP.recommendation_id, None, None, instrument)
+    found = codes(explain_steps("obligation", [owed, STEP], [], money=EURO))
+    assert found[:3] == [code, "R_NEXT_OBLIGATION", "R_NEXT_STEP"]
 
 
 def test_of_who_objects_to_profiling_nothing_else_is_said() -> None:
@@ -376,30 +386,29 @@ def test_of_who_objects_to_profiling_nothing_else_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("basis", "condition", "code"),
+    ("why", "code", "named"),
     [
-        ("unknown", "satisfied", "R_UNKNOWN_CONDITION"),
-        ("not_met", "satisfied", "R_UNMET_CONDITION"),
-        ("holds", "deal_hunter", "R_HINDERING_CONDITION"),
-        ("spend_cap", None, "R_SPEND_CAP"),
-        ("no_gain", None, "R_BEST_LOSES"),
+        ("not_met", "R_UNMET_CONDITION", {"condition": "satisfied"}),
+        ("holds", "R_HINDERING_CONDITION", {"condition": "satisfied"}),
+        ("unknown", "R_UNKNOWN_CONDITION", {"condition": "satisfied"}),
+        ("spend_cap", "R_SPEND_CAP", {}),
+        ("decided", "R_DECIDED", {}),
+        ("to_be_asked", "R_TO_BE_ASKED", {}),
     ],
 )
-def test_the_best_step_not_taken_is_named_with_why(
-    basis: str, condition: str | None, code: str
+def test_the_most_tempting_step_ruled_out_is_named_with_why(
+    why: Any, code: str, named: dict[str, str]
 ) -> None:
-    found = explained(
-        "recommendation",
-        alternative_basis=basis,
-        alternative_instrument_id="gift",
-        alternative_value=-3.456,
-        alternative_condition_id=condition,
-    )
-    expected: dict[str, object] = {"instrument": "gift", "ev": euro("-3.46")}
-    if condition is not None:
-        expected["condition"] = condition
-    assert found.reasons[-1].code == code
-    assert found.reasons[-1].params == expected
+    barred = RuledOut("attachment", "gift", 20.0, why, named.get("condition"))
+    params = {"instrument": "gift", "ev": euro("20.00"), **named}
+    found = explain_steps("do_nothing", [], [barred], money=EURO)
+    assert found.reasons[-1] == Reason(code, params)
+
+
+def test_the_control_group_is_named_by_its_experiment() -> None:
+    barred = RuledOut("attachment", "gift", 20.0, "holdout", experiment_id="gifts-2026")
+    found = explain_steps("do_nothing", [], [barred], money=EURO)
+    assert found.reasons[-1] == Reason("R_HOLDOUT", {"experiment": "gifts-2026"})
 
 
 @pytest.mark.parametrize(
@@ -432,6 +441,7 @@ def test_every_reason_of_a_whole_base_has_the_values_its_text_needs() -> None:
     customers, units = base(1_000, seed=5)
     found = recommend(customers, units, options=strategy_options(CATALOGUE))
     rows = pd.concat([customers, found, units[["has_active_contract"]]], axis=1)
+    rows["gap_days"], rows["median_gap_days"], rows["gap_rank"] = 30.0, 20.0, 0.6
     rows["phase_rule"] = np.random.default_rng(2).integers(1, 11, len(rows))
     seen = set()
     for row in rows.to_dict("records"):
@@ -443,7 +453,7 @@ def test_every_reason_of_a_whole_base_has_the_values_its_text_needs() -> None:
                 seen.add(reason.code)
             for gap in explanation.data_gaps:
                 CATALOGUE.entry("data_gaps", gap)
-    assert len(seen) > 20
+    assert len(seen) > 12
 
 
 def test_a_probability_that_the_own_past_did_not_bend_is_said_to_be_uncalibrated() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.analytics.calculations.candidates import StrategyParameters
-from services.analytics.calculations.hunting import find_deal_hunters
+from services.analytics.calculations.recommendations.candidates import StrategyParameters
+from services.analytics.calculations.recommendations.hunting import find_deal_hunters
 from services.analytics.calculations.margins import deal_margins
 from services.analytics.calculations.purchases import summarize_purchases
 from services.analytics.calculations.report import calculate
@@ -95,6 +95,6 @@ def test_a_deal_hunter_is_offered_no_price(list_amount: float, is_hunter: bool) 
     customer = calculate(units, deals, as_of_day=TODAY, options=options).customers.loc[0]
     assert (customer["instrument_id"] == name) is not is_hunter
     if is_hunter:
-        assert customer["alternative_condition_id"] == "deal_hunter"
-        assert customer["alternative_basis"] == "holds"
+        check = options.candidates[int(customer["ruled_out1_option"])].checks
+        assert check[int(customer["ruled_out1_barrier"]) // 2].condition_id == "deal_hunter"
     assert np.isfinite(customer["order_value"])

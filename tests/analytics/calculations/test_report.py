@@ -311,7 +311,7 @@ def test_recommendations_weigh_leads_with_the_means_of_the_base() -> None:
     assert report.estimates.orders.base_mean == pytest.approx(500)
     lead = report.customers.loc[2]
     assert lead["instrument_id"] == "special_offer"
-    assert lead["recommendation_incentive_cost"] == pytest.approx(0.1 * 500 * 0.95)
+    assert lead["step1_incentive_cost"] == pytest.approx(0.1 * 500 * 0.95)
 
 
 def test_all_refunded_is_a_loss_without_predictive_value() -> None:

@@ -41,13 +41,13 @@ def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptio
     candidate = option.candidate
     found = _Found(len(facts))
     for place, check in enumerate(candidate.checks):
+        if option.event is not None and check.condition_id in _BY_EVENT:
+            continue
         answers = _answers(check, candidate, facts, way)
         if answers is None:
             if facts.while_unknown[check.condition_id] != check.must_hold:
                 is_declared = check.condition_id in dict(options.declared)
                 found.put(np.ones(len(facts), dtype=np.bool_), 2 * place + (not is_declared))
-            continue
-        if option.event is not None and check.condition_id in _BY_EVENT:
             continue
         failing = answers.holds != check.must_hold
         if failing.any():

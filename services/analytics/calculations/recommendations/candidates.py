@@ -225,7 +225,7 @@ class StrategyOptions:
     lead_goals: tuple[tuple[str, str], ...]
     affinities: tuple[tuple[str, str, float], ...]
     holdouts: tuple[Holdout, ...] = ()
-    to_be_asked: frozenset[tuple[str, str]] = frozenset()
+    to_be_asked: tuple[tuple[str, str], ...] = ()
 
     def with_effects(self, effects: Mapping[tuple[str, str], float]) -> StrategyOptions:
         """Take over what was learned: mean effects by instrument and phase; probability."""

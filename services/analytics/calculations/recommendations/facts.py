@@ -213,7 +213,11 @@ def collect_facts(
 
 def codes_of(words: pd.Series, known: tuple[str, ...]) -> Codes:
     """Number words by their place among the known ones, -1 for any other."""
-    return pd.Categorical(words, categories=known).codes.astype(np.int16)
+    if isinstance(words.dtype, pd.CategoricalDtype):
+        places = pd.Index(known).get_indexer(words.cat.categories)
+        found: Codes = np.append(places, -1)[words.cat.codes].astype(np.int16)
+        return found
+    return pd.Index(known).get_indexer(pd.Index(words)).astype(np.int16)
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.barriers import FREE, barrier_of
 from services.analytics.calculations.recommendations.candidates import (
     RULED_OUT,
@@ -22,6 +22,7 @@ from services.analytics.calculations.recommendations.valuation import Option, Ro
 
 Matrix: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int16]
+_NO_TERMS = -9
 _NEVER = np.zeros(0, dtype=np.bool_)
 
 
@@ -86,8 +87,12 @@ class Ranked:
         ):
             np.copyto(target[place], source, where=better, casting="same_kind")
 
-    def best(self, ranks: int, *, above: float) -> Ranked:
-        """Pick the best of all places for each unit, as many as there are above a value."""
+    def best(self, ranks: int, *, above: float, terms: Booleans) -> Ranked:
+        """Pick the best of all places for each unit, as many as there are above a value.
+
+        Of places with `terms` one product gets one: two sets of terms for it would contradict each
+        other, and terms without a product hold for every product.
+        """
         found = Ranked.none(ranks, self.value.shape[1])
         if not len(self.value):
             return found
@@ -99,6 +104,9 @@ class Ranked:
                 target = getattr(found, name)[rank]
                 np.copyto(target, getattr(self, name)[place, units], where=is_one)
             left[place, units] = -np.inf
+            picked = np.where(is_one & terms[place], found.product[rank], _NO_TERMS)
+            clashes = (self.product == picked) | (self.product < 0) | (picked < 0)
+            left[terms[:, None] & (picked > _NO_TERMS) & clashes] = -np.inf
         return found
 
 
@@ -139,4 +147,12 @@ def rank_steps(
         value = np.where(is_free, np.nan, way.value)
         barred.offer(place, option, value, way.channel, way.product, barrier)
     np.copyto(barred.value, -np.inf, where=free.option >= 0)
-    return free.best(STEPS, above=0.0), barred.best(RULED_OUT, above=0.0)
+    terms = np.zeros(len(places), dtype=np.bool_)
+    for option in allowed:
+        candidate = option.candidate
+        has_terms = bool(candidate.incentive_share or candidate.incentive_amount)
+        terms[places[candidate.instrument_id]] |= has_terms
+    return (
+        free.best(STEPS, above=0.0, terms=terms),
+        barred.best(RULED_OUT, above=0.0, terms=np.zeros_like(terms)),
+    )

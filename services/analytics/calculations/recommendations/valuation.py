@@ -89,6 +89,10 @@ class Way:
     channel: Codes
     product: Codes
 
+    def improved_by(self, value: Floats) -> Booleans:
+        """Tell where another way brings more, or something where none did."""
+        return (value > self.value) | (np.isnan(self.value) & ~np.isnan(value))
+
 
 def expected_value(
     stake: ArrayLike,
@@ -146,6 +150,11 @@ def best_way(
     best = Way(np.full(len(facts), np.nan), _codes(facts, NO_CHANNEL), _codes(facts, NO_PRODUCT))
     qualities = facts.service if candidate.is_service else facts.quality
     usable = [place for place in candidate.channels if place in qualities]
+    reached = np.zeros(len(facts), dtype=np.bool_)
+    for place in usable:
+        reached |= ~np.isnan(qualities[place])
+    out = np.flatnonzero(~reached)
+    beyond = facts.take(out) if len(out) else None
     for number, product in _offers(candidate, facts):
         for place in usable:
             value = weigh(
@@ -157,24 +166,24 @@ def best_way(
                 product=product,
                 parameters=parameters,
             ).value
-            better = (value > best.value) | (np.isnan(best.value) & ~np.isnan(value))
+            better = best.improved_by(value)
             np.copyto(best.value, value, where=better)
             best.channel[better] = place
             best.product[better] = number
-        out = np.isnan(best.value)
-        if out.any():
-            rows = np.flatnonzero(out)
-            value = weigh(
+        if beyond is not None:
+            value = np.full(len(facts), np.nan)
+            value[out] = weigh(
                 candidate,
-                facts.take(rows),
+                beyond,
                 quality=1.0,
-                match=fit if isinstance(fit, float) else fit[rows],
+                match=fit if isinstance(fit, float) else fit[out],
                 cost=candidate.unit_cost + cheapest_channel(candidate, options),
-                product=None if product is None else product.take(rows),
+                product=None if product is None else product.take(out),
                 parameters=parameters,
             ).value
-            best.value[rows] = value
-            best.product[rows] = np.where(np.isnan(value), NO_PRODUCT, number)
+            better = best.improved_by(value)
+            np.copyto(best.value, value, where=better)
+            best.product[better] = number
     possible = _possible(option, facts, options=options)
     if possible is not None:
         best.value[~possible] = np.nan
