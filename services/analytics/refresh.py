@@ -24,6 +24,7 @@ from services.analytics.changing import compute_changes
 from services.analytics.computing import Rules, compute_base, estimate_base, rules_of, sample_part
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
+from services.analytics.decisions.noticing import settle_decisions
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.frame_files import FrameFiles
 from services.analytics.learning import learn_churn
@@ -133,6 +134,9 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     rules = rules_of(settings, load_catalogue(), as_of=as_of)
+    await settle_decisions(
+        run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
+    )
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:

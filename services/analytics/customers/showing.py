@@ -13,6 +13,7 @@ from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.publication import Publication
+from services.analytics.recommendations.identity import recommendation_id
 from services.analytics.tables import SIGNALS
 from services.analytics.texts import gap_text, reason_text
 from shared.money import currency_exponent
@@ -147,6 +148,7 @@ def _recommendation(
     row: Row, currency: str, catalogue: Catalogue, language: Language
 ) -> dict[str, Any]:
     return {
+        "id": _recommendation_id(row),
         "basis": row["recommendation_basis"],
         "goal": _choice("goals", row["goal_id"], catalogue, language),
         "strategy": _choice("strategies", row["strategy_id"], catalogue, language),
@@ -156,6 +158,12 @@ def _recommendation(
         "channel": None,
         "open_conditions": _choices("conditions", row["open_condition_ids"], catalogue, language),
     }
+
+
+def _recommendation_id(row: Row) -> str | None:
+    if row["instrument_id"] is None:
+        return None
+    return recommendation_id(row["unit_id"], row["strategy_id"], row["instrument_id"], None, None)
 
 
 def describe(
