@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 
 from services.analytics.decisions.runner import PlanRunner
 from services.analytics.decisions.sending import Planner
+from services.crm_api.settings import Settings as CrmSettings
+from services.foundation.application import utc_now
 from services.foundation.database import Database
 from services.local.__main__ import WRITE_SCOPES
-from tests.conftest import Crm, store_key
-from tests.end_to_end.conftest import Analytics, MakeAnalytics
-from tests.end_to_end.test_refresh import fill, sell
+from tests.conftest import BOTH, Crm, Templates, store_key
+from tests.end_to_end.conftest import Analytics, run_analytics
+from tests.end_to_end.test_refresh import sell
 
 MERGE = "application/merge-patch+json"
 GERMAN = {"Accept-Language": "de"}
@@ -58,25 +61,28 @@ class AnswerLost(httpx.AsyncHTTPTransport):
 
 
 class Office:
-    """Analytics beside a CRM, in which customers with recommendations are."""
+    """Analytics beside a CRM, in which customers with recommendations are; each test takes some."""
 
     def __init__(self, crm: Crm, analytics: Analytics) -> None:
         self.crm, self.analytics = crm, analytics
         key = store_key(crm.settings.database_url, scopes=WRITE_SCOPES)
         analytics.settings.write_key_file.write_text(key + "\n")
-        for contact in fill(crm)[2:5]:  # what they buy brings so much that a step pays
-            for month in (6, 9, 11):
-                sell(crm, contact, f"2025-{month:02}-21", "9000.00")
+        for number in range(9):
+            contact = crm.create("contacts", kind="person", name=f"Weber {number}")["id"]
+            for month in (4, 9):
+                sell(crm, contact, f"2025-{month:02}-{10 + number}", "9000.00")
         analytics.published()
         items = analytics.get("/v1/customers", params={"limit": 200})["items"]
-        self.recommended = [item for item in items if item["recommendation"]["id"] is not None]
-        assert len(self.recommended) >= 2
+        self._recommended = [item for item in items if item["recommendation"]["id"] is not None]
 
-    def decide(self, place: int = 0, **fields: Any) -> Any:
-        customer = self.recommended[place]
+    def decide(self, again: Any = None, **fields: Any) -> Any:
+        """Accept what is recommended to another customer, or once more what was decided on."""
+        customer = again or self._recommended.pop()
         body = {
             "unit_id": customer["unit_id"],
-            "recommendation_id": customer["recommendation"]["id"],
+            "recommendation_id": again["recommendation_id"]
+            if again
+            else customer["recommendation"]["id"],
             "decision": "accepted",
             "write_to_crm": True,
             **fields,
@@ -117,14 +123,29 @@ class Office:
         return found
 
 
-@pytest.fixture
-def office(crm: Crm, analytics: Analytics) -> Office:
-    return Office(crm, analytics)
+@pytest.fixture(scope="module", params=BOTH)
+def running(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("office")
+    settings = CrmSettings(
+        data_dir=folder,
+        crm_database_url=templates.fresh("crm_api", request.param, folder),
+        crm_requests_per_minute=1_000_000,
+        log_requests=False,
+    )
+    crm = Crm(settings, utc_now)
+    analytics = run_analytics(crm, request.param, templates, folder / "analytics")
+    yield Office(crm, analytics)
+    analytics.stop()
+    crm.stop()
 
 
 @pytest.fixture
-def small_office(crm_on_sqlite: Crm, make_analytics: MakeAnalytics) -> Office:
-    return Office(crm_on_sqlite, make_analytics(crm_on_sqlite))
+def office(running: Office) -> Iterator[Office]:
+    before = running.analytics._offset
+    yield running
+    running.analytics.move_clock(before - running.analytics._offset)
 
 
 def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: Office) -> None:
@@ -169,10 +190,9 @@ def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: O
 
 
 def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_stays(
-    small_office: Office,
+    office: Office,
 ) -> None:
-    office = small_office
-    rejected, other = office.decide(0), office.decide(1)
+    rejected, other = office.decide(), office.decide()
     office.carry_out()
     office.patch(rejected, status="rejected", reason="wrong_time")
     office.patch(other, status="executed")
@@ -183,7 +203,7 @@ def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_st
     assert (done["is_planned"], done["done_at"]) == (False, office.read(other)["executed_at"])
 
     # Asked for and taken back before anything was sent: the CRM never hears of it.
-    unsent = office.decide(0)
+    unsent = office.decide(rejected)
     assert office.patch(unsent, write_to_crm=False)["crm"]["state"] == "removed"
     assert office.patch(unsent, write_to_crm=True)["crm"]["state"] == "pending"
     office.carry_out()
@@ -200,9 +220,8 @@ def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_st
 
 
 def test_a_crm_that_is_down_a_key_that_is_gone_and_a_contact_that_is_gone(
-    small_office: Office,
+    office: Office,
 ) -> None:
-    office = small_office
     port = office.crm.server.port
     made = office.decide()
     office.crm.stop()
@@ -227,7 +246,7 @@ def test_a_crm_that_is_down_a_key_that_is_gone_and_a_contact_that_is_gone(
     assert office.read(made)["crm"]["state"] == "written"
     assert len(office.planned(made)) == 1
 
-    lost = office.decide(1)
+    lost = office.decide()
     contact = f"/v1/contacts/{lost['unit_id']}"
     assert office.crm.client.delete(contact, headers={"If-Match": "*"}).status_code == 204
     office.carry_out()
@@ -240,9 +259,8 @@ def test_a_crm_that_is_down_a_key_that_is_gone_and_a_contact_that_is_gone(
     assert office.read(lost)["crm"]["state"] == "written"
 
 
-def test_an_answer_that_is_lost_doubles_nothing_and_loses_nothing(small_office: Office) -> None:
-    office = small_office
-    made, unwanted = office.decide(0), office.decide(1)
+def test_an_answer_that_is_lost_doubles_nothing_and_loses_nothing(office: Office) -> None:
+    made, unwanted = office.decide(), office.decide()
     for _ in range(2):  # the first that fails lets the others wait
         office.carry_out(transport=AnswerLost(verify=False))
     for each in (made, unwanted):
@@ -259,9 +277,9 @@ def test_an_answer_that_is_lost_doubles_nothing_and_loses_nothing(small_office: 
 
 
 def test_a_process_that_is_killed_after_the_crm_wrote_doubles_nothing(
-    small_office: Office,
+    office: Office,
 ) -> None:
-    office, settings = small_office, small_office.analytics.settings
+    settings = office.analytics.settings
     made = office.decide()
     folder = str(settings.data_dir / "decisions")
     arguments = [settings.database_url, office.crm.url, str(settings.write_key_file), folder]
