@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -10,6 +11,9 @@ from starlette.types import ASGIApp
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
+from services.analytics.decisions.routes import routes as decisions
+from services.analytics.decisions.runner import PlanRunner
+from services.analytics.decisions.sending import Planner
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
@@ -47,6 +51,7 @@ ABOUT = {
     "tags": [
         {"name": "customers", "description": "What was computed about each."},
         {"name": "recommendations", "description": "What to do next, and what not to do."},
+        {"name": "decisions", "description": "What people make of recommendations."},
         {"name": "summary", "description": "Counts and sums."},
         {"name": "segments", "description": "Groups of customers by what they have in common."},
         {"name": "portfolio", "description": "Value against risk."},
@@ -57,16 +62,8 @@ ABOUT = {
     ],
 }
 FEATURES = (
-    *(
-        customers,
-        recommendations,
-        summary,
-        rfm,
-        portfolio,
-        loyalty_ladder,
-        data_quality,
-        model_cards,
-    ),
+    *(customers, recommendations, decisions),
+    *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
     refreshes,
 )
 
@@ -74,12 +71,13 @@ FEATURES = (
 def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, schedules: bool = True
 ) -> ASGIApp:
-    """Build the service; `schedules` also runs the refreshes that are due or asked for."""
+    """Build the service; `schedules` also runs refreshes and the plans of decisions."""
     database = connect(settings.database_url, connections=settings.analytics_database_connections)
 
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = load_catalogue()
+        app.state.time_zone = ZoneInfo(settings.business_time_zone)
         every = timedelta(minutes=settings.refresh_minutes)
         app.state.publications = Publications(
             database, clock=clock, overdue_after=2 * every if every else None
@@ -89,11 +87,19 @@ def create_app(
             every_seconds=every.total_seconds(),
             retry_seconds=settings.refresh_retry_seconds,
         )
+        plans = PlanRunner(
+            database,
+            Planner(settings.crm_base_url, key_file=settings.write_key_file),
+            folder=settings.data_dir / "decisions",
+            clock=clock,
+        )
         if schedules:
             scheduler.start()
+            plans.start()
         try:
             yield
         finally:
+            await plans.stop()
             await scheduler.stop()
 
     serving = Serving(

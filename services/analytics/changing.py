@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.analytics.calculations.estimates import Estimates
@@ -17,6 +18,7 @@ from services.analytics.computing import (
     Part,
     Rules,
     compute_part,
+    decided_by,
     joined_column,
     ordered_amounts,
     place,
@@ -24,7 +26,7 @@ from services.analytics.computing import (
 )
 from services.analytics.crm_reading import Reading
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger
-from services.analytics.mirror.touched import touched_contacts
+from services.analytics.mirror.touched import touched_contacts, whole_units
 from services.analytics.referrals import read_referrals
 from services.analytics.tables import RANK_COLUMNS
 
@@ -67,6 +69,10 @@ def compute_changes(
     if before is None or changed is None or changed.get("products"):
         return None
     contacts = touched_contacts(changed, before=before, after=after)
+    decided = {unit_id for unit_id, *_ in ledger.decided ^ decided_by(rules)}
+    if decided:
+        units = whole_units(pa.array(sorted(decided), pa.string()), before, after)
+        contacts |= frozenset(units.to_pylist())
     if len(contacts) > _WORTH_FOLLOWING * max(after.row_counts["contacts"], 1):
         return None
     referrals = read_referrals(after, rules.frames_of)

@@ -87,6 +87,11 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
     )
 
 
+def decided_by(rules: Rules) -> frozenset[tuple[str, str, str]]:
+    """List unit, strategy and instrument of everything that was decided on."""
+    return frozenset((unit_id, *pair) for pair, units in rules.decided.items() for unit_id in units)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Computed:
     """The customers of a base or of a part of it, and what goes past their numbers.
@@ -250,7 +255,7 @@ def place(
     )
     ranks = place_by_rank(customers)
     return replace(
-        computed, customers=pd.concat([customers, ranks], axis=1).assign(referral_value=value)
+        computed, customers=pd.concat([customers, ranks.assign(referral_value=value)], axis=1)
     )
 
 

@@ -15,10 +15,11 @@ import pyarrow.feather
 from pydantic import TypeAdapter
 
 from services.analytics.calculations.quality import Quality
+from services.analytics.calculations.recommendations.recommending import STEP_COLUMNS
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
@@ -30,8 +31,9 @@ LEDGER_COLUMNS: Final = (
         "value_at_risk",
     ),
     *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score", "churn_basis"),
-    "has_profiling_objection",
+    *("has_profiling_objection", "owner_id"),
     *RANK_COLUMNS,
+    *STEP_COLUMNS,
 )
 """What ranks, totals and the documents of a version are made of, for all customers."""
 
@@ -71,6 +73,8 @@ class Ledger:
         What is missing or doubtful in the records.
     erased
         Units that are in totals only.
+    decided
+        Unit, strategy and instrument of what was decided on.
     """
 
     mark: Mark
@@ -78,13 +82,15 @@ class Ledger:
     unconverted: pd.DataFrame
     quality: Quality
     erased: frozenset[str]
+    decided: frozenset[tuple[str, str, str]]
 
 
-def remember(base: Computed, mark: Mark) -> Ledger:
+def remember(
+    base: Computed, mark: Mark, decided: frozenset[tuple[str, str, str]] = frozenset()
+) -> Ledger:
     """Keep of a base what the next version needs."""
-    return Ledger(
-        mark, base.customers[list(LEDGER_COLUMNS)], base.unconverted, base.quality, base.erased
-    )
+    customers = base.customers[list(LEDGER_COLUMNS)]
+    return Ledger(mark, customers, base.unconverted, base.quality, base.erased, decided)
 
 
 def write_ledger(data_dir: Path, ledger: Ledger) -> None:
@@ -109,6 +115,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
         "rules": ledger.mark.rules,
         "quality": asdict(ledger.quality),
         "erased": sorted(ledger.erased),
+        "decided": sorted(ledger.decided),
     }
     (new / "ledger.json").write_bytes(json.dumps(about).encode())
     shutil.rmtree(folder, ignore_errors=True)
@@ -134,6 +141,7 @@ def read_ledger(data_dir: Path) -> Ledger | None:
             **frames,
             quality=_QUALITY.validate_python(about["quality"]),
             erased=frozenset(about["erased"]),
+            decided=frozenset(map(tuple, about["decided"])),
         )
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None

@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateIndex, DropIndex, ExecutableDDLElement
 
 from services.analytics import history
 from services.analytics.customer_rows import customer_rows, objectors, rank_values
+from services.analytics.decisions import automatic as decisions
 from services.analytics.store import NEWEST
 from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
 from services.foundation.columns import Identifier
@@ -110,8 +111,9 @@ async def publish(
         await history.keep_changed(database, before.table, last["number"], bounds)
 
     async def show(transaction: Transaction) -> Record:
-        forgotten = {*erased, *await _new_objectors(transaction, before, shown)}
-        await _forget(transaction, forgotten, [] if before is None else [before])
+        objecting = await _new_objectors(transaction, before, shown)
+        await _forget(transaction, {*erased, *objecting}, [] if before is None else [before])
+        await decisions.follow_wishes(transaction, erased=erased, objecting=objecting, now=now)
         return await _add_version(
             transaction, last, new, slot, len(shown), now=now, ends_month=ends_month
         )
@@ -155,13 +157,14 @@ async def publish_changes(
             await history.keep_some(transaction, slot.table, last["number"], kept)
         found = await transaction.all(slot.some, {"ids": touched})
         numbers = {row["unit_id"]: row["number"] for row in found}
-        forgotten = {*erased, *await _new_objectors(transaction, slot, shown)}
+        objecting = await _new_objectors(transaction, slot, shown)
         await transaction.run(slot.delete_some, {"ids": touched})
         await _insert(transaction, slot, shown, numbers)
         await transaction.run_many(slot.rank, list(rank_values(ranks)))
         if not ends_month:
             await history.drop_unchanged(transaction, slot.table, last["number"])
-        await _forget(transaction, forgotten, [other])
+        await _forget(transaction, {*erased, *objecting}, [other])
+        await decisions.follow_wishes(transaction, erased=erased, objecting=objecting, now=now)
         count = last["customer_count"] - len(found) + len(shown)
         return await _add_version(
             transaction, last, new, slot, count, now=now, ends_month=ends_month

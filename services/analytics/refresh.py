@@ -22,9 +22,18 @@ from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import options_document
 from services.analytics.changing import compute_changes
-from services.analytics.computing import Rules, compute_base, estimate_base, rules_of, sample_part
+from services.analytics.computing import (
+    Rules,
+    compute_base,
+    decided_by,
+    estimate_base,
+    rules_of,
+    sample_part,
+)
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
+from services.analytics.decisions.automatic import load_rejections
+from services.analytics.decisions.noticing import settle_decisions
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.frame_files import FrameFiles
 from services.analytics.learning import learn_churn
@@ -134,6 +143,10 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     rules = rules_of(settings, load_catalogue(), as_of=as_of)
+    await settle_decisions(
+        run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
+    )
+    rules = replace(rules, decided=await _decided(run, now=now))
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
@@ -146,6 +159,15 @@ async def _compute(refresh: Record, run: _Run) -> int:
         log.warning("the mirror is damaged; the CRM is read anew")
     with FrameFiles(settings.data_dir) as kept:
         return await _publish(run.read_crm(is_full=True), rules, newest, run, kept)
+
+
+async def _decided(run: _Run, *, now: datetime) -> dict[tuple[str, str], frozenset[str]]:
+    """Return who is not to be recommended what, as people decided on it lately."""
+    units: dict[tuple[str, str], set[str]] = {}
+    for unit_id, strategy_id, instrument_id in await load_rejections(run.database, now=now):
+        if strategy_id is not None:
+            units.setdefault((strategy_id, instrument_id), set()).add(unit_id)
+    return {pair: frozenset(who) for pair, who in units.items()}
 
 
 async def _publish(
@@ -172,7 +194,9 @@ async def _publish(
     await run.tell("calculating", STAGES["calculating"])
     read_on = snapshot.loaded_at.astimezone(rules.time_zone).date()
     # Of other estimates every number is another one, however little has changed.
-    depends_on = f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)}"
+    depends_on = (
+        f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)} {options_mark(rules)}"
+    )
     mark = Mark(0, snapshot.cursor, depends_on)
     ledger = read_ledger(data_dir)
     changes = None
@@ -202,7 +226,7 @@ async def _publish(
         )
     else:
         number = await publish(run.database, new, base.customers, **options)
-    write_ledger(data_dir, remember(base, replace(mark, version=number)))
+    write_ledger(data_dir, remember(base, replace(mark, version=number), decided_by(rules)))
     if card is None:
         # Numbers come first: looking back takes longer than computing them on a small base.
         await run.tell("looking_back", STAGES["looking_back"])
@@ -239,9 +263,16 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.base_currency,
         rules.time_zone.key,
         rules.parameters.rhythm.family,
+        options_mark(rules),
+        sorted(decided_by(rules)),
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()
+
+
+def options_mark(rules: Rules) -> str:
+    """Name everything that can be recommended, with effects and experiments."""
+    return hashlib.sha256(repr(rules.options).encode()).hexdigest()
 
 
 def model_summary(estimates: Estimates, purchase_count: pd.Series) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Settings(TokenSettings):
     analytics_requests_per_minute: int = Field(default=6000, ge=1)
     analytics_database_connections: int = Field(default=4, ge=1, le=100)
     analytics_key_file: Path | None = None
+    # Of another key, with which decisions are planned in the CRM and nothing else can be done.
+    analytics_write_key_file: Path | None = None
     crm_url: str = ""
     crm_port: int = Field(default=8000, ge=1, le=65535)
     as_of: date | None = None
@@ -61,3 +63,7 @@ class Settings(TokenSettings):
     @property
     def key_file(self) -> Path:
         return self.analytics_key_file or self.data_dir / "analytics.key"
+
+    @property
+    def write_key_file(self) -> Path:
+        return self.analytics_write_key_file or self.data_dir / "analytics_write.key"

@@ -33,6 +33,8 @@ WORKER_SCOPES = (
     *("contacts:read", "interactions:read", "deals:read", "products:read"),
     "changes:read",
 )
+# What plans decisions in the CRM may do there.
+WRITE_SCOPES = ("interactions:write",)
 SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
@@ -97,9 +99,10 @@ def require_ports(crm: CrmSettings, analytics: AnalyticsSettings) -> None:
 
 
 def prepare(crm: CrmSettings, analytics: AnalyticsSettings, developer: Path) -> None:
-    """Bring both databases to the newest schema and let both keys in."""
+    """Bring both databases to the newest schema and let the keys in."""
     write_key(developer)
     write_key(analytics.key_file)
+    write_key(analytics.write_key_file)
     for service, url in (("crm_api", crm.database_url), ("analytics", analytics.database_url)):
         if migrating.present(url) != migrating.newest(service):
             migrating.upgrade(service, url)
@@ -110,6 +113,8 @@ def prepare(crm: CrmSettings, analytics: AnalyticsSettings, developer: Path) -> 
     async def store_all() -> None:
         await store(developer, "developer", "crm_api", crm.database_url, CRM_SCOPES)
         await store(analytics.key_file, "analytics", "crm_api", crm.database_url, WORKER_SCOPES)
+        planner = "analytics, decisions"
+        await store(analytics.write_key_file, planner, "crm_api", crm.database_url, WRITE_SCOPES)
         await store(developer, "developer", "analytics", analytics.database_url, ANALYTICS_SCOPES)
 
     asyncio.run(store_all())

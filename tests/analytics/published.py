@@ -137,7 +137,8 @@ def publish_simulated(
     }
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
-    customers = pd.concat([customers, place_by_rank(customers)], axis=1).assign(referral_value=0.0)
+    ranks = place_by_rank(customers).assign(referral_value=0.0)
+    customers = pd.concat([customers, ranks], axis=1)
     standing = standing_summary(customers) if standing is OWN else standing
     customers = with_more_scores(customers, dice)
     unconverted = pd.DataFrame(

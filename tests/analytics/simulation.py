@@ -125,7 +125,18 @@ def simulate_deals(
     )
 
 
-CHANNELS = ("email", "post", "sms", "phone", "call_centre", "chat", "app", "social", "video", "visit")
+CHANNELS = (
+    "email",
+    "post",
+    "sms",
+    "phone",
+    "call_centre",
+    "chat",
+    "app",
+    "social",
+    "video",
+    "visit",
+)
 """The addressable channels of the catalogue."""
 
 

@@ -290,6 +290,7 @@ class Catalogue(BaseModel):
     termination_steps: tuple[PlainEntry, ...]
     guard_rails: tuple[PlainEntry, ...]
     conditions: tuple[Condition, ...]
+    rejection_reasons: tuple[PlainEntry, ...]
     forecasters: tuple[PlainEntry, ...]
     verdicts: tuple[ReasonCode, ...]
     reason_codes: tuple[ReasonCode, ...]

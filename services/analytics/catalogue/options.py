@@ -44,7 +44,10 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
     return StrategyOptions(
         candidates=tuple(candidates),
         channels=channels,
-        events=tuple(EventOption(event.id, event.action) for event in catalogue.marketing_events),
+        events=tuple(
+            EventOption(event.id, event.action, event.valid_days)
+            for event in catalogue.marketing_events
+        ),
         duties=tuple(_duties(catalogue)),
         situations=SITUATIONS,
         needed_signals=NEEDED_SIGNALS,
@@ -78,7 +81,7 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
             for each in options.candidates
         ],
         "channels": [each.channel_id for each in options.channels],
-        "events": [each.event_id for each in options.events],
+        "events": [{"id": each.event_id, "valid_days": each.valid_days} for each in options.events],
     }
 
 

@@ -23,7 +23,8 @@ LOGIC: Mapping[Language, str] = {
         "from at least two recorded facts of fixed kinds, and never from a score alone. Names, addresses, "
         "texts and recordings are not used, and no trait that law protects. People decide; nothing is done "
         "automatically. Past scores are kept for 24 months: the end of each month, and of late versions "
-        "what changed noticeably. Whoever objects to profiling has no scores of their own."
+        "what changed noticeably; what people decided on recommendations, for 24 months after it ended. "
+        "Whoever objects to profiling has no scores of their own."
     ),
     "de": (
         "Aus Tagen und Beträgen von Käufen, Kontakten, Antworten, Bewertungen, Rechnungen, Angeboten und "
@@ -44,7 +45,7 @@ LOGIC: Mapping[Language, str] = {
         "erfassten Tatsachen bestimmter Art und nie aus einem Wert allein. Namen, Anschriften, Texte und "
         "Aufnahmen werden nicht verwendet, auch kein rechtlich geschütztes Merkmal. Menschen entscheiden; "
         "nichts geschieht automatisch. Frühere Werte bleiben 24 Monate: das Ende jedes Monats, und aus "
-        "neueren Fassungen, was sich merklich geändert hat. Wer der Profilbildung widerspricht, hat keine "
-        "eigenen Werte."
+        "neueren Fassungen, was sich merklich geändert hat; was Menschen zu Empfehlungen entschieden haben, "
+        "bleibt 24 Monate nach seinem Ende. Wer der Profilbildung widerspricht, hat keine eigenen Werte."
     ),
 }

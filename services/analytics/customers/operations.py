@@ -23,6 +23,8 @@ from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.filters import WORDS, ListCustomers, ListHistory
 from services.analytics.customers.logic import LOGIC
 from services.analytics.customers.showing import EPOCH, describe, show_past
+from services.analytics.decisions.operations import about_customer
+from services.analytics.decisions.showing import show as show_decision
 from services.analytics.packing import unpack
 from services.analytics.publication import Publication
 from services.analytics.recommendations.filters import ListRecommendations
@@ -286,7 +288,8 @@ async def personal_data(
         _PAST, {"unit_id": unit_id, "before": publication.number, "page_size": _MOST_PAST}
     )
     left = await _left(reader, publication, unit_id)
-    if row is None and not past and left is None:
+    decided = await about_customer(reader, unit_id)
+    if row is None and not past and left is None and not decided:
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
     recipients = [
         {name: key[name] for name in ("id", "name")}
@@ -303,6 +306,9 @@ async def personal_data(
         | {"model": publication.version["model"], "stored": _stored(row)},
         "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
         "to_be_overwritten": left and _stored(left),
+        "decisions": [
+            show_decision(each, catalogue=catalogue, language=language) for each in decided
+        ],
     }
 
 

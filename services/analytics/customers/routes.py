@@ -9,13 +9,10 @@ from fastapi import Path, Query
 
 from services.analytics.customers import operations, showing
 from services.analytics.customers.filters import ListCustomers, ListHistory
-from services.analytics.customers.schemas import (
-    Customer,
-    CustomerHistory,
-    CustomerPage,
-    PersonalData,
-)
+from services.analytics.customers.personal_data import PersonalData
+from services.analytics.customers.schemas import Customer, CustomerHistory, CustomerPage
 from services.foundation.calls import Call
+from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
@@ -68,6 +65,17 @@ def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, st
     answer=Customer,
     scope="analytics:read",
     localized=True,
+    links=(
+        Link(
+            "create_decision",
+            "Decide on what is recommended.",
+            body={
+                "unit_id": of_answer("unit_id"),
+                "recommendation_id": of_answer("recommendation/id"),
+            },
+        ),
+        Link("list_decisions", "What was decided.", {"unit_id": of_answer("unit_id")}),
+    ),
     problems=(404,),
     summary="Read a customer",
 )

@@ -23,7 +23,6 @@ from services.analytics.schemas import (
     Signal,
     State,
 )
-from services.analytics.summary.schemas import ModelSummary
 from shared.values import (
     Count,
     Day,
@@ -127,11 +126,12 @@ class NamedProduct(Shown):
 class Recommendation(Shown):
     """What to do next."""
 
+    id: RecordId | None = Field(
+        description="What `POST /v1/decisions` names it by: the same step for the same customer has the same "
+        "id in every version; null where no step is recommended."
+    )
     basis: word(example="expected_value") = Field(
         description="Why it is what it is: expected_value, obligation, do_nothing, or why there is none."
-    )
-    id: RecordId | None = Field(
-        description="Of the step: the same in every version; decisions name it. Null: nothing to do now."
     )
     goal: Choice | None = Field(description="What it is meant to reach.")
     strategy: Choice | None = Field(description="How.")
@@ -349,13 +349,6 @@ class Customer(Published, CustomerSummary):
     explanations: Explanations = Field(description="Why each score is what it is.")
 
 
-class StoredCustomer(Customer):
-    """What the published version holds about a customer."""
-
-    model: ModelSummary = Field(description="The model that it was computed with.")
-    stored: dict[str, Any] = Field(description="Every stored column, as it is.")
-
-
 class PastCustomer(Shown):
     """What a customer was in a version before the published one."""
 
@@ -374,34 +367,6 @@ class PastCustomer(Shown):
     value: Amount = Field(description="clv_365.")
     value_at_risk: Amount = Field(description="churn_probability times clv_alive_365.")
     purchase_count: Count | None = Field(description="Days with a purchase.")
-
-
-class Recipient(Shown):
-    """A key that can read it."""
-
-    id: bounded_text(8, example="q7Rk2mZx") = Field(description="The key's id.")
-    name: bounded_text(100, example="Frontend") = Field(description="What it was named for.")
-
-
-class PersonalData(Shown):
-    """All that is computed about a customer, and how."""
-
-    unit_id: RecordId = Field(description="The contact in the CRM.")
-    logic: bounded_text(5000, example="From the days and amounts of purchases …") = Field(
-        description="How the numbers come about, in the language asked for (Art. 15(1)(h) GDPR)."
-    )
-    recipients: Annotated[list[Recipient], Field(max_length=10_000)] = Field(
-        description="Keys that can, or could, read it."
-    )
-    current: StoredCustomer | None = Field(
-        description="What is published; null if the published version has no such customer."
-    )
-    history: Annotated[list[PastCustomer], Field(max_length=1000)] = Field(
-        description="What is kept of versions before, the newest first."
-    )
-    to_be_overwritten: dict[str, Any] | None = Field(
-        description="What an older version held and the next whole refresh overwrites; nobody is shown it."
-    )
 
 
 NextPage = Annotated[

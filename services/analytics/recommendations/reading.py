@@ -104,5 +104,6 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
                 )
             },
             signal_id=None if part["signal"] is None else SIGNALS[int(part["signal"])],
-            event_id=event,
+            event_id=event and event["id"],
+            valid_days=event and event["valid_days"],
         )

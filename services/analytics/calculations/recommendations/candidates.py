@@ -80,10 +80,11 @@ class ChannelOption:
 
 @dataclass(frozen=True, slots=True)
 class EventOption:
-    """A marketing event and the instrument that it calls for."""
+    """A marketing event, the instrument that it calls for, and for how many days."""
 
     event_id: str
     instrument_id: str
+    valid_days: int
 
 
 @dataclass(frozen=True, slots=True)

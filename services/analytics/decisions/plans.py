@@ -1,0 +1,73 @@
+"""The interaction that is planned in the CRM for an accepted recommendation; nothing is sent here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.foundation.statements import Record
+from shared.values import wire_instant
+
+_KINDS: Final[Mapping[str, str]] = {
+    "email": "email",
+    "phone": "call",
+    "call_centre": "call",
+    "visit": "visit",
+    "store": "meeting",
+    "event": "meeting",
+    "video": "meeting",
+    "chat": "chat",
+    "social": "social",
+    "sms": "message",
+    "app": "message",
+    "post": "message",
+}
+"""Kinds of interactions by channel; any other channel reaches nobody in person, and leaves a note."""
+_TALKS: Final = frozenset({"dialogue", "obligation"})
+_DUE = time(17)
+_TAG = "phasewise"
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What plans are written with: the catalogue, a language, and the calendar of the business."""
+
+    catalogue: Catalogue
+    language: Language
+    time_zone: ZoneInfo
+
+    def today(self, now: datetime) -> date:
+        return now.astimezone(self.time_zone).date()
+
+    def body(self, decision: Mapping[str, Any]) -> Record:
+        """Return the interaction to create, as the CRM takes it."""
+        instrument = self.catalogue.entry("instruments", decision["instrument_id"])
+        kind = self._kind(decision)
+        body = {
+            "contact_id": decision["unit_id"],
+            "kind": kind,
+            "channel": decision["channel_id"],
+            "direction": "internal" if kind == "note" else "outbound",
+            "subject": instrument.name(self.language),
+            "body": decision["note"],
+            "product_id": decision["product_id"],
+            "treatment_id": decision["recommendation_id"],
+            "tags": [_TAG],
+            **self.change(decision),
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+    def change(self, decision: Mapping[str, Any]) -> Record:
+        """Return what of the interaction follows another plan: when it is due, and who does it."""
+        day = decision["planned_for"] or decision["valid_until"]
+        due_at = datetime.combine(day, _DUE, self.time_zone).astimezone(UTC)
+        return {"due_at": wire_instant(due_at), "user_id": decision["assigned_to"]}
+
+    def _kind(self, decision: Mapping[str, Any]) -> str:
+        """Choose by the channel; where none is named, a talk is a call and all else is a note."""
+        if decision["channel_id"] is not None:
+            return _KINDS.get(decision["channel_id"], "note")
+        instruments = {each.id: each for each in self.catalogue.instruments}
+        return "call" if instruments[decision["instrument_id"]].type in _TALKS else "note"
