@@ -26,7 +26,7 @@ def find_step(row: Row, publication: Publication, wanted: str) -> Step | None:
 
 def ruled_out_of(row: Row, publication: Publication) -> list[RuledOut]:
     """Return the best of the steps that were ruled out, with the first rule against each."""
-    known = publication.version["options"] or {}
+    known = publication.version.get("options") or {}
     found = []
     for rank in range(1, RULED_OUT + 1):
         number = row.get(f"ruled_out{rank}_option")
@@ -66,7 +66,7 @@ def _owed(row: Row) -> Iterator[Step]:
 
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:
-    known = publication.version["options"] or {}
+    known = publication.version.get("options") or {}
     products = publication.version.get("products") or []
     for rank in range(1, STEPS + 1):
         part: dict[str, Any] = {

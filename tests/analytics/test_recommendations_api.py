@@ -1,0 +1,137 @@
+"""Recommendations over HTTP: what is owed, what pays, what was ruled out, in both languages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.analytics.app import create_app
+from services.analytics.scopes import SCOPES
+from services.analytics.settings import Settings
+from tests.analytics.published import publish_simulated
+from tests.conftest import BOTH, Templates, store_key
+from tests.live import LiveServer, client
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def analytics(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("analytics")
+    url = templates.fresh("analytics", request.param, folder)
+    publish_simulated(url, count=150)
+    settings = Settings(data_dir=folder, analytics_database_url=url, log_requests=False)
+    with (
+        LiveServer(create_app(settings, schedules=False)) as live,
+        client(live.url, store_key(url, scopes=SCOPES)) as known,
+    ):
+        yield known
+
+
+def items(analytics: httpx.Client, **asked: Any) -> list[dict[str, Any]]:
+    answer = analytics.get("/v1/recommendations", params={"limit": 200, **asked})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def test_the_list_has_everyone_with_something_to_do_by_expected_value(
+    analytics: httpx.Client,
+) -> None:
+    found = items(analytics)
+    assert {item["basis"] for item in found} == {"expected_value", "obligation"}
+    values = [float(item["steps"][0]["expected_value"]["amount"]) for item in found if item["steps"]]
+    assert values == sorted(values, reverse=True)
+    assert all(item["steps"] or item["obligations"] for item in found)
+
+
+def test_pages_follow_one_another_without_gap_or_repetition(analytics: httpx.Client) -> None:
+    whole = [item["unit_id"] for item in items(analytics)]
+    path, pages = "/v1/recommendations?limit=7", []
+    while path:
+        answer = analytics.get(path).json()
+        pages += [item["unit_id"] for item in answer["items"]]
+        path = answer["next"]
+    assert pages == whole
+
+
+@pytest.mark.parametrize("name", ["phase", "strategy", "instrument", "channel", "owner"])
+def test_a_filter_keeps_those_whose_first_step_fits(analytics: httpx.Client, name: str) -> None:
+    def of(item: dict[str, Any]) -> str | None:
+        if name == "owner":
+            return item["owner_id"]  # type: ignore[no-any-return]
+        named = item["phase"] if name == "phase" else [*item["obligations"], *item["steps"]][0][name]
+        return named and named["id"]
+
+    whole = items(analytics)
+    wanted = next(value for value in map(of, whole) if value is not None)
+    found = items(analytics, **{name: wanted})
+    assert [item["unit_id"] for item in found] == [
+        item["unit_id"] for item in whole if of(item) == wanted
+    ]
+    assert 0 < len(found)
+
+
+def test_one_customer_is_told_what_to_do_why_and_what_not_to_do(analytics: httpx.Client) -> None:
+    unit_id = next(item["unit_id"] for item in items(analytics) if item["basis"] == "expected_value")
+    answer = analytics.get(f"/v1/customers/{unit_id}/recommendations")
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["do_nothing"]["expected_value"]["amount"] == "0.00"
+    assert [step["rank"] for step in found["steps"]] == list(range(1, len(found["steps"]) + 1))
+    for step in found["steps"]:
+        parts = sum(reason["contribution"] or 0 for reason in step["reasons"])
+        assert parts == pytest.approx(float(step["expected_value"]["amount"]), abs=0.02)
+        assert step["channel"]["label"]
+    assert found["steps"][0]["reasons"][0]["code"] == "R_NEXT_STEP"
+    shown = analytics.get(f"/v1/customers/{unit_id}").json()["recommendation"]
+    assert shown["id"] == found["steps"][0]["id"]
+    for each in found["ruled_out"]:
+        assert each["why"] in ("not_met", "holds", "unknown", "spend_cap")
+        assert (each["condition"] is None) == (each["why"] == "spend_cap")
+
+
+def test_texts_come_in_german(analytics: httpx.Client) -> None:
+    unit_id = items(analytics)[0]["unit_id"]
+    path = f"/v1/customers/{unit_id}/recommendations"
+    english, german = (
+        analytics.get(path, headers={"Accept-Language": language}).json() for language in ("en", "de")
+    )
+    assert english["steps"][0]["id"] == german["steps"][0]["id"]
+    for one, other in zip(english["explanation"], german["explanation"], strict=True):
+        assert one["params"] == other["params"]
+        assert one["text"] != other["text"]
+
+
+def test_what_is_owed_comes_first_and_nothing_is_sold_beside_a_complaint(
+    analytics: httpx.Client,
+) -> None:
+    owed = items(analytics, recommendation_basis="obligation")
+    assert owed
+    for item in owed:
+        assert item["obligations"][0]["instrument"]["id"] == "complaint_handling"
+        assert item["obligations"][0]["expected_value"] is None
+        assert item["explanation"][0]["code"] == "R_OPEN_COMPLAINT"
+
+
+def test_of_who_objects_to_profiling_nothing_is_recommended(analytics: httpx.Client) -> None:
+    asked = {"recommendation_basis": "profiling_objection", "limit": 1}
+    unit_id = analytics.get("/v1/customers", params=asked).json()["items"][0]["unit_id"]
+    found = analytics.get(f"/v1/customers/{unit_id}/recommendations").json()
+    assert found["basis"] == "profiling_objection"
+    assert (found["steps"], found["obligations"], found["ruled_out"]) == ([], [], [])
+    assert [reason["code"] for reason in found["explanation"]] == ["R_OBJECTION"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [({"strategy": "No Such"}, 422), ({"sort": "name"}, 422), ({"colour": "red"}, 422)],
+)
+def test_what_cannot_be_asked_is_an_error_that_names_it(
+    analytics: httpx.Client, asked: dict[str, str], status: int
+) -> None:
+    answer = analytics.get("/v1/recommendations", params=asked)
+    assert answer.status_code == status
+    assert next(iter(asked)) in answer.json()["errors"][0]["pointer"]
