@@ -23,6 +23,7 @@ from services.analytics.computing import (
     read_part,
 )
 from services.analytics.crm_reading import Reading
+from services.analytics.frames.cases import case_marks, changed_units
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger
 from services.analytics.mirror.touched import touched_contacts
 from services.analytics.referrals import read_referrals
@@ -66,7 +67,9 @@ def compute_changes(
     before, after, changed = reading.before, reading.snapshot, reading.changed
     if before is None or changed is None or changed.get("products"):
         return None
-    contacts = touched_contacts(changed, before=before, after=after)
+    judged = changed_units(ledger.cases, case_marks(rules.cases))
+    named = {**changed, "contacts": frozenset(changed.get("contacts", ())) | judged}
+    contacts = touched_contacts(named, before=before, after=after)
     if len(contacts) > _WORTH_FOLLOWING * max(after.row_counts["contacts"], 1):
         return None
     referrals = read_referrals(after, rules.frames_of)

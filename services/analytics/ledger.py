@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from services.analytics.calculations.quality import Quality
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
@@ -71,6 +71,8 @@ class Ledger:
         What is missing or doubtful in the records.
     erased
         Units that are in totals only.
+    cases
+        What the numbers of units with a termination case were computed with: `frames.cases`.
     """
 
     mark: Mark
@@ -78,13 +80,13 @@ class Ledger:
     unconverted: pd.DataFrame
     quality: Quality
     erased: frozenset[str]
+    cases: dict[str, str] = field(default_factory=dict)
 
 
-def remember(base: Computed, mark: Mark) -> Ledger:
+def remember(base: Computed, mark: Mark, cases: dict[str, str] | None = None) -> Ledger:
     """Keep of a base what the next version needs."""
-    return Ledger(
-        mark, base.customers[list(LEDGER_COLUMNS)], base.unconverted, base.quality, base.erased
-    )
+    customers = base.customers[list(LEDGER_COLUMNS)]
+    return Ledger(mark, customers, base.unconverted, base.quality, base.erased, cases or {})
 
 
 def write_ledger(data_dir: Path, ledger: Ledger) -> None:
@@ -109,6 +111,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
         "rules": ledger.mark.rules,
         "quality": asdict(ledger.quality),
         "erased": sorted(ledger.erased),
+        "cases": ledger.cases,
     }
     (new / "ledger.json").write_bytes(json.dumps(about).encode())
     shutil.rmtree(folder, ignore_errors=True)
@@ -134,6 +137,7 @@ def read_ledger(data_dir: Path) -> Ledger | None:
             **frames,
             quality=_QUALITY.validate_python(about["quality"]),
             erased=frozenset(about["erased"]),
+            cases=dict(about["cases"]),
         )
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None

@@ -19,6 +19,7 @@ from services.analytics import history
 from services.analytics.customer_rows import customer_rows, objectors, rank_values
 from services.analytics.store import NEWEST
 from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
+from services.analytics.termination_cases.feeding import forget_cases
 from services.foundation.columns import Identifier
 from services.foundation.constructs import is_among
 from services.foundation.database import Database, Transaction
@@ -79,6 +80,7 @@ class NewVersion:
     summary: Mapping[str, Any]
     standing: Mapping[str, Any] | None = None
     model_card: Mapping[str, Any] | None = None
+    termination_fairness: Mapping[str, Any] | None = None
 
 
 class WholeVersionNeeded(Exception):
@@ -109,6 +111,7 @@ async def publish(
         await history.keep_changed(database, before.table, last["number"], bounds)
 
     async def show(transaction: Transaction) -> Record:
+        await forget_cases(transaction, erased)
         forgotten = {*erased, *await _new_objectors(transaction, before, shown)}
         await _forget(transaction, forgotten, [] if before is None else [before])
         return await _add_version(
@@ -154,6 +157,7 @@ async def publish_changes(
             await history.keep_some(transaction, slot.table, last["number"], kept)
         found = await transaction.all(slot.some, {"ids": touched})
         numbers = {row["unit_id"]: row["number"] for row in found}
+        await forget_cases(transaction, erased)
         forgotten = {*erased, *await _new_objectors(transaction, slot, shown)}
         await transaction.run(slot.delete_some, {"ids": touched})
         await _insert(transaction, slot, shown, numbers)

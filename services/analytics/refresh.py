@@ -26,6 +26,7 @@ from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Lim
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.frame_files import FrameFiles
+from services.analytics.frames.cases import case_marks
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -33,10 +34,12 @@ from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish, publish_changes
 from services.analytics.settings import Settings
+from services.analytics.termination_cases.feeding import load_cases, open_units, settle_cases
+from services.analytics.termination_fairness.counting import count_fairness, languages_of
 from services.foundation.database import Database
 from services.foundation.statements import Record
 
-CALCULATION = "7"
+CALCULATION = "8"
 """Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 
 # Share of the work done when a stage begins; measured on the demo base and on 1,000,000 customers.
@@ -133,6 +136,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     rules = rules_of(settings, load_catalogue(), as_of=as_of)
+    rules = replace(rules, cases=await load_cases(run.database, as_of=as_of))
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
@@ -192,6 +196,7 @@ async def _publish(
         summary=total_customers(base.customers, base.unconverted),
         standing=standing_summary(base.customers, erased=base.erased),
         model_card=card,
+        termination_fairness=count_fairness(snapshot, base, rules),
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:
@@ -200,7 +205,8 @@ async def _publish(
         )
     else:
         number = await publish(run.database, new, base.customers, **options)
-    write_ledger(data_dir, remember(base, replace(mark, version=number)))
+    write_ledger(data_dir, remember(base, replace(mark, version=number), case_marks(rules.cases)))
+    await _settle_cases(snapshot, run)
     if card is None:
         # Numbers come first: looking back takes longer than computing them on a small base.
         await run.tell("looking_back", STAGES["looking_back"])
@@ -215,6 +221,15 @@ async def _publish(
         )
         await store.set_model_card(run.database, number, card)
     return number
+
+
+async def _settle_cases(snapshot: Snapshot, run: _Run) -> None:
+    """Let termination cases know what is published now, and the language of their customers."""
+    newest = await store.newest_version(run.database)
+    units = await open_units(run.database)
+    if newest is not None and units:
+        languages = languages_of(snapshot, units)
+        await settle_cases(run.database, newest, languages=languages, now=run.clock())
 
 
 def is_usable(estimates: Estimates, rules: Rules, snapshot: Snapshot, settings: Settings) -> bool:
@@ -237,6 +252,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.base_currency,
         rules.time_zone.key,
         rules.parameters.rhythm.family,
+        case_marks(rules.cases),
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

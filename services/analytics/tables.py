@@ -58,6 +58,7 @@ versions = Table(
     Column("summary", Document, nullable=False),
     Column("standing", Document),
     Column("model_card", Document),
+    Column("termination_fairness", Document),
 )
 
 # What is stored of a scored unit, each column in one of these groups; what is unknown is null.

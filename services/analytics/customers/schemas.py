@@ -338,7 +338,9 @@ class Customer(Published, CustomerSummary):
     )
     satisfaction: Satisfaction
     standing: Standing
-    termination: Termination | None = Field(description="Null if it was not computed.")
+    termination: Termination | None = Field(
+        description="Null if it was not computed, or the key lacks the scope `termination:read`."
+    )
     explanations: Explanations = Field(description="Why each score is what it is.")
 
 
@@ -394,6 +396,9 @@ class PersonalData(Shown):
     )
     to_be_overwritten: dict[str, Any] | None = Field(
         description="What an older version held and the next whole refresh overwrites; nobody is shown it."
+    )
+    termination: dict[str, Any] = Field(
+        description="`cases`: due process about this customer, as stored; `log`: who read or changed it."
     )
 
 
