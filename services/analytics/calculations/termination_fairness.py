@@ -93,7 +93,8 @@ def _compare(
     )
     ratio = None
     if len(compared) > 1 and share[compared].max() > 0:
-        ratio = float(share[compared].min() / share[compared].max())
+        # Rounded, so that four fifths in decimals are four fifths.
+        ratio = round(float(share[compared].min() / share[compared].max()), 9)
     ends = (
         [compared[at(share[compared])] for at in (np.argmin, np.argmax)]
         if ratio is not None

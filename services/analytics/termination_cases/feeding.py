@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, null, or_, select, update
 
 from services.analytics.customers.operations import CustomerMissing, find_customer
 from services.analytics.frames.cases import no_cases
@@ -41,7 +41,7 @@ _DELETE = Statement(delete(termination_cases).where(any_of(_c.unit_id, _ids)))
 _DETACH = Statement(
     update(termination_log)
     .where(any_of(_l.unit_id, _ids))
-    .values(unit_id=None, case_id=None, request_id=None, details=None)
+    .values(unit_id=null(), case_id=null(), request_id=null(), details=null())
 )
 _KNOWN_COUNTS = Statement(select(termination_forgotten))
 _ADD_COUNT = Statement(insert(termination_forgotten))
