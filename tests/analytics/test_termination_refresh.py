@@ -79,9 +79,6 @@ def test_a_case_moves_its_unit_alone_and_back(
         write_ledger(tmp_path, remember(there.base, MARK, case_marks(rules.cases)))
         ledger = read_ledger(tmp_path)
         assert ledger is not None
-        again = compute_changes(reading, ledger, rules, estimates)
-        assert again is not None
-        assert not len(again.changed)
         back = compute_changes(reading, ledger, RULES, estimates)
         assert back is not None
         assert_same_base(back.base, base)

@@ -18,7 +18,7 @@ from services.analytics.termination_cases.table import termination_cases
 from services.foundation.calls import Call
 from services.foundation.columns import Identifier
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import Invalid, NotFound, Problem, StaleVersion, invalid
+from services.foundation.problems import NotFound, Problem, StaleVersion, invalid
 from services.foundation.statements import Record, Statement
 
 _c = termination_cases.c
@@ -73,10 +73,6 @@ class Asked:
             details={"version": case["version"], "step": case["step"], "outcome": case["outcome"]},
         )
         await log.add(self.transaction, row)
-
-
-def in_the_future() -> Invalid:
-    return invalid("/body/executed_on", "out_of_range", "A day up to today is expected.")
 
 
 def standing_of(row: Record, publication: Publication) -> Standing:
@@ -286,12 +282,12 @@ async def decide(
     Invalid, PrerequisiteUnmet
         The reason is too short, or the strategy cannot be chosen so.
     """
-    if len("".join(decision["reason"].split())) < SHORTEST_REASON:
-        message = f"At least {SHORTEST_REASON} letters are expected, spaces not counted."
-        raise invalid("/body/reason", "too_short", message)
 
     def work(case: Case, actor: Actor, standing: Standing | None) -> Case:
         process.check_reviewer(case, actor)
+        if len("".join(decision["reason"].split())) < SHORTEST_REASON:
+            message = f"At least {SHORTEST_REASON} letters are expected, spaces not counted."
+            raise invalid("/body/reason", "too_short", message)
         shown = checked_decision(
             decision, case=case, standing=standing, today=actor.now.date(), catalogue=catalogue
         )

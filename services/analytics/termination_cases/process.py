@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from services.foundation.problems import Problem
+from services.foundation.problems import Problem, invalid
 from shared.values import wire_instant
 
 SIGNALS_FROM: Final = 2
@@ -261,9 +261,17 @@ def decide(case: Case, actor: Actor, *, decision: Mapping[str, Any]) -> Case:
 
 
 def execute(case: Case, actor: Actor, *, executed_on: date, note: str | None) -> Case:
-    """Record that people carried the decision out, on the planned day or later."""
+    """Record that people carried the decision out, on the planned day or later.
+
+    Raises
+    ------
+    WrongStep, TermRunning, Invalid
+        No end is decided, its day has not come, or a day to come is named.
+    """
     _at(case, "approved")
     planned = date.fromisoformat(case["content"]["decisions"][-1]["planned_end_on"])
+    if executed_on > actor.now.date():
+        raise invalid("/body/executed_on", "out_of_range", "A day up to today is expected.")
     if executed_on < planned or actor.now.date() < planned:
         raise TermRunning(planned)
     execution = actor.mark() | {"executed_on": executed_on.isoformat(), "note": note}

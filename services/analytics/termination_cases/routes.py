@@ -368,8 +368,6 @@ async def execute_termination_case(
     case_id: CaseId,
     body: Annotated[shapes.NewExecution, typical({"executed_on": "2027-03-31"})],
 ) -> Answer:
-    if body.executed_on > call.now.date():
-        raise operations.in_the_future()
     work = partial(process.execute, executed_on=body.executed_on, note=body.note)
     return await _checked(call, case_id, work, action="decision_executed")
 
