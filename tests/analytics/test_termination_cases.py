@@ -116,11 +116,9 @@ class Office:
         *,
         version: int = 0,
         status: int = 200,
-        **headers: str,
     ) -> Any:
-        """Post and return the answer; a version names the one that is changed."""  # fmt: skip
-        if version:
-            headers["If-Match"] = f'"{version}"'
+        """Post and return the answer; a version names the one that is changed."""
+        headers = {"If-Match": f'"{version}"'} if version else {}
         options = {} if body is None else {"json": body}
         answer = self.people[who].post(f"/v1/{path}", headers=headers, **options)
         assert answer.status_code == status, answer.text
@@ -129,11 +127,11 @@ class Office:
     def refused(
         self, who: str, path: str, body: Any = None, *, version: int = 0, status: int = 409
     ) -> str:
-        """Post what is refused, and return the code of the problem."""  # fmt: skip
+        """Post what is refused, and return the code of the problem."""
         return str(self.do(who, path, body, version=version, status=status)["code"])
 
-    def get(self, who: str, path: str, *, status: int = 200, **headers: str) -> Any:
-        answer = self.people[who].get(f"/v1/{path}", headers=headers)
+    def get(self, who: str, path: str, *, status: int = 200, language: str = "en") -> Any:
+        answer = self.people[who].get(f"/v1/{path}", headers={"Accept-Language": language})
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -192,7 +190,7 @@ def test_a_relationship_ends_only_after_remedy_hearing_and_review(office: Office
     )
     office.publish({"unit_id": unit, "termination_evidence": evidence})
     path = office.opened(unit)
-    case = office.get("proposer", path, **{"Accept-Language": "de"})
+    case = office.get("proposer", path, language="de")
     assert case["step"] == {"id": "proposed", "label": "Eröffnet"}
     assert case["notice"] == NOTE["de"]
     assert [each["id"] for each in case["signals"]] == SIGNALS.split()
@@ -415,7 +413,7 @@ def test_the_proposer_never_decides_and_other_terms_can_be_contested(office: Off
     office.publish({"unit_id": unit})
     opened = office.do("second", "termination-cases", {
         "unit_id": unit, "profile_ids": PROFILES, "note": "Mine.",
-    }, status=201, **{"Idempotency-Key": "once"})  # fmt: skip
+    }, status=201)  # fmt: skip
     path = f"termination-cases/{opened['id']}"
     office.do("second", f"{path}/remedy", {}, version=1)
     office.now += timedelta(days=60)
@@ -439,6 +437,26 @@ def test_the_proposer_never_decides_and_other_terms_can_be_contested(office: Off
         office.refused("second", f"{path}/contest", {"statement": "Too hard."}, version=7)
         == "wrong_step"
     )
+
+
+def test_what_is_contested_is_answered_by_a_person_although_the_signals_are_gone(
+    office: Office,
+) -> None:
+    unit = unit_id(55)
+    office.publish({"unit_id": unit})
+    path = office.under_review(unit)
+    change = END | {"choice": "modify", "modification": "Prepayment.", "planned_end_on": None}
+    office.do("reviewer", f"{path}/decision", change, version=5)
+    office.do("proposer", f"{path}/contest", {"statement": "Too hard."}, version=6)
+    office.publish({"unit_id": unit, "termination_signal_ids": None, "termination_step": "none"})
+    office.settle()
+    assert office.get("second", path)["step"]["id"] == "review"
+    office.get("second", f"{path}/counter-evidence")
+    code = office.refused("second", f"{path}/decision", change, version=7)
+    assert code == "review_not_permissible"
+    keep = {"choice": "continue", "reason": REASON}
+    done = office.do("second", f"{path}/decision", keep, version=7)
+    assert done["outcome"]["id"] == "continued"
 
 
 def test_what_the_next_refresh_is_given(office: Office) -> None:
@@ -520,7 +538,7 @@ def test_erasure_leaves_a_count_and_nothing_that_names_the_person(office: Office
 
 def test_the_fairness_report_is_told_by_quarter(office: Office) -> None:
     office.publish({"unit_id": unit_id(91)})
-    told = office.get("manager", "termination-fairness", **{"Accept-Language": "de"})
+    told = office.get("manager", "termination-fairness", language="de")
     assert (told["quarter"], told["has_warning"]) == ("2026-Q4", True)
     (language,) = told["dimensions"]
     assert [(each["group"], each["share"]) for each in language["groups"]] == [

@@ -112,9 +112,12 @@ def check_permissible(standing: Standing) -> None:
 def fallen(case: Case, standing: Standing) -> str | None:
     """Return the outcome of a case that closes by itself; None if it goes on.
 
-    A decided end may have come true in the CRM before that is recorded here.
+    A decided end may have come true in the CRM before that is recorded here. What a customer contests is
+    always answered by a person, as what was decided would stand otherwise.
     """
-    if case["step"] == "closed" or case["content"]["execution"] is not None:
+    content = case["content"]
+    is_contested = case["step"] == "review" and bool(content["contests"])
+    if case["step"] == "closed" or is_contested or content["execution"] is not None:
         return None
     if standing.is_ended:
         return None if case["step"] == "approved" else "ended_otherwise"

@@ -18,7 +18,10 @@ def compare(groups: dict[str | None, tuple[int, int]]) -> dict[str, Any]:
         words += [name] * units
         reviewed += [True] * under + [False] * (units - under)
     column = pd.Series(words, dtype="str")
-    return compare_groups({"language": column}, np.array(reviewed, dtype=np.bool_))["language"]
+    found: dict[str, Any] = compare_groups(
+        {"language": column}, np.array(reviewed, dtype=np.bool_)
+    )["language"]
+    return found
 
 
 def test_the_ratio_of_the_lowest_share_to_the_highest_warns_below_four_fifths() -> None:
