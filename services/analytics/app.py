@@ -26,6 +26,8 @@ from services.analytics.scheduler import Scheduler
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
+from services.analytics.termination_cases.routes import routes as termination_cases
+from services.analytics.termination_fairness.routes import routes as termination_fairness
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -58,12 +60,14 @@ ABOUT = {
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
+        {"name": "termination", "description": "Ending a relationship by due process only."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
 FEATURES = (
     *(customers, recommendations, decisions),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
+    *(termination_cases, termination_fairness),
     refreshes,
 )
 

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.analytics.calculations.estimates import Estimates
@@ -25,8 +24,9 @@ from services.analytics.computing import (
     read_part,
 )
 from services.analytics.crm_reading import Reading
+from services.analytics.frames.cases import case_marks, changed_units
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger
-from services.analytics.mirror.touched import touched_contacts, whole_units
+from services.analytics.mirror.touched import touched_contacts
 from services.analytics.referrals import read_referrals
 from services.analytics.tables import RANK_COLUMNS
 
@@ -68,11 +68,10 @@ def compute_changes(
     before, after, changed = reading.before, reading.snapshot, reading.changed
     if before is None or changed is None or changed.get("products"):
         return None
-    contacts = touched_contacts(changed, before=before, after=after)
-    decided = {unit_id for unit_id, *_ in ledger.decided ^ decided_by(rules)}
-    if decided:
-        units = whole_units(pa.array(sorted(decided), pa.string()), before, after)
-        contacts |= frozenset(units.to_pylist())
+    judged = changed_units(ledger.cases, case_marks(rules.cases))
+    judged |= {unit_id for unit_id, *_ in ledger.decided ^ decided_by(rules)}
+    named = {**changed, "contacts": frozenset(changed.get("contacts", ())) | judged}
+    contacts = touched_contacts(named, before=before, after=after)
     if len(contacts) > _WORTH_FOLLOWING * max(after.row_counts["contacts"], 1):
         return None
     referrals = read_referrals(after, rules.frames_of)

@@ -25,6 +25,7 @@ from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.catalogue.options import combination_parameters, strategy_options
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.building import Frames, build_frames
+from services.analytics.frames.cases import no_cases, with_cases
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
@@ -54,6 +55,7 @@ class Rules:
     parameters: Parameters
     options: StrategyOptions
     decided: Decided = field(default_factory=dict)
+    cases: pd.DataFrame = field(default_factory=no_cases, compare=False)
 
     @property
     def as_of_day(self) -> int:
@@ -62,13 +64,14 @@ class Rules:
 
     def frames_of(self, snapshot: Snapshot, *, as_of: date | None = None) -> Frames:
         """Build the frames of a snapshot or of a part of one."""
-        return build_frames(
+        frames = build_frames(
             snapshot,
             as_of=as_of or self.as_of,
             time_zone=self.time_zone,
             base_currency=self.base_currency,
             parameters=self.frames,
         )
+        return with_cases(frames, self.cases)
 
 
 def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:

@@ -57,7 +57,7 @@ def _schema(
 SCHEMAS: Mapping[Resource, pa.Schema] = {
     "contacts": _schema(
         texts="id_ kind_ parent_id status_ source_campaign_id acquisition_cost_currency"
-        " referred_by_id purchase_motive flags owner_id previous_supplier_id protections",
+        " referred_by_id purchase_motive flags owner_id previous_supplier_id protections country_code language",
         instants="terminated_at profiling_objection_at erased_at created_at_ next_contact_at",
         amounts="acquisition_cost_minor",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,8 @@ class Ledger:
         Units that are in totals only.
     decided
         Unit, strategy and instrument of what was decided on.
+    cases
+        What the numbers of units with a termination case were computed with: `frames.cases`.
     """
 
     mark: Mark
@@ -82,15 +84,22 @@ class Ledger:
     unconverted: pd.DataFrame
     quality: Quality
     erased: frozenset[str]
-    decided: frozenset[tuple[str, str, str]]
+    decided: frozenset[tuple[str, str, str]] = frozenset()
+    cases: dict[str, str] = field(default_factory=dict)
 
 
 def remember(
-    base: Computed, mark: Mark, decided: frozenset[tuple[str, str, str]] = frozenset()
+    base: Computed,
+    mark: Mark,
+    *,
+    decided: frozenset[tuple[str, str, str]] = frozenset(),
+    cases: dict[str, str] | None = None,
 ) -> Ledger:
     """Keep of a base what the next version needs."""
     customers = base.customers[list(LEDGER_COLUMNS)]
-    return Ledger(mark, customers, base.unconverted, base.quality, base.erased, decided)
+    return Ledger(
+        mark, customers, base.unconverted, base.quality, base.erased, decided, cases or {}
+    )
 
 
 def write_ledger(data_dir: Path, ledger: Ledger) -> None:
@@ -116,6 +125,7 @@ def write_ledger(data_dir: Path, ledger: Ledger) -> None:
         "quality": asdict(ledger.quality),
         "erased": sorted(ledger.erased),
         "decided": sorted(ledger.decided),
+        "cases": ledger.cases,
     }
     (new / "ledger.json").write_bytes(json.dumps(about).encode())
     shutil.rmtree(folder, ignore_errors=True)
@@ -142,6 +152,7 @@ def read_ledger(data_dir: Path) -> Ledger | None:
             quality=_QUALITY.validate_python(about["quality"]),
             erased=frozenset(about["erased"]),
             decided=frozenset(map(tuple, about["decided"])),
+            cases=dict(about["cases"]),
         )
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None

@@ -20,6 +20,7 @@ from services.analytics.customer_rows import customer_rows, objectors, rank_valu
 from services.analytics.decisions import automatic as decisions
 from services.analytics.store import NEWEST
 from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
+from services.analytics.termination_cases.feeding import forget_cases
 from services.foundation.columns import Identifier
 from services.foundation.constructs import is_among
 from services.foundation.database import Database, Transaction
@@ -81,6 +82,7 @@ class NewVersion:
     standing: Mapping[str, Any] | None = None
     model_card: Mapping[str, Any] | None = None
     options: Mapping[str, Any] | None = None
+    termination_fairness: Mapping[str, Any] | None = None
 
 
 class WholeVersionNeeded(Exception):
@@ -111,6 +113,7 @@ async def publish(
         await history.keep_changed(database, before.table, last["number"], bounds)
 
     async def show(transaction: Transaction) -> Record:
+        await forget_cases(transaction, erased)
         objecting = await _new_objectors(transaction, before, shown)
         await _forget(transaction, {*erased, *objecting}, [] if before is None else [before])
         await decisions.follow_wishes(transaction, erased=erased, objecting=objecting, now=now)
@@ -157,6 +160,7 @@ async def publish_changes(
             await history.keep_some(transaction, slot.table, last["number"], kept)
         found = await transaction.all(slot.some, {"ids": touched})
         numbers = {row["unit_id"]: row["number"] for row in found}
+        await forget_cases(transaction, erased)
         objecting = await _new_objectors(transaction, slot, shown)
         await transaction.run(slot.delete_some, {"ids": touched})
         await _insert(transaction, slot, shown, numbers)

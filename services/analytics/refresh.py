@@ -36,6 +36,7 @@ from services.analytics.decisions.automatic import load_rejections
 from services.analytics.decisions.noticing import settle_decisions
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.frame_files import FrameFiles
+from services.analytics.frames.cases import case_marks
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -43,6 +44,8 @@ from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
 from services.analytics.publishing import NewVersion, publish, publish_changes
 from services.analytics.settings import Settings
+from services.analytics.termination_cases.feeding import load_cases, open_units, settle_cases
+from services.analytics.termination_fairness.counting import count_fairness, languages_of
 from services.foundation.database import Database
 from services.foundation.statements import Record
 
@@ -147,6 +150,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
     rules = replace(rules, decided=await _decided(run, now=now))
+    rules = replace(rules, cases=await load_cases(run.database, as_of=as_of))
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
@@ -218,6 +222,7 @@ async def _publish(
         standing=standing_summary(base.customers, erased=base.erased),
         model_card=card,
         options=options_document(rules.options),
+        termination_fairness=count_fairness(snapshot, base, rules),
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:
@@ -226,7 +231,14 @@ async def _publish(
         )
     else:
         number = await publish(run.database, new, base.customers, **options)
-    write_ledger(data_dir, remember(base, replace(mark, version=number), decided_by(rules)))
+    remembered = remember(
+        base,
+        replace(mark, version=number),
+        decided=decided_by(rules),
+        cases=case_marks(rules.cases),
+    )
+    write_ledger(data_dir, remembered)
+    await _settle_cases(snapshot, run)
     if card is None:
         # Numbers come first: looking back takes longer than computing them on a small base.
         await run.tell("looking_back", STAGES["looking_back"])
@@ -241,6 +253,15 @@ async def _publish(
         )
         await store.set_model_card(run.database, number, card)
     return number
+
+
+async def _settle_cases(snapshot: Snapshot, run: _Run) -> None:
+    """Let termination cases know what is published now, and the language of their customers."""
+    newest = await store.newest_version(run.database)
+    units = await open_units(run.database)
+    if newest is not None and units:
+        languages = languages_of(snapshot, units)
+        await settle_cases(run.database, newest, languages=languages, now=run.clock())
 
 
 def is_usable(estimates: Estimates, rules: Rules, snapshot: Snapshot, settings: Settings) -> bool:
@@ -265,6 +286,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.parameters.rhythm.family,
         options_mark(rules),
         sorted(decided_by(rules)),
+        case_marks(rules.cases),
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

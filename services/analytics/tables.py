@@ -64,6 +64,7 @@ versions = Table(
     Column("model_card", Document),
     # What the numbers of options, channels, events and barriers in packed numbers stand for.
     Column("options", Document),
+    Column("termination_fairness", Document),
 )
 
 # What is stored of a scored unit, each column in one of these groups; what is unknown is null.

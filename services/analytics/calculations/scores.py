@@ -31,6 +31,7 @@ from services.analytics.calculations.standing.scoring import score_standing
 from services.analytics.calculations.statistics import Observed
 from services.analytics.calculations.termination import decide_termination
 from services.analytics.calculations.termination_facts import (
+    CASE_FACTS,
     termination_evidence,
     termination_facts,
 )
@@ -207,6 +208,7 @@ def score_termination(
         purchases=observed.purchases,
         margins=observed.margins,
         parameters=parameters.termination,
+        cases=observed.units.reindex(columns=list(CASE_FACTS)),
     )
     found = decide_termination(
         facts, as_of_day=observed.purchases.as_of_day, parameters=parameters.termination

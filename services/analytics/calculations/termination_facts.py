@@ -33,6 +33,8 @@ from services.analytics.calculations.termination import (
 
 GROUNDS: Final = "grounds"
 COUNTER_EVIDENCE: Final = "counter_evidence"
+CASE_FACTS: Final = ("remedy_failed_day", "hearing_closed_day", "has_pending_request")
+"""What is known of the case of a unit, and of requests of the person; NaN unknown."""
 _ENDED: Final = ("excluded", "terminated")
 _WITHDRAWN: Final = "withdrawn"
 

@@ -288,6 +288,8 @@ class Catalogue(BaseModel):
     termination_signals: tuple[PlainEntry, ...]
     termination_blocks: tuple[PlainEntry, ...]
     termination_steps: tuple[PlainEntry, ...]
+    termination_case_steps: tuple[PlainEntry, ...]
+    termination_outcomes: tuple[PlainEntry, ...]
     guard_rails: tuple[PlainEntry, ...]
     conditions: tuple[Condition, ...]
     rejection_reasons: tuple[PlainEntry, ...]

@@ -37,6 +37,7 @@ from services.analytics.tables import (
     score_history,
     versions,
 )
+from services.analytics.termination_cases.listing import stored_of
 from services.foundation.columns import Texts, Whole
 from services.foundation.constructs import any_of, like_any
 from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
@@ -80,6 +81,7 @@ _FILLED = Statement(
     .order_by(versions.c.number.desc())
     .limit(1)
 )
+_READING = frozenset({"analytics:read", "privacy:export", "termination:read"})
 _KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
 _MOST_PAST = 1000
 
@@ -289,12 +291,14 @@ async def personal_data(
     )
     left = await _left(reader, publication, unit_id)
     decided = await about_customer(reader, unit_id)
-    if row is None and not past and left is None and not decided:
+    due_process = await stored_of(reader, unit_id)
+    is_known = row is not None or past or left is not None
+    if not is_known and not decided and not due_process["cases"]:
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
     recipients = [
         {name: key[name] for name in ("id", "name")}
         for key in await reader.all(_KEYS)
-        if not {"analytics:read", "privacy:export"}.isdisjoint(key["scopes"])
+        if not _READING.isdisjoint(key["scopes"])
     ]
     return {
         "unit_id": unit_id,
@@ -309,6 +313,7 @@ async def personal_data(
         "decisions": [
             show_decision(each, catalogue=catalogue, language=language) for each in decided
         ],
+        "termination": due_process,
     }
 
 

@@ -45,6 +45,9 @@ class PersonalData(Shown):
     to_be_overwritten: dict[str, Any] | None = Field(
         description="What an older version held and the next whole refresh overwrites; nobody is shown it."
     )
+    termination: dict[str, Any] = Field(
+        description="`cases`: due process about this customer, as stored; `log`: who read or changed it."
+    )
     decisions: Annotated[list[Decision], Field(max_length=1000)] = Field(
         description="What people decided on recommendations, the newest first."
     )

@@ -11,9 +11,10 @@ from services.analytics.customers import operations, showing
 from services.analytics.customers.filters import ListCustomers, ListHistory
 from services.analytics.customers.personal_data import PersonalData
 from services.analytics.customers.schemas import Customer, CustomerHistory, CustomerPage
+from services.analytics.termination_cases import log as termination_log
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
-from services.foundation.problems import Answer
+from services.foundation.problems import Answer, Forbidden
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
@@ -37,6 +38,8 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
 
     A page and its `next` speak of the version that is published at that moment.
     """
+    if query.termination_step:
+        await _note_termination(call, "customers_filtered", needed=True)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )
@@ -47,6 +50,28 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
     ]
     body = {**publication.about(), "items": items, "next": following}
     return Answer(orjson.dumps(body), headers=headers)
+
+
+async def _note_termination(
+    call: Call, action: str, unit_id: str | None = None, *, needed: bool = False
+) -> bool:
+    """Log that termination data are read; tells whether the key may.
+
+    Raises
+    ------
+    Forbidden
+        It may not, and nothing else is asked for.
+    """
+    scope = "termination:read"
+    if not call.may(scope):
+        if needed:
+            raise Forbidden(f"This needs a key with the scope {scope}.")
+        return False
+    entry = termination_log.entry(
+        action, now=call.now, unit_id=unit_id, by=call.principal, request_id=call.request_id
+    )
+    await termination_log.add_all(call.database, [entry])
+    return True
 
 
 def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, str]]:
@@ -81,13 +106,20 @@ def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, st
 )
 async def get_customer(call: Call, unit_id: UnitId) -> Answer:
     """Phase, value, churn, signals, standing and next step of one customer; `explanations` says of each
-    score why, on what evidence, and what was not known."""
+    score why, on what evidence, and what was not known. `termination` is shown to keys with the scope
+    `termination:read`; that it was read is logged where there is any signal."""
     publication, row = await call.app.state.publications.read(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )
     body = showing.describe(
         row, publication, catalogue=call.app.state.catalogue, language=call.language
     )
+    if row["termination_signal_ids"] is None:
+        is_shown = call.may("termination:read")
+    else:
+        is_shown = await _note_termination(call, "customer_read", unit_id)
+    if not is_shown:
+        body["termination"] = None
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
 
 
@@ -134,7 +166,8 @@ async def read_personal_data(call: Call, unit_id: UnitId) -> Answer:
     """For Art. 15 GDPR, beside `GET /v1/contacts/{id}/personal-data` of the CRM, whose first line names
     this path: what is published, what is kept of versions before, every stored number, and the logic
     behind them. Of a person of an organisation nothing is computed, only of the organisation; of an
-    erased person nothing is kept: 404. The reading is noted in the log with key and request id."""
+    erased person nothing is kept: 404. The reading is noted in the log with key and request id, and as a
+    reading of termination data, which it holds whatever the key's other scopes."""
     _, body = await call.app.state.publications.read(
         lambda current: operations.personal_data(
             call.database,
@@ -146,4 +179,12 @@ async def read_personal_data(call: Call, unit_id: UnitId) -> Answer:
     )
     fields = {"unit_id": unit_id, "key_id": call.principal.key_id, "request_id": call.request_id}
     log.info("personal data read", extra={"fields": fields})
+    entry = termination_log.entry(
+        "personal_data_read",
+        now=call.now,
+        unit_id=unit_id,
+        by=call.principal,
+        request_id=call.request_id,
+    )
+    await termination_log.add_all(call.database, [entry])
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})

@@ -345,7 +345,9 @@ class Customer(Published, CustomerSummary):
     )
     satisfaction: Satisfaction
     standing: Standing
-    termination: Termination | None = Field(description="Null if it was not computed.")
+    termination: Termination | None = Field(
+        description="Null if it was not computed, or the key lacks the scope `termination:read`."
+    )
     explanations: Explanations = Field(description="Why each score is what it is.")
 
 

@@ -157,7 +157,10 @@ class Contacts:
             "competitor_loss": np.full(count, np.nan),
             "purchase_motive": strings_of(table.column("purchase_motive").take(own)),
             "owner_id": strings_of(table.column("owner_id").take(own)),
+            # The cases are no records of the CRM: see `frames.cases`.
             "termination_case": strings_of(pa.nulls(count, pa.string())),
+            "remedy_failed_day": np.full(count, np.nan),
+            "hearing_closed_day": np.full(count, np.nan),
         }
 
     def erased_units(self, snapshot: Snapshot) -> frozenset[str]:

@@ -50,6 +50,8 @@ UNITS = _columns(
     ("purchase_motive", "str", "word", "declared motive; missing unknown"),
     ("owner_id", "str", "id", "who looks after it; missing unknown"),
     ("termination_case", "str", "word", "step of an open case; missing without one"),
+    ("remedy_failed_day", "float64", _DAY, "of an open case; NaN before"),
+    ("hearing_closed_day", "float64", _DAY, "of an open case; NaN before"),
     ("deals_without_fx_rate_count", "int64", "count", "won deals whose currency has no rate"),
     ("no_conflicting_offer", "boolean", "", "no undecided offer, nothing quoted; missing unknown"),
     ("positive_history", "boolean", "", "a clearly positive moment; missing unknown"),

@@ -1,0 +1,1 @@
+"""The quarterly fairness report on reviews of relationships."""
