@@ -1,0 +1,1 @@
+"""Whether it worked: arms of experiments, differences between them, and what is learned from these."""
