@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
+from services.analytics.effectiveness.routes import routes as effectiveness
+from services.analytics.experiments.routes import routes as experiments
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
@@ -51,12 +53,13 @@ ABOUT = {
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
+        {"name": "experiments", "description": "Whether it worked, and what was learned."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
 FEATURES = (
     *(customers, summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
-    refreshes,
+    *(experiments, effectiveness, refreshes),
 )
 
 

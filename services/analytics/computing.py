@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ import pandas as pd
 from services.analytics.calculations.backtest.origins import Known, sample_share
 from services.analytics.calculations.candidates import StrategyOptions
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
+from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.scores import score
@@ -52,6 +53,7 @@ class Rules:
     frames: FrameParameters
     parameters: Parameters
     options: StrategyOptions
+    feedback: Feedback = field(default_factory=Feedback)
 
     @property
     def as_of_day(self) -> int:
@@ -69,7 +71,9 @@ class Rules:
         )
 
 
-def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
+def rules_of(
+    settings: Settings, catalogue: Catalogue, *, as_of: date, feedback: Feedback | None = None
+) -> Rules:
     return Rules(
         as_of,
         ZoneInfo(settings.business_time_zone),
@@ -82,6 +86,7 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
             combination=combination_parameters(catalogue),
         ),
         strategy_options(catalogue),
+        feedback or Feedback(),
     )
 
 

@@ -25,6 +25,8 @@ from services.analytics.computing import Rules, compute_base, estimate_base, rul
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
+from services.analytics.experiments.loading import load_feedback
+from services.analytics.feeding_back import assign_people, feed_back
 from services.analytics.frame_files import FrameFiles
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
@@ -132,7 +134,8 @@ async def _compute(refresh: Record, run: _Run) -> int:
     ).date()  # fmt: skip
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
-    rules = rules_of(settings, load_catalogue(), as_of=as_of)
+    feedback = await load_feedback(run.database)
+    rules = rules_of(settings, load_catalogue(), as_of=as_of, feedback=feedback)
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
@@ -152,6 +155,7 @@ async def _publish(
 ) -> int:
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
+    rules = await feed_back(run.database, snapshot, rules, now=run.clock())
     family = rules.parameters.rhythm.family
     made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
     size = rules.parameters.churn.sample_size
@@ -171,7 +175,9 @@ async def _publish(
     await run.tell("calculating", STAGES["calculating"])
     read_on = snapshot.loaded_at.astimezone(rules.time_zone).date()
     # Of other estimates every number is another one, however little has changed.
-    depends_on = f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)}"
+    depends_on = (
+        f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)} {rules.feedback.mark}"
+    )
     mark = Mark(0, snapshot.cursor, depends_on)
     ledger = read_ledger(data_dir)
     changes = None
@@ -180,6 +186,7 @@ async def _publish(
         if ledger.mark == expected:
             changes = compute_changes(reading, ledger, rules, estimates)
     base = changes.base if changes else compute_base(snapshot, rules, estimates, kept=kept)
+    await assign_people(run.database, base, changes, rules, newest, now=run.clock())
     await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=rules.as_of,
@@ -237,6 +244,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.base_currency,
         rules.time_zone.key,
         rules.parameters.rhythm.family,
+        rules.feedback.mark,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

@@ -12,7 +12,8 @@ from scipy.stats import t as student
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
 from services.analytics.calculations.purchases import Booleans, Floats
 
-_BISECTIONS = 40
+_BISECTIONS = 30
+_NUMBERS_AT_ONCE = 1_000_000
 _FARTHEST_ERRORS = 50.0
 """How far from the estimate an end of an interval is looked for; standard errors."""
 
@@ -184,18 +185,18 @@ class _Draws:
         cls, outcome: Floats, arm: Floats, is_treated: Booleans, *, permutations: int, seed: int
     ) -> _Draws:
         columns = np.column_stack([outcome, arm, outcome**2, arm**2, outcome * arm])
-        people, control_count = len(outcome), int((~is_treated).sum())
-        dice = np.random.default_rng(seed)
-        sums = [columns[~is_treated].sum(axis=0)]
-        for _ in range(permutations):
-            # The smaller arm is drawn, the other one is the rest.
-            drawn = dice.choice(
-                people, min(control_count, people - control_count), replace=False, shuffle=False
-            )
-            found = columns[drawn].sum(axis=0)
-            is_rest = control_count > people - control_count
-            sums.append(columns.sum(axis=0) - found if is_rest else found)
-        return cls(np.array(sums), columns.sum(axis=0), (people - control_count, control_count))
+        whole, people = columns.sum(axis=0), len(outcome)
+        control_count = int((~is_treated).sum())
+        # The smaller arm is drawn, the other one is the rest.
+        fewer = min(control_count, people - control_count)
+        dice, step = np.random.default_rng(seed), max(1, _NUMBERS_AT_ONCE // people)
+        sums = [columns[~is_treated].sum(axis=0)[None]]
+        for start in range(0, permutations, step):
+            numbers = dice.random((min(step, permutations - start), people))
+            drawn = np.argpartition(numbers, fewer - 1, axis=1)[:, :fewer]
+            found = columns[drawn].sum(axis=1)
+            sums.append(found if fewer == control_count else whole - found)
+        return cls(np.concatenate(sums), whole, (people - control_count, control_count))
 
     def estimate(self) -> float:
         """Return the difference that leaves none between the arms as they were."""
