@@ -92,7 +92,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_experiment_steps"),
     )
     op.create_index(
-        "ix_experiment_steps_experiment", "experiment_steps", ["experiment_id", "at", "id"]
+        "ix_experiment_steps_experiment", "experiment_steps", ["experiment_id", "id"]
     )
     op.create_table(
         "learned_effects",

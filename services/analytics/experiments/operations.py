@@ -60,7 +60,7 @@ _ADD_STEP = Statement(insert(experiment_steps))
 _STEPS = Statement(
     select(experiment_steps)
     .where(experiment_steps.c.experiment_id == bindparam("experiment_id"))
-    .order_by(experiment_steps.c.at, experiment_steps.c.id)
+    .order_by(experiment_steps.c.id)  # which are made in the order of time
     .limit(1000)
 )
 _POSITION = TypeAdapter(tuple[Instant, RecordId])

@@ -92,7 +92,7 @@ def show_result(row: Record, *, catalogue: Catalogue, language: Language) -> dic
     return {
         **about,
         "is_final": True,
-        "known_on": row["closed_at"].date().isoformat(),
+        "known_on": (known_on(row) or row["closed_at"].date()).isoformat(),
         "text": None,
         "currency": result["currency"],
         "lost_count": result["lost_count"],
@@ -104,8 +104,10 @@ def show_result(row: Record, *, catalogue: Catalogue, language: Language) -> dic
 
 def known_on(row: Record) -> date | None:
     """Return the day from which the result can be known; None while no end is set."""
-    last = None if row["windows_close_day"] is None else row["windows_close_day"]
+    last = row["windows_close_day"]
     day = None if last is None else EPOCH + timedelta(days=last)
+    if row["status"] == "closed":
+        return day
     if row["status"] == "stopped":
         return day or row["stopped_at"].date()
     if row["ends_at"] is None:

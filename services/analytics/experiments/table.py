@@ -83,7 +83,7 @@ experiment_steps = Table(
     Column("key_name", String(200)),
     Column("request_id", String(255)),
     Column("changes", Document, nullable=False),
-    Index("ix_experiment_steps_experiment", "experiment_id", "at", "id"),
+    Index("ix_experiment_steps_experiment", "experiment_id", "id"),
 )
 
 learned_effects = Table(
