@@ -140,7 +140,7 @@ async def _newcomers(
     is_meant = is_meant & ~objects
     if experiment["tiers"]:
         is_meant = is_meant & customers["tier"].isin(experiment["tiers"]).to_numpy()
-    found = customers.loc[is_meant]
+    found: pd.DataFrame = customers.loc[is_meant]
     follows = experiment["looked_at_version"] == today.version - 1
     if today.touched is not None and follows:
         found = found[found["unit_id"].isin(today.touched)]
@@ -149,7 +149,7 @@ async def _newcomers(
     else:
         rows = await database.all(_KNOWN, {"experiment_id": experiment["id"]})
     known = erased.union(row["unit_id"] for row in rows)
-    return found[~found["unit_id"].isin(known)] if known else found
+    return found.loc[~found["unit_id"].isin(known)] if known else found
 
 
 def _is(column: pd.Series, word: str) -> Booleans:

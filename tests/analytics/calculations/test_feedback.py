@@ -176,7 +176,9 @@ def test_an_arm_of_fewer_than_two_has_no_interval_and_equal_spend_no_width(treat
     assert (equal.estimate, equal.low, equal.high) == pytest.approx((0, 0, 0), abs=1e-9)
 
 
-def responding(dice: np.random.Generator, count: int, effect: float) -> tuple[Floats, ...]:
+def responding(
+    dice: np.random.Generator, count: int, effect: float
+) -> tuple[Floats, Booleans, Booleans]:
     """Draw people of whom only those with a high first feature respond."""
     features = dice.normal(size=(count, len(FEATURES)))
     is_treated = dice.random(count) > 0.3
