@@ -14,6 +14,8 @@ from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.decisions.routes import routes as decisions
 from services.analytics.decisions.runner import PlanRunner
 from services.analytics.decisions.sending import Planner
+from services.analytics.effectiveness.routes import routes as effectiveness
+from services.analytics.experiments.routes import routes as experiments
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
@@ -61,11 +63,12 @@ ABOUT = {
         {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "termination", "description": "Ending a relationship by due process only."},
+        {"name": "experiments", "description": "Whether it worked, and what was learned."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
 FEATURES = (
-    *(customers, recommendations, decisions),
+    *(customers, recommendations, decisions, experiments, effectiveness),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
     *(termination_cases, termination_fairness),
     refreshes,

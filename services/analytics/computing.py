@@ -13,6 +13,7 @@ import pandas as pd
 
 from services.analytics.calculations.backtest.origins import Known, sample_share
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
+from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.recommendations.candidates import StrategyOptions
@@ -56,6 +57,7 @@ class Rules:
     options: StrategyOptions
     decided: Decided = field(default_factory=dict)
     cases: pd.DataFrame = field(default_factory=no_cases, compare=False)
+    feedback: Feedback = field(default_factory=Feedback)
 
     @property
     def as_of_day(self) -> int:
@@ -74,7 +76,9 @@ class Rules:
         return with_cases(frames, self.cases)
 
 
-def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
+def rules_of(
+    settings: Settings, catalogue: Catalogue, *, as_of: date, feedback: Feedback | None = None
+) -> Rules:
     return Rules(
         as_of,
         ZoneInfo(settings.business_time_zone),
@@ -86,7 +90,8 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
             rhythm=RhythmParameters(family=settings.analytics_purchase_model),
             combination=combination_parameters(catalogue),
         ),
-        strategy_options(catalogue),
+        strategy_options(catalogue).informed_by(feedback or Feedback()),
+        feedback=feedback or Feedback(),
     )
 
 

@@ -26,6 +26,7 @@ LEDGER_COLUMNS: Final = (
     *(
         "first_purchase_day",
         "churn_probability",
+        "churn_horizon_days",
         "contribution_730",
         "historic_value",
         "value_at_risk",

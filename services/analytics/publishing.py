@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateIndex, DropIndex, ExecutableDDLElement
 from services.analytics import history
 from services.analytics.customer_rows import customer_rows, objectors, rank_values
 from services.analytics.decisions import automatic as decisions
+from services.analytics.experiments import assigning
 from services.analytics.store import NEWEST
 from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
 from services.analytics.termination_cases.feeding import forget_cases
@@ -262,6 +263,7 @@ async def _forget(transaction: Transaction, ids: Collection[str], slots: list[_S
         for slot in slots:
             await transaction.run(slot.delete_some, {"ids": sorted(ids)})
         await history.forget(transaction, sorted(ids))
+        await assigning.forget(transaction, ids)
 
 
 async def _add_version(

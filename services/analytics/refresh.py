@@ -35,6 +35,8 @@ from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.decisions.automatic import load_rejections
 from services.analytics.decisions.noticing import settle_decisions
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
+from services.analytics.experiments.loading import load_feedback
+from services.analytics.feeding_back import assign_people, feed_back
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.cases import case_marks
 from services.analytics.learning import learn_churn
@@ -145,7 +147,8 @@ async def _compute(refresh: Record, run: _Run) -> int:
     ).date()  # fmt: skip
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
-    rules = rules_of(settings, load_catalogue(), as_of=as_of)
+    feedback = await load_feedback(run.database)
+    rules = rules_of(settings, load_catalogue(), as_of=as_of, feedback=feedback)
     await settle_decisions(
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
@@ -179,6 +182,7 @@ async def _publish(
 ) -> int:
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
+    rules = await feed_back(run.database, snapshot, rules, now=run.clock())
     family = rules.parameters.rhythm.family
     made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
     size = rules.parameters.churn.sample_size
@@ -200,6 +204,7 @@ async def _publish(
     # Of other estimates every number is another one, however little has changed.
     depends_on = (
         f"{made_for} {rules.as_of} {read_on} {name_estimates(data_dir)} {options_mark(rules)}"
+        f" {rules.feedback.mark}"
     )
     mark = Mark(0, snapshot.cursor, depends_on)
     ledger = read_ledger(data_dir)
@@ -209,6 +214,7 @@ async def _publish(
         if ledger.mark == expected:
             changes = compute_changes(reading, ledger, rules, estimates)
     base = changes.base if changes else compute_base(snapshot, rules, estimates, kept=kept)
+    await assign_people(run.database, base, changes, rules, newest, now=run.clock())
     await run.tell("publishing", STAGES["publishing"])
     new = NewVersion(
         as_of=rules.as_of,
@@ -287,6 +293,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         options_mark(rules),
         sorted(decided_by(rules)),
         case_marks(rules.cases),
+        rules.feedback.mark,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

@@ -1,7 +1,8 @@
 """What a key of analytics may do."""
 
 SCOPES = (
-    *("analytics:read", "analytics:refresh", "decisions:write", "privacy:export"),
+    *("analytics:read", "analytics:refresh", "decisions:write", "experiments:write"),
+    "privacy:export",
     # To see termination data; to propose and lead a case; to decide it; to justify covert ways.
     *(f"termination:{right}" for right in ("read", "write", "decide", "manage")),
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -31,7 +32,14 @@ def http(
 
 def prepare(http: httpx.Client, request: Request) -> Request:
     """Let an example name what exists."""
-    path, query = dict(request.path), dict(request.query)
+    path, query, headers = dict(request.path), dict(request.query), dict(request.headers)
+    body = request.body
+    if request.operation.name == "create_experiment":
+        body = {**body, "key": uuid4().hex}  # a key names one experiment
+    if "experiment_id" in path:
+        path["experiment_id"] = http.get("/v1/experiments").json()["items"][0]["id"]
+    if "If-Match" in headers:
+        headers["If-Match"] = "*"
     if "unit_id" in path:
         path["unit_id"] = unit_id(1)
     if "version" in path:
@@ -45,7 +53,7 @@ def prepare(http: httpx.Client, request: Request) -> Request:
             del query["cursor"]
         else:
             query["cursor"] = following.partition("cursor=")[2]
-    return replace(request, path=path, query=query)
+    return replace(request, path=path, query=query, headers=headers, body=body)
 
 
 def test_everything_is_described_and_every_example_answers_as_documented(

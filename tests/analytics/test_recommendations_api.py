@@ -1,7 +1,6 @@
 """Recommendations over HTTP: what is owed, what pays, what was ruled out, in both languages."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -42,7 +41,9 @@ def test_the_list_has_everyone_with_something_to_do_by_expected_value(
 ) -> None:
     found = items(analytics)
     assert {item["basis"] for item in found} == {"expected_value", "obligation"}
-    values = [float(item["steps"][0]["expected_value"]["amount"]) for item in found if item["steps"]]
+    values = [
+        float(item["steps"][0]["expected_value"]["amount"]) for item in found if item["steps"]
+    ]
     assert values == sorted(values, reverse=True)
     assert all(item["steps"] or item["obligations"] for item in found)
 
@@ -62,7 +63,9 @@ def test_a_filter_keeps_those_whose_first_step_fits(analytics: httpx.Client, nam
     def of(item: dict[str, Any]) -> str | None:
         if name == "owner":
             return item["owner_id"]  # type: ignore[no-any-return]
-        named = item["phase"] if name == "phase" else [*item["obligations"], *item["steps"]][0][name]
+        named = (
+            item["phase"] if name == "phase" else [*item["obligations"], *item["steps"]][0][name]
+        )
         return named and named["id"]
 
     whole = items(analytics)
@@ -71,11 +74,13 @@ def test_a_filter_keeps_those_whose_first_step_fits(analytics: httpx.Client, nam
     assert [item["unit_id"] for item in found] == [
         item["unit_id"] for item in whole if of(item) == wanted
     ]
-    assert 0 < len(found)
+    assert len(found) > 0
 
 
 def test_one_customer_is_told_what_to_do_why_and_what_not_to_do(analytics: httpx.Client) -> None:
-    unit_id = next(item["unit_id"] for item in items(analytics) if item["basis"] == "expected_value")
+    unit_id = next(
+        item["unit_id"] for item in items(analytics) if item["basis"] == "expected_value"
+    )
     answer = analytics.get(f"/v1/customers/{unit_id}/recommendations")
     assert answer.status_code == 200
     found = answer.json()
@@ -97,7 +102,8 @@ def test_texts_come_in_german(analytics: httpx.Client) -> None:
     unit_id = items(analytics)[0]["unit_id"]
     path = f"/v1/customers/{unit_id}/recommendations"
     english, german = (
-        analytics.get(path, headers={"Accept-Language": language}).json() for language in ("en", "de")
+        analytics.get(path, headers={"Accept-Language": language}).json()
+        for language in ("en", "de")
     )
     assert english["steps"][0]["id"] == german["steps"][0]["id"]
     for one, other in zip(english["explanation"], german["explanation"], strict=True):

@@ -75,7 +75,10 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
                 "instrument_id": each.instrument_id,
                 "checks": [[check.condition_id, check.must_hold] for check in each.checks],
                 "holdouts": [
-                    holdout.experiment_id for holdout in options.holdouts if holdout.covers(each)
+                    holdout.key
+                    for holdout in options.holdouts
+                    if (holdout.strategy_id, holdout.instrument_id)
+                    == (each.strategy_id, each.instrument_id)
                 ],
             }
             for each in options.candidates

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.analytics.calculations.recommendations.candidates import StrategyParameters
-from services.analytics.calculations.recommendations.hunting import find_deal_hunters
 from services.analytics.calculations.margins import deal_margins
 from services.analytics.calculations.purchases import summarize_purchases
+from services.analytics.calculations.recommendations.candidates import StrategyParameters
+from services.analytics.calculations.recommendations.hunting import find_deal_hunters
 from services.analytics.calculations.report import calculate
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from services.analytics.calculations.feedback.known import Feedback, Holdout
 from services.analytics.calculations.phases import LEAD_STAGES, PHASES, STATES
 from services.analytics.calculations.recommendations.barriers import BARRIERS
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
-    Holdout,
     StrategyOptions,
     StrategyParameters,
 )
@@ -541,9 +541,15 @@ def test_a_step_that_costs_more_than_may_be_spent_is_ruled_out() -> None:
     assert ruled_out(found)["value_added_service"] == ("spend_cap", "")
 
 
+def holdout(share: float) -> Holdout:
+    tried = ("retention", "attachment", "customer_service")
+    return Holdout("01977b3a", "trial", *tried, None, share, ())
+
+
 def test_the_control_group_of_an_experiment_is_not_treated_by_what_it_tests() -> None:
-    control = replace(OPTIONS, holdouts=(Holdout("trial", 1.0, instrument_id="customer_service"),))
-    nobody = replace(OPTIONS, holdouts=(Holdout("trial", 0.0, instrument_id="customer_service"),))
+    control, nobody = (
+        OPTIONS.informed_by(Feedback(holdouts=(holdout(share),))) for share in (1.0, 0.0)
+    )
     facts: dict[str, Any] = {"signal_support_burst": 0.9}
     assert "customer_service" in {name for _, name, _ in steps_of(one(**facts, options=nobody))}
     found = one(**facts, options=control)
@@ -566,7 +572,9 @@ def test_what_did_harm_waits_for_a_person() -> None:
 
 
 def test_learned_effects_take_the_place_of_assumed_ones() -> None:
-    learned = OPTIONS.with_effects({("customer_service", "retention"): 0.2})
+    learned = OPTIONS.informed_by(
+        Feedback(effects={("customer_service", "retention"): (0.2, 0.01)})
+    )
     before, after = (one(signal_support_burst=0.9, options=each) for each in (OPTIONS, learned))
     assert after["instrument_id"] == "customer_service"
     assert after["step1_effect_probability"] == pytest.approx(

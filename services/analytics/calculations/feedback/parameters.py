@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+FEATURES = ("churn_probability", "clv_365", "purchase_count", "gap_days")
+"""What a person is known by when it is assigned; responders are told by these."""
 _WINDOWS = MappingProxyType({"acquisition": 60, "development": 90, "winback": 120})
 
 

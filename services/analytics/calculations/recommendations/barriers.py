@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from services.analytics.calculations.feedback.known import Holdout
 from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
@@ -55,7 +56,7 @@ def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptio
     if (candidate.strategy_id, candidate.instrument_id) in options.to_be_asked:
         found.put(np.ones(len(facts), dtype=np.bool_), TO_BE_ASKED)
     for place, holdout in enumerate(options.holdouts):
-        if holdout.covers(candidate):
+        if _is_tried(candidate, holdout):
             found.put(facts.controls[place], HOLDOUT)
     decided = facts.decided.get((candidate.strategy_id, candidate.instrument_id))
     if decided is not None:
@@ -63,6 +64,12 @@ def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptio
     cost = _contact_cost(candidate, way, options) + incentive_of(candidate, facts)
     found.put(cost > facts.spend_limit, SPEND_CAP)
     return found.barrier
+
+
+def _is_tried(candidate: Candidate, holdout: Holdout) -> bool:
+    """Tell whether an experiment tries a candidate, in whatever phase its people are by now."""
+    tried = (holdout.strategy_id, holdout.instrument_id)
+    return tried == (candidate.strategy_id, candidate.instrument_id)
 
 
 class _Found:

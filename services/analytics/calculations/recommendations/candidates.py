@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+from services.analytics.calculations.feedback.known import Feedback, Holdout
+from services.analytics.calculations.feedback.responders import ResponseModel
 
 STEPS: Final = 3
 """How many steps are recommended to a customer at most."""
@@ -98,38 +100,6 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class Holdout:
-    """A running experiment: who is in its control group is not treated by what it tests.
-
-    Attributes
-    ----------
-    experiment_id
-        What the arms are drawn by, and what names it.
-    share
-        Of the control group; share.
-    phase, strategy_id, instrument_id
-        What it tests; None for any.
-    """
-
-    experiment_id: str
-    share: float
-    phase: str | None = None
-    strategy_id: str | None = None
-    instrument_id: str | None = None
-
-    def covers(self, candidate: Candidate) -> bool:
-        """Tell whether a candidate is what is tested."""
-        return all(
-            own is None or own == other
-            for own, other in (
-                (self.phase, candidate.phase),
-                (self.strategy_id, candidate.strategy_id),
-                (self.instrument_id, candidate.instrument_id),
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Situation:
     """A row of the situation table that restricts the candidates to what it names.
 
@@ -213,6 +183,8 @@ class StrategyOptions:
         Running experiments.
     to_be_asked
         Strategy and instrument that a person has to decide on since they did harm.
+    responders
+        Instrument and phase where some respond more than others, and how to tell who.
     """
 
     candidates: tuple[Candidate, ...]
@@ -227,20 +199,23 @@ class StrategyOptions:
     affinities: tuple[tuple[str, str, float], ...]
     holdouts: tuple[Holdout, ...] = ()
     to_be_asked: tuple[tuple[str, str], ...] = ()
+    responders: tuple[tuple[tuple[str, str], ResponseModel], ...] = field(
+        default=(), compare=False, repr=False
+    )
 
-    def with_effects(self, effects: Mapping[tuple[str, str], float]) -> StrategyOptions:
-        """Take over what was learned: mean effects by instrument and phase; probability."""
+    def informed_by(self, feedback: Feedback) -> StrategyOptions:
+        """Take over what experiments have taught, and whom they hold out."""
+        candidates = []
+        for each in self.candidates:
+            learned = feedback.effects.get((each.instrument_id, each.phase))
+            mean = each.effect_probability if learned is None else learned[0]
+            candidates.append(replace(each, effect_probability=mean))
         return replace(
             self,
-            candidates=tuple(
-                replace(
-                    each,
-                    effect_probability=effects.get(
-                        (each.instrument_id, each.phase), each.effect_probability
-                    ),
-                )
-                for each in self.candidates
-            ),
+            candidates=tuple(candidates),
+            holdouts=feedback.holdouts,
+            to_be_asked=tuple(sorted(feedback.held_back)),
+            responders=tuple(sorted(feedback.responders.items(), key=lambda item: item[0])),
         )
 
 

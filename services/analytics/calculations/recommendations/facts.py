@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.analytics.calculations.feedback.arms import arm_numbers, is_control
+from services.analytics.calculations.feedback.parameters import FEATURES
+from services.analytics.calculations.feedback.responders import individual_effects
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
@@ -107,6 +108,8 @@ class Facts:
         Whether it is in the control group, by place of the experiment.
     decided
         Whether strategy and instrument were decided on already.
+    effects
+        Own effect of an instrument in a phase, where some respond more than others; probability.
     motives
         Purchase motives in the order of their codes.
     while_unknown
@@ -132,6 +135,7 @@ class Facts:
     events: dict[int, Booleans]
     controls: dict[int, Booleans]
     decided: dict[tuple[str, str], Booleans]
+    effects: dict[tuple[str, str], Floats]
     motives: tuple[str, ...]
     while_unknown: dict[str, bool]
 
@@ -198,13 +202,15 @@ def collect_facts(
         products=_products(customers),
         events=_events(units, options),
         controls={
-            place: is_control(
-                arm_numbers(holdout.experiment_id, units["unit_id"]), holdout_share=holdout.share
-            )
+            place: holdout.holds_out(units["unit_id"].tolist())
             for place, holdout in enumerate(options.holdouts)
         },
         decided={
             pair: units["unit_id"].isin(list(who)).to_numpy() for pair, who in decided.items()
+        },
+        effects={
+            pair: individual_effects(model, customers[list(FEATURES)].to_numpy(dtype=np.float64))
+            for pair, model in options.responders
         },
         motives=motives,
         while_unknown={**dict(options.while_unknown), **dict(options.declared)},

@@ -98,7 +98,7 @@ def expected_value(
     stake: ArrayLike,
     base_probability: ArrayLike,
     *,
-    effect_probability: float,
+    effect_probability: Floats | float,
     contact_cost: Floats | float,
     incentive: ArrayLike = 0.0,
     risk_rate: float = 0.0,
@@ -213,12 +213,20 @@ def weigh(
     return expected_value(
         product.margin if product is not None and is_valued else facts.stake,
         product.probability if product is not None and is_valued else facts.base_probability,
-        effect_probability=candidate.effect_probability,
+        effect_probability=effect_of(candidate, facts),
         contact_cost=cost,
         incentive=incentive_of(candidate, facts),
         risk_rate=candidate.risk_rate,
         fit=np.clip(np.multiply(match, quality), parameters.fit_min, parameters.fit_max),
     )
+
+
+def effect_of(candidate: Candidate, facts: Facts) -> Floats | float:
+    """Return the effect of a candidate: the own one where some respond more than others."""
+    own = facts.effects.get((candidate.instrument_id, candidate.phase))
+    if own is None:
+        return candidate.effect_probability
+    return np.where(np.isnan(own), candidate.effect_probability, own)
 
 
 def is_valued_by_product(candidate: Candidate) -> bool:

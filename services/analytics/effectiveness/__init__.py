@@ -1,0 +1,1 @@
+"""Effectiveness: what steps brought, what is believed of their effects, how many people it takes to see."""

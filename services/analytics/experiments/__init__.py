@@ -1,0 +1,1 @@
+"""Experiments: whether a step works, told by those who are held out."""

@@ -1,0 +1,386 @@
+"""The rules of experiments: what may be planned, what is fixed once one runs, who did what."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import and_, bindparam, insert, or_, select, tuple_, update
+from uuid_utils import uuid7
+
+from services.analytics.catalogue.catalogue import Catalogue, Instrument, Strategy
+from services.analytics.experiments.table import (
+    experiment_assignments,
+    experiment_steps,
+    experiments,
+)
+from services.foundation.calls import Principal, Stamp
+from services.foundation.columns import Texts
+from services.foundation.constructs import any_of
+from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.database import Reader, Transaction
+from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
+from services.foundation.statements import Record, Statement
+from shared.values import Instant, RecordId, wire_instant
+
+PLANNED_FIELDS = frozenset(
+    {
+        *("phase", "strategy_id", "instrument_id", "channel_id", "holdout_share", "tiers"),
+        *("starts_at", "ends_at", "hypothesis", "minimum_effect"),
+    }
+)
+_c = experiments.c
+_ADD = Statement(insert(experiments))
+_ONE = Statement(select(experiments).where(_c.id == bindparam("id")))
+_LOCK = Statement(select(experiments).where(_c.id == bindparam("id")).with_for_update())
+_BY_KEY = Statement(select(_c.id).where(_c.key == bindparam("key")))
+_SET = Statement(
+    update(experiments)
+    .where(_c.id == bindparam("at_id", type_=_c.id.type))
+    .values(
+        {
+            column.name: bindparam(f"set_{column.name}", type_=column.type)
+            for column in experiments.columns
+            if column.name not in ("id", "key", "created_at")
+        }
+    )
+)
+_SAME_STEP = Statement(
+    select(_c.id)
+    .where(
+        or_(_c.status == "running", _c.status == "stopped"),
+        _c.phase == bindparam("phase"),
+        _c.strategy_id == bindparam("strategy_id"),
+        _c.instrument_id == bindparam("instrument_id"),
+        _c.id != bindparam("id"),
+    )
+    .limit(1)
+)
+_ADD_STEP = Statement(insert(experiment_steps))
+_STEPS = Statement(
+    select(experiment_steps)
+    .where(experiment_steps.c.experiment_id == bindparam("experiment_id"))
+    .order_by(experiment_steps.c.id)  # which are made in the order of time
+    .limit(1000)
+)
+_POSITION = TypeAdapter(tuple[Instant, RecordId])
+_after = and_(
+    tuple_(_c.created_at, _c.id)
+    < tuple_(
+        bindparam("last_value", type_=_c.created_at.type),
+        bindparam("last_id", type_=_c.id.type),
+    )
+)
+_FILTERS = ("status", "phase")
+_a = experiment_assignments.c
+
+
+class ExperimentExists(Conflict):
+    code, title = "experiment_exists", "There is an experiment with this key already."
+
+
+class SameStepTried(Conflict):
+    code, title = (
+        "same_step_tried",
+        "Another experiment tries the same step; it has to close first.",
+    )
+
+
+class AlreadyStarted(Conflict):
+    code, title = "already_started", "What an experiment tries is fixed once it has started."
+
+
+class WrongState(Conflict):
+    code, title = "wrong_state", "The state of the experiment does not allow this."
+
+
+def _list(has_cursor: bool, filters: tuple[str, ...]) -> Statement:
+    question = select(experiments).order_by(_c.created_at.desc(), _c.id.desc())
+    question = question.limit(bindparam("page_size"))
+    for name in filters:
+        question = question.where(any_of(_c[name], bindparam(name, type_=Texts)))
+    return Statement(question.where(_after) if has_cursor else question)
+
+
+_LISTS: dict[tuple[bool, tuple[str, ...]], Statement] = {
+    (has_cursor, filters): _list(has_cursor, filters)
+    for has_cursor in (False, True)
+    for filters in ((), ("status",), ("phase",), _FILTERS)
+}
+
+
+def check_step(values: Mapping[str, Any], catalogue: Catalogue) -> None:
+    """Refuse what the catalogue does not know, or does not have for the phase; and an end before its start.
+
+    Raises
+    ------
+    Invalid
+        It does.
+    """
+    faults = [
+        FieldError(f"/body/{name}", code, text) for name, code, text in _faults(values, catalogue)
+    ]
+    if faults:
+        raise Invalid(faults[0].message, errors=faults)
+
+
+def _faults(values: Mapping[str, Any], catalogue: Catalogue) -> list[tuple[str, str, str]]:
+    strategy = catalogue.sections["strategies"].get(values["strategy_id"])
+    instrument = catalogue.sections["instruments"].get(values["instrument_id"])
+    phase, channel = values["phase"], values["channel_id"]
+    faults = []
+    if not isinstance(strategy, Strategy):
+        faults.append(("strategy_id", "unknown_id", "The catalogue has no such strategy."))
+    elif phase not in strategy.phases:
+        faults.append(("strategy_id", "wrong_phase", "This strategy is not for that phase."))
+    if not isinstance(instrument, Instrument):
+        faults.append(("instrument_id", "unknown_id", "The catalogue has no such instrument."))
+    elif phase not in instrument.phases:
+        faults.append(("instrument_id", "wrong_phase", "This instrument is not for that phase."))
+    elif isinstance(strategy, Strategy) and instrument.id not in strategy.instruments:
+        faults.append(("instrument_id", "wrong_strategy", "That strategy has no such instrument."))
+    elif not instrument.addressable or instrument.uplift is None:
+        message = "Nobody can be held out of this instrument: it addresses no single customer."
+        faults.append(("instrument_id", "not_addressable", message))
+    elif channel is not None and channel not in instrument.channels:
+        faults.append(("channel_id", "wrong_channel", "That instrument does not use this channel."))
+    if values["starts_at"] and values["ends_at"] and values["ends_at"] <= values["starts_at"]:
+        faults.append(("ends_at", "ends_before_start", "The end has to be later than the start."))
+    return faults
+
+
+def beliefs_of(instrument_id: str, catalogue: Catalogue) -> dict[str, float]:
+    """Return what the catalogue says of an instrument: it is written down before anything is seen."""
+    instrument = catalogue.sections["instruments"][instrument_id]
+    assert isinstance(instrument, Instrument) and instrument.uplift is not None
+    return {
+        "prior_mean": instrument.uplift[0],
+        "prior_sd": instrument.uplift[1],
+        "contact_cost": instrument.unit_cost or 0.0,
+        "incentive_cost": instrument.incentive_abs,
+    }
+
+
+async def create_experiment(
+    transaction: Transaction,
+    given: Mapping[str, Any],
+    *,
+    catalogue: Catalogue,
+    stamp: Stamp,
+    who: Principal,
+) -> Record:
+    """Plan an experiment and return it.
+
+    Raises
+    ------
+    Invalid
+        The catalogue does not have that step.
+    ExperimentExists
+        The key is taken.
+    """
+    check_step(given, catalogue)
+    await transaction.alone([f"experiment:{given['key']}"])
+    known = await transaction.first(_BY_KEY, {"key": given["key"]})
+    if known is not None:
+        raise ExperimentExists(extra={"experiment_id": known["id"]})
+    row: Record = dict.fromkeys(column.name for column in experiments.columns)
+    row |= {**given, **beliefs_of(given["instrument_id"], catalogue)}
+    row |= {"id": str(uuid7()), "status": "planned", "version": 1}
+    row |= {"treated_count": 0, "control_count": 0, "needs_review": False}
+    row |= {"created_at": stamp.now, "updated_at": stamp.now}
+    await transaction.run(_ADD, row)
+    await _note(transaction, row["id"], "created", sorted(given), stamp=stamp, who=who)
+    return row
+
+
+async def change_experiment(
+    transaction: Transaction,
+    experiment_id: str,
+    given: Mapping[str, Any],
+    *,
+    version: int | None,
+    catalogue: Catalogue,
+    stamp: Stamp,
+    who: Principal,
+) -> Record:
+    """Change a plan, start or stop an experiment, or review one that did harm; return it.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    StaleVersion
+        It was changed meanwhile.
+    AlreadyStarted
+        What is tried is to be changed, and it has started.
+    WrongState
+        It cannot be started, stopped or reviewed.
+    SameStepTried
+        Another one that is not closed tries the same step.
+    """
+    row = await transaction.first(_LOCK, {"id": experiment_id})
+    if row is None:
+        raise NotFound(f"There is no experiment {experiment_id}.")
+    if version is not None and row["version"] != version:
+        raise StaleVersion(f"The record's version is {row['version']}, If-Match named {version}.")
+    changes = {name: value for name, value in given.items() if row.get(name) != value}
+    fixed = PLANNED_FIELDS.intersection(changes)
+    if fixed and row["status"] != "planned":
+        raise _fixed(fixed)
+    after = {**row, **changes}
+    if fixed:
+        check_step(after, catalogue)
+        after |= beliefs_of(after["instrument_id"], catalogue)
+    action = "changed"
+    if "status" in changes:
+        action = await _move(transaction, row, after, now=stamp.now)
+    if "review_note" in changes:
+        action = _review(row, after, now=stamp.now)
+    if not changes:
+        return row
+    after |= {"version": row["version"] + 1, "updated_at": stamp.now}
+    await save(transaction, after)
+    await _note(transaction, experiment_id, action, sorted(changes), stamp=stamp, who=who)
+    return after
+
+
+def _fixed(names: frozenset[str]) -> AlreadyStarted:
+    errors = [FieldError(f"/body/{name}", "fixed", AlreadyStarted.title) for name in sorted(names)]
+    return AlreadyStarted(errors=errors)
+
+
+async def _move(transaction: Transaction, row: Record, after: Record, *, now: datetime) -> str:
+    """Start or stop an experiment; return what was done."""
+    if after["status"] == "running":
+        if row["status"] != "planned":
+            raise WrongState("Only a planned experiment can be started.")
+        step = (row["phase"], row["strategy_id"], row["instrument_id"])
+        await transaction.alone([f"experiment of {' '.join(step)}"])
+        if await transaction.first(_SAME_STEP, after) is not None:
+            raise SameStepTried()
+        after["started_at"] = now
+        return "started"
+    if row["status"] != "running":
+        raise WrongState("Only a running experiment can be stopped.")
+    after["stopped_at"] = now
+    return "stopped"
+
+
+def _review(row: Record, after: Record, *, now: datetime) -> str:
+    if not row["needs_review"]:
+        raise WrongState("Only an experiment that did harm and was not reviewed needs a review.")
+    after |= {"needs_review": False, "reviewed_at": now}
+    return "reviewed"
+
+
+async def save(transaction: Transaction, row: Record) -> None:
+    """Write a whole experiment."""
+    values = {f"set_{name}": value for name, value in row.items()}
+    await transaction.run(_SET, values | {"at_id": row["id"]})
+
+
+async def _note(
+    transaction: Transaction,
+    experiment_id: str,
+    action: str,
+    changes: list[str],
+    *,
+    stamp: Stamp,
+    who: Principal,
+) -> None:
+    by = {"key_id": who.key_id, "key_name": who.name[:200], "request_id": stamp.request_id[:255]}
+    await note(transaction, experiment_id, action, changes, now=stamp.now, by=by)
+
+
+async def note(
+    transaction: Transaction,
+    experiment_id: str,
+    action: str,
+    changes: list[str],
+    *,
+    now: datetime,
+    by: Mapping[str, str | None],
+) -> None:
+    """Remember what was done."""
+    row = {"id": str(uuid7()), "experiment_id": experiment_id, "at": now, "action": action}
+    await transaction.run(_ADD_STEP, {**row, **by, "changes": changes})
+
+
+async def find_experiment(reader: Reader, experiment_id: str) -> Record:
+    """Return an experiment.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    row = await reader.first(_ONE, {"id": experiment_id})
+    if row is None:
+        raise NotFound(f"There is no experiment {experiment_id}.")
+    return row
+
+
+async def list_steps(reader: Reader, experiment_id: str) -> list[Record]:
+    """Return what was done about an experiment, oldest first."""
+    return await reader.all(_STEPS, {"experiment_id": experiment_id})
+
+
+async def list_experiments(
+    reader: Reader, *, filters: Mapping[str, list[str]], cursor: str | None, limit: int
+) -> tuple[list[Record], str | None]:
+    """Return a page of experiments, newest first, and the cursor behind it."""
+    asked = {name: filters[name] for name in _FILTERS if filters[name]}
+    question = {"of": "experiments", **asked}
+    values: dict[str, Any] = {"page_size": limit + 1, **asked}
+    if cursor is not None:
+        try:
+            position = _POSITION.validate_python(read_cursor(cursor, question, length=2))
+        except ValidationError:
+            raise bad_cursor() from None
+        values |= dict(zip(("last_value", "last_id"), position, strict=True))
+    rows = await reader.all(_LISTS[cursor is not None, tuple(asked)], values)
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], write_cursor((wire_instant(last["created_at"]), last["id"]), question)
+
+
+def _assignments(has_cursor: bool, has_arm: bool) -> Statement:
+    question = (
+        select(experiment_assignments)
+        .where(_a.experiment_id == bindparam("experiment_id"))
+        .order_by(_a.unit_id)
+        .limit(bindparam("page_size"))
+    )
+    if has_arm:
+        question = question.where(_a.is_treated == bindparam("is_treated"))
+    if has_cursor:
+        question = question.where(_a.unit_id > bindparam("last_id", type_=_a.unit_id.type))
+    return Statement(question)
+
+
+_ASSIGNMENTS = {
+    (has_cursor, has_arm): _assignments(has_cursor, has_arm)
+    for has_cursor in (False, True)
+    for has_arm in (False, True)
+}
+_UNIT = TypeAdapter(RecordId)
+
+
+async def list_assignments(
+    reader: Reader, experiment_id: str, *, arm: str | None, cursor: str | None, limit: int
+) -> tuple[list[Record], str | None]:
+    """Return a page of the people of an experiment by their ids, and the cursor behind it."""
+    question = {"of": "assignments", "experiment": experiment_id, "arm": arm}
+    values: dict[str, Any] = {"experiment_id": experiment_id, "page_size": limit + 1}
+    values |= {} if arm is None else {"is_treated": arm == "treatment"}
+    if cursor is not None:
+        try:
+            (last_id,) = read_cursor(cursor, question, length=1)
+            values["last_id"] = _UNIT.validate_python(last_id)
+        except ValidationError:
+            raise bad_cursor() from None
+    rows = await reader.all(_ASSIGNMENTS[cursor is not None, arm is not None], values)
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], write_cursor((rows[limit - 1]["unit_id"],), question)

@@ -1,0 +1,407 @@
+"""Experiments: what may be planned and changed, who is assigned, what is closed, shown and learned."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from services.analytics.app import create_app
+from services.analytics.calculations.feedback.arms import arm_numbers
+from services.analytics.calculations.feedback.known import Feedback
+from services.analytics.calculations.feedback.parameters import FeedbackParameters
+from services.analytics.crm_client import SCHEMAS
+from services.analytics.experiments.assigning import Today, assign_new, forget
+from services.analytics.experiments.closing import Ground, close_due
+from services.analytics.experiments.loading import load_feedback
+from services.analytics.frames.clock import day_number
+from services.analytics.mirror.writer import Mirror
+from services.analytics.scopes import SCOPES
+from services.analytics.settings import Settings
+from services.foundation.connecting import connect
+from services.foundation.database import Database
+from tests.analytics.test_frames import BERLIN, DAY, contact, deal, identify
+from tests.conftest import BOTH, Templates, store_key
+from tests.live import LiveServer, client
+
+MERGE = "application/merge-patch+json"
+PLAN = {
+    "key": "winback-1",
+    "name": "Return offer",
+    "phase": "winback",
+    "strategy_id": "winback_factual",
+    "instrument_id": "return_offer",
+    "holdout_share": 0.4,
+    "hypothesis": "A return offer brings more back.",
+}
+FIRST_DAY = day_number(DAY) - 130
+PEOPLE = [f"p{number:03}" for number in range(240)]
+NOW = datetime(2026, 6, 16, 6, tzinfo=UTC)
+PARAMETERS = FeedbackParameters(permutations=99)
+
+
+class Service:
+    """A running service of analytics and its database."""
+
+    def __init__(self, url: str, http: httpx.Client, base: str) -> None:
+        self.url, self.http, self.base = url, http, base
+
+    def on_database(self, work: Callable[[Database], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            database = connect(self.url)
+            await database.open()
+            try:
+                return await work(database)
+            finally:
+                await database.close()
+
+        return asyncio.run(run())
+
+    def plan(self, **fields: Any) -> dict[str, Any]:
+        answer = self.http.post("/v1/experiments", json=PLAN | fields)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def patch(self, experiment_id: str, version: int | str = "*", **fields: Any) -> httpx.Response:
+        headers = {"Content-Type": MERGE, "If-Match": "*" if version == "*" else f'"{version}"'}
+        return self.http.patch(f"/v1/experiments/{experiment_id}", json=fields, headers=headers)
+
+    def started(self, **fields: Any) -> str:
+        made = self.plan(**fields)
+        assert self.patch(made["id"], made["version"], status="running").status_code == 200
+        return str(made["id"])
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.http.get(f"/v1/{path}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def assign(self, customers: pd.DataFrame, **today: Any) -> None:
+        """Assign as a refresh does; the customers of later ones follow those of the first."""
+        day = replace(Today(FIRST_DAY, BERLIN, "EUR", NOW, 1, None), **today)
+        self.on_database(
+            lambda database: assign_new(
+                database,
+                customers,
+                Feedback(),
+                day,
+                erased=frozenset({identify("p001")}),
+                parameters=PARAMETERS,
+            )
+        )
+
+
+@pytest.fixture(params=BOTH)
+def service(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
+) -> Iterator[Service]:
+    url = templates.fresh("analytics", request.param, tmp_path)
+    settings = Settings(data_dir=tmp_path, analytics_database_url=url, log_requests=False)
+    with (
+        LiveServer(create_app(settings, schedules=False)) as live,
+        client(live.url, store_key(url, scopes=SCOPES, name="Marketing")) as http,
+    ):
+        yield Service(url, http, live.url)
+
+
+def customers(names: list[str], **columns: Any) -> pd.DataFrame:
+    plain: dict[str, Any] = {
+        "unit_id": [identify(name) for name in names],
+        "phase": pd.Categorical(["winback"] * len(names), ["winback", "retention"]),
+        "tier": pd.Categorical(["A", "B"] * (len(names) // 2) + ["A"] * (len(names) % 2)),
+        "churn_basis": "rhythm",
+        "has_profiling_objection": False,
+        "churn_horizon_days": 45.2,
+        "churn_probability": 0.5,
+        "clv_365": 365.0,
+        "purchase_count": 3,
+        "gap_days": np.nan,
+    }
+    return pd.DataFrame(plain | columns)
+
+
+def test_a_plan_is_checked_started_once_fixed_then_and_every_step_is_remembered(
+    service: Service,
+) -> None:
+    made = service.plan(minimum_effect=0.05, channel_id="post")
+    path = made["id"]
+    assert (made["status"], made["version"]) == ("planned", 1)
+    assert made["instrument_label"] == "Return offer or discount"
+    twice = service.http.post("/v1/experiments", json=PLAN)
+    assert (twice.status_code, twice.json()["code"]) == (409, "experiment_exists")
+    assert twice.json()["experiment_id"] == path
+    assert service.patch(path, 7, name="Other").status_code == 412
+    assert service.patch(path, 1, holdout_share=0.3, channel_id=None).json()["channel_id"] is None
+    wrong = service.patch(path, 2, phase="retention").json()
+    assert {each["pointer"] for each in wrong["errors"]} == {
+        "/body/strategy_id",
+        "/body/instrument_id",
+    }
+    assert service.patch(path, 2, status="stopped").json()["code"] == "wrong_state"
+    assert service.patch(path, 2, status="running").json()["status"] == "running"
+    assert service.patch(path, status="running").json()["version"] == 3
+    german = {"Content-Type": MERGE, "If-Match": "*", "Accept-Language": "de"}
+    fixed = service.http.patch(f"/v1/experiments/{path}", json={"tiers": ["A"]}, headers=german)
+    assert (fixed.status_code, fixed.json()["code"]) == (409, "already_started")
+    assert fixed.json()["title"].startswith("Was ein Experiment erprobt")
+    other = service.plan(key="winback-2")
+    assert service.patch(other["id"], status="running").json()["code"] == "same_step_tried"
+    assert service.patch(path, review_note="Seen.").json()["code"] == "wrong_state"
+    assert service.patch(path, status="stopped", name="Ended").json()["stopped_at"] is not None
+    shown = service.get(f"experiments/{path}")
+    assert [step["action"] for step in shown["history"]] == [
+        "created",
+        "changed",
+        "started",
+        "stopped",
+    ]
+    assert shown["history"][1]["changes"] == ["channel_id", "holdout_share"]
+    assert {step["key_name"] for step in shown["history"]} == {"Marketing"}
+    assert all(step["request_id"] and step["at"] for step in shown["history"])
+    page = service.get("experiments", limit=1)
+    following = service.http.get(page["next"]).json()
+    assert [each["key"] for each in page["items"] + following["items"]] == [
+        "winback-2",
+        "winback-1",
+    ]
+    found = service.get("experiments", status="stopped", phase="winback")["items"]
+    assert [each["key"] for each in found] == ["winback-1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"strategy_id": "no_such"}, "strategy_id"),
+        ({"instrument_id": "loyalty_card"}, "instrument_id"),
+        ({"channel_id": "tv"}, "channel_id"),
+        (
+            {"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"},
+            "ends_at",
+        ),
+        ({"holdout_share": 1.0}, "holdout_share"),
+        ({"hypothesis": ""}, "hypothesis"),
+    ],
+)
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
+def test_what_the_catalogue_does_not_have_cannot_be_tried(
+    service: Service, fields: dict[str, Any], pointer: str
+) -> None:
+    answer = service.http.post("/v1/experiments", json=PLAN | fields)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/body/{pointer}"
+    reader = client(service.base, store_key(service.url, scopes=("analytics:read",)))
+    assert reader.post("/v1/experiments", json=PLAN).status_code == 403
+
+
+def test_people_are_assigned_once_and_forgotten_with_what_they_are_counted_in(
+    service: Service,
+) -> None:
+    experiment = service.started(tiers=["A"], ends_at="2026-05-01T00:00:00Z")
+    phases = pd.Categorical(["winback"] * 19 + ["retention"])
+    frame = customers(PEOPLE[:20], phase=phases, has_profiling_objection=[True] + [False] * 19)
+    service.assign(frame)
+    service.assign(frame)
+    people = service.get(f"experiments/{experiment}/assignments")["items"]
+    # Of twenty, ten are of tier A; one of these objects to profiling.
+    assert [each["unit_id"] for each in people] == [identify(name) for name in PEOPLE[2:20:2]]
+    numbers = arm_numbers("winback-1", [each["unit_id"] for each in people])
+    for each, u in zip(people, numbers, strict=True):
+        assert (each["u"], each["arm"]) == (u, "control" if u < 0.4 else "treatment")
+        assert each["expected_contribution"]["amount"] == "120.00"
+        assert each["expected_effect"] > 0
+        assert each["has_succeeded"] is None
+    days = {(each["assigned_on"], each["window_ends_on"]) for each in people}
+    assert days == {("2026-02-05", "2026-06-05")}
+    treated = service.get(f"experiments/{experiment}/assignments", arm="treatment")["items"]
+    arms = service.get(f"experiments/{experiment}")["arms"]
+    assert arms == {"treatment_count": len(treated), "control_count": 9 - len(treated)}
+    # What follows from changes alone looks at those only, if all others were looked at before.
+    more = customers(PEOPLE[:40])
+    service.assign(more, version=2, touched=frozenset({identify("p020")}))
+    service.assign(more, version=9, touched=frozenset(), as_of_day=FIRST_DAY - 1)
+    page = service.get(f"experiments/{experiment}/assignments", limit=8)
+    following = service.http.get(page["next"]).json()
+    assert len(page["items"]) + len(following["items"]) == 10
+    # A gap in what was looked at: everybody is looked at again.
+    service.assign(more, version=9, touched=frozenset())
+    gone = [identify(name) for name in ("p002", "p004")]
+    service.on_database(
+        lambda database: database.write(lambda transaction: forget(transaction, gone))
+    )
+    left = service.get(f"experiments/{experiment}/assignments")["items"]
+    assert len(left) == 18  # p000 objects no more; two are gone
+    assert not {*gone} & {each["unit_id"] for each in left}
+    arms = service.get(f"experiments/{experiment}")["arms"]
+    assert arms["treatment_count"] + arms["control_count"] == 18
+
+
+def sold(name: str, days_after: int, **fields: Any) -> dict[str, Any]:
+    at = datetime(1970, 1, 1, 12, tzinfo=UTC) + timedelta(days=FIRST_DAY + days_after)
+    amounts = {"amount_minor": 10_000, "cost_minor": 4_000}
+    return deal(
+        f"{name[1:]}{days_after % 1000:03}", name, opened_at=at, closed_at=at, **amounts | fields
+    )
+
+
+def mirrored(folder: Path, deals: list[dict[str, Any]]) -> Ground:
+    """Put people and their deals into a mirror, but one who was deleted."""
+    rows: dict[Any, list[dict[str, Any]]] = {
+        "contacts": [contact(name) for name in PEOPLE if name != "p005"],
+        "deals": deals,
+        "interactions": [],
+        "products": [],
+    }
+    ids = ("id", "contact_id")
+    with Mirror(folder) as mirror:
+        snapshot = mirror.load(
+            {
+                name: pa.Table.from_pylist(
+                    [{k: identify(v) if k in ids else v for k, v in row.items()} for row in some],
+                    schema=SCHEMAS[name],
+                ).to_batches()
+                for name, some in rows.items()
+            },
+            cursor="1",
+            now=NOW,
+        )
+    return Ground(snapshot, DAY, day_number(DAY), BERLIN, "EUR", 0.35)
+
+
+def is_treated(name: str, key: str = "winback-1") -> bool:
+    return bool(arm_numbers(key, [identify(name)])[0] >= 0.4)
+
+
+def close(service: Service, ground: Ground) -> int:
+    count: int = service.on_database(
+        lambda database: close_due(database, ground, now=NOW, parameters=PARAMETERS)
+    )
+    return count
+
+
+def test_a_result_is_told_when_all_windows_have_closed_and_taught_once(
+    service: Service, tmp_path: Path
+) -> None:
+    experiment = service.started(ends_at="2026-02-06T00:00:00Z")
+    service.assign(customers(PEOPLE))
+    deals = [sold(name, 10) for name in PEOPLE if is_treated(name)]
+    control = [n for n in PEOPLE if not is_treated(n) and n not in ("p001", "p005")]
+    deals += [sold(name, 120) for name in control[:10]]
+    # Too early, too late, refunded in full.
+    deals += [sold(control[20], 0), sold(control[21], 121)]
+    deals.append(sold(control[22], 9, refund_minor=10_000, refunded_at=NOW - timedelta(days=30)))
+    ground = mirrored(tmp_path / "mirror", deals)
+    early = replace(ground, as_of=DAY - timedelta(days=11), as_of_day=ground.as_of_day - 11)
+    assert close(service, early) == 0
+    waiting = service.get(f"experiments/{experiment}/result")
+    assert (waiting["is_final"], waiting["total"], waiting["tiers"]) == (False, None, [])
+    assert waiting["known_on"] == "2026-06-06"
+    assert "6 Jun 2026" in waiting["text"]
+    assert close(service, ground) == 1
+    assert close(service, ground) == 0
+    result = service.get(f"experiments/{experiment}/result")
+    total = result["total"]
+    assert (result["is_final"], result["lost_count"]) == (True, 1)
+    # One of the 240 was erased, one deleted.
+    assert total["treatment_count"] + total["control_count"] == 238
+    assert total["treatment_rate"] == 1.0
+    assert total["control_rate"] == pytest.approx(10 / total["control_count"])
+    assert (total["verdict"], total["verdict_label"]) == ("effective", "Effective")
+    assert total["contribution"]["treatment"] == {"amount": "60.00", "currency": "EUR"}
+    assert total["contribution"]["verdict"] == "effective"
+    assert [row["tier"] for row in result["tiers"]] == ["A", "B"]
+    shown = service.get(f"experiments/{experiment}")
+    assert (shown["status"], shown["needs_review"]) == ("closed", False)
+    assert shown["history"][-1]["action"] == "closed"
+    assert shown["history"][-1]["key_id"] is None
+    (person,) = service.get(f"experiments/{experiment}/assignments", limit=1)["items"]
+    assert person["has_succeeded"] is True
+    assert person["contribution"]["amount"] == "60.00"
+    (effect,) = service.get("effects", is_learned="true")["items"]
+    assert (effect["instrument_id"], effect["phase"]) == ("return_offer", "winback")
+    assert effect["posterior"]["mean"] > effect["prior"]["mean"]
+    assert effect["experiment_ids"] == [experiment]
+    known = service.on_database(load_feedback)
+    assert known.effects["return_offer", "winback"][0] == effect["posterior"]["mean"]
+    assert known.holdouts == ()
+    rows = service.get("effectiveness", strategy_id="winback_factual")["items"]
+    assert [row["tier"] for row in rows] == [None, "A", "B"]
+    page = service.get("effectiveness", limit=2)
+    assert service.http.get(page["next"]).json()["items"] == rows[2:]
+
+
+def test_harm_is_put_to_a_person_until_it_is_reviewed_and_small_groups_are_hidden(
+    service: Service, tmp_path: Path
+) -> None:
+    experiment = service.started()
+    names = PEOPLE[:200]
+    tiers = pd.Categorical(["C"] * 4 + ["B"] * 90 + ["A"] * 106)
+    service.assign(customers(names, tier=tiers, churn_basis="contract"))
+    open_ended = service.get(f"experiments/{experiment}/result")
+    assert open_ended["known_on"] is None
+    # Under contract it counts whether one still runs when the window ends.
+    keeps = {"contract_end_at": NOW + timedelta(days=300)}
+    lost = {**keeps, "contract_cancelled_at": NOW - timedelta(days=60)}
+    deals = [sold(n, -50, **(lost if is_treated(n) else keeps)) for n in names]
+    ground = mirrored(tmp_path / "mirror", deals)
+    assert close(service, ground) == 0
+    assert service.patch(experiment, status="stopped").status_code == 200
+    assert close(service, ground) == 1
+    result = service.http.get(
+        f"/v1/experiments/{experiment}/result", headers={"Accept-Language": "de"}
+    ).json()
+    assert (result["total"]["verdict"], result["total"]["verdict_label"]) == (
+        "harmful",
+        "Schädlich",
+    )
+    assert (result["total"]["treatment_rate"], result["total"]["control_rate"]) == (0, 1)
+    # Of tier C there are too few; with the total it could be told from one of the others alone.
+    assert {row["tier"]: row["is_hidden"] for row in result["tiers"]} == {
+        "A": False,
+        "B": True,
+        "C": True,
+    }
+    pair = ("winback_factual", "return_offer")
+    assert service.on_database(load_feedback).held_back == {pair}
+    effect = service.get("effects", instrument_id="return_offer", phase="winback")["items"][0]
+    assert effect["held_back_strategy_ids"] == ["winback_factual"]
+    reviewed = service.patch(experiment, review_note="Wrong list.").json()
+    assert (reviewed["needs_review"], reviewed["review_note"]) == (False, "Wrong list.")
+    assert service.get(f"experiments/{experiment}")["history"][-1]["action"] == "reviewed"
+    assert service.on_database(load_feedback).held_back == frozenset()
+
+
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
+def test_control_groups_are_told_until_the_end_and_change_the_mark(service: Service) -> None:
+    before = service.on_database(load_feedback)
+    experiment = service.started()
+    running = service.on_database(load_feedback)
+    (holdout,) = running.holdouts
+    assert (holdout.experiment_id, holdout.instrument_id) == (experiment, "return_offer")
+    ids = [identify(name) for name in PEOPLE]
+    assert holdout.holds_out(ids).tolist() == [not is_treated(name) for name in PEOPLE]
+    assert running.mark != before.mark
+    service.patch(experiment, status="stopped")
+    assert service.on_database(load_feedback).holdouts == running.holdouts
+
+
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
+def test_sample_sizes_are_told_and_impossible_effects_refused(service: Service) -> None:
+    asked = {"base_rate": "0.10", "effect": "0.05", "holdout_share": "0.5"}
+    found = service.get("sample-size", **asked)
+    assert found == {
+        "per_arm": 683,
+        "treatment_count": 683,
+        "control_count": 683,
+        "total_count": 1366,
+    }
+    for effect in ("0", "0.95", "NaN", "x"):
+        answer = service.http.get("/v1/sample-size", params=asked | {"effect": effect})
+        assert answer.status_code == 422, effect
