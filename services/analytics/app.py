@@ -13,6 +13,8 @@ from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
+from services.analytics.plans.routes import routes as plans
+from services.analytics.plans.solving import Planner
 from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
 from services.analytics.refreshes.routes import routes as refreshes
@@ -50,13 +52,14 @@ ABOUT = {
         {"name": "portfolio", "description": "Value against risk."},
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
+        {"name": "plans", "description": "Whom to do what for, under a budget."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
 FEATURES = (
     *(customers, summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
-    refreshes,
+    *(plans, refreshes),
 )
 
 
@@ -73,6 +76,7 @@ def create_app(
         app.state.publications = Publications(
             database, clock=clock, overdue_after=2 * every if every else None
         )
+        app.state.planner = Planner(settings.data_dir)
         scheduler = Scheduler(
             database,
             every_seconds=every.total_seconds(),

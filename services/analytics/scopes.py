@@ -1,3 +1,3 @@
 """What a key of analytics may do."""
 
-SCOPES = ("analytics:read", "analytics:refresh", "privacy:export")
+SCOPES = ("analytics:read", "analytics:refresh", "plans:export", "plans:write", "privacy:export")

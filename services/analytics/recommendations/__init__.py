@@ -1,0 +1,1 @@
+"""Recommendations: the steps that the published version recommends to a customer."""
