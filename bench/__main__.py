@@ -14,6 +14,7 @@ SECTIONS = {
     "bulk": "rows a second through imports and exports",
     "analytics": "calculating against reading the same columns once",
     "models": "purchase models of every family against reading the columns they take",
+    "plans": "plans under a budget and limits against sorting their values once",
     "publishing": "storing scored customers, and reading one meanwhile; ratio of paired rounds",
     "accuracy": "forecasts against what came on real logs, beside Pareto/NBD and BG/NBD",
 }

@@ -82,7 +82,7 @@ def _crm_api(url: str, folder: Path) -> Iterator[tuple[str, str]]:
 def _analytics(url: str, folder: Path) -> Iterator[tuple[str, str]]:
     """A published base, so that answers are looked at; no refresh runs, there is no CRM."""
     migrating.upgrade("analytics", url)
-    publish_simulated(url)
+    publish_simulated(url, data_dir=folder)
     settings = Settings(
         data_dir=folder,
         analytics_database_url=url,

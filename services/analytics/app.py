@@ -19,6 +19,8 @@ from services.analytics.experiments.routes import routes as experiments
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
+from services.analytics.plans.routes import routes as plans
+from services.analytics.plans.solving import Planner
 from services.analytics.portfolio.routes import routes as portfolio
 from services.analytics.publication import Publications
 from services.analytics.recommendations.routes import routes as recommendations
@@ -61,6 +63,7 @@ ABOUT = {
         {"name": "portfolio", "description": "Value against risk."},
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
+        {"name": "plans", "description": "Whom to do what for, under a budget."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "termination", "description": "Ending a relationship by due process only."},
         {"name": "experiments", "description": "Whether it worked, and what was learned."},
@@ -68,7 +71,7 @@ ABOUT = {
     ],
 }
 FEATURES = (
-    *(customers, recommendations, decisions, experiments, effectiveness),
+    *(customers, recommendations, decisions, plans, experiments, effectiveness),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
     *(termination_cases, termination_fairness),
     refreshes,
@@ -89,6 +92,7 @@ def create_app(
         app.state.publications = Publications(
             database, clock=clock, overdue_after=2 * every if every else None
         )
+        app.state.planner = Planner(settings.data_dir)
         scheduler = Scheduler(
             database,
             every_seconds=every.total_seconds(),

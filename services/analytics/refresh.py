@@ -44,6 +44,7 @@ from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
+from services.analytics.plans.operations import forget_units
 from services.analytics.publishing import NewVersion, publish, publish_changes
 from services.analytics.settings import Settings
 from services.analytics.termination_cases.feeding import load_cases, open_units, settle_cases
@@ -245,6 +246,7 @@ async def _publish(
     )
     write_ledger(data_dir, remembered)
     await _settle_cases(snapshot, run)
+    await forget_units(run.database, base.erased)
     if card is None:
         # Numbers come first: looking back takes longer than computing them on a small base.
         await run.tell("looking_back", STAGES["looking_back"])

@@ -2,7 +2,7 @@
 
 SCOPES = (
     *("analytics:read", "analytics:refresh", "decisions:write", "experiments:write"),
-    "privacy:export",
+    *("plans:write", "plans:export", "privacy:export"),
     # To see termination data; to propose and lead a case; to decide it; to justify covert ways.
     *(f"termination:{right}" for right in ("read", "write", "decide", "manage")),
 )

@@ -166,6 +166,14 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "A name for the file.",
         "schema": _text(200, 'attachment; filename="contacts-2026-11-26.xlsx"'),
     },
+    "X-Listed-Count": {
+        "description": "How many are on the list.",
+        "schema": _text(20, "480", "^[0-9]+$"),
+    },
+    "X-Dropped": {
+        "description": "How many were dropped, by reason.",
+        "schema": _text(500, "erased=1, no_longer_recommended=12"),
+    },
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": _text(200, "Bearer")},
     "Content-Language": {"description": "The language of the texts.", "schema": _text(8, "en")},
 }

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import date, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import options_document, strategy_options
 from services.analytics.computing import BESIDE
+from services.analytics.ledger import LEDGER_COLUMNS, Ledger, Mark, write_ledger
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
 from services.analytics.tables import RFM_COLUMNS, SIGNALS
@@ -114,9 +116,18 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
 
 
 def publish_simulated(
-    url: str, *, count: int = 300, seed: int = 7, standing: Any = OWN, data_gaps: Any = OWN
+    url: str,
+    *,
+    count: int = 300,
+    seed: int = 7,
+    standing: Any = OWN,
+    data_gaps: Any = OWN,
+    data_dir: Path | None = None,
 ) -> int:
-    """Publish customers and leads of every state, some of whom object to profiling."""
+    """Publish customers and leads of every state, some of whom object to profiling.
+
+    With `data_dir` the ledger is written, too, as a refresh does, for what reads it.
+    """
     base = simulate_base(count, seed=seed, lead_share=0.2)
     units, dice = base.units, np.random.default_rng(seed)
     units["has_profiling_objection"] = dice.random(len(units)) < 0.05
@@ -171,4 +182,11 @@ def publish_simulated(
         finally:
             await database.close()
 
-    return asyncio.run(run())
+    number = asyncio.run(run())
+    if data_dir is not None:
+        kept = customers[list(LEDGER_COLUMNS)].reset_index(drop=True)
+        nothing = Quality({}, {}, {})
+        write_ledger(
+            data_dir, Ledger(Mark(number, "", ""), kept, unconverted, nothing, frozenset())
+        )
+    return number

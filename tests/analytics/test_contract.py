@@ -31,7 +31,7 @@ def http(
     """A client of the service with a published base, for all tests; they add refreshes at most."""
     folder = tmp_path_factory.mktemp("contract")
     url = templates.fresh("analytics", request.param, folder)
-    publish_simulated(url)
+    publish_simulated(url, data_dir=folder)
     settings = Settings(
         data_dir=folder,
         analytics_database_url=url,

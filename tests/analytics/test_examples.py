@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from services.analytics.app import create_app
+from services.analytics.plans.schemas import EXAMPLE as PLAN
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from tests.analytics.published import publish_simulated, unit_id
@@ -23,7 +24,7 @@ def http(
     request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
 ) -> Iterator[httpx.Client]:
     url = templates.fresh("analytics", request.param, tmp_path)
-    publish_simulated(url)
+    publish_simulated(url, data_dir=tmp_path)
     settings = Settings(data_dir=tmp_path, analytics_database_url=url, log_requests=False)
     key = store_key(url, scopes=SCOPES)
     with LiveServer(create_app(settings, schedules=False)) as live, client(live.url, key) as http:
@@ -46,6 +47,12 @@ def prepare(http: httpx.Client, request: Request) -> Request:
         path["version"] = "1"
     if "refresh_id" in path:
         path["refresh_id"] = http.get("/v1/refreshes").json()["items"][0]["id"]
+    if "plan_id" in path:
+        path["plan_id"] = http.get("/v1/plans").json()["items"][-1]["id"]
+    if request.operation.name == "cancel_plan":
+        made = http.post("/v1/plans", json=PLAN)
+        path["plan_id"] = made.json()["id"]
+        headers |= {"If-Match": made.headers["etag"]}
     if "cursor" in query:
         asked = request.operation.path.format(**path)
         following = http.get(asked, params={"limit": 1}).json()["next"]
@@ -63,7 +70,7 @@ def test_everything_is_described_and_every_example_answers_as_documented(
     assert undescribed(document) == []
     known = Validators()
     found = [each for operation in operations(document) for each in examples(operation)]
-    # Refreshes are asked for first, so that there are some to be read.
+    # What is made or asked for comes first, so that there is something to be read.
     for request in sorted(found, key=lambda each: each.operation.method != "post"):
         ready = prepare(http, request)
         check(send(http, ready), ready, known)

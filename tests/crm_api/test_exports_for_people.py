@@ -9,7 +9,7 @@ import httpx
 import pytest
 from python_calamine import CalamineWorkbook
 
-from services.crm_api.sheet_texts import harmless
+from services.foundation.sheet_texts import harmless
 from tests.conftest import BOTH, Crm, MakeCrm
 from tests.crm_api.bodies import fresh, problem
 from tests.crm_api.test_imports import everything, imported

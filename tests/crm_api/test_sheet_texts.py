@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.crm_api.imports.values.texts import clean
-from services.crm_api.sheet_texts import as_cell, harmless
+from services.foundation.sheet_texts import as_cell, harmless
 from tests.conftest import Crm
 from tests.crm_api.test_exports_for_people import export, records
 from tests.crm_api.test_imports import everything, finished, imported, rejected, upload

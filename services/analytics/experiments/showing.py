@@ -6,8 +6,9 @@ from typing import Any
 
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.customers.showing import EPOCH, money
+from services.analytics.customers.showing import EPOCH
 from services.analytics.texts import reason_text
+from services.analytics.wire import money
 from services.foundation.statements import Record
 from shared.values import wire_instant
 

@@ -23,12 +23,12 @@ from services.crm_api.filters import Question
 from services.crm_api.listing import check_fields
 from services.crm_api.resources import Resource
 from services.crm_api.schemas import ALWAYS_SHOWN, CUSTOM_FILTERS
-from services.crm_api.sheet_texts import BYTE_ORDER_MARK
 from services.crm_api.times import business_time_zone
 from services.foundation.answers import StreamAnswer
 from services.foundation.calls import Call
 from services.foundation.problems import Forbidden, Unavailable, invalid
 from services.foundation.routing import Routes
+from services.foundation.sheet_texts import BYTE_ORDER_MARK
 
 routes = Routes("exports")
 _MEDIA = {

@@ -13,7 +13,7 @@ import orjson
 import xlsxwriter
 
 from services.crm_api.exports.columns import SheetColumn, listed
-from services.crm_api.sheet_texts import harmless
+from services.foundation.sheet_texts import harmless
 
 LONGEST_CELL = 32_767
 """In characters; Excel takes no more."""

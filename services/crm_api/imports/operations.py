@@ -17,12 +17,12 @@ from services.crm_api.imports.schemas import ImportSettings
 from services.crm_api.imports.table import imports, rejected_rows
 from services.crm_api.imports.values.texts import clean
 from services.crm_api.pipelines.table import DEFAULT, pipelines
-from services.crm_api.sheet_texts import BYTE_ORDER_MARK, harmless
 from services.foundation.calls import Stamp
 from services.foundation.columns import Identifier, Instant, Texts
 from services.foundation.constructs import any_of
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.problems import Conflict, NotFound, StaleVersion
+from services.foundation.sheet_texts import BYTE_ORDER_MARK, harmless
 from services.foundation.statements import Record, Statement
 
 UNSTARTED = ("needs_answers", "ready")

@@ -12,7 +12,7 @@ from services.crm_api.imports.reading.records import (
     NumberText,
     Unreadable,
 )
-from services.crm_api.sheet_texts import as_cell
+from services.foundation.sheet_texts import as_cell
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from services.crm_api.imports.reading.workbook_parts import (
     new_parser,
     unescaped,
 )
-from services.crm_api.sheet_texts import as_cell
+from services.foundation.sheet_texts import as_cell
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 _MOST_MERGED = 100_000

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 
 from services.crm_api.imports.values.rejection import ValueRejected
-from services.crm_api.sheet_texts import plain
+from services.foundation.sheet_texts import plain
 
 WireValue = str | int | float | bool | None | dict[str, "WireValue"] | list["WireValue"]
 _ABSENT = {"", "null", "nil", "none", "n/a", "#n/a", "na", "nan", "nat", "k.a.", "-", "--", "\\n"}

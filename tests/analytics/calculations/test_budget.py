@@ -1,0 +1,182 @@
+"""Plans under a budget: the worked example E6, and what must hold of every plan."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.analytics.calculations.budget.greedy import fill_by_efficiency, improve
+from services.analytics.calculations.budget.offers import SLACK, Limit, Offers, Plan
+from services.analytics.calculations.budget.planning import plan_within
+from services.analytics.calculations.purchases import Floats
+
+NONE = float("nan")
+E6_COST = np.array([[10, 30], [20, NONE], [5, 25], [15, NONE], [4, NONE]], dtype=np.float64)
+E6_VALUE = np.array([[40, 70], [30, NONE], [25, 35], [12, NONE], [-2, NONE]], dtype=np.float64)
+
+
+def best_by_trying(
+    cost: Floats, value: Floats, budget: float, limits: Sequence[Limit] = ()
+) -> float:
+    """Return the value of the best plan, by looking at all plans."""
+    best = 0.0
+    for plan in itertools.product(range(-1, cost.shape[1]), repeat=len(cost)):
+        chosen = [(row, place) for row, place in enumerate(plan) if place >= 0]
+        if not all(value[at] > 0 for at in chosen):
+            continue
+        within = sum(cost[at] for at in chosen) <= budget + SLACK
+        for limit in limits:
+            inside = [at for at in chosen if limit.members[at]]
+            within &= sum(cost[at] for at in inside) <= limit.budget + SLACK
+            within &= len(inside) <= limit.most_customers
+        if within:
+            best = max(best, float(sum(value[at] for at in chosen)))
+    return best
+
+
+def check(plan: Plan, cost: Floats, value: Floats, budget: float) -> None:
+    """Check that a plan adds up and keeps the budget and the bound."""
+    rows = np.flatnonzero(plan.choice >= 0)
+    chosen = plan.choice[rows]
+    assert plan.spent == pytest.approx(cost[rows, chosen].sum())
+    assert plan.value == pytest.approx(value[rows, chosen].sum())
+    assert plan.spent <= budget + SLACK
+    assert plan.value <= plan.bound * (1 + 1e-12)
+    assert (value[rows, chosen] > 0).all()
+
+
+def test_e6_is_chosen_as_in_the_specification() -> None:
+    plan = plan_within(E6_COST, E6_VALUE, budget=60)
+    assert plan.choice.tolist() == [1, 0, 0, -1, -1]
+    assert (plan.value, plan.spent, plan.bound) == (125, 55, 129)
+    assert plan.shadow_price == 0.8
+    assert plan.gap == pytest.approx(4 / 129)
+    assert plan.is_optimal
+
+
+def test_whose_next_increment_does_not_fit_is_closed_and_changes_follow() -> None:
+    offers = Offers.worthwhile(E6_COST, E6_VALUE, budget=57)
+    relaxed = fill_by_efficiency(offers, 57)
+    assert relaxed.choice.tolist() == [1, 0, 0, -1, -1]
+    empty = np.full(5, -1)
+    assert improve(offers, 57, empty).tolist() == [1, -1, 1, -1, -1]
+    # By value per cost only the small one is taken; from the empty plan the large one is.
+    cost, value = np.array([[1.0], [10.0]]), np.array([[2.0], [11.0]])
+    assert plan_within(cost, value, budget=10).choice.tolist() == [-1, 0]
+
+
+def test_what_is_free_comes_first_and_what_is_worth_nothing_never() -> None:
+    cost = np.array([[0.0, 5.0], [0.0, 3.0], [0.0, NONE]])
+    value = np.array([[4.0, 6.0], [-1.0, 2.0], [0.0, NONE]])
+    assert plan_within(cost, value, budget=0).choice.tolist() == [0, -1, -1]
+    assert plan_within(cost, value, budget=3).choice.tolist() == [0, 1, -1]
+    everything = plan_within(cost, value, budget=100)
+    assert everything.choice.tolist() == [1, 1, -1]
+    assert (everything.gap, everything.shadow_price, everything.is_optimal) == (0, 0, True)
+    nobody = plan_within(np.zeros((0, 3)), np.zeros((0, 3)), budget=10)
+    assert (nobody.value, nobody.bound, nobody.gap) == (0, 0, 0)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Floats, Floats, float, list[Limit]]:
+    rows, width = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    amounts = st.lists(
+        st.integers(0, 12) | st.floats(0.01, 12), min_size=rows * width, max_size=rows * width
+    )
+    cost = np.array(draw(amounts), dtype=np.float64).reshape(rows, width)
+    value = 2 * np.array(draw(amounts), dtype=np.float64).reshape(rows, width) - 4
+    flags = st.lists(st.booleans(), min_size=rows * width, max_size=rows * width)
+    limits = [
+        Limit(
+            np.array(draw(flags)).reshape(rows, width),
+            draw(st.sampled_from([float("inf"), 4.0, 9.5])),
+            draw(st.sampled_from([float("inf"), 0.0, 1.0, 2.0])),
+        )
+        for _ in range(draw(st.integers(0, 3)))
+    ]
+    return cost, value, draw(st.sampled_from([0.0, 5.0, 12.5, 30.0])), limits
+
+
+@given(cases())
+def test_a_small_plan_is_as_good_as_the_best_of_all(
+    case: tuple[Floats, Floats, float, list[Limit]],
+) -> None:
+    cost, value, budget, limits = case
+    for given_limits in ([], limits):
+        plan = plan_within(cost, value, budget=budget, limits=given_limits)
+        check(plan, cost, value, budget)
+        best = best_by_trying(cost, value, budget, given_limits)
+        assert plan.bound >= best - 1e-6
+        assert plan.value <= best + 1e-6
+        if plan.is_optimal:
+            assert plan.value == pytest.approx(best, abs=1e-6)
+        richer = plan_within(cost, value, budget=budget + 3, limits=given_limits)
+        if plan.is_optimal and richer.is_optimal:
+            assert richer.value >= plan.value - 1e-6
+
+
+def invented(count: int, width: int) -> tuple[Floats, Floats, np.random.Generator]:
+    dice = np.random.default_rng(5)
+    cost = np.round(dice.lognormal(1, 1.2, (count, width)), 2)
+    value = cost * dice.lognormal(0.3, 0.8, (count, width)) - 2
+    value[dice.random((count, width)) < 0.2] = np.nan
+    return cost, value, dice
+
+
+@pytest.mark.parametrize("budget", [300.0, 9_000.0, 1e6])
+def test_many_customers_are_planned_almost_without_a_gap(budget: float) -> None:
+    cost, value, _ = invented(5_000, 5)
+    plan = plan_within(cost, value, budget=budget)
+    check(plan, cost, value, budget)
+    assert plan.gap < 1e-3
+    more = plan_within(cost, value, budget=budget * 1.01)
+    assert more.value >= plan.value
+    # What one more unit brings is the price: value rises by no more than that.
+    assert (
+        more.value - plan.value <= 0.01 * budget * plan.shadow_price + plan.gap * plan.bound + 1e-6
+    )
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_limits_are_kept_and_their_gap_is_small_even_where_most_are_equally_good(
+    is_tied: bool,
+) -> None:
+    cost, value, dice = invented(8_000, 3)
+    if is_tied:
+        cost = dice.choice([0.12, 2.0, 12.0, 21.0], cost.shape)
+        value = dice.choice([1.0, 5.0, 20.0, 40.0], cost.shape)
+    channel, tier = dice.integers(0, 4, cost.shape), dice.integers(0, 3, (len(cost), 1))
+    limits = [
+        Limit(channel == 0, budget=400.0),
+        Limit(channel == 1, most_customers=107),
+        Limit(tier == 0, budget=1_070.0, most_customers=240),
+        Limit(tier == 2, most_customers=1e6),
+    ]
+    plan = plan_within(cost, value, budget=4_000, limits=limits)
+    check(plan, cost, value, 4_000)
+    assert plan.gap < 1e-3
+    rows = np.flatnonzero(plan.choice >= 0)
+    for limit, price in zip(limits, plan.limit_prices, strict=True):
+        inside = np.broadcast_to(limit.members, cost.shape)[rows, plan.choice[rows]]
+        assert cost[rows, plan.choice[rows]][inside].sum() <= limit.budget + SLACK
+        assert inside.sum() <= limit.most_customers
+        assert min(price.per_money, price.per_customer) >= 0
+    assert plan.limit_prices[3].per_customer == 0
+    if is_tied:
+        again = plan_within(cost, value, budget=4_000, limits=limits)
+        assert np.array_equal(again.choice, plan.choice)
+
+
+def test_what_is_no_budget_is_refused() -> None:
+    for budget in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="budget"):
+            plan_within(E6_COST, E6_VALUE, budget=budget)
+    with pytest.raises(ValueError, match="cost"):
+        plan_within(-E6_COST, E6_VALUE, budget=1)
+    with pytest.raises(ValueError, match="row"):
+        plan_within(E6_COST[:3], E6_VALUE, budget=1)
