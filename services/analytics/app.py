@@ -13,7 +13,7 @@ from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.decisions.routes import routes as decisions
 from services.analytics.decisions.runner import PlanRunner
-from services.analytics.decisions.sending import Planner
+from services.analytics.decisions.sending import PlanSender
 from services.analytics.effectiveness.routes import routes as effectiveness
 from services.analytics.experiments.routes import routes as experiments
 from services.analytics.german import translate
@@ -100,7 +100,7 @@ def create_app(
         )
         plans = PlanRunner(
             database,
-            Planner(settings.crm_base_url, key_file=settings.write_key_file),
+            PlanSender(settings.crm_base_url, key_file=settings.write_key_file),
             folder=settings.data_dir / "decisions",
             clock=clock,
         )

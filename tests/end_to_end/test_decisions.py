@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.analytics.decisions.runner import PlanRunner
-from services.analytics.decisions.sending import Planner
+from services.analytics.decisions.sending import PlanSender
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.application import utc_now
 from services.foundation.database import Database
@@ -28,7 +28,7 @@ import asyncio, sys
 from pathlib import Path
 import httpx
 from services.analytics.decisions.runner import PlanRunner
-from services.analytics.decisions.sending import Planner
+from services.analytics.decisions.sending import PlanSender
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
 
@@ -43,7 +43,7 @@ class Stuck(httpx.AsyncHTTPTransport):
 async def run(url, crm, key_file, folder):
     database = connect(url)
     await database.open()
-    planner = Planner(crm, key_file=Path(key_file), transport=Stuck(verify=False))
+    planner = PlanSender(crm, key_file=Path(key_file), transport=Stuck(verify=False))
     PlanRunner(database, planner, folder=Path(folder), clock=utc_now).start()
     await asyncio.sleep(60)
 
@@ -108,7 +108,7 @@ class Office:
         options.setdefault("transport", httpx.AsyncHTTPTransport(verify=False))
 
         async def work(database: Database) -> None:
-            planner = Planner(self.crm.url, key_file=settings.write_key_file, **options)
+            planner = PlanSender(self.crm.url, key_file=settings.write_key_file, **options)
             folder = settings.data_dir / "decisions"
             runner = PlanRunner(database, planner, folder=folder, clock=self.analytics._clock)
             await runner.work()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, select, true, update
 
-from services.analytics.decisions.sending import Outcome, Planner
+from services.analytics.decisions.sending import Outcome, PlanSender
 from services.analytics.decisions.table import decision_writes
 from services.foundation.columns import Instant
 from services.foundation.database import Database, Transaction
@@ -56,7 +56,7 @@ class PlanRunner:
     def __init__(
         self,
         database: Database,
-        planner: Planner,
+        planner: PlanSender,
         *,
         folder: Path,
         clock: Callable[[], datetime],

@@ -68,7 +68,7 @@ class _Found:
     etag: str
 
 
-class Planner:
+class PlanSender:
     """Plans interactions in the CRM with a key that can do nothing else."""
 
     def __init__(

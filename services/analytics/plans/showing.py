@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.customers.showing import money
 from services.analytics.plans.dropping import DROP_REASONS
 from services.analytics.recommendations.identity import recommendation_id
+from services.analytics.wire import money
 from shared.values import Total, wire_instant
 
 Row = Mapping[str, Any]
