@@ -21,7 +21,11 @@ from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Observed, Statistics, observe
 from services.analytics.catalogue.catalogue import Catalogue
-from services.analytics.catalogue.options import combination_parameters, strategy_options
+from services.analytics.catalogue.options import (
+    combination_parameters,
+    reach_parameters,
+    strategy_options,
+)
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.clock import day_number
@@ -29,6 +33,7 @@ from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.referrals import read_referrals, referrals_by, referred_numbers
 from services.analytics.settings import Settings
+from services.analytics.tables import REACH_COLUMNS
 
 RECORDS_PER_PART = 1_000_000
 """Contacts, deals and interactions together; what one part may hold in memory at a time."""
@@ -75,7 +80,8 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
         ZoneInfo(settings.business_time_zone),
         settings.base_currency,
         FrameParameters(
-            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
+            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels},
+            reach=reach_parameters(catalogue),
         ),
         Parameters(
             rhythm=RhythmParameters(family=settings.analytics_purchase_model),
@@ -167,6 +173,7 @@ def observe_frames(frames: Frames, rules: Rules) -> Observed:
         frames.events,
         as_of_day=frames.as_of_day,
         parameters=rules.parameters,
+        reach=frames.reach,
     )
 
 
@@ -212,7 +219,7 @@ def compute_frames(
         parameters=rules.parameters,
         options=rules.options,
     )
-    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
+    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence, shown_reach(frames)], axis=1)
     unconverted = frames.unconverted
     unit_id = frames.units["unit_id"].array.take(unconverted["unit"].to_numpy())
     return _ordered(
@@ -223,6 +230,14 @@ def compute_frames(
             frames.quality,
         )
     )
+
+
+def shown_reach(frames: Frames) -> pd.DataFrame:
+    """Return what is stored of who may be reached; a person that is the unit itself is left out."""
+    reach = frames.reach
+    other = reach["person"].where(reach["person"] != frames.units["unit_id"])
+    stored = [name for name in REACH_COLUMNS if name in reach]
+    return reach[stored].assign(person=other)
 
 
 def place(

@@ -102,11 +102,35 @@ def score(
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
         )
+        answered = answer_conditions(
+            units.assign(deal_hunter=hunters), observed.reach, signals, options=options
+        )
         recommended = strategies.recommend(
-            customers, units.assign(deal_hunter=hunters), options=options, parameters=weighing
+            customers, answered, options=options, parameters=weighing
         )
         beside.append(recommended)
     return pd.concat([customers, *beside], axis=1)
+
+
+def answer_conditions(
+    units: pd.DataFrame,
+    reach: pd.DataFrame | None,
+    signals: pd.DataFrame,
+    *,
+    options: StrategyOptions,
+) -> pd.DataFrame:
+    """Give units the columns, named as conditions, that who may be reached and signals answer.
+
+    A gap between perception and expectation names the customer's problem as a record does
+    (catalogue, condition ``leave_reason_known``).
+    """
+    answers = {}
+    if reach is not None:
+        answers = {name: reach[name] for name, _ in options.unknown_conditions if name in reach}
+    if "leave_reason_known" in units:
+        has_gap = signals["satisfaction_difference"] < 0
+        answers["leave_reason_known"] = units["leave_reason_known"] | has_gap
+    return units.assign(**answers)
 
 
 def stacked_features(

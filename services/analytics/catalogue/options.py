@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from services.analytics.calculations.candidates import (
     NEEDED_SIGNALS,
@@ -13,11 +13,32 @@ from services.analytics.calculations.candidates import (
     Obligation,
     StrategyOptions,
 )
+from services.analytics.calculations.reach.parameters import (
+    Address,
+    ChannelRule,
+    ReachParameters,
+)
 from services.analytics.calculations.signals.combination import CombinationParameters
-from services.analytics.catalogue.catalogue import Catalogue, Goal, Instrument, Phase, Strategy
+from services.analytics.catalogue.catalogue import (
+    Catalogue,
+    Channel,
+    Goal,
+    Instrument,
+    Phase,
+    Strategy,
+)
 
 _VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
+_ADDRESSES: Mapping[str, Address] = {
+    "email": "email",
+    "post": "postal",
+    "sms": "phone",
+    "phone": "phone",
+    "call_centre": "phone",
+    "visit": "postal",
+}
+"""What a contact has to have for a channel; of the others the CRM knows no address."""
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
 
 
@@ -49,6 +70,23 @@ def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
         weights={each["id"]: float(each["beta"]) for each in signals if "beta" in each},
         voice=tuple(each["id"] for each in signals if each["group"] == _VOICE),
     )
+
+
+def reach_parameters(catalogue: Catalogue) -> ReachParameters:
+    """Take over the channels that can address a person, and how often each style may be."""
+    styles = [style.model_dump() for style in catalogue.communication_styles]
+    return ReachParameters(
+        channels=tuple(
+            ChannelRule(item.id, item.consent, item.base_response, _ADDRESSES.get(item.id, "used"))
+            for item in addressable_channels(catalogue)
+        ),
+        style_caps={style["id"]: int(style["cap_30d"]) for style in styles},
+    )
+
+
+def addressable_channels(catalogue: Catalogue) -> tuple[Channel, ...]:
+    """Return the channels that can address a person, in the order of the catalogue."""
+    return tuple(item for item in catalogue.channels if item.addressable)
 
 
 def _candidates(catalogue: Catalogue) -> Iterator[Candidate]:

@@ -12,6 +12,7 @@ import orjson
 from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.reaching import contact_of
 from services.analytics.publication import Publication
 from services.analytics.tables import SIGNALS
 from services.analytics.texts import gap_text, reason_text
@@ -184,6 +185,9 @@ def describe(
         },
         "standing": _standing(row, currency, catalogue, language),
         "termination": _termination(row, catalogue, language),
+        "contact": contact_of(
+            row, as_of=publication.version["as_of"], catalogue=catalogue, language=language
+        ),
         "explanations": _explanations(row, publication, evidence, catalogue, language),
     }
 
