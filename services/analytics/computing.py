@@ -262,7 +262,7 @@ def place(
     )
     ranks = place_by_rank(customers)
     return replace(
-        computed, customers=pd.concat([customers, ranks], axis=1).assign(referral_value=value)
+        computed, customers=pd.concat([customers, ranks.assign(referral_value=value)], axis=1)
     )
 
 

@@ -45,10 +45,14 @@ class Base(test_frames.Base):
         check_frame(frame, reach_columns(REACH), index="unit")
         return frame
 
-    def one(self, *args: Any) -> Mapping[str, Any]:
+    def all(self, *args: Any) -> list[Mapping[str, Any]]:
         frame = self.reach(*args)
-        assert len(frame) == 1
-        return {str(name): frame[name].tolist()[0] for name in frame}
+        columns = {str(name): frame[name].tolist() for name in frame}
+        return [{name: columns[name][row] for name in columns} for row in range(len(frame))]
+
+    def one(self, *args: Any) -> Mapping[str, Any]:
+        (unit,) = self.all(*args)
+        return unit
 
 
 @pytest.fixture
@@ -75,7 +79,9 @@ def email(name: str, state: str = "granted", **fields: Any) -> Row:
     return reachable(name, ("email", "marketing", state), **fields)
 
 
-def touch(number: int, at: Any, of: str = "a", kind: str = "campaign_touch", **fields: Any) -> Row:
+def touch(
+    number: int | str, at: Any, of: str = "a", kind: str = "campaign_touch", **fields: Any
+) -> Row:
     return interaction(f"t{number}", kind, of, occurred_at=at, channel="email", **fields)
 
 
@@ -116,9 +122,8 @@ def test_nothing_told_leaves_the_post_alone(base: Base) -> None:
     assert not unit["service_email"]
 
 
-@pytest.mark.parametrize(
-    ("channel", "state", "barred"),
-    [
+def test_consent_opens_and_refusal_closes_a_channel(base: Base) -> None:
+    cases = [
         ("email", "granted", "allowed"),
         ("email", "pending", "consent_pending"),
         ("email", "withdrawn", "refused"),
@@ -127,18 +132,21 @@ def test_nothing_told_leaves_the_post_alone(base: Base) -> None:
         ("post", "withdrawn", "refused"),
         ("post", "objected", "refused"),
         ("app", "granted", "allowed"),
-    ],
-)
-def test_consent_opens_and_refusal_closes_a_channel(
-    base: Base, channel: str, state: str, barred: str
-) -> None:
-    unit = base.one([reachable("a", (channel, "marketing", state))])
-    assert barrier(unit, channel) == barred
-    assert (channel in allowed(unit)) is (barred == "allowed")
-    assert not unit[f"survey_{channel}"] or channel == "post"
-    unit = base.one([reachable("a", (channel, "survey", state))])
-    assert unit[f"survey_{channel}"] is (barred == "allowed")
-    assert channel not in allowed(unit) or channel == "post"
+    ]
+    people = [
+        reachable(f"{purpose[0]}{place}", (channel, purpose, state))
+        for purpose in ("marketing", "survey")
+        for place, (channel, state, _) in enumerate(cases)
+    ]
+    units = base.all(people)
+    for place, (channel, _, barred) in enumerate(cases):
+        unit, asked = units[place], units[len(cases) + place]
+        assert barrier(unit, channel) == barred
+        assert (channel in allowed(unit)) is (barred == "allowed")
+        assert bool(asked[f"survey_{channel}"]) is (barred == "allowed")
+        if channel != "post":  # which nobody has to be asked for
+            assert not unit[f"survey_{channel}"]
+            assert channel not in allowed(asked)
 
 
 def test_permissions_hold_from_when_they_were_given_and_refusals_for_every_day(base: Base) -> None:
@@ -214,7 +222,7 @@ def test_touches_press_for_30_days_and_at_least_3(base: Base) -> None:
     assert (unit["touches_30"], unit["wait_days"], unit["pressure_allowed"]) == (4, 1, False)
     assert not known(unit["pressure_ok"])
     touches = [touch(0, END - 1.5 * DAY), touch(1, END), touch(2, END - DAY, "b")]
-    unit = base.reach([email("a"), email("b")], [], touches).iloc[0]
+    unit, _ = base.all([email("a"), email("b")], [], touches)
     assert (unit["touches_30"], unit["wait_days"]) == (1, 2), "not what is ahead, nor of others"
 
 
@@ -236,24 +244,25 @@ def test_what_presses_is_advertising(base: Base) -> None:
     assert not unit["survey_allowed"]
 
 
-@pytest.mark.parametrize(
-    ("last", "cap"),
-    [
+def test_three_touches_without_an_answer_halve_the_cap(base: Base) -> None:
+    cases: list[tuple[Row, int]] = [
         ({}, 2),
         ({"outcome": "bounced"}, 2),
         ({"outcome": "replied"}, 4),
         ({"outcome": "declined"}, 4),
-    ],
-)
-def test_three_touches_without_an_answer_halve_the_cap(base: Base, last: Row, cap: int) -> None:
-    touches = [touch(n, BEFORE - n * 20 * DAY) for n in range(3)]
-    touches[0] |= last
-    assert base.one([email("a")], [], touches)["cap_30"] == cap
-    answered = interaction("i", "email", direction="inbound", occurred_at=BEFORE - 30 * DAY)
-    unit = base.one([email("a", communication_style="brief")], [], [*touches, answered])
-    assert (unit["cap_30"], known(unit["brief_style"])) == (2, True)
-    unit = base.one([email("a", communication_style="brief")], [], touches)
-    assert unit["cap_30"] == cap // 2
+    ]
+    people, touches = [], []
+    for place, (last, _) in enumerate(cases):
+        for style in ("brief", "normal"):
+            of = f"{place}{style[0]}"
+            people.append(email(of, communication_style=style))
+            own = [touch(f"{of}{n}", BEFORE - n * 20 * DAY, of) for n in range(3)]
+            own[0] |= last
+            touches += own
+    reach = base.reach(people, [], touches)
+    assert reach["cap_30"].tolist() == [cap // k for _, cap in cases for k in (2, 1)]
+    answered = interaction("i", "email", "0n", direction="inbound", occurred_at=BEFORE - 30 * DAY)
+    assert base.reach(people, [], [*touches, answered])["cap_30"].iloc[1] == 4
 
 
 def test_channels_that_are_answered_are_better(base: Base) -> None:
@@ -296,9 +305,8 @@ def test_what_was_spent_is_advertising_and_discounts_that_it_gave(base: Base) ->
     assert base.one([contact("a")])["spent_365"] == 0
 
 
-@pytest.mark.parametrize(
-    ("message", "answer", "waits"),
-    [
+def test_a_message_waits_for_its_answer(base: Base) -> None:
+    cases: list[tuple[Row, Row | None, bool]] = [
         ({}, None, True),
         ({"kind": "social", "is_public": True}, None, True),
         ({"kind": "idea", "is_public": True}, None, True),
@@ -315,16 +323,18 @@ def test_what_was_spent_is_advertising_and_discounts_that_it_gave(base: Base) ->
         ({}, {"kind": "meeting"}, False),
         ({}, {"kind": "offer"}, False),
         ({}, {"kind": "campaign_touch", "direction": "outbound"}, True),
-    ],
-)
-def test_a_message_waits_for_its_answer(
-    base: Base, message: Row, answer: Row | None, waits: bool
-) -> None:
-    told = interaction("m", "email", direction="inbound", tags="[]", severity=1) | message
-    then = {"id": "n", "contact_id": "a", "occurred_at": BEFORE + DAY}
-    given = [told] if answer is None else [told, then | answer]
-    found = names([base.one([contact("a")], [], given)["must_answer_interaction"]])
-    assert ("m" in found) is waits
+    ]
+    given = []
+    for place, (message, answer, _) in enumerate(cases):
+        of = f"c{place}"
+        told = interaction(f"m{place}", "email", of, direction="inbound", tags="[]", severity=1)
+        given.append(told | message)
+        if answer is not None:
+            then = {"id": f"n{place}", "contact_id": of, "occurred_at": BEFORE + DAY}
+            given.append(then | answer)
+    people = [contact(f"c{place}") for place in range(len(cases))]
+    found = names(base.reach(people, [], given)["must_answer_interaction"])
+    assert found == [f"m{place}" if waits else None for place, (*_, waits) in enumerate(cases)]
 
 
 def test_the_message_that_has_waited_longest_comes_first_and_the_house_may_answer(
@@ -342,30 +352,32 @@ def test_the_message_that_has_waited_longest_comes_first_and_the_house_may_answe
     assert names(found) == ["i", "l"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "due", "more", "answer"),
-    [
+def test_who_pays_is_solvent(base: Base) -> None:
+    long_ago = END - 31 * DAY - DAY / 2
+    cases: list[tuple[Row, Any, Row, bool | None]] = [
         ({}, None, {}, None),
         ({"credit_hold": True}, None, {}, False),
         ({}, BEFORE, {}, True),
-        ({}, END - 31 * DAY - DAY / 2, {}, False),
-        ({}, END - 31 * DAY - DAY / 2, {"paid_at": BEFORE}, True),
-        ({}, END - 31 * DAY - DAY / 2, {"disputed_at": BEFORE}, True),
-        ({}, END - 31 * DAY - DAY / 2, {"paid_at": END}, False),
+        ({}, long_ago, {}, False),
+        ({}, long_ago, {"paid_at": BEFORE}, True),
+        ({}, long_ago, {"disputed_at": BEFORE}, True),
+        ({}, long_ago, {"paid_at": END}, False),
         ({}, END - 30 * DAY - DAY / 2, {}, True),
         ({"credit_hold": True}, BEFORE, {"paid_at": BEFORE}, False),
-    ],
-)
-def test_who_pays_is_solvent(
-    base: Base, fields: Row, due: Any, more: Row, answer: bool | None
-) -> None:
-    deals = [] if due is None else [deal("d", due_at=due, invoiced_at=due - DAY, **more)]
-    assert known(base.one([contact("a", **fields)], deals)["solvent"]) is answer
+    ]
+    people = [contact(f"c{place}", **fields) for place, (fields, *_) in enumerate(cases)]
+    deals = [
+        deal(f"d{place}", f"c{place}", due_at=due, invoiced_at=due - DAY, **more)
+        for place, (_, due, more, _) in enumerate(cases)
+        if due is not None
+    ]
+    found = base.reach(people, deals)["solvent"]
+    assert [*map(known, found)] == [answer for *_, answer in cases]
 
 
 def test_further_conditions_are_answered_by_records(base: Base) -> None:
     lines = orjson.dumps([{"product_id": "p", "bundle_id": "b"}, {"bundle_id": "b"}]).decode()
-    is_open = {"stage": "proposal", "closed_at": None, "lines": lines}
+    is_open: Row = {"stage": "proposal", "closed_at": None, "lines": lines}
     stages = orjson.dumps(
         [{"stage": "proposal", "kind": "open", "entered_at": wire_instant(BEFORE)}]
     ).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.calculations.reach.channels import CONSENTS, Codes
-from services.analytics.frames.arrays import Booleans, Words, instants_of
+from services.analytics.frames.arrays import Booleans, Integers, Words, instants_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.json_lists import read_lists
 from services.analytics.mirror.snapshot import Snapshot
@@ -22,7 +23,14 @@ _CONSENT = pa.struct(
         ("since", pa.timestamp("us", tz="UTC")),
     ]
 )
-_STATES = {"granted": ("granted",), "pending": ("pending",), "refused": ("withdrawn", "objected")}
+_REFUSED = CONSENTS.index("refused")
+_STATES = {
+    "granted": CONSENTS.index("granted"),
+    "pending": CONSENTS.index("pending"),
+    "withdrawn": _REFUSED,
+    "objected": _REFUSED,
+}
+_PURPOSES = {"marketing": 0, "survey": 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,27 +61,36 @@ class Consents:
         """
         texts = snapshot.read("contacts", ["consents"]).column("consents").fill_null("[]")
         told = np.flatnonzero(np.asarray(pc.greater(pc.binary_length(texts), 2).to_numpy()))
-        count = len(texts)
-        states = np.zeros((2, count, len(channel_ids)), dtype=np.int8)
-        is_given = np.zeros((count, len(channel_ids)), dtype=np.bool_)
-        refuses, allows = np.zeros((2, count), dtype=np.bool_)
+        count, width = len(texts), len(channel_ids)
+        states = np.zeros((len(_PURPOSES), count * width), dtype=np.int8)
+        is_given = np.zeros(count * width, dtype=np.bool_)
+        said = np.zeros((len(CONSENTS), count), dtype=np.bool_)
         if len(told):
             place, entries = read_lists(texts.take(pa.array(told)), _CONSENT)
+            state, purpose, channel = (
+                _numbered(entries.column(name), numbers)
+                for name, numbers in (
+                    ("state", _STATES),
+                    ("purpose", _PURPOSES),
+                    ("channel", {name: number for number, name in enumerate(channel_ids)}),
+                )
+            )
+            holds = (instants_of(entries, "since") < clock.end) | (state == _REFUSED)
+            holds &= state > 0
             contact = told[place]
-            number = {name: code for code, name in enumerate(channel_ids)}
-            channel = Words.of(entries.column("channel"))
-            at = channel.numbers(lambda word: number.get(word, -1), empty=-1).astype(np.int64)
-            state, purpose = Words.of(entries.column("state")), Words.of(entries.column("purpose"))
-            has_begun = instants_of(entries, "since") < clock.end
-            is_marketing = purpose.are("marketing")
-            for name, words in _STATES.items():
-                counts = state.are(*words) & (has_begun | (name == "refused"))
-                for kind, wanted in enumerate((is_marketing, purpose.are("survey"))):
-                    rows = counts & wanted & (at >= 0)
-                    states[kind, contact[rows], at[rows]] = CONSENTS.index(name)
-                if name == "granted":
-                    is_given[contact[counts & (at >= 0)], at[counts & (at >= 0)]] = True
-                    allows[contact[counts & is_marketing]] = True
-                if name == "refused":
-                    refuses[contact[counts & is_marketing]] = True
-        return cls(states[0], states[1], is_given, refuses & ~allows)
+            of_marketing = holds & (purpose == _PURPOSES["marketing"])
+            said[state[of_marketing], contact[of_marketing]] = True
+            known = np.flatnonzero(holds & (channel >= 0))
+            cell = contact[known] * width + channel[known]
+            is_given[cell[state[known] == _STATES["granted"]]] = True
+            known, cell = known[purpose[known] >= 0], cell[purpose[known] >= 0]
+            states[purpose[known], cell] = state[known]
+        marketing, survey = states.reshape(len(_PURPOSES), count, width)
+        only_refuses = said[_REFUSED] & ~said[_STATES["granted"]]
+        return cls(marketing, survey, is_given.reshape(count, width), only_refuses)
+
+
+def _numbered(column: pa.ChunkedArray, numbers: Mapping[str, int]) -> Integers:
+    """Return the number of each word, -1 of any other."""
+    words = Words.of(column)
+    return words.numbers(lambda word: numbers.get(word, -1), empty=-1).astype(np.int64)
