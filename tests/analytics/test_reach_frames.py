@@ -411,3 +411,22 @@ def test_lost_deals_and_survey_answers_name_the_problem(base: Base) -> None:
     told = interaction("i", "survey_response", has_reason=True, ratings="[]")
     assert base.unit([contact("a")], [], [told])["leave_reason_known"]
     assert identify("a") == base.one([contact("a")])["person"]
+
+
+def test_what_came_later_changes_nothing(base: Base) -> None:
+    people = [organisation("a"), email("b", parent_id="a"), email("c", created_at=BEFORE)]
+    told = [touch(0, BEFORE, "b", outcome="clicked"), touch(1, BEFORE, "c", kind="offer")]
+    deals = [deal("d", "c", promo_code="SPRING", discount_pct=10.0, due_at=BEFORE)]
+    later: Row = {"occurred_at": END}
+    ahead = [
+        touch(2, END, "b"),
+        touch(3, END, "c", kind="survey_invitation"),
+        touch(4, END, "c", kind="offer", outcome="declined"),
+        interaction("i", "message", "c", direction="inbound", tags='["need:lamps"]', **later),
+        interaction("j", "chat", "e", direction="inbound", channel="chat", **later),
+    ]
+    won = deal("e", "c", promo_code="SPRING", discount_pct=10.0, closed_at=END, opened_at=END)
+    newcomer = email("e", parent_id="a", created_at=END)
+    before = base.reach(people, deals, told)
+    after = base.reach([*people, newcomer], [*deals, won], [*told, *ahead])
+    pd.testing.assert_frame_equal(before, after)
