@@ -23,7 +23,11 @@ from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.statistics import Observed, Statistics, observe
 from services.analytics.catalogue.catalogue import Catalogue
-from services.analytics.catalogue.options import combination_parameters, strategy_options
+from services.analytics.catalogue.options import (
+    combination_parameters,
+    reach_parameters,
+    strategy_options,
+)
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.building import Frames, build_frames
 from services.analytics.frames.cases import no_cases, with_cases
@@ -32,6 +36,7 @@ from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.referrals import read_referrals, referrals_by, referred_numbers
 from services.analytics.settings import Settings
+from services.analytics.tables import REACH_COLUMNS
 
 RECORDS_PER_PART = 1_000_000
 """Contacts, deals and interactions together; what one part may hold in memory at a time."""
@@ -84,7 +89,8 @@ def rules_of(
         ZoneInfo(settings.business_time_zone),
         settings.base_currency,
         FrameParameters(
-            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels}
+            channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels},
+            reach=reach_parameters(catalogue),
         ),
         Parameters(
             rhythm=RhythmParameters(family=settings.analytics_purchase_model),
@@ -182,6 +188,7 @@ def observe_frames(frames: Frames, rules: Rules) -> Observed:
         frames.events,
         as_of_day=frames.as_of_day,
         parameters=rules.parameters,
+        reach=frames.reach,
     )
 
 
@@ -228,7 +235,7 @@ def compute_frames(
         options=rules.options,
         decided=rules.decided,
     )
-    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence], axis=1)
+    beside = pd.concat([frames.units[list(BESIDE)], frames.evidence, shown_reach(frames)], axis=1)
     unconverted = frames.unconverted
     unit_id = frames.units["unit_id"].array.take(unconverted["unit"].to_numpy())
     return _ordered(
@@ -239,6 +246,14 @@ def compute_frames(
             frames.quality,
         )
     )
+
+
+def shown_reach(frames: Frames) -> pd.DataFrame:
+    """Return what is stored of who may be reached; a person that is the unit itself is left out."""
+    reach = frames.reach
+    other = reach["person"].where(reach["person"] != frames.units["unit_id"])
+    stored = [name for name in REACH_COLUMNS if name in reach]
+    return reach[stored].assign(person=other)
 
 
 def place(

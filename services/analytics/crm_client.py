@@ -57,22 +57,24 @@ def _schema(
 SCHEMAS: Mapping[Resource, pa.Schema] = {
     "contacts": _schema(
         texts="id_ kind_ parent_id status_ source_campaign_id acquisition_cost_currency"
-        " referred_by_id purchase_motive flags owner_id previous_supplier_id protections country_code language",
+        " referred_by_id purchase_motive flags owner_id previous_supplier_id protections consents"
+        " communication_style preferred_channel supplier_loyalty language country_code",
         instants="terminated_at profiling_objection_at erased_at created_at_ next_contact_at",
         amounts="acquisition_cost_minor",
+        flags="credit_hold individual_price has_email has_phone has_address",
     ),
     "interactions": _schema(
         texts="id_ contact_id_ parent_id deal_id kind_ channel direction resolution outcome"
-        " decline_reason competitor_id product_id event_type tags ratings cost_currency",
+        " decline_reason competitor_id product_id event_type tags ratings cost_currency campaign_id",
         instants="occurred_at_ resolved_at effective_at",
         amounts="cost_minor",
         counts="severity nps",
         numbers="sentiment",
-        flags="justified is_public",
+        flags="justified is_public has_reason",
     ),
     "deals": _schema(
         texts="id_ contact_id_ stage_kind_ stage_history_ currency lines won_reason lost_reason"
-        " competitor_id",
+        " competitor_id campaign_id promo_code treatment_id",
         instants="opened_at_ closed_at invoiced_at due_at paid_at disputed_at refunded_at"
         " chargeback_at fraud_confirmed_at contract_end_at contract_cancelled_at",
         amounts="amount_minor list_amount_minor cost_minor refund_minor cost_recovered_minor"
@@ -185,10 +187,6 @@ class Changes:
     ids: Mapping[Resource, frozenset[str]]
     cursor: str
     is_complete: bool
-
-
-def _no_rows(resource: Resource) -> pa.Table:
-    return SCHEMAS[resource].empty_table()
 
 
 def _read_csv(file: pa.NativeFile, resource: Resource) -> Iterator[pa.RecordBatch]:
@@ -345,7 +343,7 @@ class CrmClient:
             self._fetch(resource, wanted[start : start + RECORDS_PER_REQUEST])
             for start in range(0, len(wanted), RECORDS_PER_REQUEST)
         ]
-        return pa.concat_tables([_no_rows(resource), *tables]).combine_chunks()
+        return pa.concat_tables([SCHEMAS[resource].empty_table(), *tables]).combine_chunks()
 
     def _fetch(self, resource: Resource, ids: list[str]) -> pa.Table:
         params = [("format", "csv"), *(("id", record_id) for record_id in ids)]

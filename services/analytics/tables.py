@@ -81,6 +81,27 @@ SIGNALS = (
     "payment_delay",
     "leave_intent",
 )
+CHANNELS = (
+    "email",
+    "post",
+    "sms",
+    "phone",
+    "call_centre",
+    "chat",
+    "app",
+    "social",
+    "video",
+    "visit",
+)
+"""The channels that can address a person."""
+_REACH_COUNTS = (
+    *("touches_30", "cap_30", "wait_days", "channel_barriers"),
+    *(f"{kind}_count_{channel}" for channel in CHANNELS for kind in ("touch", "response")),
+)
+_REACH_TEXTS = ("language", "style", "preferred_channel")
+_REACH_RECORDS = ("person", "must_answer_interaction")
+REACH_COLUMNS = (*_REACH_COUNTS, "spent_365", *_REACH_TEXTS, *_REACH_RECORDS)
+"""What is stored of who may be reached, how and how often."""
 CONTRACT_PARTS = ("tenure", "term", "ending", "amount", "products")
 TEXT_COLUMNS = (
     "state",
@@ -112,6 +133,7 @@ TEXT_COLUMNS = (
     "contract_basis",
     "signal_evidence",
     "termination_evidence",
+    *_REACH_TEXTS,
 )
 RFM_COLUMNS = ("rfm_recency", "rfm_frequency", "rfm_monetary")
 COUNT_COLUMNS = (
@@ -126,6 +148,7 @@ COUNT_COLUMNS = (
     "valued_purchase_count",
     "deals_without_fx_rate_count",
     "is_expectation_assumed",
+    *_REACH_COUNTS,
 )
 FLOAT_COLUMNS = (
     "interpurchase_days",
@@ -177,8 +200,9 @@ FLOAT_COLUMNS = (
     "contract_left_days",
     "contract_monthly_amount",
     *(f"contract_part_{group}" for group in CONTRACT_PARTS),
+    "spent_365",
 )
-EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id")
+EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS)
 FLAG_COLUMNS = (
     "is_cost_estimated",
     "has_active_contract",

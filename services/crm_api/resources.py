@@ -16,12 +16,14 @@ from sqlalchemy import (
     cast,
     literal_column,
     null,
+    or_,
     text,
 )
 from sqlalchemy.sql.elements import Label
 
 from services.foundation.columns import Document, Identifier, Instant, Whole
 from services.foundation.constructs import json_money, json_record, wire_text
+from services.foundation.json_constructs import json_length
 from services.foundation.tables import CONSTRAINT_NAMES
 
 metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
@@ -57,6 +59,10 @@ def _blank(column: Column[Any], here: ColumnElement[Any]) -> ColumnElement[Any]:
     return null()
 
 
+def _is_filled(column: Column[Any]) -> ColumnElement[bool]:
+    return json_length(column) > 0 if isinstance(column.type, Document) else column.is_not(None)
+
+
 def key_index(table: str) -> Index:
     """Build the index that lets one live record have a key."""
     live = text("deleted_at IS NULL")
@@ -78,7 +84,8 @@ class Resource:
     fields that only keys with the scope `<plural>:pii` see; `hidden` columns never leave. `plural` is
     the path; `scope` is what the scopes are called, where several resources share them, and `pii` what
     the one for personal fields is called, where it is another's; `spans` maps a filter to the columns of
-    a start and an end that it lies between.
+    a start and an end that it lies between; `presence` maps a flag of the machine export to the columns
+    of which one at least has to be filled: who may not read these may know that.
     """
 
     name: str
@@ -90,6 +97,7 @@ class Resource:
     scope: str = ""
     pii: str = ""
     spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    presence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         RESOURCES[self.name] = self
@@ -174,3 +182,6 @@ class Resource:
                 blank = not personal and column.name in self.personal
                 part: ColumnElement[Any] = _blank(column, column) if blank else wire_text(column)
                 yield part.label(column.name)
+        for name, columns in self.presence.items():
+            filled = or_(*(_is_filled(self.table.c[column]) for column in columns))
+            yield wire_text(filled).label(name)

@@ -21,6 +21,7 @@ from services.analytics.calculations.quality import (
     Quality,
     quality_document,
 )
+from services.analytics.calculations.reach.parameters import BARRIERS
 from services.analytics.calculations.report import calculate
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.standing.summary import standing_summary
@@ -31,7 +32,7 @@ from services.analytics.computing import BESIDE
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger, Mark, write_ledger
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
-from services.analytics.tables import RFM_COLUMNS, SIGNALS
+from services.analytics.tables import CHANNELS, RFM_COLUMNS, SIGNALS
 from services.foundation.application import utc_now
 from services.foundation.connecting import connect
 from tests.analytics.simulation import simulate_base
@@ -72,6 +73,32 @@ def card_of_simulated(count: int = 300, seed: int = 7) -> dict[str, Any]:
     )
 
 
+def with_reach(count: int, dice: np.random.Generator) -> dict[str, Any]:
+    """Draw who may be reached, how and how often; the first channel is barred for everybody."""
+    digits = dice.integers(0, len(BARRIERS), (count, len(CHANNELS)))
+    digits[:, 0] = BARRIERS.index("no_consent")
+    touches = dice.poisson(0.3, (count, len(CHANNELS)))
+    wait = dice.choice([0, 0, 2, 11], count)
+    counts = {
+        f"{kind}_count_{channel}": touches[:, place] // divisor
+        for place, channel in enumerate(CHANNELS)
+        for kind, divisor in (("touch", 1), ("response", 2))
+    }
+    return {
+        "channel_barriers": digits @ len(BARRIERS) ** np.arange(len(CHANNELS)),
+        "touches_30": np.where(wait == 11, 4, 1),
+        "cap_30": np.full(count, 4),
+        "wait_days": wait,
+        "spent_365": touches.sum(axis=1) * 0.02,
+        "language": dice.choice(np.array(["de", "en", None], dtype=object), count),
+        "style": dice.choice(np.array(["brief", "normal", None], dtype=object), count),
+        "preferred_channel": dice.choice(np.array([*CHANNELS, "web", None], dtype=object), count),
+        "person": [unit_id(30_000 + n) if n % 3 else None for n in range(count)],
+        "must_answer_interaction": [None if n % 5 else unit_id(40_000 + n) for n in range(count)],
+        **counts,
+    }
+
+
 def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.DataFrame:
     """Give every column that a base without events leaves empty a value of its kind, or none."""
     count = len(customers)
@@ -103,6 +130,7 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         **{f"churn_part_{signal}": shares() for signal in SIGNALS},
         **{name: shares() for name in ("ambassador_score", "sentiment_level")},
         "satisfaction_difference": shares() - 0.5,
+        **with_reach(count, dice),
         "nps": dice.integers(0, 11, count).astype(float),
         "referral_value": 100 * shares(),
         "clv_365_low": customers["clv_365"] - 10,
@@ -112,7 +140,10 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         "clv_1095_high": customers["clv_1095"] + 20,
     }
     real = {"tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS}
-    return customers.assign(**{name: more[name] for name in more if name not in real})
+    own = pd.DataFrame({name: more[name] for name in more if name not in real}, customers.index)
+    return pd.concat(
+        [customers.drop(columns=customers.columns.intersection(own.columns)), own], axis=1
+    )
 
 
 def publish_simulated(

@@ -22,7 +22,7 @@ from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
-from services.analytics.catalogue.options import strategy_options
+from services.analytics.catalogue.options import reach_parameters, strategy_options
 from services.analytics.changing import Changes, compute_changes
 from services.analytics.computing import Computed, Rules, compute_base, estimate_base
 from services.analytics.crm_reading import Reading
@@ -47,9 +47,12 @@ from services.foundation.connecting import connect
 from services.foundation.statements import Record, Statement
 from tests.analytics import test_mirror_views
 from tests.analytics.test_frames import BEFORE, BERLIN, DAY, LATER, PARAMETERS, Row, history
+from tests.analytics.test_reach_frames import consents
 from tests.conftest import BOTH, Templates
 
-RULES = Rules(DAY, BERLIN, "EUR", PARAMETERS, Parameters(), strategy_options(load_catalogue()))
+CATALOGUE = load_catalogue()
+FRAMES = replace(PARAMETERS, reach=reach_parameters(CATALOGUE))
+RULES = Rules(DAY, BERLIN, "EUR", FRAMES, Parameters(), strategy_options(CATALOGUE))
 MARK = Mark(1, "1", "rules")
 KINDS = (
     *("call", "email", "complaint", "service_request", "offer", "cancellation", "quote_request"),
@@ -76,6 +79,12 @@ class Crm(test_mirror_views.Crm):
             "protections": self.maybe('["hardship"]', 0.1) or "[]",
             "flags": self.maybe('["innovation_partner"]', 0.1) or "[]",
             "owner_id": self.maybe(self.pick("mia", "tom"), 0.5),
+            "consents": self.maybe(
+                consents(("email", "marketing", self.pick("granted", "withdrawn"))), 0.7
+            ),
+            "has_email": self.maybe(True, 0.8),
+            "has_address": self.maybe(True, 0.5),
+            "communication_style": self.maybe(self.pick("brief", "normal"), 0.5),
             "acquisition_cost_minor": self.maybe(int(self.random.integers(1, 999)), 0.6),
         }
 

@@ -208,6 +208,34 @@ def test_the_parts_of_an_answer_fit_together(http: httpx.Client) -> None:
             assert "Menschen" in body["termination"]["note"]
 
 
+def test_a_customer_says_how_it_can_be_reached_and_why_not(http: httpx.Client) -> None:
+    seen: set[str] = set()
+    for number in range(60):
+        path = f"/v1/customers/{unit_id(number)}"
+        body = http.get(path, headers={"Accept-Language": "de"}).json()
+        contact = body["contact"]
+        if body["state"] is None:  # objects to profiling
+            assert contact is None
+            continue
+        of_another = number % 3 != 0
+        assert contact["person_id"] == unit_id(number + (30_000 if of_another else 0))
+        email, *others = contact["channels"]
+        assert (email["channel"], email["allowed"], email["quality"]) == ("email", False, None)
+        assert email["why_not"]["code"] == "R_CHANNEL_NO_CONSENT"
+        assert "Einwilligung" in email["why_not"]["text"]
+        for each in others:
+            assert each["allowed"] is (each["why_not"] is None) is (each["quality"] is not None)
+        best = [each for each in others if each["channel"] == contact["preferred_channel"]]
+        assert all(each["quality"] is None or each["quality"] >= 0.5 for each in best)
+        pressure = contact["pressure"]
+        is_now = pressure["next_possible_on"] == body["as_of"]
+        codes = {each["code"] for each in contact["reasons"]}
+        assert pressure["allowed"] is is_now is ("R_CAP" not in codes)
+        assert ("R_NO_CONSENT" in codes) is not any(each["allowed"] for each in others)
+        seen |= codes
+    assert "R_CAP" in seen
+
+
 def test_what_a_customer_was_before_is_as_promised(http: httpx.Client) -> None:
     (item,) = http.get("/v1/customers?limit=1").json()["items"]
     path = "/v1/customers/{unit_id}/history"

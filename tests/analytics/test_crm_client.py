@@ -112,6 +112,40 @@ def test_what_is_only_planned_is_not_read_until_it_is_done(
     assert client.fetch_records("interactions", ids).num_rows == 0
 
 
+def test_that_somebody_can_be_reached_is_told_without_how(
+    crm: Crm, client: CrmClient, tmp_path: Path
+) -> None:
+    anna = crm.create("contacts", kind="person", name="Anna", email="anna@example.org")["id"]
+    bert = crm.create(
+        "contacts",
+        kind="person",
+        name="Bert",
+        other_phones=[{"phone": "030 901820"}],
+        street="Lindenstraße 7",
+    )["id"]
+    said = {"channel": "post", "action": "objected", "occurred_at": "2026-01-01T00:00:00Z"}
+    assert crm.client.post(f"/v1/contacts/{anna}/consents", json=said).status_code == 201
+    for reason in ("Fast delivery.", None):
+        crm.create(
+            "interactions",
+            kind="survey_response",
+            contact_id=anna,
+            occurred_at="2026-01-01T00:00:00Z",
+            nps=9,
+            reason=reason,
+        )
+    found = {row["id"]: row for row in _table(client, "contacts", tmp_path)[0].to_pylist()}
+    flags = {
+        each: [found[each][name] for name in ("has_email", "has_phone", "has_address")]
+        for each in (anna, bert)
+    }
+    assert flags == {anna: [True, False, False], bert: [False, True, True]}
+    (consent,) = orjson.loads(found[anna]["consents"])
+    assert (consent["channel"], consent["state"]) == ("post", "objected")
+    answers = _table(client, "interactions", tmp_path)[0].column("has_reason").to_pylist()
+    assert sorted(answers) == [False, True]
+
+
 def test_stages_of_an_own_pipeline_are_read_by_their_kind(
     crm: Crm, client: CrmClient, tmp_path: Path
 ) -> None:

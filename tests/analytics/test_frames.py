@@ -94,6 +94,7 @@ class Base:
         as_of: date = DAY,
         zone: ZoneInfo = BERLIN,
         base_currency: str = "EUR",
+        parameters: FrameParameters = PARAMETERS,
     ) -> Frames:
         given = {"contacts": contacts, "deals": deals, "interactions": interactions}
         ids = ("id", "contact_id", "parent_id", "deal_id", "referred_by_id")
@@ -111,7 +112,7 @@ class Base:
                 as_of=as_of,
                 time_zone=zone,
                 base_currency=base_currency,
-                parameters=PARAMETERS,
+                parameters=parameters,
             )
 
     def unit(self, *args: Any, **options: Any) -> Mapping[str, Any]:
@@ -785,16 +786,16 @@ def test_an_offer_conflicts_while_terms_are_on_the_table(
 @pytest.mark.parametrize(
     ("kind", "at", "is_recent", "is_known"),
     [
-        ("survey_invitation", window_start(90), True, None),
-        ("survey_invitation", window_start(90) - timedelta(microseconds=1), False, None),
-        ("survey_invitation", END, False, None),
-        ("survey_response", BEFORE, False, None),
+        ("survey_invitation", window_start(90), True, False),
+        ("survey_invitation", window_start(90) - timedelta(microseconds=1), False, False),
+        ("survey_invitation", END, False, False),
+        ("survey_response", BEFORE, False, False),
         ("complaint", window_start(730), False, True),
-        ("complaint", window_start(730) - timedelta(microseconds=1), False, None),
+        ("complaint", window_start(730) - timedelta(microseconds=1), False, False),
     ],
 )
 def test_surveys_are_recent_for_90_days_and_complaints_name_a_reason_for_730(
-    base: Base, kind: str, at: datetime, is_recent: bool, is_known: bool | None
+    base: Base, kind: str, at: datetime, is_recent: bool, is_known: bool
 ) -> None:
     unit = base.unit([contact("a")], [], [interaction("i", kind, occurred_at=at)])
     assert known(unit["recent_survey"]) is is_recent

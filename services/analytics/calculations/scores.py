@@ -112,15 +112,35 @@ def score(
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
         )
+        answered = answer_conditions(units.assign(deal_hunter=hunters), observed.reach, signals)
         recommended = recommend(
             customers.join(standing[["motive", "motive_basis"]]),
-            units.assign(deal_hunter=hunters),
+            answered,
             options=options,
             parameters=weighing,
             decided=decided,
         )
         beside.append(recommended)
     return pd.concat([customers, *beside], axis=1)
+
+
+def answer_conditions(
+    units: pd.DataFrame,
+    reach: pd.DataFrame | None,
+    signals: pd.DataFrame,
+) -> pd.DataFrame:
+    """Give units what is known of how they may be reached, and the conditions that signals answer.
+
+    A gap between perception and expectation names the customer's problem as a record does
+    (catalogue, condition ``leave_reason_known``).
+    """
+    if "leave_reason_known" in units:
+        has_gap = signals["satisfaction_difference"] < 0
+        units = units.assign(leave_reason_known=units["leave_reason_known"] | has_gap)
+    if reach is None:
+        return units
+    told = [name for name in reach if name not in units]
+    return pd.concat([units, reach[told]], axis=1)
 
 
 def stacked_features(

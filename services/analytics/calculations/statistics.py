@@ -47,6 +47,9 @@ class Observed:
         What has happened to the units besides.
     purchases, margins, earnings, amounts, historic
         What the deals say.
+    reach
+        Who may be reached, how and how often; one row per unit, in the order of ``units``. None
+        where nobody asked.
     """
 
     units: pd.DataFrame
@@ -57,6 +60,7 @@ class Observed:
     earnings: Earnings
     amounts: DealValues
     historic: HistoricValue
+    reach: pd.DataFrame | None = None
 
 
 def observe(
@@ -66,6 +70,7 @@ def observe(
     *,
     as_of_day: int,
     parameters: Parameters,
+    reach: pd.DataFrame | None = None,
 ) -> Observed:
     """Read what deals say of units.
 
@@ -81,6 +86,8 @@ def observe(
         The day looked from, days since 1970-01-01 in the business time zone.
     parameters
         Margins and windows.
+    reach
+        Who may be reached, how and how often; indexed like ``units``.
 
     Raises
     ------
@@ -103,6 +110,7 @@ def observe(
         historic_value(
             units, deals, margins=margins, purchases=purchases, parameters=parameters.value
         ),
+        None if reach is None else reach.reindex(units.index),
     )
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.analytics.calculations.reach.parameters import (
+    Address,
+    ChannelRule,
+    ReachParameters,
+)
 from services.analytics.calculations.recommendations.candidates import (
     NEEDED_SIGNALS,
     OBLIGATIONS,
@@ -17,10 +22,26 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
 )
 from services.analytics.calculations.signals.combination import CombinationParameters
-from services.analytics.catalogue.catalogue import Catalogue, Goal, Instrument, Phase, Strategy
+from services.analytics.catalogue.catalogue import (
+    Catalogue,
+    Channel,
+    Goal,
+    Instrument,
+    Phase,
+    Strategy,
+)
 
 _VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
+_ADDRESSES: Mapping[str, Address] = {
+    "email": "email",
+    "post": "postal",
+    "sms": "phone",
+    "phone": "phone",
+    "call_centre": "phone",
+    "visit": "postal",
+}
+"""What a contact has to have for a channel; of the others the CRM knows no address."""
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
 _WAITING_FOR_COMPLAINT = frozenset({"price", "product", "trial", "engagement", "barrier"})
 """Types of instruments that wait while a complaint is open (domain specification 6.1)."""
@@ -29,9 +50,7 @@ _WAITING_FOR_COMPLAINT = frozenset({"price", "product", "trial", "engagement", "
 def strategy_options(catalogue: Catalogue) -> StrategyOptions:
     """Collect candidates, duties and what they need; groups and mass instruments give none."""
     channels = tuple(
-        ChannelOption(channel.id, channel.unit_cost)
-        for channel in catalogue.channels
-        if channel.addressable
+        ChannelOption(channel.id, channel.unit_cost) for channel in addressable_channels(catalogue)
     )
     candidates = sorted(
         _candidates(catalogue, [channel.channel_id for channel in channels]),
@@ -95,6 +114,22 @@ def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
         weights={each["id"]: float(each["beta"]) for each in signals if "beta" in each},
         voice=tuple(each["id"] for each in signals if each["group"] == _VOICE),
     )
+
+
+def reach_parameters(catalogue: Catalogue) -> ReachParameters:
+    """Take over the channels that can address a person, and how often each style may be."""
+    return ReachParameters(
+        channels=tuple(
+            ChannelRule(item.id, item.consent, item.base_response, _ADDRESSES.get(item.id, "used"))
+            for item in addressable_channels(catalogue)
+        ),
+        style_caps={style.id: style.cap_30d for style in catalogue.communication_styles},
+    )
+
+
+def addressable_channels(catalogue: Catalogue) -> tuple[Channel, ...]:
+    """Return the channels that can address a person, in the order of the catalogue."""
+    return tuple(item for item in catalogue.channels if item.addressable)
 
 
 def _candidates(catalogue: Catalogue, channels: list[str]) -> Iterator[Candidate]:

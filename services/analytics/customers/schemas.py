@@ -12,6 +12,7 @@ from services.analytics.customers.filters import (
     TerminationStep,
     Tier,
 )
+from services.analytics.customers.reach_schemas import Contact
 from services.analytics.schemas import (
     Basis,
     Confidence,
@@ -347,6 +348,9 @@ class Customer(Published, CustomerSummary):
     standing: Standing
     termination: Termination | None = Field(
         description="Null if it was not computed, or the key lacks the scope `termination:read`."
+    )
+    contact: Contact | None = Field(
+        description="How to reach it. Null if it objects to profiling, or was not computed yet."
     )
     explanations: Explanations = Field(description="Why each score is what it is.")
 

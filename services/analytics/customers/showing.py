@@ -10,6 +10,7 @@ import orjson
 from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.reaching import contact_of
 from services.analytics.publication import Publication
 from services.analytics.recommendations.showing import explain as explain_recommendation
 from services.analytics.recommendations.showing import show_first
@@ -140,6 +141,9 @@ def describe(
         },
         "standing": _standing(row, currency, catalogue, language),
         "termination": _termination(row, catalogue, language),
+        "contact": contact_of(
+            row, as_of=publication.version["as_of"], catalogue=catalogue, language=language
+        ),
         "explanations": _explanations(row, publication, evidence, catalogue, language),
     }
 

@@ -16,12 +16,24 @@ from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.conditions import condition_columns
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
-from services.analytics.frames.dictionary import DEALS, EVIDENCE, UNCONVERTED, UNITS, check_frame
+from services.analytics.frames.dictionary import (
+    DEALS,
+    EVIDENCE,
+    UNCONVERTED,
+    UNITS,
+    check_frame,
+    reach_columns,
+)
 from services.analytics.frames.events import build_events
 from services.analytics.frames.gaps import DataGaps, Gap
-from services.analytics.frames.interactions import Interactions, interaction_columns
+from services.analytics.frames.interactions import (
+    Interactions,
+    interaction_columns,
+    interaction_cost,
+)
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.frames.quality import count_quality
+from services.analytics.frames.reach import Records, reach_frame
 from services.analytics.frames.standing import standing_columns
 from services.analytics.mirror.snapshot import Snapshot
 
@@ -30,13 +42,15 @@ from services.analytics.mirror.snapshot import Snapshot
 class Frames:
     """What the calculations are given; `evidence` and `gaps` go past them to the store.
 
-    `unconverted` are the won deals whose amounts the calculations cannot use, for the summary.
-    `erased` are the units that are published in totals only.
+    `reach` says who may be reached, how and how often. `unconverted` are the won deals whose amounts
+    the calculations cannot use, for the summary. `erased` are the units that are published in totals
+    only.
     """
 
     units: pd.DataFrame
     deals: pd.DataFrame
     events: Events
+    reach: pd.DataFrame
     evidence: pd.DataFrame
     unconverted: pd.DataFrame
     erased: frozenset[str]
@@ -72,9 +86,8 @@ def build_frames(
     deals = Deals.read(snapshot, contacts, clock, base_currency, gaps)
     units = contacts.columns(snapshot, clock, parameters, base_currency, gaps)
     interactions = Interactions.read(snapshot, contacts, clock, gaps)
-    touched = interaction_columns(
-        snapshot, interactions, contacts, clock, parameters, base_currency, gaps
-    )
+    cost = interaction_cost(snapshot, interactions, parameters, base_currency, gaps)
+    touched = interaction_columns(snapshot, interactions, contacts, clock, parameters, cost=cost)
     units |= condition_columns(snapshot, contacts, deals, interactions, clock, parameters)
     units |= standing_columns(snapshot, contacts)
     cancelled_at = np.maximum(touched.pop("cancelled_at"), deals.cancelled_at)
@@ -95,11 +108,17 @@ def build_frames(
     check_frame(deals.frame, DEALS, index=None)
     check_frame(evidence, EVIDENCE, index="unit")
     check_frame(deals.unconverted, UNCONVERTED, index=None)
+    events = build_events(snapshot, contacts, deals, interactions, clock)
+    reach = reach_frame(
+        Records(snapshot, contacts, deals, interactions, events, cost, clock), parameters.reach
+    )
+    check_frame(reach, reach_columns(parameters.reach), index="unit")
     found = DataGaps(**gaps)
     return Frames(
         frame,
         deals.frame,
-        build_events(snapshot, contacts, deals, interactions, clock),
+        events,
+        reach,
         evidence,
         deals.unconverted,
         contacts.erased_units(snapshot),

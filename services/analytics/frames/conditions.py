@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.analytics.frames.arrays import Booleans, floats_of
+from services.analytics.frames.arrays import NEVER, Booleans, booleans_of, floats_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
@@ -34,8 +34,9 @@ def condition_columns(
 ) -> dict[str, Any]:
     """Answer the conditions that records alone decide; their rules are those of the catalogue.
 
-    An undecided offer may have run out, which nobody records: whether it conflicts is not known. A
-    complaint names a reason to leave; of other reasons nothing is mirrored.
+    An undecided offer may have run out, which nobody records: whether it conflicts is not known. What
+    the customer minds is known from a complaint, a survey answer with a reason or a deal that was lost
+    for one; the gap of satisfaction is told where signals are.
     """
     kind = interactions.kind
 
@@ -44,24 +45,35 @@ def condition_columns(
 
     is_undecided = kind.are("offer") & ~interactions.outcome.are(*_SETTLED_OFFERS)
     may_conflict = flags(interactions.happened & is_undecided)
-    complained = flags(
-        interactions.since(clock.start_of_window(parameters.reason_window_days))
-        & kind.are("complaint")
-    )
+    start = clock.start_of_window(parameters.reason_window_days)
+    names_one = kind.are("complaint")
+    names_one |= booleans_of(snapshot.read("interactions", ["has_reason"]), "has_reason")
+    has_reason = flags(interactions.since(start) & names_one)
+    has_reason |= _lost_for_a_reason(snapshot, contacts, deals, start)
+    nobody = np.zeros(contacts.unit_count, dtype=np.bool_)
     surveyed = interactions.since(clock.start_of_window(parameters.survey_window_days)) & kind.are(
         "survey_invitation"
     )
     return {
         "no_conflicting_offer": _answers(~deals.has_quote, may_conflict & ~deals.has_quote),
         "positive_history": _positive_history(snapshot, contacts, interactions),
-        "leave_reason_known": _answers(complained, ~complained),
-        "recent_survey": _answers(flags(surveyed), np.zeros(contacts.unit_count, dtype=np.bool_)),
+        "leave_reason_known": _answers(has_reason, nobody),
+        "recent_survey": _answers(flags(surveyed), nobody),
         "minor": _minor(snapshot, contacts),
     }
 
 
 def _answers(holds: Booleans, is_unknown: Booleans) -> Any:
     return pd.arrays.BooleanArray(holds, is_unknown)
+
+
+def _lost_for_a_reason(
+    snapshot: Snapshot, contacts: Contacts, deals: Deals, start: int
+) -> Booleans:
+    lost = (deals.stages.lost_at >= start) & (deals.stages.lost_at != NEVER) & (deals.unit >= 0)
+    reasons = snapshot.read("deals", ["lost_reason"], where=lost).column("lost_reason")
+    lost[lost] = np.asarray(reasons.is_valid().to_numpy(), dtype=np.bool_)
+    return contacts.flags(deals.unit, lost)
 
 
 def _positive_history(snapshot: Snapshot, contacts: Contacts, interactions: Interactions) -> Any:

@@ -99,10 +99,12 @@ class Contacts:
 
     def units_of(self, resource: Resource, contact_ids: pa.ChunkedArray) -> Integers:
         """Return the unit of each record, -1 where it is not live or not known by the day."""
+        return np.append(self.unit, -1)[self.places_in(resource, contact_ids)]
+
+    def places_in(self, resource: Resource, contact_ids: pa.ChunkedArray) -> Integers:
+        """Return where the contact of each record stands in `ids`, -1 where it is not live."""
         places = self.places.get(resource)
-        if places is None:
-            places = places_of(contact_ids, self.ids)
-        return np.append(self.unit, -1)[places]
+        return places_of(contact_ids, self.ids) if places is None else places
 
     def flags(self, unit: Integers, rows: Booleans) -> Booleans:
         """Flag the units that one of these rows belongs to."""

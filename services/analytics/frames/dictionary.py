@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.reach.parameters import ReachParameters
 from services.analytics.calculations.signals.columns import SIGNALS as SIGNAL_IDS
 
 
@@ -55,7 +56,7 @@ UNITS = _columns(
     ("deals_without_fx_rate_count", "int64", "count", "won deals whose currency has no rate"),
     ("no_conflicting_offer", "boolean", "", "no undecided offer, nothing quoted; missing unknown"),
     ("positive_history", "boolean", "", "a clearly positive moment; missing unknown"),
-    ("leave_reason_known", "boolean", "", "a record names the problem; missing unknown"),
+    ("leave_reason_known", "boolean", "", "a record names the problem"),
     ("recent_survey", "boolean", "", "invited to a survey within 90 days"),
     ("minor", "boolean", "", "under age, or has such a contact; missing unknown"),
     ("is_referred", "bool", "", "somebody referred a contact of the unit"),
@@ -187,6 +188,44 @@ FRAUDS = _columns(
     ("is_confirmed_by_person", "bool", "", "a suspicion is nothing"),
     _DEAL,
 )
+_OF_UNIT_REACH = _columns(
+    ("person", "str", "id", "contact to be addressed; the unit itself without another"),
+    ("language", "category", "word", "language of the person; missing unknown"),
+    ("style", "category", "word", "how much it likes to hear; missing unknown"),
+    ("preferred_channel", "category", "word", "as the person told; missing unknown"),
+    ("touches_30", "int64", "count", "marketing touches of the person, up to 30 days old"),
+    ("cap_30", "int64", "count", "how many there may be"),
+    ("pressure_allowed", "bool", "", "another touch is allowed on the day"),
+    ("wait_days", "int64", "days", "until it is; 0 if on the day"),
+    ("survey_allowed", "bool", "", "the person was not invited to a survey within 90 days"),
+    ("spent_365", "float64", _BASE, "marketing and incentives of 365 days"),
+    ("must_answer_interaction", "str", "id", "message that waits for an answer; missing if none"),
+    ("channel_barriers", "int64", "number", "a digit for each channel: place in `BARRIERS`"),
+    ("is_loyal_to_competitor", "bool", "", "attached to its other or former supplier"),
+    ("brief_style", "boolean", "", "likes it brief; missing unknown"),
+    ("solvent", "boolean", "", "nothing long overdue, no credit hold; missing unknown"),
+    ("need_voiced", "boolean", "", "told of a need within 365 days"),
+    ("recently_declined", "boolean", "", "declined an offer within 180 days"),
+    ("individual_price_exists", "boolean", "", "prices were agreed with it"),
+    ("offer_has_components", "boolean", "", "an open deal holds a bundle"),
+    ("asked_no_contact", "boolean", "", "all that was said about marketing is no"),
+    ("reference_price_ok", "boolean", "", "a business; missing unknown"),
+    ("addressable", "boolean", "", "some channel is allowed for marketing"),
+    ("pressure_ok", "boolean", "", "as pressure_allowed"),
+)
+
+
+def reach_columns(parameters: ReachParameters) -> tuple[Column, ...]:
+    """Return the columns of the frame of reach; those of a channel end with its id."""
+    return (*_OF_UNIT_REACH, *(column for each in parameters.channels for column in _columns(
+        (f"quality_{each.id}", "float64", "", "against its other channels; NaN not allowed"),
+        (f"service_{each.id}", "bool", "", "what it asks for can be answered there"),
+        (f"survey_{each.id}", "bool", "", "surveys are allowed"),
+        (f"touch_count_{each.id}", "int64", "count", "touches within 730 days"),
+        (f"response_count_{each.id}", "int64", "count", "those that were answered"),
+    )))  # fmt: skip
+
+
 EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "interactions": INTERACTIONS,
     "ratings": RATINGS,

@@ -28,7 +28,7 @@ from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 
 _DELIVERED = ("delivered", "clicked", "replied", "accepted", "declined", "unsubscribed")
-_RESPONDED = ("clicked", "replied", "accepted")
+RESPONDED = ("clicked", "replied", "accepted")
 _TALKS = ("call", "email", "message", "chat", "meeting", "visit", "social")
 BY_THE_CUSTOMER = (
     *("complaint", "service_request", "survey_response", "quote_request"),
@@ -44,6 +44,8 @@ class Interactions:
     ----------
     table
         What the mirror holds of them.
+    contact
+        Place of the contact of each among all contacts; -1 where it is not live.
     unit
         Unit of each; -1 where its contact is not live or not known by the day.
     happened
@@ -55,6 +57,7 @@ class Interactions:
     """
 
     table: pa.Table
+    contact: Integers
     unit: Integers
     happened: Booleans
     occurred: Integers
@@ -71,7 +74,8 @@ class Interactions:
         others = ["contact_id", "resolution", "justified", "cost_minor"]
         table = snapshot.read("interactions", [*words, *instants, *others], words=words)
         occurred = instants_of(table, "occurred_at")
-        unit = contacts.units_of("interactions", table.column("contact_id"))
+        contact = contacts.places_in("interactions", table.column("contact_id"))
+        unit = np.append(contacts.unit, -1)[contact]
         happened = occurred < clock.end
         gaps["interactions_of_unknown_contacts"] = gap_of(
             snapshot, "interactions", unit, happened & (unit < 0)
@@ -79,11 +83,18 @@ class Interactions:
         kind, outcome, direction = (
             Words.of(table.column(name)) for name in ("kind", "outcome", "direction")
         )
-        return cls(table, unit, happened & (unit >= 0), occurred, kind, outcome, direction)
+        happened &= unit >= 0
+        return cls(table, contact, unit, happened, occurred, kind, outcome, direction)
 
     def since(self, instant: int) -> Booleans:
         """Tell which took place from an instant on, until the day."""
         return self.happened & (self.occurred >= instant)
+
+    @property
+    def is_inbound(self) -> Booleans:
+        """Whether the customer turned to us."""
+        turned = self.direction.are("inbound") | self.kind.are(*BY_THE_CUSTOMER)
+        return turned & ~self.direction.are("internal")
 
 
 def interaction_columns(
@@ -92,14 +103,17 @@ def interaction_columns(
     contacts: Contacts,
     clock: Clock,
     parameters: FrameParameters,
-    base_currency: str,
-    gaps: dict[str, Gap],
+    *,
+    cost: Floats,
 ) -> dict[str, Any]:
-    """Build the columns of the units that interactions alone decide, or together with deals."""
+    """Build the columns of the units that interactions alone decide, or together with deals.
+
+    `cost` is that of each interaction: see `interaction_cost`.
+    """
     table, unit, happened = interactions.table, interactions.unit, interactions.happened
     kind, outcome, direction = interactions.kind, interactions.outcome, interactions.direction
     is_ours_alone = direction.are("internal")
-    responded = outcome.are(*_RESPONDED) | kind.are(*BY_THE_CUSTOMER)
+    responded = outcome.are(*RESPONDED) | kind.are(*BY_THE_CUSTOMER)
     responded |= direction.are("inbound")
     reached = outcome.are(*_DELIVERED) | responded | kind.are(*_TALKS)
     in_window = interactions.since(clock.start_of_window(parameters.lead_window_days))
@@ -110,7 +124,6 @@ def interaction_columns(
     effective = instants_of(table, "effective_at")
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
-    cost = _interaction_cost(snapshot, table, kind, parameters, base_currency, gaps, unit, happened)
     is_charged = happened & ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
 
@@ -132,21 +145,20 @@ def interaction_columns(
     }
 
 
-def _interaction_cost(
+def interaction_cost(
     snapshot: Snapshot,
-    table: pa.Table,
-    kind: Words,
+    interactions: Interactions,
     parameters: FrameParameters,
     base_currency: str,
     gaps: dict[str, Gap],
-    unit: Integers,
-    happened: Booleans,
 ) -> Floats:
+    """Return what each interaction cost, in base currency; what nobody recorded is the default."""
+    table, kind = interactions.table, interactions.kind
     currency = Words.of(table.column("cost_currency"))
     given = floats_of(table, "cost_minor") / minor_per_unit(currency)
     is_foreign = ~np.isnan(given) & ~currency.are(base_currency)
     gaps["interactions_with_foreign_cost"] = gap_of(
-        snapshot, "interactions", unit, happened & is_foreign
+        snapshot, "interactions", interactions.unit, interactions.happened & is_foreign
     )
     channel = Words.of(table.column("channel"))
     by_kind = kind.numbers(lambda word: parameters.kind_cost.get(word, 0.0), empty=0.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from services.analytics.calculations.reach.parameters import ReachParameters
+
 
 @dataclass(frozen=True, slots=True)
 class FrameParameters:
@@ -25,6 +27,8 @@ class FrameParameters:
         (catalogue, condition `leave_reason_known`).
     survey_window_days
         Window in which a survey is recent, the day itself included; days; default 90 (6.4, 11).
+    reach
+        Channels and how often people may be addressed; no channels by default.
     """
 
     channel_cost: Mapping[str, float]
@@ -45,3 +49,4 @@ class FrameParameters:
     lead_window_days: int = 180
     reason_window_days: int = 730
     survey_window_days: int = 90
+    reach: ReachParameters = field(default_factory=ReachParameters)

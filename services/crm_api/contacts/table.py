@@ -141,4 +141,9 @@ CONTACT = Resource(
         }
     ),
     hidden=frozenset({"search_text", "match_keys"}),
+    presence={
+        "has_email": ("email", "other_emails"),
+        "has_phone": ("phone", "other_phones"),
+        "has_address": ("street", "other_addresses"),
+    },
 )

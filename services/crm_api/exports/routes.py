@@ -52,6 +52,8 @@ def add_export(feature: Feature) -> None:
         return await answer_export(call, resource, query)
 
     pii = resource.pii_scope
+    told = ", ".join(f"`{name}`" for name in resource.presence)
+    by_presence = f" The flat CSV also says to every key what is filled: {told}." if told else ""
     by_custom = f" {CUSTOM_FILTERS.format(pii=pii)}" if feature.query.more_prefix else ""
     export.__name__ = f"export_{plural}".replace("-", "_")
     routes.add(
@@ -72,7 +74,7 @@ def add_export(feature: Feature) -> None:
         "time zone of the business; one that is in the year 0 or 10000 there is told in UTC, also in the "
         "CSV for a spreadsheet. Contacts that "
         "were erased are in the formats for machines, empty, where nothing is filtered. Reading personal "
-        f"fields is noted in the audit log.{by_custom}",
+        f"fields is noted in the audit log.{by_presence}{by_custom}",
     )(export)
 
 

@@ -129,4 +129,5 @@ INTERACTION = Resource(
         "price": ("price_minor", "price_currency"),
     },
     personal=frozenset({"subject", "body", "reason", "recording_ref", "custom"}),
+    presence={"has_reason": ("reason",)},
 )

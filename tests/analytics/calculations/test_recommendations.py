@@ -85,7 +85,7 @@ UNIT: dict[str, Any] = {
     "pressure_ok": True,
     "asked_no_contact": False,
     "spent_365": 0.0,
-    "supplier_loyalty": None,
+    "is_loyal_to_competitor": False,
     "must_answer_interaction": None,
     **{f"quality_{name}": 1.0 for name in CHANNELS},
     **{f"service_{name}": True for name in CHANNELS},
@@ -236,7 +236,7 @@ def base(
             "has_open_complaint": dice.random(count) < 0.1,
             "has_active_contract": dice.random(count) < 0.2,
             "spent_365": np.where(dice.random(count) < 0.3, dice.gamma(2, 10, count), 0.0),
-            "supplier_loyalty": dice.choice(np.array(["high", "low", None], dtype=object), count),
+            "is_loyal_to_competitor": dice.random(count) < 0.3,
             "must_answer_interaction": np.where(dice.random(count) < 0.1, "interaction", None),
             **{
                 f"event_{event.event_id}": np.where(dice.random(count) < 0.1, "record", None)
@@ -394,7 +394,8 @@ def test_a_better_offer_is_for_customers_drawn_away_by_competitors() -> None:
 
 def test_a_lead_loyal_to_another_supplier_is_dear_to_win() -> None:
     free, loyal = (
-        lead("intent", supplier_loyalty=word, expected_new_value=500.0) for word in ("low", "high")
+        lead("intent", is_loyal_to_competitor=loyal, expected_new_value=500.0)
+        for loyal in (False, True)
     )
     assert loyal["step1_fit"] == pytest.approx(free["step1_fit"] / 2)
 
@@ -670,7 +671,7 @@ def naive(
     factor = {(m, s): f for m, s, f in OPTIONS.affinities}
     affinity = factor.get((str(customer["motive"]), candidate.strategy_id), 1.0)
     match *= 1 + (affinity - 1) * (0.5 if customer["motive_basis"] == "inferred" else 1.0)
-    match *= 0.5 if is_lead and unit["supplier_loyalty"] == "high" else 1.0
+    match *= 0.5 if is_lead and unit["is_loyal_to_competitor"] else 1.0
     order = math.nan if is_lead else float(customer["order_value"])
     incentive = candidate.incentive_amount
     if candidate.incentive_share:

@@ -191,7 +191,7 @@ def collect_facts(
         margin=margin,
         motive=motive,
         is_inferred=_are(customers, "motive_basis", "inferred"),
-        is_loyal_elsewhere=is_lead & _are(units, "supplier_loyalty", "high"),
+        is_loyal_elsewhere=is_lead & _flags(units, "is_loyal_to_competitor"),
         dimension=np.nan_to_num(_numbers(customers, "gap_dimension"), nan=-1).astype(np.int16),
         may_sell=_numbers(customers, "sentiment_level") >= 0,
         is_selling_blocked=units["has_open_complaint"].to_numpy(dtype=np.bool_, na_value=False),
@@ -232,6 +232,12 @@ def _numbers(frame: pd.DataFrame, name: str) -> Floats:
 
 def _words(frame: pd.DataFrame, name: str) -> pd.Series:
     return frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+
+
+def _flags(frame: pd.DataFrame, name: str) -> Booleans:
+    if name not in frame:
+        return np.zeros(len(frame), dtype=np.bool_)
+    return frame[name].to_numpy(dtype=np.bool_, na_value=False)
 
 
 def _are(frame: pd.DataFrame, name: str, word: str) -> Booleans:
