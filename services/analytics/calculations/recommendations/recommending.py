@@ -92,8 +92,8 @@ def recommend(
         ``unit_id``, ``status``, ``is_excluded``, ``has_profiling_objection``,
         ``has_open_complaint``, ``has_active_contract``; as far as they are known ``quality_*`` and
         ``service_*`` by channel, ``spent_365``, ``is_loyal_to_competitor``,
-        ``must_answer_interaction``, ``has_pending_request``, ``event_*``; and any column named as a condition of the catalogue
-        (booleans, NA unknown), which answers it.
+        ``must_answer_interaction``, ``has_pending_request``, ``event_*``; and any column named as a
+        condition of the catalogue (booleans, NA unknown), which answers it.
     options
         What can be recommended.
     parameters
