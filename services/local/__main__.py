@@ -235,8 +235,8 @@ def main() -> None:
         prog="make run",
         description=__doc__,
         epilog="Settings are environment variables: PHASEWISE_DEMO=false for a base without the "
-        "demo data, PHASEWISE_DEMO=cdnow for the real log without the invented customers, and those that python -m services.crm_api --help and "
-        "python -m services.analytics --help name.",
+        "demo data, PHASEWISE_DEMO=cdnow for the real log without the invented customers, and those "
+        "that python -m services.crm_api --help and python -m services.analytics --help name.",
     ).parse_args()
     os.umask(0o077)  # databases, uploads and keys hold personal data
     demo = os.environ.get("PHASEWISE_DEMO", "").lower()

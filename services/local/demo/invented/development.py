@@ -84,8 +84,8 @@ def _bundle_office(story: Story) -> None:
     currency = "EUR" if story.language == "de" else "GBP"
     for ago in (120, 65, 15)[story.number % 2 :]:
         deal = story.buys(
-            *(story.about(ago, 0.1), "PLAY-20", "HEAD-100", "CD-JAZZ"),
-            discount=5,
+            *(story.about(ago, 0.1), "HEAD-100", "CD-JAZZ"),
+            discount=20,
             late=story.random.randint(0, 3),
             currency=currency,
         )

@@ -38,7 +38,11 @@ _TOWNS = {
     ),
     "en": (
         *(("SW1A 1AA", "London", "GB"), ("M1 1AE", "Manchester", "GB")),
-        *(("EH1 1YZ", "Edinburgh", "GB"), ("BS1 4DJ", "Bristol", "GB"), ("CF10 1EP", "Cardiff", "GB")),
+        *(
+            ("EH1 1YZ", "Edinburgh", "GB"),
+            ("BS1 4DJ", "Bristol", "GB"),
+            ("CF10 1EP", "Cardiff", "GB"),
+        ),
         *(("02108", "Boston", "US"), ("97201", "Portland", "US"), ("60601", "Chicago", "US")),
     ),
 }

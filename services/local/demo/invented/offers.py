@@ -19,7 +19,7 @@ def _product(key: str, name: str, category: str, price: str, cost: str, **more: 
     }
 
 
-_DURABLE = {"is_repeatable": False}
+_DURABLE: Record = {"is_repeatable": False}
 PRODUCTS: tuple[Record, ...] = (
     _product("CD-CLASSIC", "Classical CD", "discs", "15.00", "9.00", complements=["CD-CASE"]),
     _product("CD-JAZZ", "Jazz CD", "discs", "14.00", "8.40", complements=["CD-CASE"]),
@@ -30,32 +30,38 @@ PRODUCTS: tuple[Record, ...] = (
     _product("CLEAN-KIT", "Cleaning kit", "care", "16.00", "6.50", replacement_days=180),
     _product(
         *("HEAD-100", "Headphones 100", "headphones", "59.00", "34.00"),
-        **{**_DURABLE, "replacement_days": 365},
+        **_DURABLE,
+        replacement_days=365,
         complements=["HEAD-PADS"],
         successor_id="HEAD-200",
     ),
     _product(
         *("HEAD-200", "Headphones 200", "headphones", "89.00", "50.00"),
-        **{**_DURABLE, "replacement_days": 365},
+        **_DURABLE,
+        replacement_days=365,
         complements=["HEAD-PADS"],
     ),
     _product("HEAD-PADS", "Ear pads", "headphones", "11.00", "3.50", replacement_days=270),
     _product(
         *("PLAY-10", "Portable CD player 10", "players", "99.00", "66.00"),
-        **{**_DURABLE, "replacement_days": 400},
+        **_DURABLE,
+        replacement_days=400,
         complements=["BATTERIES", "HEAD-100"],
         successor_id="PLAY-20",
         is_for_sale=False,
     ),
     _product(
         *("PLAY-20", "Portable CD player 20", "players", "129.00", "82.00"),
-        **{**_DURABLE, "replacement_days": 400},
+        **_DURABLE,
+        replacement_days=400,
         complements=["BATTERIES", "HEAD-200"],
     ),
     _product("BATTERIES", "Batteries, pack of 8", "players", "7.00", "3.00"),
     _product(
         *("TURN-50", "Turntable 50", "turntables", "189.00", "120.00"),
-        **{**_DURABLE, "replacement_days": 1825, "service_interval_days": 180},
+        **_DURABLE,
+        replacement_days=1825,
+        service_interval_days=180,
         complements=["NEEDLE", "CLEAN-KIT", "LP-VINYL"],
     ),
     _product("NEEDLE", "Stylus", "turntables", "29.00", "12.00", replacement_days=300),
@@ -85,7 +91,9 @@ def name_of(key: str) -> str:
     return str(_LINES[key]["name"])
 
 
-def _campaign(key: str, name: str, phase: str, strategy: str, instrument: str, **more: Any) -> Record:
+def _campaign(
+    key: str, name: str, phase: str, strategy: str, instrument: str, **more: Any
+) -> Record:
     return {
         "key": key,
         "name": name,
@@ -107,7 +115,13 @@ CAMPAIGNS: tuple[Record, ...] = (
         budget=money("200.00"),
     ),
     _campaign(
-        *("sampler-letter", "Letter with a sampler", "acquisition", "awareness_building", "direct_mail"),
+        *(
+            "sampler-letter",
+            "Letter with a sampler",
+            "acquisition",
+            "awareness_building",
+            "direct_mail",
+        ),
         channel="post",
         reason="You asked for our catalogue at the music fair.",
         product_id="SAMPLE-CD",
@@ -167,10 +181,19 @@ COMPETITORS: tuple[Record, ...] = (
 
 
 def _swot(subject: str, quadrant: str, statement: str, weight: int, **more: Any) -> Record:
-    return {"subject": subject, "quadrant": quadrant, "statement": statement, "weight": weight} | more
+    return {
+        "subject": subject,
+        "quadrant": quadrant,
+        "statement": statement,
+        "weight": weight,
+    } | more
 
 
-_CHECKED = {"valid_from": "1998-01-01", "valid_to": "1998-12-31", "confirmed_by": "paula.product"}
+_CHECKED: Record = {
+    "valid_from": "1998-01-01",
+    "valid_to": "1998-12-31",
+    "confirmed_by": "paula.product",
+}
 SWOT_ITEMS: tuple[Record, ...] = (
     _swot("self", "strength", "Advice by people who play themselves.", 4, **_CHECKED),
     _swot("self", "weakness", "Deliveries take a week at Christmas.", 3, **_CHECKED),
@@ -183,9 +206,18 @@ SWOT_ITEMS: tuple[Record, ...] = (
     ),
     _swot("self", "opportunity", "Portable players find new buyers.", 3, product_id="PLAY-20"),
     _swot("disc-depot", "weakness", "No returns after 14 days.", 4, **_CHECKED),
-    _swot("disc-depot", "strength", "Lowest price on chart CDs.", 5, **_CHECKED, product_id="CD-POP"),
+    _swot(
+        "disc-depot", "strength", "Lowest price on chart CDs.", 5, **_CHECKED, product_id="CD-POP"
+    ),
     _swot("klangwelt", "weakness", "Repairs take six weeks.", 4, **_CHECKED, product_id="TURN-50"),
-    _swot("vinyl-villa", "strength", "Rare pressings.", 3, valid_from="1996-01-01", valid_to="1997-06-30"),
+    _swot(
+        "vinyl-villa",
+        "strength",
+        "Rare pressings.",
+        3,
+        valid_from="1996-01-01",
+        valid_to="1997-06-30",
+    ),
 )
 
 ACTIVITIES: tuple[Record, ...] = (

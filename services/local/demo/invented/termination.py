@@ -27,7 +27,7 @@ def _complains_without_cause(story: Story, number: int = 6) -> None:
 
 
 def _pays_late(story: Story, *, last: int = 50) -> None:
-    story.buys_regularly(last, 40, 7, *_DISCS, late=story.random.randint(18, 30))
+    story.buys_regularly(last, 40, 5, *_DISCS, late=story.random.randint(18, 30))
 
 
 def _serial_complainer(story: Story) -> None:
@@ -43,7 +43,8 @@ def _only_complains(story: Story) -> None:
     """Complains in series and pays on the day: one signal alone is watched, no more."""
     story.person()
     story.allows("email", "phone", ago=450)
-    story.buys_regularly(story.about(18), 42, 11, *_DISCS, late=0)
+    story.buys(450, "BOX-OPERA", late=0)
+    story.buys_regularly(story.about(18), 42, 5, "BOX-OPERA", times=2, late=0)
     _complains_without_cause(story, 5)
 
 
@@ -81,8 +82,9 @@ def _hunter_below_cost(story: Story) -> None:
     """Takes only what is sold at cost and lets the bank call payments back."""
     story.person(purchase_motive="advantage_price")
     story.allows("email", "app", ago=480)
-    story.buys_regularly(story.about(20), 42, 10, *_DISCS, discount=38, promo_code="OUT38")
-    for deal, ago in zip(story.deals[3:5], (100, 150), strict=False):
+    story.buys(470, "CD-JAZZ", discount=38)
+    story.buys_regularly(story.about(20), 42, 6, *_DISCS, discount=38, promo_code="OUT38")
+    for deal, ago in zip(story.deals[5:7], (100, 150), strict=True):
         deal |= {"chargeback_at": instant(ago - 40), "chargeback_lost": money("3.00")}
 
 
@@ -125,7 +127,7 @@ def _ended(story: Story) -> None:
     by = ("company", "customer", "mutual")[story.number % 3]
     story.person(status="terminated", terminated_at=instant(60), terminated_by=by)
     story.allows("email", ago=450)
-    story.buys_regularly(story.about(150), 40, 6, *_DISCS, late=20)
+    story.buys_regularly(story.about(150), 40, 4, *_DISCS, late=20)
     story.hears(62, "call", "Said why and said thanks.", "Gründe genannt und gedankt.")
     if by == "customer":
         story.says(60, "cancellation", "I leave.", "Ich gehe.", effective_at=instant(60))
@@ -135,7 +137,10 @@ def _gives_back(story: Story) -> None:
     """Sends much back: refunds in part and in full, none of it a fault of the customer."""
     story.person()
     story.allows("email", ago=400)
-    for place in range(6):
+    story.complains(
+        *(story.about(100), 1, "Too tight.", "Zu eng."), settled=3, resolution="withdrawn"
+    )
+    for place in range(5):
         ago = 30 + 45 * place
         story.buys(ago, "HEAD-100", "CD-POP", late=0)
         deal = story.deals[-1]
