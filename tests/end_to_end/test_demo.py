@@ -212,6 +212,8 @@ def test_churn_is_forecast_by_the_base_s_own_past_and_says_what_moves_it(demo: D
     _, analytics = demo
     for item in sample(analytics):
         body = analytics.get(f"/v1/customers/{item['unit_id']}")
+        if body["churn"]["basis"] in (None, "contract"):  # a lead, or somebody under contract
+            continue
         assert body["churn"]["basis"] == "stacked"
         reasons = body["explanations"]["churn_probability"]["reasons"]
         parts = [r["contribution"] for r in reasons if r["contribution"] is not None]
@@ -227,7 +229,8 @@ def test_the_evidence_is_in_the_crm_and_says_what_the_numbers_say(demo: Demo) ->
         by_role = {
             evidence["role"]: evidence for evidence in body["explanations"]["value"]["evidence"]
         }
-        assert set(by_role) == {"first_purchase", "last_purchase"}
+        bought = item["rhythm"]["purchase_count"]
+        assert set(by_role) == ({"first_purchase", "last_purchase"} if bought else set())
         for role, evidence in by_role.items():
             deal = crm.client.get(f"/v1/deals/{evidence['id']}").json()
             assert deal["contact_id"] == item["unit_id"]

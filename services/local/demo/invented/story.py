@@ -67,7 +67,7 @@ class Story:
             **named.fields,
             "language": named.language,
             "owner_id": self.random.choice(_OWNERS),
-            "tags": [TAG, *fields.pop("tags", [])],
+            "tags": [TAG, f"persona:{self.id.rpartition('-')[0]}"],
             **fields,
         }
         self.contacts.append(contact | {"external_refs": [self._ref(id)]})
