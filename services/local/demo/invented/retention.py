@@ -57,12 +57,11 @@ def _big_spender(story: Story) -> None:
     story.buys_regularly(
         *(story.about(12), 60, 6, "PLAY-20", "HEAD-200", "LICENCE"),
         currency=currency,
-        times=2,
-        discount=10,
         late=0,
     )
+    story.buys(story.about(340), "LICENCE", times=5, late=0)
     if story.number == 5:
-        story.deals[-1].pop("fx_rate")  # its amount cannot be told in the base currency
+        story.deals[0].pop("fx_rate")  # its amount cannot be told in the base currency
     story.hears(story.about(20), "visit", "Looked at new rooms.", "Neue Räume.", sentiment=0.7)
     story.answers_survey(story.about(40), 9, product=(9, 8), psychic=(9, 9))
 
