@@ -52,6 +52,8 @@ class Rules:
     frames: FrameParameters
     parameters: Parameters
     options: StrategyOptions
+    catalogue_mark: str = ""
+    """Names the numbers and switches of the catalogue that an overlay file changed."""
 
     @property
     def as_of_day(self) -> int:
@@ -82,6 +84,7 @@ def rules_of(settings: Settings, catalogue: Catalogue, *, as_of: date) -> Rules:
             combination=combination_parameters(catalogue),
         ),
         strategy_options(catalogue),
+        catalogue.adjustments.mark,
     )
 
 

@@ -19,7 +19,7 @@ from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
-from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.catalogue import CatalogueError, load_catalogue
 from services.analytics.changing import compute_changes
 from services.analytics.computing import Rules, compute_base, estimate_base, rules_of, sample_part
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
@@ -53,6 +53,7 @@ _FAILURES = {
     CrmKeyMissing: "crm_key_missing",
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
+    CatalogueError: "catalogue_overlay_invalid",
 }
 Tell = Callable[..., Awaitable[None]]
 
@@ -130,9 +131,9 @@ async def _compute(refresh: Record, run: _Run) -> int:
     as_of = refresh["as_of"] or settings.as_of or now.astimezone(
         ZoneInfo(settings.business_time_zone)
     ).date()  # fmt: skip
+    rules = rules_of(settings, load_catalogue(settings.catalogue_overlay), as_of=as_of)
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
-    rules = rules_of(settings, load_catalogue(), as_of=as_of)
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
@@ -153,7 +154,9 @@ async def _publish(
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     family = rules.parameters.rhythm.family
-    made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
+    made_for = " ".join(
+        (CALCULATION, family, rules.base_currency, rules.time_zone.key, rules.catalogue_mark)
+    ).rstrip()
     size = rules.parameters.churn.sample_size
     sample = cache(lambda: sample_part(snapshot, rules, size=size, kept=kept))
     estimates = read_estimates(data_dir, made_for=made_for)
@@ -237,6 +240,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         rules.base_currency,
         rules.time_zone.key,
         rules.parameters.rhythm.family,
+        rules.catalogue_mark,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

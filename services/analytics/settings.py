@@ -26,6 +26,8 @@ class Settings(TokenSettings):
     analytics_requests_per_minute: int = Field(default=6000, ge=1)
     analytics_database_connections: int = Field(default=4, ge=1, le=100)
     analytics_key_file: Path | None = None
+    # What the operator changes of the catalogue: costs, effects, switches, texts, own instruments.
+    catalogue_overlay: Path | None = None
     crm_url: str = ""
     crm_port: int = Field(default=8000, ge=1, le=65535)
     as_of: date | None = None

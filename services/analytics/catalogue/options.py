@@ -14,11 +14,23 @@ from services.analytics.calculations.candidates import (
     StrategyOptions,
 )
 from services.analytics.calculations.signals.combination import CombinationParameters
-from services.analytics.catalogue.catalogue import Catalogue, Goal, Instrument, Phase, Strategy
+from services.analytics.catalogue.catalogue import (
+    Catalogue,
+    Channel,
+    Goal,
+    Instrument,
+    Phase,
+    Strategy,
+)
 
 _VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
+_GUARDED = {
+    "price": ("deal_hunter", "open_complaint"),
+    "barrier": ("dissatisfied", "open_complaint"),
+}
+"""What forbids an instrument of a type whatever its entry says, so that own ones keep to it, too."""
 
 
 def strategy_options(catalogue: Catalogue) -> StrategyOptions:
@@ -44,23 +56,23 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
 
 def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
     """Take over what each churn signal weighs, and which of them are one voice."""
-    signals = [signal.model_dump() for signal in catalogue.churn_signals]
+    signals = catalogue.churn_signals
     return CombinationParameters(
-        weights={each["id"]: float(each["beta"]) for each in signals if "beta" in each},
-        voice=tuple(each["id"] for each in signals if each["group"] == _VOICE),
+        weights={each.id: each.beta for each in signals if each.beta is not None},
+        voice=tuple(each.id for each in signals if each.group == _VOICE),
     )
 
 
 def _candidates(catalogue: Catalogue) -> Iterator[Candidate]:
     instruments = {instrument.id: instrument for instrument in catalogue.instruments}
     for strategy in catalogue.strategies:
-        if strategy.children or not strategy.auto_recommend:
+        if not strategy.is_suggested:
             continue
         for instrument in (instruments[name] for name in strategy.instruments):
             if (
-                instrument.addressable
-                and instrument.auto_recommend
+                instrument.is_suggested
                 and instrument.type != "obligation"
+                and any(channel.id in instrument.channels for channel in _in_use(catalogue))
             ):
                 for phase in catalogue.phases:
                     if phase.id in strategy.phases and phase.id in instrument.phases:
@@ -73,7 +85,10 @@ def _candidate(
     if instrument.uplift is None or instrument.unit_cost is None:
         raise ValueError(f"instruments.{instrument.id}: uplift and unit_cost are needed")
     required = [*strategy.prerequisites, *instrument.prerequisites]
-    forbidden = [*strategy.contraindications, *instrument.contraindications, "asked_no_contact"]
+    forbidden = [
+        *(*strategy.contraindications, *instrument.contraindications, "asked_no_contact"),
+        *_GUARDED.get(instrument.type, ()),
+    ]
     still_open = ["addressable"]
     if instrument.type not in _WITHOUT_CONTACT_CAP:
         still_open.append("pressure_ok")
@@ -109,7 +124,9 @@ def _obligation(catalogue: Catalogue, phase: Phase) -> Obligation:
     answering = [
         strategy
         for strategy in catalogue.strategies
-        if _COMPLAINT_SIGNAL in strategy.answers and phase.id in strategy.phases
+        if strategy.enabled
+        and _COMPLAINT_SIGNAL in strategy.answers
+        and phase.id in strategy.phases
     ]
     answering.sort(key=lambda strategy: measure.id not in strategy.instruments)
     if not answering:
@@ -127,6 +144,10 @@ def _goal_of(catalogue: Catalogue, strategy: Strategy, phase: Phase) -> str:
 
 def _cheapest_channel(catalogue: Catalogue, instrument: Instrument) -> float:
     """Return the cost of the cheapest channel that can address a person, else of any."""
-    channels = [item for item in catalogue.channels if item.id in instrument.channels]
+    channels = [item for item in _in_use(catalogue) if item.id in instrument.channels]
     costs = [item.unit_cost for item in channels if item.addressable]
     return min(costs or [item.unit_cost for item in channels])
+
+
+def _in_use(catalogue: Catalogue) -> list[Channel]:
+    return [channel for channel in catalogue.channels if channel.enabled]

@@ -75,7 +75,7 @@ def _choice(
 ) -> dict[str, str] | None:
     if not entry:
         return None
-    return {"id": entry, "label": catalogue.entry(section, entry).name(language)}
+    return {"id": entry, "label": catalogue.label(section, entry, language)}
 
 
 def _choices(
