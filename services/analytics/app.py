@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.following import following_overlay
+from services.analytics.catalogue.routes import routes as catalogue_routes
 from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.german import translate
@@ -50,13 +52,14 @@ ABOUT = {
         {"name": "portfolio", "description": "Value against risk."},
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
+        {"name": "catalogue", "description": "What can be done, why, and under which conditions."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "refreshes", "description": "Computing anew."},
     ],
 }
 FEATURES = (
     *(customers, summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
-    refreshes,
+    *(catalogue_routes, refreshes),
 )
 
 
@@ -64,11 +67,12 @@ def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, schedules: bool = True
 ) -> ASGIApp:
     """Build the service; `schedules` also runs the refreshes that are due or asked for."""
+    catalogue = load_catalogue(settings.catalogue_overlay)
     database = connect(settings.database_url, connections=settings.analytics_database_connections)
 
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
-        app.state.catalogue = load_catalogue()
+        app.state.catalogue = catalogue
         every = timedelta(minutes=settings.refresh_minutes)
         app.state.publications = Publications(
             database, clock=clock, overdue_after=2 * every if every else None
@@ -81,7 +85,8 @@ def create_app(
         if schedules:
             scheduler.start()
         try:
-            yield
+            async with following_overlay(settings.catalogue_overlay, app.state):
+                yield
         finally:
             await scheduler.stop()
 
