@@ -63,6 +63,8 @@ class Rules:
     decided: Decided = field(default_factory=dict)
     cases: pd.DataFrame = field(default_factory=no_cases, compare=False)
     feedback: Feedback = field(default_factory=Feedback)
+    catalogue_mark: str = ""
+    """Names the numbers and switches of the catalogue that an overlay file changed."""
 
     @property
     def as_of_day(self) -> int:
@@ -98,6 +100,7 @@ def rules_of(
         ),
         strategy_options(catalogue).informed_by(feedback or Feedback()),
         feedback=feedback or Feedback(),
+        catalogue_mark=catalogue.adjustments.mark,
     )
 
 

@@ -19,7 +19,7 @@ from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
-from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.catalogue import CatalogueError, load_catalogue
 from services.analytics.catalogue.options import options_document
 from services.analytics.changing import compute_changes
 from services.analytics.computing import (
@@ -69,6 +69,7 @@ _FAILURES = {
     CrmKeyMissing: "crm_key_missing",
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
+    CatalogueError: "catalogue_overlay_invalid",
 }
 Tell = Callable[..., Awaitable[None]]
 
@@ -149,7 +150,8 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     feedback = await load_feedback(run.database)
-    rules = rules_of(settings, load_catalogue(), as_of=as_of, feedback=feedback)
+    catalogue = load_catalogue(settings.catalogue_overlay)
+    rules = rules_of(settings, catalogue, as_of=as_of, feedback=feedback)
     await settle_decisions(
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
@@ -185,7 +187,9 @@ async def _publish(
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     rules = await feed_back(run.database, snapshot, rules, now=run.clock())
     family = rules.parameters.rhythm.family
-    made_for = f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
+    made_for = " ".join(
+        (CALCULATION, family, rules.base_currency, rules.time_zone.key, rules.catalogue_mark)
+    ).rstrip()
     size = rules.parameters.churn.sample_size
     sample = cache(lambda: sample_part(snapshot, rules, size=size, kept=kept))
     estimates = read_estimates(data_dir, made_for=made_for)
@@ -296,6 +300,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         sorted(decided_by(rules)),
         case_marks(rules.cases),
         rules.feedback.mark,
+        rules.catalogue_mark,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()
