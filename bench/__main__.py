@@ -15,6 +15,7 @@ SECTIONS = {
     "analytics": "calculating against reading the same columns once",
     "models": "purchase models of every family against reading the columns they take",
     "publishing": "storing scored customers, and reading one meanwhile; ratio of paired rounds",
+    "next_products": "products named against popularity and own frequency; a large base",
     "accuracy": "forecasts against what came on real logs, beside Pareto/NBD and BG/NBD",
 }
 

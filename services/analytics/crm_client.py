@@ -79,9 +79,15 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         " written_off_minor chargeback_lost_minor",
         numbers="discount_pct fx_rate",
     ),
-    "products": _schema(texts="id_ key_ category"),
+    "products": _schema(
+        texts="id_ key_ name category list_price_currency unit_cost_currency complements"
+        " successor_id",
+        amounts="list_price_minor unit_cost_minor",
+        counts="replacement_days service_interval_days",
+        flags="is_repeatable is_sample is_for_sale",
+    ),
 }
-"""What analytics takes of each export: what the frames read, hence no name, address or text."""
+"""What analytics takes of each export: what is read of it, hence nobody's name, address or text."""
 _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     "contacts": {
         "kind": ("person", "organisation"),

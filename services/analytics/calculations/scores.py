@@ -15,10 +15,11 @@ from services.analytics.calculations.contracts.signals import contract_churn
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.hunting import find_deal_hunters
 from services.analytics.calculations.learned_value import Learned
+from services.analytics.calculations.next_products.scoring import next_products
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
-from services.analytics.calculations.purchases import Purchases
+from services.analytics.calculations.purchases import Purchases, float_column
 from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.signals.columns import SIGNALS
 from services.analytics.calculations.signals.combination import churn_columns
@@ -94,6 +95,19 @@ def score(
         ),
         score_termination(observed, customers, parameters=parameters),
     ]
+    if len(observed.products):
+        beside.append(
+            next_products(
+                observed.events,
+                customers,
+                float_column(observed.deals, "amount"),
+                purchases=purchases,
+                products=observed.products,
+                model=estimates.affinities,
+                default_margin=parameters.value.default_margin,
+                parameters=parameters.next_products,
+            )
+        )
     if options is not None:
         weighing = StrategyParameters(
             base_margin=estimates.margins.weighing.base_mean,

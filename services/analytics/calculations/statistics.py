@@ -13,6 +13,7 @@ from services.analytics.calculations.credibility import DealValues
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
 from services.analytics.calculations.new_customers import SourceStatistics
+from services.analytics.calculations.next_products.products import Products
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.histories import (
     Histories,
@@ -47,6 +48,8 @@ class Observed:
         What has happened to the units besides.
     purchases, margins, earnings, amounts, historic
         What the deals say.
+    products
+        All products of the base, which events name by their place.
     """
 
     units: pd.DataFrame
@@ -57,6 +60,7 @@ class Observed:
     earnings: Earnings
     amounts: DealValues
     historic: HistoricValue
+    products: Products
 
 
 def observe(
@@ -66,6 +70,7 @@ def observe(
     *,
     as_of_day: int,
     parameters: Parameters,
+    products: Products | None = None,
 ) -> Observed:
     """Read what deals say of units.
 
@@ -81,6 +86,8 @@ def observe(
         The day looked from, days since 1970-01-01 in the business time zone.
     parameters
         Margins and windows.
+    products
+        All products of the base; none unless given.
 
     Raises
     ------
@@ -103,6 +110,7 @@ def observe(
         historic_value(
             units, deals, margins=margins, purchases=purchases, parameters=parameters.value
         ),
+        products or Products.none(),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.events import Events
+from services.analytics.calculations.next_products.products import Products
 from services.analytics.calculations.quality import Quality
 from services.analytics.frames.arrays import NEVER
 from services.analytics.frames.clock import Clock, day_number
@@ -21,6 +22,7 @@ from services.analytics.frames.events import build_events
 from services.analytics.frames.gaps import DataGaps, Gap
 from services.analytics.frames.interactions import Interactions, interaction_columns
 from services.analytics.frames.parameters import FrameParameters
+from services.analytics.frames.product_list import read_products
 from services.analytics.frames.quality import count_quality
 from services.analytics.frames.standing import standing_columns
 from services.analytics.mirror.snapshot import Snapshot
@@ -37,6 +39,7 @@ class Frames:
     units: pd.DataFrame
     deals: pd.DataFrame
     events: Events
+    products: Products
     evidence: pd.DataFrame
     unconverted: pd.DataFrame
     erased: frozenset[str]
@@ -100,6 +103,7 @@ def build_frames(
         frame,
         deals.frame,
         build_events(snapshot, contacts, deals, interactions, clock),
+        read_products(snapshot, base_currency=base_currency),
         evidence,
         deals.unconverted,
         contacts.erased_units(snapshot),
