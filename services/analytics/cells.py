@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.analytics.customers.showing import money
+from services.analytics.customers.amounts import money
 from services.analytics.publication import Publication
 
 Cell = Mapping[str, Any]

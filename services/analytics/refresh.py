@@ -26,6 +26,7 @@ from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Lim
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
 from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
 from services.analytics.frame_files import FrameFiles
+from services.analytics.frames.product_list import read_product_names
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -192,6 +193,7 @@ async def _publish(
         summary=total_customers(base.customers, base.unconverted),
         standing=standing_summary(base.customers, erased=base.erased),
         model_card=card,
+        products=read_product_names(snapshot),
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:

@@ -22,8 +22,10 @@ from sqlalchemy import (
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.filters import WORDS, ListCustomers, ListHistory
 from services.analytics.customers.logic import LOGIC
+from services.analytics.customers.next_products import named_places
 from services.analytics.customers.showing import EPOCH, describe, show_past
 from services.analytics.packing import unpack
+from services.analytics.product_names import find_names
 from services.analytics.publication import Publication
 from services.analytics.tables import (
     NUMBER_COLUMNS,
@@ -104,6 +106,22 @@ async def find_customer(reader: Reader, publication: Publication, unit_id: str) 
             "under the organisation."
         )
     return row
+
+
+async def find_named_products(
+    reader: Reader, publication: Publication, row: Record
+) -> dict[int, Record]:
+    """Return the products that a customer names, by their place in the list of the version.
+
+    Raises
+    ------
+    Superseded
+        The published version is not the newest any more.
+    """
+    published, names = await find_names(reader, named_places(row))
+    if published is not None:
+        publication.check(published)
+    return names
 
 
 async def _row(reader: Reader, publication: Publication, unit_id: str) -> Record | None:
@@ -297,7 +315,13 @@ async def personal_data(
         "recipients": recipients,
         "current": None
         if row is None
-        else describe(row, publication, catalogue=catalogue, language=language)
+        else describe(
+            row,
+            publication,
+            await find_named_products(reader, publication, row),
+            catalogue=catalogue,
+            language=language,
+        )
         | {"model": publication.version["model"], "stored": _stored(row)},
         "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
         "to_be_overwritten": left and _stored(left),

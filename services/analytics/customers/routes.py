@@ -15,9 +15,11 @@ from services.analytics.customers.schemas import (
     CustomerPage,
     PersonalData,
 )
+from services.analytics.publication import Publication
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
+from services.foundation.statements import Record
 from shared.values import RecordId
 
 log = logging.getLogger("phasewise")
@@ -75,13 +77,16 @@ def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, st
     summary="Read a customer",
 )
 async def get_customer(call: Call, unit_id: UnitId) -> Answer:
-    """Phase, value, churn, signals, standing and next step of one customer; `explanations` says of each
-    score why, on what evidence, and what was not known."""
-    publication, row = await call.app.state.publications.read(
-        lambda current: operations.find_customer(call.database, current, unit_id)
-    )
+    """Phase, value, churn, signals, standing, next step and next products of one customer;
+    `explanations` says of each score why, on what evidence, and what was not known."""
+
+    async def question(current: Publication) -> tuple[Record, dict[int, Record]]:
+        row = await operations.find_customer(call.database, current, unit_id)
+        return row, await operations.find_named_products(call.database, current, row)
+
+    publication, (row, products) = await call.app.state.publications.read(question)
     body = showing.describe(
-        row, publication, catalogue=call.app.state.catalogue, language=call.language
+        row, publication, products, catalogue=call.app.state.catalogue, language=call.language
     )
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
 

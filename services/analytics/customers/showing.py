@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -12,10 +10,11 @@ import orjson
 from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.amounts import amount_text, money
+from services.analytics.customers.next_products import show_next_products
 from services.analytics.publication import Publication
 from services.analytics.tables import SIGNALS
 from services.analytics.texts import gap_text, reason_text
-from shared.money import currency_exponent
 from shared.values import wire_instant
 
 Row = Mapping[str, Any]
@@ -42,22 +41,6 @@ _NEVER_ALONE = {
     "de": "Ein Wert ist nie der einzige Grund: Menschen eröffnen eine Prüfung und entscheiden anhand "
     "der Belege.",
 }
-
-
-@lru_cache(maxsize=20)
-def _unit(currency: str) -> Decimal:
-    return Decimal(1).scaleb(-currency_exponent(currency))
-
-
-def amount_text(value: float, currency: str) -> str:
-    """Round once, half-even, to the currency's minor unit."""
-    amount = Decimal(repr(value)).quantize(_unit(currency), ROUND_HALF_EVEN)
-    return str(amount or abs(amount))
-
-
-def money(value: float | None, currency: str) -> dict[str, str] | None:
-    """Write an amount as the wire shows it."""
-    return None if value is None else {"amount": amount_text(value, currency), "currency": currency}
 
 
 def _day(number: int | None) -> str | None:
@@ -159,9 +142,17 @@ def _recommendation(
 
 
 def describe(
-    row: Row, publication: Publication, *, catalogue: Catalogue, language: Language
+    row: Row,
+    publication: Publication,
+    products: Mapping[int, Row],
+    *,
+    catalogue: Catalogue,
+    language: Language,
 ) -> dict[str, Any]:
-    """Return a customer with every score and why it is what it is."""
+    """Return a customer with every score and why it is what it is.
+
+    `products` are those that it names, by their place in the list of the version.
+    """
     currency = publication.currency
     evidence = _signal_records(row)
     return {
@@ -183,6 +174,9 @@ def describe(
             "sentiment_level": row["sentiment_level"],
         },
         "standing": _standing(row, currency, catalogue, language),
+        "next_products": show_next_products(
+            row, products, currency=currency, catalogue=catalogue, language=language
+        ),
         "termination": _termination(row, catalogue, language),
         "explanations": _explanations(row, publication, evidence, catalogue, language),
     }

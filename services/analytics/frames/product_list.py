@@ -28,12 +28,20 @@ _COLUMNS = [
 
 
 @dataclass(frozen=True, slots=True)
-class ProductNames:
-    """What a product is called; no person's datum."""
+class ProductName:
+    """What a product is called, which is no datum of a person; its place in a list is its number."""
 
     id: str
     key: str
-    name: str | None
+    name: str
+
+
+def read_product_names(snapshot: Snapshot) -> list[ProductName]:
+    """Return what the products are called, in the order of their ids; by its key one without a name."""
+    table = by_id(snapshot, ["id", "key", "name"])
+    return [
+        ProductName(row["id"], row["key"], row["name"] or row["key"]) for row in table.to_pylist()
+    ]
 
 
 def read_products(snapshot: Snapshot, *, base_currency: str) -> Products:
@@ -64,12 +72,6 @@ def read_products(snapshot: Snapshot, *, base_currency: str) -> Products:
         category=category.codes,
         categories=tuple(category.words),
     )
-
-
-def read_product_names(snapshot: Snapshot) -> list[ProductNames]:
-    """Return what the products are called, in the order of their ids."""
-    table = by_id(snapshot, ["id", "key", "name"])
-    return [ProductNames(**row) for row in table.to_pylist()]
 
 
 def by_id(snapshot: Snapshot, columns: list[str]) -> pa.Table:

@@ -5,7 +5,8 @@ from typing import Any
 
 from services.analytics.calculations.quality import gap_counts
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.customers.showing import money, state_label
+from services.analytics.customers.amounts import money
+from services.analytics.customers.showing import state_label
 from services.analytics.publication import Publication
 from shared.money import from_minor
 

@@ -57,8 +57,8 @@ def with_levels(
     day = as_of_day - parameters.level_days
     is_known = (bought["day"] <= day).to_numpy()
     known, later = bought.loc[is_known], bought.loc[~is_known]
-    buyers = [distinct(rows["unit"].to_numpy(dtype=np.int64)) for rows in (known, later)]
-    units = np.intersect1d(*buyers, assume_unique=True)
+    before, since = (distinct(rows["unit"].to_numpy(dtype=np.int64)) for rows in (known, later))
+    units = np.intersect1d(before, since, assume_unique=True)
     if not len(units):
         return model
     owned = Owned.of(

@@ -149,7 +149,7 @@ def read_affinity_model(document: Mapping[str, Any]) -> AffinityModel:
     KeyError, ValueError
         It is something else.
     """
-    values = {
+    values: dict[str, Any] = {
         name: _unpacked(value) if isinstance(value, Mapping) else value
         for name, value in document.items()
     }

@@ -63,7 +63,8 @@ class PairStatistics:
         weight = np.rint(_ONE / np.sqrt(np.maximum(sizes, 1))) / _ONE
 
         def per_product(values: Any) -> Floats:
-            return np.bincount(owned.product, weights=values, minlength=count)
+            weights = np.asarray(values, dtype=np.float64)
+            return np.bincount(owned.product, weights=weights, minlength=count).astype(np.float64)
 
         return cls(
             product_ids,
@@ -106,7 +107,8 @@ def _pairs(owned: Owned, weight: Floats, count: int) -> Any:
     ones = np.ones(len(owned.unit))
     by_product = sparse.csr_matrix((ones, owned.product, owned.starts), shape=shape).T.tocsr()
     if not len(owned.unit):
-        return sparse.csr_matrix((count, count), dtype=np.complex128)
+        nothing = np.zeros(0, dtype=np.int64)
+        return sparse.csr_matrix((weighed, (nothing, nothing)), shape=(count, count))
 
     def blocks() -> Iterator[Any]:
         for start in range(0, count, _PRODUCTS_AT_ONCE):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analytics.calculations.purchases import Floats, Integers
+from services.analytics.calculations.purchases import Integers
 
 _CELLS_AT_ONCE = 4_000_000
 
@@ -67,7 +67,8 @@ def ranges(starts: Integers, sizes: Integers) -> Integers:
     """Put ranges of places behind each other: ``sizes`` places from each of ``starts`` on."""
     past = np.cumsum(sizes)
     total = int(past[-1]) if len(past) else 0
-    return np.arange(total) + np.repeat(starts - (past - sizes), sizes)
+    places: Integers = np.arange(total) + np.repeat(starts - (past - sizes), sizes)
+    return places
 
 
 def distinct(values: Integers) -> Integers:
@@ -79,7 +80,7 @@ def distinct(values: Integers) -> Integers:
     return found
 
 
-def spread(values: Floats, places: Integers, *, empty: Any = np.nan) -> Any:
+def spread(values: NDArray[Any], places: Integers, *, empty: Any = np.nan) -> Any:
     """Take the values at places, and another one where there is none."""
     if not len(values):
         return np.full(places.shape, empty)
