@@ -1,9 +1,10 @@
 """The shapes of customers on the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from services.analytics.customers.explained import Evidence, Explanations
 from services.analytics.customers.filters import (
     ChurnBasis,
     Kind,
@@ -12,6 +13,7 @@ from services.analytics.customers.filters import (
     TerminationStep,
     Tier,
 )
+from services.analytics.customers.offered import NextProduct
 from services.analytics.schemas import (
     Basis,
     Confidence,
@@ -27,7 +29,6 @@ from services.analytics.summary.schemas import ModelSummary
 from shared.values import (
     Count,
     Day,
-    Flag,
     Instant,
     Probability,
     RecordId,
@@ -137,119 +138,6 @@ class Recommendation(Shown):
     open_conditions: Annotated[list[Choice], Field(max_length=50)] = Field(
         description="What a person has to check before acting."
     )
-
-
-class Reason(Shown):
-    """One reason, for programs and for people."""
-
-    code: bounded_text(64, example="R_OVERDUE") = Field(
-        description="An id of the catalogue's reason_codes."
-    )
-    params: dict[str, Any] = Field(description="The numbers and ids in the text.")
-    contribution: number(-1e15, 1e15, example=0.18) | None = Field(
-        description="What it adds to the explained score, in that score's unit."
-    )
-    text: bounded_text(2000, example="Last purchase 116 days ago.") = Field(
-        description="In the language asked for."
-    )
-
-
-class NamedProduct(Shown):
-    """A product of the CRM."""
-
-    id: RecordId = Field(description="Its id in the CRM.")
-    key: bounded_text(64, example="SKU-200") = Field(
-        description="The number that people use, and that deals name it by."
-    )
-    name: bounded_text(200, example="Oak bench") = Field(description="What it is called.")
-
-
-class NextProduct(Shown):
-    """A product that may be offered next."""
-
-    product: NamedProduct
-    kind: Literal["new", "repeat", "popular"] = Field(
-        description="`new`: goes with what the customer owns; `repeat`: bought before, and usually "
-        "again; `popular`: what most buy, as nothing is known of what the customer owns."
-    )
-    is_obvious: Flag | None = Field(
-        description="True: it completes an owned product, or was bought before. False: fewer than one "
-        "in ten of such customers buy it; to be offered with advice and an explanation only. Null: "
-        "neither."
-    )
-    is_upgrade: Flag = Field(
-        description="It replaces an owned product that is due, or whose kind a need was voiced for."
-    )
-    affinity: Probability = Field(
-        description="Share of those who own `owned` that buy it; of a repeated product, its share in "
-        "the later purchases of the customer, few of which count less; of a popular one, its share of all."
-    )
-    purchase_probability: Probability | None = Field(
-        description="Chance that the customer buys it within the churn horizon without being asked: "
-        "affinity, corrected by how often such products came, times the chance of any purchase."
-    )
-    price: Amount = Field(description="Net list price; null: not known in base currency.")
-    margin: Amount = Field(description="What a sale leaves after the cost of one.")
-    owned: NamedProduct | None = Field(
-        description="The owned product that speaks for it most; null: none does."
-    )
-    reason: Reason
-
-
-class Evidence(Shown):
-    """A record of the CRM that a score rests on."""
-
-    type: Literal["deal", "interaction"] = Field(description="What it is.")
-    id: RecordId = Field(description="Its id in the CRM.")
-    occurred_at: Day = Field(
-        description="The day of the interaction, or on which the deal was won, lost or invoiced, or its "
-        "contract cancelled."
-    )
-    role: word(example="last_purchase") = Field(
-        description="What it shows: first_purchase, last_purchase, or the id of a signal."
-    )
-
-
-class Gap(Shown):
-    """Something that was not known."""
-
-    code: word(example="consent_unknown") = Field(description="For programs.")
-    text: bounded_text(2000, example="Consent is not recorded.") = Field(description="For people.")
-
-
-class Explanation(Shown):
-    """Why a score is what it is: the same object for each score."""
-
-    value: bounded_text(64, example="0.35") | number(-1e15, 1e15, example=0.35) | None = Field(
-        description="The score; amounts as decimal strings."
-    )
-    unit: bounded_text(16, example="probability") | None = Field(
-        description="`probability` or a currency; null if it is a word."
-    )
-    as_of: Day = Field(description="The day that it is of.")
-    basis: word(example="signals") | None = Field(description="What it rests on.")
-    confidence: Confidence | None = Field(description="How much it can carry.")
-    model_version: Version = Field(description="The version it is of.")
-    reasons: Annotated[list[Reason], Field(max_length=30)] = Field(
-        description="Why, the first to be read first."
-    )
-    evidence: Annotated[list[Evidence], Field(max_length=50)] = Field(
-        description="Records that it rests on."
-    )
-    data_gaps: Annotated[list[Gap], Field(max_length=20)] = Field(
-        description="What was not known and would change it."
-    )
-
-
-class Explanations(Shown):
-    """Why, score by score."""
-
-    state: Explanation = Field(description="Of state and phase.")
-    churn_probability: Explanation = Field(description="Of the probability to stay away.")
-    value: Explanation = Field(
-        description="Of the value of the next 365 days; of a lead, of what a first year would bring."
-    )
-    recommendation: Explanation = Field(description="Of the expected value of the recommendation.")
 
 
 class SignalStrength(Shown):
