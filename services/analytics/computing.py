@@ -281,9 +281,8 @@ def place(
         parameters=rules.parameters.standing.ambassadors,
     )
     ranks = place_by_rank(customers)
-    return replace(
-        computed, customers=pd.concat([customers, ranks], axis=1).assign(referral_value=value)
-    )
+    worth = pd.Series(value, index=customers.index, name="referral_value")
+    return replace(computed, customers=pd.concat([customers, ranks, worth], axis=1))
 
 
 def join_computed(parts: Sequence[Computed]) -> Computed:

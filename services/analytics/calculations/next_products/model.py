@@ -59,6 +59,14 @@ class AffinityModel:
     new_level: float = 1.0
     repeat_level: float = 1.0
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the content, to the last digit."""
+        if not isinstance(other, AffinityModel):
+            return NotImplemented
+        return affinity_document(self) == affinity_document(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @classmethod
     def none(cls) -> Self:
         """Return the model of a base that has no products."""

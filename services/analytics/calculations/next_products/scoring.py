@@ -98,12 +98,11 @@ def next_products(
         "_owned": np.where(offers.owned < 0, np.nan, offers.owned),
         "_flags": offers.flags,
     }
+    numbers = np.stack([columns[part] for part in _PARTS], axis=2)
+    numbers[is_none] = np.nan
     return pd.DataFrame(
-        {
-            f"product{rank + 1}{part}": np.where(is_none[:, rank], np.nan, columns[part][:, rank])
-            for rank in range(COUNT)
-            for part in _PARTS
-        },
+        numbers.reshape(len(customers), -1),
         index=customers.index,
+        columns=list(PRODUCT_COLUMNS),
         copy=False,
     )
