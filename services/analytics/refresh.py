@@ -39,6 +39,7 @@ from services.analytics.experiments.loading import load_feedback
 from services.analytics.feeding_back import assign_people, feed_back
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.cases import case_marks
+from services.analytics.frames.product_list import read_product_names
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -234,6 +235,7 @@ async def _publish(
         model_card=card,
         options=options_document(rules.options),
         termination_fairness=count_fairness(snapshot, base, rules),
+        products=read_product_names(snapshot),
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
@@ -21,6 +21,7 @@ from services.analytics.calculations.contracts.signals import Hearing, without_e
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
+from services.analytics.calculations.next_products.model import AffinityModel
 from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import (
@@ -68,6 +69,8 @@ class Estimates:
         How rhythm and signals make a churn probability.
     churn
         What the base's own past says of purchases to come; None if nobody asked it.
+    affinities
+        What products go with each other.
     """
 
     as_of_day: int
@@ -80,6 +83,7 @@ class Estimates:
     contracts: ContractModel
     combination: CombinationModel
     churn: ChurnModel | None = None
+    affinities: AffinityModel = field(default_factory=AffinityModel.none)
 
 
 def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) -> Estimates:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.analytics.schemas import Description, Label, Phase, Shown, Signal, State
-from shared.values import Flag, Probability, number, text, whole, word
+from shared.values import Flag, Probability, number, whole, word
+from shared.values import text as bounded_text
 
 EntryId = Annotated[
     str,
@@ -18,8 +19,8 @@ Signals = Annotated[
     list[Signal], Field(max_length=11, description="Signals of churn that it answers.")
 ]
 Cost = number(0, 1e9, example=0.5)
-Sentence = text(1000, example="Clarify the scope of service and name one contact person.")
-RuleText = text(500, example="R>=4, F>=4, M>=4")
+Sentence = bounded_text(1000, example="Clarify the scope of service and name one contact person.")
+RuleText = bounded_text(500, example="R>=4, F>=4, M>=4")
 
 
 class ShownEntry(Shown):
@@ -217,7 +218,9 @@ class SignalEntry(ShownEntry):
 class GuardRailEntry(ShownEntry):
     """A guard rail."""
 
-    basis: text(200, example="GDPR Art. 21") | None = Field(description="The law it rests on.")
+    basis: bounded_text(200, example="GDPR Art. 21") | None = Field(
+        description="The law it rests on."
+    )
     enforce: Literal["hard", "config"] = Field(
         description="`hard` always holds, `config` depends on what the operator sets."
     )
@@ -237,10 +240,10 @@ class ConditionEntry(ShownEntry):
 class DraftEntry(ShownEntry):
     """A draft; its id is that of the instrument, its description a hint for who acts."""
 
-    subject: text(1000, example="Thank you for your order") | None = Field(
+    subject: bounded_text(1000, example="Thank you for your order") | None = Field(
         description="Of a letter or e-mail; null where it is spoken."
     )
-    text: text(3000, lines=True, example="Dear [name], thank you for your order.") = Field(
+    text: bounded_text(3000, lines=True, example="Dear [name], thank you for your order.") = Field(
         description="What stands in square brackets only a person can know."
     )
 
@@ -249,7 +252,7 @@ class ReasonEntry(ShownEntry):
     """A reason or a verdict; its description is a template."""
 
     signal: Signal | None = Field(description="The signal of churn that it explains.")
-    params: dict[str, text(64, example="days")] = Field(
+    params: dict[str, bounded_text(64, example="days")] = Field(
         description="By value in the template, its kind: count, days, number, hundredths, share, "
         "chance, money, date, text, or the section that it is an id of."
     )
@@ -258,6 +261,6 @@ class ReasonEntry(ShownEntry):
 class DataGapEntry(ShownEntry):
     """A data gap."""
 
-    effect: text(1000, example="With the amounts, the value becomes complete.") | None = Field(
-        description="A template of what filling it changes, in the language asked for."
+    effect: bounded_text(1000, example="With the amounts, the value becomes complete.") | None = (
+        Field(description="A template of what filling it changes, in the language asked for.")
     )

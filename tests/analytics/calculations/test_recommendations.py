@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from services.analytics.calculations.feedback.known import Feedback, Holdout
+from services.analytics.calculations.next_products.choosing import OBVIOUS, UPGRADE
 from services.analytics.calculations.phases import LEAD_STAGES, PHASES, STATES
 from services.analytics.calculations.recommendations.barriers import BARRIERS
 from services.analytics.calculations.recommendations.candidates import (
@@ -18,7 +19,6 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
     StrategyParameters,
 )
-from services.analytics.calculations.recommendations.facts import OBVIOUS, UPGRADE
 from services.analytics.calculations.recommendations.recommending import (
     BASES,
     RECOMMENDATION_COLUMNS,

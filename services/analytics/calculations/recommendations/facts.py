@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.analytics.calculations.feedback.parameters import FEATURES
 from services.analytics.calculations.feedback.responders import individual_effects
+from services.analytics.calculations.next_products.choosing import UPGRADE
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
@@ -25,8 +26,6 @@ Decided: TypeAlias = Mapping[tuple[str, str], Collection[str]]
 
 PRODUCTS: Final = 3
 """Products that are looked at for a unit."""
-OBVIOUS, UPGRADE, REPEAT = 1, 2, 4
-"""What a product offered to a unit is, as bits of its flags."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

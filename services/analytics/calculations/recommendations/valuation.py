@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from services.analytics.calculations.next_products.choosing import OBVIOUS, UPGRADE
 from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
@@ -16,8 +17,6 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyParameters,
 )
 from services.analytics.calculations.recommendations.facts import (
-    OBVIOUS,
-    UPGRADE,
     Codes,
     Facts,
     Product,
