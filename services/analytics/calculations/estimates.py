@@ -43,6 +43,7 @@ from services.analytics.calculations.standing.ambassadors import (
     estimate_referral_base,
 )
 from services.analytics.calculations.statistics import Observed, Statistics
+from services.analytics.calculations.tier_floor import estimate_tier_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Estimates:
         How rhythm and signals make a churn probability.
     churn
         What the base's own past says of purchases to come; None if nobody asked it.
+    tier_floor
+        Least value of tiers A and B; base currency, contribution of three years if alive.
     affinities
         What products go with each other.
     """
@@ -83,6 +86,7 @@ class Estimates:
     contracts: ContractModel
     combination: CombinationModel
     churn: ChurnModel | None = None
+    tier_floor: float = float("nan")
     affinities: AffinityModel = field(default_factory=AffinityModel.none)
 
 
@@ -123,8 +127,13 @@ def estimate_with_signals(
     )
     estimates = replace(estimates, contracts=contracts)
     statistics = []
-    for observed in parts:
+    floor = float("nan")
+    for number, observed in enumerate(parts):
         told = read_behavior(observed, estimates, parameters=parameters)
+        if number == 0:
+            floor = estimate_tier_floor(
+                observed, told.rhythm, estimates=estimates, parameters=parameters
+            )
         baseline = told.baseline_churn.copy()
         if contracts.survival is not None:
             baseline[told.contracts.index] = np.nan
@@ -134,7 +143,7 @@ def estimate_with_signals(
             )
         )
     combination = fit_combination(reduce(add, statistics), parameters=parameters.combination)
-    return replace(estimates, combination=combination)
+    return replace(estimates, combination=combination, tier_floor=floor)
 
 
 def contract_statistics(

@@ -121,6 +121,7 @@ def score(
         weighing = StrategyParameters(
             base_margin=estimates.margins.weighing.base_mean,
             base_order_value=estimates.orders.base_mean,
+            tier_floor=estimates.tier_floor,
         )
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
