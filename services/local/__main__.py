@@ -26,7 +26,7 @@ from services.foundation.command_line import plain_failures, store_key
 from services.foundation.keys import new_key
 from services.foundation.serving import AddressTaken, require_free
 from services.local.demo.importing import DemoFailed
-from services.local.demo.load import AS_OF, CURRENCY, load_demo
+from services.local.demo.load import AS_OF, CURRENCY, DECLARED, load_demo
 from shared.values import wire_instant
 
 # What analytics may read in the CRM: no scope that shows personal data.
@@ -249,6 +249,8 @@ def main() -> None:
     if demo != NO_DEMO:
         os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
         os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
+    if demo not in (NO_DEMO, LOG_ALONE):
+        os.environ.setdefault("PHASEWISE_CATALOGUE_OVERLAY", str(DECLARED))
     os.environ.setdefault("PHASEWISE_LOG_LEVEL", "warning")
     listen()
     processes: list[Process] = []

@@ -11,6 +11,8 @@ from services.local.demo.invented.loading import is_loaded, load_invented
 
 FILE = Path(__file__).with_name("cdnow.csv")
 SOURCE = "cdnow"
+DECLARED = Path(__file__).with_name("catalogue.yaml")
+"""What the invented company declares: see there."""
 CURRENCY = "USD"
 AS_OF = "1998-07-01"
 """The day after the log's last purchase, 1998-06-30."""
