@@ -202,7 +202,7 @@ FLOAT_COLUMNS = (
     *(f"contract_part_{group}" for group in CONTRACT_PARTS),
     "spent_365",
 )
-EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS)
+EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS, "event_record_id")
 FLAG_COLUMNS = (
     "is_cost_estimated",
     "has_active_contract",

@@ -72,6 +72,15 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "category": "category",
     },
     "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
+    "opened_products": {
+        "unit": "int64",
+        "day": "int32",
+        "deal_id": "str",
+        "product": "int32",
+        "successor": "int32",
+        "replacement_days": "float64",
+        "service_interval_days": "float64",
+    },
     "interest": {"unit": "int64", "day": "int32", "category": "category", "kind": "category"},
     "won_reasons": {"unit": "int64", "day": "int32", "won_reason": "category"},
     "referrals": {"unit": "int64", "referred_unit": "int64", "day": "int32"},
@@ -102,6 +111,7 @@ class Events:
     contracts: pd.DataFrame
     contract_products: pd.DataFrame
     purchased_categories: pd.DataFrame
+    opened_products: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame
     referrals: pd.DataFrame

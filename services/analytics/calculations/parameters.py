@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.contracts.parameters import ContractParameters
+from services.analytics.calculations.occasions.parameters import OccasionParameters
 from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.standing.parameters import StandingParameters
@@ -206,3 +207,4 @@ class Parameters:
     contracts: ContractParameters = field(default_factory=ContractParameters)
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)
+    occasions: OccasionParameters = field(default_factory=OccasionParameters)

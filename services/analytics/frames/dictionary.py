@@ -160,6 +160,15 @@ PURCHASED_CATEGORIES = _columns(
     ("day", "int32", _DAY, "when it was bought"),
     ("category", "category", "word", "of the product of a line"),
 )
+OPENED_PRODUCTS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was bought"),
+    _DEAL,
+    ("product", "int32", "", "place among the products"),
+    ("successor", "int32", "", "place of what replaces it; -1 without one"),
+    ("replacement_days", "float64", "days", "its usual life; NaN unknown"),
+    ("service_interval_days", "float64", "days", "between services; NaN without"),
+)
 INTEREST = _columns(
     _UNIT,
     ("day", "int32", _DAY, "when it was shown"),
@@ -235,6 +244,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "contracts": CONTRACTS,
     "contract_products": CONTRACT_PRODUCTS,
     "purchased_categories": PURCHASED_CATEGORIES,
+    "opened_products": OPENED_PRODUCTS,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,
     "referrals": REFERRALS,

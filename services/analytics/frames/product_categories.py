@@ -32,7 +32,14 @@ class ProductCategories:
         keys = pc.coalesce(*(table.column(name) for name in names))
         return cls(keys.combine_chunks(), Words.of(table.column("category")))
 
+    def places(self, product_ids: pa.ChunkedArray) -> Integers:
+        """Return the place of each product in the list, -1 where it is not known."""
+        return places_of(product_ids, self.keys)
+
     def of(self, product_ids: pa.ChunkedArray) -> Words:
         """Return the category of each product; empty where it is not known."""
-        places: Integers = places_of(product_ids, self.keys)
+        return self.of_places(self.places(product_ids))
+
+    def of_places(self, places: Integers) -> Words:
+        """Return the category of the product at each place; empty where it is not known."""
         return Words(np.append(self.category.codes, -1)[places], self.category.words)
