@@ -162,7 +162,7 @@ def rhythm_breaks(
     The gap rank is :math:`1 - (1 + g / (alpha + t_x))^{-(r + x)}` with the days of silence g
     (domain specification 2.1): the day is the first on which it reaches the given one.
     """
-    shape: Floats = r + purchases.repeat_count
+    shape: Floats = r + purchases.repeat_count.astype(np.float64)
     silence = -np.log1p(-parameters.rhythm_gap_rank) / shape
     gap = np.ceil((alpha + purchases.recency_days) * np.expm1(np.minimum(silence, _LONGEST)))
     bought = np.flatnonzero(purchases.has_purchase)

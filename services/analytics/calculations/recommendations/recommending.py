@@ -113,11 +113,11 @@ def recommend(
         `RECOMMENDATION_COLUMNS`, indexed like ``customers``. Ids are categories; amounts are in
         base currency. Goal, strategy, instrument, channel and event are those of what is owed first,
         else of the best step; ``recommendation_value`` is that of the best step, 0 for doing nothing
-        and NaN where nothing is valued. ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`),
-        ``ruled_out1_*`` to ``ruled_out5_*`` those that would bring more than nothing and are not
-        allowed; ``event_record_id`` is the record of the first step's event; options, channels, products, events and signals by their number, NaN for none. A
-        lead keeps the goal of its stage while nothing is worth doing. Source: domain specification
-        6.1, 6.2.
+        and NaN where nothing is valued. ``event_record_id`` is the record of the first step's event.
+        ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`), ``ruled_out1_*`` to
+        ``ruled_out5_*`` those that would bring more than nothing and are not allowed; options,
+        channels, products, events and signals by their number, NaN for none. A lead keeps the goal
+        of its stage while nothing is worth doing. Source: domain specification 6.1, 6.2.
     """
     parameters = parameters or StrategyParameters()
     if not units.index.equals(customers.index):
