@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from services.analytics import changing
 from services.analytics.calculations.occasions.finding import find_occasions
 from services.analytics.calculations.occasions.parameters import OccasionParameters
 from services.analytics.calculations.parameters import Parameters
@@ -25,7 +26,6 @@ from services.analytics.frames.clock import day_number
 from services.analytics.ledger import remember
 from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.writer import Mirror
-from tests.analytics import test_changing
 from tests.analytics.test_changing import CATALOGUE, MARK, RULES, Crm, opened
 from tests.analytics.test_frames import (
     BERLIN,
@@ -144,7 +144,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Any:
         schema = SCHEMAS["products"]
         for name, kind in terms.items():
             schema = schema if name in schema.names else schema.append(pa.field(name, kind))
-        patch.setitem(SCHEMAS, "products", schema)  # type: ignore[arg-type]
+        patch.setitem(SCHEMAS, "products", schema)
         with Mirror(tmp_path_factory.mktemp("mirror")) as mirror:
             yield loaded(mirror)
 
@@ -175,7 +175,7 @@ def short(name: str) -> str:
     return name[:6]
 
 
-def open_on(snapshot: Snapshot, days: int, **parameters: Any) -> dict[tuple[str, str], Any]:
+def open_on(snapshot: Snapshot, days: int, **parameters: Any) -> dict[tuple[str | None, str], Any]:
     """Return record and last day of every event that is open so many days after the beginning."""
     frames = build_frames(
         snapshot,
@@ -254,12 +254,12 @@ def test_the_level_of_spending_is_a_parameter(snapshot: Snapshot) -> None:
 def test_a_change_in_the_feed_leads_to_the_step_of_its_event_within_one_refresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(test_changing.changing, "_WORTH_FOLLOWING", 1.0)
+    monkeypatch.setattr(changing, "_WORTH_FOLLOWING", 1.0)
     crm, said = Crm.make(0), ("email", "phone", "postal", "sms")
     asked = consents(*((channel, "marketing", "granted") for channel in said))
     known = {"consents": asked, "has_email": True, "has_phone": True, "has_address": True}
     for resource in ("deals", "interactions"):
-        crm.rows[resource] = dict([*crm.rows[resource].items()][:60])  # type: ignore[index]
+        crm.rows[resource] = dict([*crm.rows[resource].items()][:60])
     crm.rows["contacts"]["zz"] = contact("zz", created_at=at(-300), language="de", **known)
     with opened(tmp_path) as mirror:
         before = crm.load(mirror)
