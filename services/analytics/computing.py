@@ -30,6 +30,7 @@ from services.analytics.calculations.statistics import Observed, Statistics, obs
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.catalogue.options import (
     combination_parameters,
+    occasion_window_days,
     reach_parameters,
     strategy_options,
 )
@@ -97,6 +98,7 @@ def rules_of(
         settings.base_currency,
         FrameParameters(
             channel_cost={channel.id: channel.unit_cost for channel in catalogue.channels},
+            occasion_window_days=occasion_window_days(catalogue),
             reach=reach_parameters(catalogue),
         ),
         Parameters(

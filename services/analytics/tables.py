@@ -216,7 +216,7 @@ FLOAT_COLUMNS = (
     "spent_365",
     *PRODUCT_COLUMNS,
 )
-EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS)
+EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS, "event_record_id")
 FLAG_COLUMNS = (
     "is_cost_estimated",
     "has_active_contract",

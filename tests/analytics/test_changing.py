@@ -152,6 +152,7 @@ class Crm(test_mirror_views.Crm):
             "justified": self.maybe(True) if kind == "complaint" else None,
             "resolution": self.maybe("resolved", 0.5) if kind == "complaint" else None,
             "resolved_at": self.maybe(BEFORE, 0.4) if kind == "complaint" else None,
+            "event_type": self.pick("move", "household_growth") if kind == "life_event" else None,
             "nps": self.pick(0, 6, 9, 10) if kind == "survey_response" else None,
             "tags": self.maybe('["leave_intent"]', 0.1) or "[]",
             "outcome": self.pick("declined", None)

@@ -90,12 +90,23 @@ def test_one_customer_is_told_what_to_do_why_and_what_not_to_do(analytics: httpx
         parts = sum(reason["contribution"] or 0 for reason in step["reasons"])
         assert parts == pytest.approx(float(step["expected_value"]["amount"]), abs=0.02)
         assert step["channel"]["label"]
+        assert (step["event"] is None) == (step["valid_until"] is None)
+        assert step["rank"] == 1 or step["event_record_id"] is None
     assert found["steps"][0]["reasons"][0]["code"] == "R_NEXT_STEP"
     shown = analytics.get(f"/v1/customers/{unit_id}").json()["recommendation"]
     assert shown["id"] == found["steps"][0]["id"]
     for each in found["ruled_out"]:
         assert each["why"] in ("not_met", "holds", "unknown", "spend_cap")
         assert (each["condition"] is None) == (each["why"] == "spend_cap")
+
+
+def test_the_first_step_names_the_record_that_its_occasion_follows_from(
+    analytics: httpx.Client,
+) -> None:
+    firsts = [item["steps"][0] for item in items(analytics) if item["steps"]]
+    assert any(step["event"] for step in firsts)
+    for step in firsts:
+        assert (step["event"] is None) == (step["event_record_id"] is None)
 
 
 def test_texts_come_in_german(analytics: httpx.Client) -> None:

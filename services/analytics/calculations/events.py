@@ -74,6 +74,15 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
     "bought_products": {"unit": "int64", "day": "int32", "product": "int32"},
     "declined_products": {"unit": "int64", "day": "int32", "product": "int32"},
+    "opened_products": {
+        "unit": "int64",
+        "day": "int32",
+        "deal_id": "str",
+        "product": "int32",
+        "successor": "int32",
+        "replacement_days": "float64",
+        "service_interval_days": "float64",
+    },
     "interest": {"unit": "int64", "day": "int32", "category": "category", "kind": "category"},
     "won_reasons": {"unit": "int64", "day": "int32", "won_reason": "category"},
     "referrals": {"unit": "int64", "referred_unit": "int64", "day": "int32"},
@@ -106,6 +115,7 @@ class Events:
     purchased_categories: pd.DataFrame
     bought_products: pd.DataFrame
     declined_products: pd.DataFrame
+    opened_products: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame
     referrals: pd.DataFrame

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.contracts.parameters import ContractParameters
 from services.analytics.calculations.next_products.parameters import NextProductParameters
+from services.analytics.calculations.occasions.parameters import OccasionParameters
 from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.standing.parameters import StandingParameters
@@ -208,3 +209,4 @@ class Parameters:
     next_products: NextProductParameters = field(default_factory=NextProductParameters)
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)
+    occasions: OccasionParameters = field(default_factory=OccasionParameters)

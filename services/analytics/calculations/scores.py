@@ -14,6 +14,7 @@ from services.analytics.calculations.contracts.signals import contract_churn
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.learned_value import Learned
 from services.analytics.calculations.next_products.scoring import next_products
+from services.analytics.calculations.occasions.finding import find_occasions
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
@@ -127,9 +128,12 @@ def score(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
         )
         answered = answer_conditions(units.assign(deal_hunter=hunters), observed.reach, signals)
+        occasions = find_occasions(
+            observed, options.events, model=fit.model, parameters=parameters.occasions
+        )
         recommended = recommend(
             pd.concat([customers, *beside], axis=1),
-            answered,
+            pd.concat([answered, occasions], axis=1),
             options=options,
             parameters=weighing,
             decided=decided,

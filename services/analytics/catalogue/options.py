@@ -70,7 +70,7 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
         candidates=tuple(candidates),
         channels=channels,
         events=tuple(
-            EventOption(event.id, event.action, event.valid_days)
+            EventOption(event.id, event.action, event.wait_days, event.valid_days)
             for event in catalogue.marketing_events
             if event.enabled
         ),
@@ -110,7 +110,7 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
             for each in options.candidates
         ],
         "channels": [each.channel_id for each in options.channels],
-        "events": [{"id": each.event_id, "valid_days": each.valid_days} for each in options.events],
+        "events": [{"id": each.event_id} for each in options.events],
     }
 
 
@@ -132,6 +132,11 @@ def reach_parameters(catalogue: Catalogue) -> ReachParameters:
         ),
         style_caps={style.id: style.cap_30d for style in catalogue.communication_styles},
     )
+
+
+def occasion_window_days(catalogue: Catalogue) -> int:
+    """Return for how long after its record an event can be open; days."""
+    return max(event.wait_days + event.valid_days for event in catalogue.marketing_events)
 
 
 def addressable_channels(catalogue: Catalogue) -> tuple[Channel, ...]:

@@ -187,7 +187,7 @@ async def create_decision(
     row |= {name: given[name] for name in ("reason", "note", "planned_for", "assigned_to")}
     row |= {"id": str(uuid7()), "version": 1, "decided_at": actor.now, "updated_at": actor.now}
     if status == "accepted":
-        last = today + timedelta(days=step.valid_days or VALID_DAYS)
+        last = max(today, step.valid_until or today + timedelta(days=VALID_DAYS))
         row["valid_until"] = max(last, given["planned_for"] or last)
     changed = sorted(sent - {"unit_id", "recommendation_id", "decision"})
     await steps.add(transaction, row, changed=changed, actor=actor)

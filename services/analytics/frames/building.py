@@ -111,7 +111,14 @@ def build_frames(
     check_frame(deals.frame, DEALS, index=None)
     check_frame(evidence, EVIDENCE, index="unit")
     check_frame(deals.unconverted, UNCONVERTED, index=None)
-    events = build_events(snapshot, contacts, deals, interactions, clock)
+    events = build_events(
+        snapshot,
+        contacts,
+        deals,
+        interactions,
+        clock,
+        occasion_window_days=parameters.occasion_window_days,
+    )
     reach = reach_frame(
         Records(snapshot, contacts, deals, interactions, events, cost, clock), parameters.reach
     )

@@ -21,6 +21,7 @@ from services.analytics.frames.arrays import (
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.json_lists import read_lists
+from services.analytics.frames.opened_products import opened_products
 from services.analytics.frames.product_categories import ProductCategories
 from services.analytics.mirror.snapshot import Snapshot
 
@@ -33,10 +34,13 @@ def deal_events(
     products: ProductCategories,
     complaints: tuple[Integers, pa.ChunkedArray],
     clock: Clock,
+    *,
+    since_day: int,
 ) -> dict[str, pd.DataFrame]:
     """Build the frames of events that deals tell of; dates later than the day count as empty.
 
-    `complaints` are the units and deals of the complaints that are open or justified.
+    `complaints` are the units and deals of the complaints that are open or justified; products that
+    were bought since `since_day` are an occasion.
     """
     source = _DealEvents(snapshot, deals, clock)
     return {
@@ -45,7 +49,7 @@ def deal_events(
         "open_deals": source.open_deals(),
         "contracts": source.contracts(),
         "contract_products": source.contract_products(products),
-        **source.bought(products),
+        **source.bought(products, since_day),
         "won_reasons": source.won_reasons(),
         "chargebacks": source.chargebacks(),
         "frauds": source.frauds(),
@@ -160,13 +164,15 @@ class _DealEvents:
         has_contract: Booleans = self.is_won & (self.instants("contract_end_at") != NEVER)
         return has_contract
 
-    def bought(self, products: ProductCategories) -> dict[str, pd.DataFrame]:
+    def bought(self, products: ProductCategories, since_day: int) -> dict[str, pd.DataFrame]:
         """Collect products and categories of the lines of purchases."""
         rows, place = self.line_products(products, self.deals.is_purchase)
         unit, day = self.deals.unit[rows], self.days(self.deals.stages.won_at[rows])
         category = products.of_places(place)
         has_one = category.codes >= 0
         categories = Words(category.codes[has_one], category.words)
+        lines = pd.DataFrame({"unit": unit, "day": day, "product": place.astype(np.int32)})
+        chosen, terms = opened_products(self.snapshot, products, lines, since_day=since_day)
         return {
             "purchased_categories": framed(
                 "purchased_categories",
@@ -177,7 +183,21 @@ class _DealEvents:
             "bought_products": framed(
                 "bought_products", unit=unit, day=day, product=place.astype(np.int32)
             ),
+            "opened_products": framed(
+                "opened_products",
+                **lines.iloc[chosen].reset_index(drop=True),
+                **terms,
+                deal_id=self.ids(rows[chosen]),
+            ),
         }
+
+    def ids(self, rows: Integers) -> Any:
+        """Return the ids of some deals, which may be named more than once."""
+        where = np.zeros(len(self.is_known), dtype=np.bool_)
+        where[rows] = True
+        place = np.cumsum(where) - 1
+        ids = self.read(["id"], where).column("id").combine_chunks()
+        return strings_of(ids.take(pa.array(place[rows])))
 
     def interest(self, products: ProductCategories) -> tuple[Integers, Integers, Words]:
         """Return unit, instant and category of the lines of open deals."""

@@ -170,6 +170,15 @@ DECLINED_PRODUCTS = _columns(
     ("day", "int32", _DAY, "when the offer was made"),
     ("product", "int32", "place", "of the product declined in the list of products"),
 )
+OPENED_PRODUCTS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was bought"),
+    _DEAL,
+    ("product", "int32", "", "place among the products"),
+    ("successor", "int32", "", "place of what replaces it; -1 without one"),
+    ("replacement_days", "float64", "days", "its usual life; NaN unknown"),
+    ("service_interval_days", "float64", "days", "between services; NaN without"),
+)
 INTEREST = _columns(
     _UNIT,
     ("day", "int32", _DAY, "when it was shown"),
@@ -247,6 +256,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "purchased_categories": PURCHASED_CATEGORIES,
     "bought_products": BOUGHT_PRODUCTS,
     "declined_products": DECLINED_PRODUCTS,
+    "opened_products": OPENED_PRODUCTS,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,
     "referrals": REFERRALS,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from services.analytics.calculations.events import Events, empty_frame
 from services.analytics.frames.arrays import NEVER, Integers, Words, instants_of, places_of
-from services.analytics.frames.clock import Clock
+from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deal_events import deal_events, framed, open_deal_interest
 from services.analytics.frames.deals import Deals
@@ -31,6 +31,8 @@ def build_events(
     deals: Deals,
     interactions: Interactions,
     clock: Clock,
+    *,
+    occasion_window_days: int,
 ) -> Events:
     """Build the frames of events of all units; what came later than the day counts as empty.
 
@@ -44,7 +46,8 @@ def build_events(
     products = ProductCategories.read(snapshot)
     telling = telling_interactions(snapshot, interactions)
     complaints = complained_deals(snapshot, interactions, clock)
-    frames = deal_events(snapshot, deals, products, complaints, clock) | {
+    since_day = day_number(clock.as_of) - occasion_window_days
+    frames = deal_events(snapshot, deals, products, complaints, clock, since_day=since_day) | {
         "interactions": interaction_frame(snapshot, interactions, telling, clock),
         "declined_products": declined_products_frame(snapshot, interactions, products, clock),
         "ratings": ratings_frame(snapshot, interactions, telling, clock),

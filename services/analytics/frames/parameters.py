@@ -27,6 +27,9 @@ class FrameParameters:
         (catalogue, condition `leave_reason_known`).
     survey_window_days
         Window in which a survey is recent, the day itself included; days; default 90 (6.4, 11).
+    occasion_window_days
+        Window in which a product that was bought can be an occasion, the day itself included; days;
+        default 90 (catalogue, the longest of `marketing_events`).
     reach
         Channels and how often people may be addressed; no channels by default.
     """
@@ -49,4 +52,5 @@ class FrameParameters:
     lead_window_days: int = 180
     reason_window_days: int = 730
     survey_window_days: int = 90
+    occasion_window_days: int = 90
     reach: ReachParameters = field(default_factory=ReachParameters)

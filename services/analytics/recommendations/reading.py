@@ -1,6 +1,7 @@
 """Reads steps, and what was ruled out, out of the stored row of a customer."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from services.analytics.calculations.recommendations.barriers import BARRIERS
@@ -10,6 +11,7 @@ from services.analytics.publication import Publication
 from services.analytics.recommendations.identity import recommendation_id
 from services.analytics.tables import SIGNALS
 
+_EPOCH = date(1970, 1, 1)
 Row = Mapping[str, Any]
 
 
@@ -78,6 +80,7 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
         channel: str | None = _at(part["channel"], known["channels"])
         event: Mapping[str, Any] = _at(part["event"], known["events"]) or {}
         product: Mapping[str, Any] = _at(part["product"], publication.products) or {}
+        until = row.get(f"step{rank}_until_day")
         named = (candidate["strategy_id"], candidate["instrument_id"])
         product_id = product.get("id")
         yield Step(
@@ -99,7 +102,8 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
             },
             signal_id=None if part["signal"] is None else SIGNALS[int(part["signal"])],
             event_id=event.get("id"),
-            valid_days=event.get("valid_days"),
+            event_record_id=row["event_record_id"] if rank == 1 else None,
+            valid_until=None if until is None else _EPOCH + timedelta(days=int(until)),
         )
 
 

@@ -67,6 +67,9 @@ class RecommendedStep(Shown):
         description="What it is expected to bring beyond its cost; null for what is owed."
     )
     parts: StepParts
+    event_record_id: RecordId | None = Field(
+        description="The deal or interaction in the CRM that the occasion follows from; of the first step."
+    )
     valid_until: Day | None = Field(description="Until when the occasion lasts; null without one.")
     reasons: Annotated[list[Reason], Field(max_length=12)] = Field(
         description="Why, the first to be read first; contributions add up to the expected value."

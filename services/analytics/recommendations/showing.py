@@ -1,7 +1,6 @@
 """Says in words what is recommended to a customer, as the wire shows it; no SQL is here."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
 
 from services.analytics.calculations.reasons import Explanation, Reason, money_in
@@ -120,16 +119,11 @@ def _step(
             "incentive_cost": money(step.incentive_cost, currency),
             "risk_cost": money(step.risk_cost, currency),
         },
-        "valid_until": _valid_until(step, publication),
+        "event_record_id": step.event_record_id,
+        "valid_until": step.valid_until and step.valid_until.isoformat(),
         "reasons": [_reason(each, catalogue, language) for each in reasons],
         "draft": draft_of(step, row, catalogue=catalogue, language=language),
     }
-
-
-def _valid_until(step: Step, publication: Publication) -> str | None:
-    as_of: date = publication.version["as_of"]
-    days = step.valid_days
-    return None if days is None else (as_of + timedelta(days=days)).isoformat()
 
 
 def _ruled_out(

@@ -82,10 +82,11 @@ class ChannelOption:
 
 @dataclass(frozen=True, slots=True)
 class EventOption:
-    """A marketing event, the instrument that it calls for, and for how many days."""
+    """A marketing event, the instrument that it calls for, how long after it and for how many days."""
 
     event_id: str
     instrument_id: str
+    wait_days: int
     valid_days: int
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from services.analytics.calculations.purchases import Floats
+from services.analytics.calculations.purchases import Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
     StrategyOptions,
@@ -22,12 +24,16 @@ from services.analytics.calculations.recommendations.valuation import (
 )
 from services.analytics.calculations.signals.columns import SIGNALS
 
-STEP_PARTS: Final = (
+_WEIGHED: Final = (
     *("option", "channel", "product", "event", "signal", "quality", "fit"),
     *("value", "stake", "base_probability", "effect_probability"),
     *("contact_cost", "incentive_cost", "risk_cost"),
 )
-"""What is told of a step; the first five are numbers of what they name."""
+STEP_PARTS: Final = (*_WEIGHED, "until_day")
+"""What is told of a step; the first five are numbers of what they name.
+
+``until_day`` is the last day on which its event is open, days since 1970-01-01.
+"""
 
 
 def step_parts(
@@ -40,7 +46,7 @@ def step_parts(
     """
     columns: dict[str, Floats] = {}
     for rank in range(len(steps.option)):
-        found = {part: np.full(len(facts), np.nan) for part in STEP_PARTS}
+        found = {part: np.full(len(facts), np.nan) for part in _WEIGHED}
         option = steps.option[rank]
         for number in np.flatnonzero(np.bincount(option[option >= 0])):
             rows = np.flatnonzero(option == number)
@@ -55,8 +61,34 @@ def step_parts(
             for part, values in parts.items():
                 found[part][rows] = values
             found["option"][rows] = number
-        columns |= {f"step{rank + 1}_{part}": found[part] for part in STEP_PARTS}
+        columns |= {f"step{rank + 1}_{part}": found[part] for part in _WEIGHED}
     return columns
+
+
+def event_parts(
+    events: NDArray[np.int16], units: pd.DataFrame, *, options: StrategyOptions
+) -> dict[str, Any]:
+    """Tell until when the events of steps are open, and by which record that of the first one is.
+
+    Parameters
+    ----------
+    events
+        Places of the events, -1 for none; shape (steps, units).
+    units
+        ``event_<id>`` and ``event_<id>_until_day``, as far as they are known.
+    """
+    until = np.full(events.shape, np.nan)
+    record = np.full(events.shape[1], None, dtype=object)
+    for place in np.unique(events[events >= 0]):
+        name = f"event_{options.events[place].event_id}"
+        for rank, of_rank in enumerate(events):
+            rows = np.flatnonzero(of_rank == place)
+            if f"{name}_until_day" in units:
+                until[rank, rows] = float_column(units, f"{name}_until_day")[rows]
+            if rank == 0:
+                record[rows] = units[name].array.take(rows)
+    columns = {f"step{rank + 1}_until_day": days for rank, days in enumerate(until)}
+    return {**columns, "event_record_id": pd.array(record, dtype="str")}
 
 
 def _parts(

@@ -25,7 +25,11 @@ from services.analytics.calculations.recommendations.facts import (
     codes_of,
     collect_facts,
 )
-from services.analytics.calculations.recommendations.parts import STEP_PARTS, step_parts
+from services.analytics.calculations.recommendations.parts import (
+    STEP_PARTS,
+    event_parts,
+    step_parts,
+)
 from services.analytics.calculations.recommendations.ranking import Ranked, rank_steps
 from services.analytics.calculations.recommendations.situations import options_in, situation_codes
 
@@ -58,6 +62,7 @@ TEXT_COLUMNS: Final = (
 )
 RECOMMENDATION_COLUMNS: Final = (
     *TEXT_COLUMNS,
+    "event_record_id",
     "recommendation_value",
     *STEP_COLUMNS,
     *RULED_OUT_COLUMNS,
@@ -92,8 +97,9 @@ def recommend(
         ``unit_id``, ``status``, ``is_excluded``, ``has_profiling_objection``,
         ``has_open_complaint``, ``has_active_contract``; as far as they are known ``quality_*`` and
         ``service_*`` by channel, ``spent_365``, ``is_loyal_to_competitor``,
-        ``must_answer_interaction``, ``has_pending_request``, ``event_*``; and any column named as a
-        condition of the catalogue (booleans, NA unknown), which answers it.
+        ``must_answer_interaction``, ``has_pending_request``, ``event_*`` (records of open events)
+        and ``event_*_until_day``; and any column named as a condition of the catalogue (booleans,
+        NA unknown), which answers it.
     options
         What can be recommended.
     parameters
@@ -107,11 +113,11 @@ def recommend(
         `RECOMMENDATION_COLUMNS`, indexed like ``customers``. Ids are categories; amounts are in
         base currency. Goal, strategy, instrument, channel and event are those of what is owed first,
         else of the best step; ``recommendation_value`` is that of the best step, 0 for doing nothing
-        and NaN where nothing is valued. ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`),
-        ``ruled_out1_*`` to ``ruled_out5_*`` those that would bring more than nothing and are not
-        allowed; options, channels, products, events and signals by their number, NaN for none. A
-        lead keeps the goal of its stage while nothing is worth doing. Source: domain specification
-        6.1, 6.2.
+        and NaN where nothing is valued. ``event_record_id`` is the record of the first step's event.
+        ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`), ``ruled_out1_*`` to
+        ``ruled_out5_*`` those that would bring more than nothing and are not allowed; options,
+        channels, products, events and signals by their number, NaN for none. A lead keeps the goal
+        of its stage while nothing is worth doing. Source: domain specification 6.1, 6.2.
     """
     parameters = parameters or StrategyParameters()
     if not units.index.equals(customers.index):
@@ -134,6 +140,7 @@ def recommend(
         "recommendation_gap_ids": _gaps(facts, basis, is_valued),
         "recommendation_value": value,
         **parts,
+        **event_parts(steps.event, units, options=options),
         **_ruled_out(ruled_out),
     }
     return pd.DataFrame(

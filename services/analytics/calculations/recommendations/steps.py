@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, Literal, TypeAlias
 
 from services.analytics.calculations.reasons import Explanation, Money, Reason, Value, rounded
@@ -54,8 +55,10 @@ class Step:
         The strongest churn signal that it answers.
     event_id
         The event that calls for it.
-    valid_days
-        For how long a decision on it holds, in days, if an event says so; None: the usual time.
+    event_record_id
+        The record of that event, of the first step.
+    valid_until
+        The last day on which the event is open; None without one.
     """
 
     rank: int
@@ -77,7 +80,8 @@ class Step:
     quality: float | None = None
     signal_id: str | None = None
     event_id: str | None = None
-    valid_days: int | None = None
+    event_record_id: str | None = None
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Occasions: what has happened to a unit that makes a step due, and until when."""
