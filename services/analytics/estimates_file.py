@@ -13,8 +13,17 @@ from pydantic import TypeAdapter
 from services.analytics.calculations.churn.stacked import read_churn_model
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
+from services.analytics.computing import Rules
 
+CALCULATION = "8"
+"""Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 _NAME = "estimates.json"
+
+
+def estimates_made_for(rules: Rules) -> str:
+    """Name what estimates depend on beside the records."""
+    family = rules.parameters.rhythm.family
+    return f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
 
 
 def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:
