@@ -130,7 +130,10 @@ def _try(
     after = replace(
         frames, units=known.units, deals=known.deals, events=known.events, reach=known.reach
     )
-    return Tried(score(frames), score(after), options_document(rules.options), without_effect)
+    before = score(frames)
+    is_changed = len(without_effect) < len(wanted)
+    tried = score(after) if is_changed else before
+    return Tried(before, tried, options_document(rules.options), without_effect)
 
 
 def _goes_with(snapshot: Snapshot, version: Mapping[str, Any]) -> bool:

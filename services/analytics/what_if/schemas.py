@@ -70,8 +70,8 @@ class StyleChanged(Shape):
 class PriceChanged(Shape):
     """What this customer pays changes, as if it had always been so, while costs stay.
 
-    That changes what a purchase earns and what a running contract bills. Whether the customer would buy
-    less or more at that price is not guessed.
+    That changes what a purchase earns, up to the limit to which single margins count, and what a running
+    contract bills. Whether the customer would buy less or more at that price is not guessed.
     """
 
     fact: Literal["price_changed"] = Field(description="Which fact.")

@@ -100,34 +100,40 @@ def _numbers(before: Shown, after: Shown) -> Iterator[Reason]:
 
 def _obligations(before: Shown, after: Shown) -> Iterator[Reason]:
     first, then = (_by_instrument(each["obligations"]) for each in (before, after))
-    for name in first.keys() - then.keys():
-        yield Reason("R_IF_OWED_NO_MORE", {"instrument": name})
-    for name in then.keys() - first.keys():
-        yield Reason("R_IF_OWED", {"instrument": name})
+    for name in first:
+        if name not in then:
+            yield Reason("R_IF_OWED_NO_MORE", {"instrument": name})
+    for name in then:
+        if name not in first:
+            yield Reason("R_IF_OWED", {"instrument": name})
 
 
 def _by_instrument(steps: Any) -> dict[str, Any]:
-    return {step["instrument"]["id"]: step for step in steps}
+    """Name steps by what is done: over another channel, or for another goal, it is the same in words."""
+    found: dict[str, Any] = {}
+    for step in steps:
+        found.setdefault(step["instrument"]["id"], step)
+    return found
 
 
 def _steps(before: Shown, after: Shown) -> Iterator[Reason]:
     if before["steps"] and not after["steps"]:
         yield Reason("R_IF_NO_STEP", {})
         return
-    first, then = ({step["id"]: step for step in each["steps"]} for each in (before, after))
+    first, then = (_by_instrument(each["steps"]) for each in (before, after))
     best = next(iter(then), None)
     if best is not None and best != next(iter(first), None):
         yield Reason("R_IF_BEST", _worth(then[best], "ev"))
-    for step_id, step in then.items():
-        if step_id not in first:
-            if step_id != best:
+    for name, step in then.items():
+        if name not in first:
+            if name != best:
                 yield Reason("R_IF_STEP", _worth(step, "ev"))
-        elif step["expected_value"] != first[step_id]["expected_value"]:
-            params = _worth(first[step_id], "before") | {"after": step["expected_value"]}
+        elif step["expected_value"] != first[name]["expected_value"]:
+            params = _worth(first[name], "before") | {"after": step["expected_value"]}
             yield Reason("R_IF_STEP_WORTH", params)
-    for step_id, step in first.items():
-        if step_id not in then:
-            yield Reason("R_IF_STEP_NO_MORE", {"instrument": step["instrument"]["id"]})
+    for name in first:
+        if name not in then:
+            yield Reason("R_IF_STEP_NO_MORE", {"instrument": name})
 
 
 def _worth(step: Shown, name: str) -> dict[str, Any]:
