@@ -11,6 +11,8 @@ from starlette.types import ASGIApp
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.following import following_overlay
 from services.analytics.catalogue.routes import routes as catalogue_routes
+from services.analytics.customer_card.reading import CrmCards
+from services.analytics.customer_card.routes import routes as customer_card
 from services.analytics.customers.routes import routes as customers
 from services.analytics.data_quality.routes import routes as data_quality
 from services.analytics.decisions.routes import routes as decisions
@@ -34,6 +36,8 @@ from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
 from services.analytics.termination_cases.routes import routes as termination_cases
 from services.analytics.termination_fairness.routes import routes as termination_fairness
+from services.analytics.what_if.operations import Trials
+from services.analytics.what_if.routes import routes as what_if
 from services.foundation.application import Serving, assemble, utc_now
 from services.foundation.connecting import connect
 
@@ -74,7 +78,16 @@ ABOUT = {
     ],
 }
 FEATURES = (
-    *(customers, recommendations, decisions, plans, experiments, effectiveness),
+    *(
+        customers,
+        customer_card,
+        what_if,
+        recommendations,
+        decisions,
+        plans,
+        experiments,
+        effectiveness,
+    ),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
     *(termination_cases, termination_fairness),
     *(catalogue_routes, refreshes),
@@ -97,6 +110,8 @@ def create_app(
             database, clock=clock, overdue_after=2 * every if every else None
         )
         app.state.planner = Planner(settings.data_dir)
+        app.state.trials = Trials(settings)
+        app.state.crm_cards = CrmCards(settings.crm_base_url, key_file=settings.card_key_file)
         scheduler = Scheduler(
             database,
             every_seconds=every.total_seconds(),
@@ -115,6 +130,7 @@ def create_app(
             async with following_overlay(settings.catalogue_overlay, app.state):
                 yield
         finally:
+            await app.state.crm_cards.close()
             await plans.stop()
             await scheduler.stop()
 

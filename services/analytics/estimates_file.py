@@ -18,8 +18,18 @@ from services.analytics.calculations.next_products.model import (
     read_affinity_model,
 )
 from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
+from services.analytics.computing import Rules
 
+CALCULATION = "9"
+"""Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 _NAME = "estimates.json"
+
+
+def estimates_made_for(rules: Rules) -> str:
+    """Name what estimates depend on beside the records."""
+    family = rules.parameters.rhythm.family
+    parts = (CALCULATION, family, rules.base_currency, rules.time_zone.key, rules.catalogue_mark)
+    return " ".join(parts).rstrip()
 
 
 def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:

@@ -57,6 +57,13 @@ translate = Translator(
         (r"The plan was canceled\.", "Der Plan wurde storniert."),
         (r"Many plans are being computed at this moment\. Try again soon\.",
          "Im Moment werden viele Pläne berechnet. Bitte gleich noch einmal versuchen."),
+        (r"Many trials are being computed at this moment\. Try again soon\.",
+         "Im Moment werden viele Proben berechnet. Bitte gleich noch einmal versuchen."),
+        (r"The records that the published version was computed from are not on this machine; .+",
+         (r"Die Datensätze, aus denen die veröffentlichte Fassung berechnet ist, liegen nicht auf diesem "
+         r"Rechner. Fragen Sie dort, wo berechnet wird, oder warten Sie auf die nächste Berechnung.")),
+        (r"This customer objects to profiling, so nothing is computed about it\.",
+         "Dieser Kunde widerspricht der Profilbildung; über ihn wird daher nichts berechnet."),
         (r"A plan ends after it begins\.", "Ein Plan endet nicht vor seinem Beginn."),
         (r"A limit needs a budget, a number of customers or both\.",
          "Eine Grenze braucht ein Budget, eine Zahl von Kunden oder beides."),

@@ -32,9 +32,15 @@ from services.analytics.computing import (
 )
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
 from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
-from services.analytics.decisions.automatic import load_rejections
+from services.analytics.decisions.automatic import load_decided
 from services.analytics.decisions.noticing import settle_decisions
-from services.analytics.estimates_file import name_estimates, read_estimates, write_estimates
+from services.analytics.estimates_file import (
+    CALCULATION,
+    estimates_made_for,
+    name_estimates,
+    read_estimates,
+    write_estimates,
+)
 from services.analytics.experiments.loading import load_feedback
 from services.analytics.feeding_back import assign_people, feed_back
 from services.analytics.frame_files import FrameFiles
@@ -52,9 +58,6 @@ from services.analytics.termination_cases.feeding import load_cases, open_units,
 from services.analytics.termination_fairness.counting import count_fairness, languages_of
 from services.foundation.database import Database
 from services.foundation.statements import Record
-
-CALCULATION = "9"
-"""Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 
 # Share of the work done when a stage begins; measured on the demo base and on 1,000,000 customers.
 STAGES = {
@@ -156,7 +159,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await settle_decisions(
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
-    rules = replace(rules, decided=await _decided(run, now=now))
+    rules = replace(rules, decided=await load_decided(run.database, now=now))
     rules = replace(rules, cases=await load_cases(run.database, as_of=as_of))
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
@@ -172,25 +175,13 @@ async def _compute(refresh: Record, run: _Run) -> int:
         return await _publish(run.read_crm(is_full=True), rules, newest, run, kept)
 
 
-async def _decided(run: _Run, *, now: datetime) -> dict[tuple[str, str], frozenset[str]]:
-    """Return who is not to be recommended what, as people decided on it lately."""
-    units: dict[tuple[str, str], set[str]] = {}
-    for unit_id, strategy_id, instrument_id in await load_rejections(run.database, now=now):
-        if strategy_id is not None:
-            units.setdefault((strategy_id, instrument_id), set()).add(unit_id)
-    return {pair: frozenset(who) for pair, who in units.items()}
-
-
 async def _publish(
     reading: Reading, rules: Rules, newest: Record | None, run: _Run, kept: FrameFiles
 ) -> int:
     """Compute what has changed if that is known and little, else everything; and publish it."""
     snapshot, data_dir = reading.snapshot, run.settings.data_dir
     rules = await feed_back(run.database, snapshot, rules, now=run.clock())
-    family = rules.parameters.rhythm.family
-    made_for = " ".join(
-        (CALCULATION, family, rules.base_currency, rules.time_zone.key, rules.catalogue_mark)
-    ).rstrip()
+    made_for = estimates_made_for(rules)
     size = rules.parameters.churn.sample_size
     sample = cache(lambda: sample_part(snapshot, rules, size=size, kept=kept))
     estimates = read_estimates(data_dir, made_for=made_for)

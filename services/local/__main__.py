@@ -36,6 +36,12 @@ WORKER_SCOPES = (
 )
 # What plans decisions in the CRM may do there.
 WRITE_SCOPES = ("interactions:write",)
+# What reads customer cards there, for keys of analytics that may see them.
+CARD_SCOPES = tuple(
+    f"{resource}:{right}"
+    for resource in ("contacts", "interactions", "deals")
+    for right in ("read", "pii")
+)
 SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 NO_DEMO, LOG_ALONE = "false", "cdnow"
 """What PHASEWISE_DEMO says beside the default: log and invented customers."""
@@ -106,6 +112,7 @@ def prepare(crm: CrmSettings, analytics: AnalyticsSettings, developer: Path) -> 
     write_key(developer)
     write_key(analytics.key_file)
     write_key(analytics.write_key_file)
+    write_key(analytics.card_key_file)
     for service, url in (("crm_api", crm.database_url), ("analytics", analytics.database_url)):
         if migrating.present(url) != migrating.newest(service):
             migrating.upgrade(service, url)
@@ -118,6 +125,8 @@ def prepare(crm: CrmSettings, analytics: AnalyticsSettings, developer: Path) -> 
         await store(analytics.key_file, "analytics", "crm_api", crm.database_url, WORKER_SCOPES)
         planner = "analytics, decisions"
         await store(analytics.write_key_file, planner, "crm_api", crm.database_url, WRITE_SCOPES)
+        cards = "analytics, customer cards"
+        await store(analytics.card_key_file, cards, "crm_api", crm.database_url, CARD_SCOPES)
         await store(developer, "developer", "analytics", analytics.database_url, ANALYTICS_SCOPES)
 
     asyncio.run(store_all())

@@ -90,6 +90,17 @@ async def load_rejections(
     return [(row["unit_id"], row["strategy_id"], row["instrument_id"]) for row in rows]
 
 
+async def load_decided(
+    database: Database, *, now: datetime
+) -> dict[tuple[str, str], frozenset[str]]:
+    """Return who is not to be recommended what, by strategy and instrument; see `load_rejections`."""
+    units: dict[tuple[str, str], set[str]] = {}
+    for unit_id, strategy_id, instrument_id in await load_rejections(database, now=now):
+        if strategy_id is not None:
+            units.setdefault((strategy_id, instrument_id), set()).add(unit_id)
+    return {pair: frozenset(who) for pair, who in units.items()}
+
+
 async def expire_due(database: Database, *, today: date, actor: Actor) -> int:
     """End what was accepted and not done in time; returns how many."""
     count = 0

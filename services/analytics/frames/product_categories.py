@@ -29,10 +29,6 @@ class ProductCategories:
         """Return the place of each product in the list, -1 where it is not known."""
         return places_of(product_ids, self.keys)
 
-    def places(self, product_ids: pa.ChunkedArray) -> Integers:
-        """Return the place of each product in the list, -1 where it is not known."""
-        return places_of(product_ids, self.keys)
-
     def of(self, product_ids: pa.ChunkedArray) -> Words:
         """Return the category of each product; empty where it is not known."""
         return self.of_places(self.places(product_ids))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,20 +16,16 @@ from services.analytics.calculations.purchases import Booleans
 from services.analytics.ledger import Ledger, read_ledger
 from services.analytics.plans.options import Coded, StepOptions, Words, step_options
 from services.analytics.publication import NotComputedYet
-from services.foundation.problems import Problem
+from services.analytics.turns import Busy, Turns
 
 BREAKDOWNS: Final = ("phase", "tier", "strategy", "instrument", "channel")
 _MOST_WAITING: Final = 8
-_RETRY_SECONDS: Final = 5
 Result = TypeVar("Result")
 
 
-class PlansBusy(Problem):
-    code, status = "plans_busy", 503
+class PlansBusy(Busy):
+    code = "plans_busy"
     title = "Many plans are being computed at this moment. Try again soon."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": str(_RETRY_SECONDS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ class Planner:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._turn, self._waiting = asyncio.Semaphore(1), 0
+        self._turns = Turns(at_once=1, most_waiting=_MOST_WAITING - 1, busy=PlansBusy)
 
     async def solve(self, wanted: Wanted, words: Words) -> Solved:
         """Compute a plan of the version of the ledger.
@@ -97,25 +91,13 @@ class Planner:
 
     async def ask(self, question: Callable[[Ledger], Result]) -> Result:
         """Ask a question of the ledger in a thread; raises what `solve` does."""
-        async with self._place():
-            return await asyncio.to_thread(lambda: question(self._ledger()))
+        return await self._turns.run(lambda: question(self._ledger()))
 
     def _ledger(self) -> Ledger:
         ledger = read_ledger(self._data_dir)
         if ledger is None:
             raise NotComputedYet()
         return ledger
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        if self._waiting >= _MOST_WAITING:
-            raise PlansBusy()
-        self._waiting += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._waiting -= 1
 
 
 def solve(ledger: Ledger, *, wanted: Wanted, words: Words) -> Solved:

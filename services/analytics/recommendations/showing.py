@@ -62,7 +62,7 @@ def show_all(
             for each in ruled_out_of(row, publication)
         ],
         "explanation": [
-            _reason(reason, catalogue, language) for reason in explain(row, publication).reasons
+            show_reason(reason, catalogue, language) for reason in explain(row, publication).reasons
         ],
         "data_gaps": [
             {"code": gap, "text": gap_text(gap, catalogue=catalogue, language=language)}
@@ -121,7 +121,7 @@ def _step(
         },
         "event_record_id": step.event_record_id,
         "valid_until": step.valid_until and step.valid_until.isoformat(),
-        "reasons": [_reason(each, catalogue, language) for each in reasons],
+        "reasons": [show_reason(each, catalogue, language) for each in reasons],
         "draft": draft_of(step, row, catalogue=catalogue, language=language),
     }
 
@@ -137,11 +137,12 @@ def _ruled_out(
         "why": step.why,
         "condition": choice("conditions", step.condition_id, catalogue, language),
         "experiment_id": step.experiment_id,
-        "text": _reason(reason, catalogue, language)["text"],
+        "text": show_reason(reason, catalogue, language)["text"],
     }
 
 
-def _reason(reason: Reason, catalogue: Catalogue, language: Language) -> dict[str, Any]:
+def show_reason(reason: Reason, catalogue: Catalogue, language: Language) -> dict[str, Any]:
+    """Return a reason as programs and people read it."""
     return {
         "code": reason.code,
         "params": reason.params,

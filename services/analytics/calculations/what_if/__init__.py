@@ -1,0 +1,1 @@
+"""Facts changed on trial: frames in, changed frames out."""

@@ -1,0 +1,138 @@
+"""Facts of who may be reached, changed on trial: consents, style, the wish to be left alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from services.analytics.calculations.purchases import Booleans, Integers
+from services.analytics.calculations.reach.channels import (
+    CONSENTS,
+    Codes,
+    channel_barriers,
+    channel_quality,
+)
+from services.analytics.calculations.reach.parameters import BARRIERS, ReachParameters
+from services.analytics.calculations.what_if.known import Known
+
+_REFUSED, _NOT_ACTIVE = BARRIERS.index("refused"), BARRIERS.index("not_active")
+
+
+def change_consent(
+    known: Known,
+    *,
+    channel: str,
+    purpose: Literal["marketing", "survey"],
+    granted: bool,
+    parameters: ReachParameters,
+) -> Known:
+    """Grant or withdraw the consent to a channel for a purpose, of the person that is addressed.
+
+    A consent given over one channel says nothing of the others. Whoever withdraws one counts as having
+    asked for no contact if no channel is left. Source: domain specification 6.3.
+    """
+    place = [each.id for each in parameters.channels].index(channel)
+    before = _barriers(known, parameters)
+    after = before.copy()
+    rule = parameters.channels[place]
+    has_address = known.reach[f"service_{channel}"].to_numpy(dtype=np.bool_)
+    consent = np.full(
+        (len(before), 1), CONSENTS.index("granted" if granted else "refused"), np.int8
+    )
+    after[:, place] = channel_barriers(
+        consent, has_address[:, None], before[:, place] != _NOT_ACTIVE, channels=(rule,)
+    )[:, 0]
+    if purpose == "survey":
+        allowed = after[:, place] == 0
+        if (known.reach[f"survey_{channel}"].to_numpy() == allowed).all():
+            return known
+        return known.with_reach(**{f"survey_{channel}": allowed})
+    if (after == before).all():
+        return known
+    asked = known.reach["asked_no_contact"].to_numpy(dtype=np.bool_, na_value=False)
+    is_left = (after == 0).any(axis=1)
+    asked_no_contact = asked & ~is_left if granted else asked | ~is_left
+    return _with_barriers(known, after, parameters).with_reach(asked_no_contact=asked_no_contact)
+
+
+def ask_no_contact(known: Known, *, parameters: ReachParameters) -> Known:
+    """Let the person refuse advertising and surveys over every channel; service stays possible."""
+    before = _barriers(known, parameters)
+    after = np.where(before == _NOT_ACTIVE, before, _REFUSED)
+    if (after == before).all() and known.reach["asked_no_contact"].fillna(False).all():
+        return known
+    surveys = {f"survey_{channel.id}": False for channel in parameters.channels}
+    changed = _with_barriers(known, after, parameters)
+    return changed.with_reach(asked_no_contact=True, **surveys)
+
+
+def change_style(
+    known: Known, *, style: Literal["brief", "normal", "extensive"], parameters: ReachParameters
+) -> Known:
+    """Let the person like it so; the cap of contacts follows, halved where it was halved before.
+
+    When the next touch is possible is known on the day: not while the new cap is reached, nor while
+    the least time between two touches runs. Source: domain specification 6.4.
+    """
+    reach = known.reach
+    if (reach["style"] == style).all():
+        return known
+    before = reach["cap_30"].to_numpy()
+    usual = np.array(
+        [parameters.style_caps.get(each, parameters.default_cap) for each in reach["style"]]
+    )
+    cap = np.full(len(reach), parameters.style_caps.get(style, parameters.default_cap))
+    cap = np.where(before < usual, np.maximum(cap // 2, 1), cap)
+    used, wait = reach["touches_30"].to_numpy(), reach["wait_days"].to_numpy()
+    is_between = (used < before) & (wait > 0)
+    wait = np.where(used >= cap, np.maximum(wait, 1), np.where(is_between, wait, 0))
+    words = reach["style"].cat.add_categories(
+        [] if style in reach["style"].cat.categories else [style]
+    )
+    changed = Known(
+        known.units, known.deals, known.events, reach.assign(style=words), known.as_of_day
+    )
+    return changed.with_reach(
+        style=style,
+        brief_style=style == "brief",
+        cap_30=cap,
+        wait_days=wait,
+        pressure_allowed=wait == 0,
+        pressure_ok=wait == 0,
+    )
+
+
+def _barriers(known: Known, parameters: ReachParameters) -> Codes:
+    """Read what bars marketing; codes of `BARRIERS`, shape (units, channels)."""
+    scale: Integers = len(BARRIERS) ** np.arange(len(parameters.channels))
+    digits = known.reach["channel_barriers"].to_numpy()[:, None] // scale % len(BARRIERS)
+    return digits.astype(np.int8)
+
+
+def _with_barriers(known: Known, barriers: Codes, parameters: ReachParameters) -> Known:
+    """Put other barriers in place, with all that follows from them."""
+    reach, channels = known.reach, parameters.channels
+    ids = [channel.id for channel in channels]
+    allowed: Booleans = barriers == 0
+    touches, responses = (
+        np.column_stack([reach[f"{kind}_count_{name}"].to_numpy() for name in ids])
+        for kind in ("touch", "response")
+    )
+    preferred = np.array(
+        [ids.index(each) if each in ids else -1 for each in reach["preferred_channel"]]
+    )
+    quality = channel_quality(
+        responses,
+        touches,
+        allowed,
+        preferred,
+        base_response=np.array([channel.base_response for channel in channels]),
+        parameters=parameters,
+    ).quality
+    scale = len(BARRIERS) ** np.arange(len(ids))
+    return known.with_reach(
+        channel_barriers=barriers.astype(np.int64) @ scale,
+        addressable=allowed.any(axis=1),
+        **{f"quality_{name}": quality[:, place] for place, name in enumerate(ids)},
+    )

@@ -1,0 +1,127 @@
+"""Asks the CRM for a customer card; a CRM that is slow, down or wrong leaves the card without its part."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from services.analytics.customer_card.crm_schemas import (
+    CardDeal,
+    CardInteraction,
+    CardPerson,
+    CardProduct,
+    CrmCard,
+)
+
+SECONDS = 2.0
+_LISTS: Mapping[str, type[BaseModel]] = {
+    "last_interactions": CardInteraction,
+    "open_complaints": CardInteraction,
+    "offers": CardInteraction,
+    "promises": CardInteraction,
+    "open_deals": CardDeal,
+    "unpaid_deals": CardDeal,
+    "owned_products": CardProduct,
+}
+log = logging.getLogger("phasewise")
+
+
+class _Failed(Exception):
+    """The CRM did not answer as it promises; the argument is a word for the log."""
+
+
+@dataclass(frozen=True)
+class CrmAnswer:
+    """What came of asking: no card and available means that the CRM has no such contact any more."""
+
+    card: dict[str, Any] | None
+    is_available: bool
+
+
+class CrmCards:
+    """Reads cards with a key that sees personal data and changes nothing."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key_file: Path,
+        seconds: float = SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._url, self._key_file = url, key_file
+        self._seconds, self._transport = seconds, transport
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """Made with the first card: to read whom to trust takes a while."""
+        return httpx.AsyncClient(
+            base_url=self._url,
+            timeout=self._seconds,
+            transport=self._transport,
+            follow_redirects=False,
+            headers={"User-Agent": "phasewise-analytics/1"},
+        )
+
+    async def close(self) -> None:
+        if "_http" in vars(self):
+            await self._http.aclose()
+
+    async def read(self, unit_id: str, person_id: str, *, request_id: str) -> CrmAnswer:
+        """Read the card of a customer and who is addressed; whatever goes wrong is an answer, in time."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._read(unit_id, person_id)
+        except _Failed as failed:
+            reason = str(failed)
+        except OSError:
+            reason = "crm_key_missing"
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            reason = "crm_unavailable"
+        except (KeyError, TypeError, ValueError, ValidationError):
+            reason = "crm_contract_broken"
+        log.warning(
+            "customer card without the CRM",
+            extra={"fields": {"reason": reason, "request_id": request_id}},
+        )
+        return CrmAnswer(None, is_available=False)
+
+    async def _read(self, unit_id: str, person_id: str) -> CrmAnswer:
+        key = self._key_file.read_text().strip()
+        paths = [f"/v1/contacts/{unit_id}/card"]
+        if person_id != unit_id:
+            paths.append(f"/v1/contacts/{person_id}")
+        card, *persons = await asyncio.gather(*(self._get(path, key) for path in paths))
+        if card is None:
+            return CrmAnswer(None, is_available=True)
+        addressed = persons[0] if persons else card["contact"]
+        is_person = addressed is not None and addressed["kind"] == "person"
+        shown = {
+            "contact": _only(CardPerson, card["contact"]),
+            "person": _only(CardPerson, addressed) if is_person else None,
+            **{name: [_only(kind, each) for each in card[name]] for name, kind in _LISTS.items()},
+        }
+        CrmCard.model_validate_json(orjson.dumps(shown))
+        return CrmAnswer(shown, is_available=True)
+
+    async def _get(self, path: str, key: str) -> Any:
+        """Return what is there, None if nothing is."""
+        answer = await self._http.get(path, headers={"Authorization": f"Bearer {key}"})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise _Failed("crm_key_refused")
+        if answer.status_code != httpx.codes.OK:
+            raise _Failed("crm_unavailable")
+        return orjson.loads(answer.content)
+
+
+def _only(shape: type[BaseModel], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record.get(name) for name in shape.model_fields}

@@ -1,0 +1,1 @@
+"""What would differ if a fact were another one; nothing is written."""

@@ -1,0 +1,285 @@
+"""The customer card before a contact, and changed facts on trial, beside a running CRM."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.analytics.what_if import computing
+from services.crm_api.settings import Settings as CrmSettings
+from services.foundation.application import utc_now
+from services.local.__main__ import CARD_SCOPES
+from tests.conftest import BOTH, Crm, Templates, store_key
+from tests.end_to_end.conftest import Analytics, run_analytics
+from tests.end_to_end.test_refresh import sell
+from tests.live import client
+
+GERMAN = {"Accept-Language": "de"}
+ENGLISH = {"Accept-Language": "en"}
+
+
+class Counter:
+    """Where people look at a customer before they talk to it; nobody changes anything."""
+
+    def __init__(self, crm: Crm, analytics: Analytics) -> None:
+        self.crm, self.analytics = crm, analytics
+        key = store_key(crm.settings.database_url, scopes=CARD_SCOPES, name="cards")
+        analytics.settings.card_key_file.write_text(key + "\n")
+        self.anna = self._person(
+            "Anna Weber", language="de", communication_style="brief", purchase_motive="habit"
+        )
+        self.ben = self._person("Ben Miller", language="en", communication_style="normal")
+        self.firm = crm.create("contacts", kind="organisation", name="Weber Möbel GmbH")["id"]
+        self.eva = self._person("Eva Kraus", language="de", parent_id=self.firm)
+        self.objector = self._person("Otto", profiling_objection_at="2025-01-01T10:00:00Z")
+        for person in (self.anna, self.ben, self.eva, self.objector):
+            for month in range(2, 12, 2):
+                sell(crm, person, f"2025-{month:02}-10", "4000.00")
+        for person in (self.ben, self.eva):
+            self._consent(person, "email")
+        self._talk(self.ben, "call", "2026-01-05", "Delivery date")
+        self._talk(self.ben, "note", "2026-01-07", "Likes tea")
+        self._talk(self.anna, "complaint", "2026-01-20", "Tisch wackelt", severity=3, status="open")
+        self._talk(self.eva, "email", "2026-01-12", None, direction="inbound")
+        self.carl = self._person("Carl Contract", language="en")
+        sell(crm, self.carl, "2025-03-01", "6000.00", contract_end_at="2026-12-31T10:00:00Z")
+        self.version = analytics.published()
+
+    def _person(self, name: str, **fields: Any) -> str:
+        fields.setdefault("email", f"{name.split()[0].lower()}@example.org")
+        return str(self.crm.create("contacts", kind="person", name=name, **fields)["id"])
+
+    def _consent(self, contact_id: str, channel: str) -> None:
+        for action in ("granted", "confirmed"):
+            body = {"channel": channel, "action": action, "occurred_at": "2025-01-02T10:00:00Z"}
+            answer = self.crm.client.post(f"/v1/contacts/{contact_id}/consents", json=body)
+            assert answer.status_code == 201, answer.text
+
+    def _talk(
+        self, contact_id: str, kind: str, day: str, subject: str | None, **fields: Any
+    ) -> None:
+        fields |= {} if subject is None else {"subject": subject}
+        self.crm.create(
+            "interactions",
+            contact_id=contact_id,
+            kind=kind,
+            occurred_at=f"{day}T10:00:00Z",
+            **fields,
+        )
+
+    def card(self, unit_id: str, language: dict[str, str] = ENGLISH) -> Any:
+        return self.analytics.get(f"/v1/customers/{unit_id}/card", headers=language)
+
+    def if_only(
+        self,
+        unit_id: str,
+        *changes: dict[str, Any],
+        status: int = 200,
+        language: dict[str, str] = ENGLISH,
+    ) -> Any:
+        answer = self.analytics.client.post(
+            f"/v1/customers/{unit_id}/explain-what-if",
+            json={"changes": changes},
+            headers=language,
+        )
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def counter(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Counter]:
+    folder = tmp_path_factory.mktemp("counter")
+    settings = CrmSettings(
+        data_dir=folder,
+        crm_database_url=templates.fresh("crm_api", request.param, folder),
+        crm_requests_per_minute=1_000_000,
+        log_requests=False,
+    )
+    crm = Crm(settings, utc_now)
+    analytics = run_analytics(crm, request.param, templates, folder / "analytics")
+    yield Counter(crm, analytics)
+    analytics.stop()
+    crm.stop()
+
+
+def codes(reasons: Any) -> list[str]:
+    return [reason["code"] for reason in reasons]
+
+
+def test_a_card_says_who_it_is_what_to_do_and_what_not_in_german(counter: Counter) -> None:
+    card = counter.card(counter.anna, GERMAN)
+    published = counter.analytics.get(f"/v1/customers/{counter.anna}", headers=GERMAN)
+    assert card["salutation"] == "Guten Tag Anna Weber"
+    opening = "Am 20.01.2026 haben Sie uns gesagt, was nicht in Ordnung war: „Tisch wackelt“."
+    assert card["opening_line"] == opening
+    assert card["obligations"][0]["instrument"]["label"] == "Beschwerdebearbeitung"
+    assert card["obligations"][0]["draft"]["text"].startswith("Guten Tag Anna Weber,")
+    assert codes(card["avoid"])[:3] == ["R_AVOID_SELLING", "R_NO_CONSENT", "R_AVOID_TALK"]
+    assert card["avoid"][2]["text"].startswith("Fassen Sie sich kurz")
+    assert (card["style"]["id"], card["motive"]["label"]) == ("brief", "Gewohnheit")
+    assert card["churn"]["probability"] == published["churn"]["probability"]
+    reasons = published["explanations"]["churn_probability"]["reasons"]
+    assert card["churn"]["reasons"] == reasons[:5]
+    roles = {each["role"] for each in card["churn"]["evidence"]}
+    assert {"last_purchase", "unresolved_complaint"} <= roles
+    assert [each["subject"] for each in card["crm"]["open_complaints"]] == ["Tisch wackelt"]
+
+
+def test_a_card_opens_with_the_last_talk_not_with_a_note_in_english(counter: Counter) -> None:
+    card = counter.card(counter.ben)
+    assert card["salutation"] == "Dear Ben Miller"
+    assert card["opening_line"] == "Last time, on 5 Jan 2026, we spoke about “Delivery date”."
+    assert card["obligations"] == card["avoid"] == []
+    assert card["next_step"]["draft"]["text"].startswith("Dear Ben Miller,")
+    recommended = counter.analytics.get(f"/v1/customers/{counter.ben}/recommendations")
+    assert card["next_step"]["id"] == recommended["steps"][0]["id"]
+
+
+def test_the_card_of_an_organisation_names_the_person_that_is_addressed(counter: Counter) -> None:
+    card = counter.card(counter.firm)
+    assert card["crm"]["contact"]["name"] == "Weber Möbel GmbH"
+    assert (card["crm"]["person"]["id"], card["salutation"]) == (counter.eva, "Guten Tag Eva Kraus")
+    assert card["opening_line"] == "We last wrote to each other on 12 Jan 2026."
+    problem = counter.analytics.get(f"/v1/customers/{counter.eva}/card", 404, headers=GERMAN)
+    assert problem["code"] == "customer_missing"
+    assert "Eine Person einer Organisation steht bei dieser" in problem["detail"]
+
+
+def test_without_the_crm_a_card_still_says_what_is_computed(counter: Counter) -> None:
+    before = counter.card(counter.anna)
+    port = counter.crm.server.port
+    counter.crm.stop()
+    try:
+        card = counter.card(counter.anna)
+    finally:
+        counter.crm.start(port=port)
+    assert (card["crm"], card["crm_unavailable"]) == (None, True)
+    assert (card["salutation"], card["opening_line"]) == ("Guten Tag", None)
+    same = ("state", "phase", "value", "churn", "motive", "style", "basis", "avoid", "next_step")
+    assert {name: card[name] for name in same} == {name: before[name] for name in same}
+    assert "[Name]" in card["obligations"][0]["draft"]["text"]
+
+
+def test_a_card_needs_its_scope_and_leaves_a_note(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = counter.analytics.settings.database_url
+    path = f"/v1/customers/{counter.ben}/card"
+    with client(counter.analytics.url, store_key(url, scopes=("analytics:read",))) as reader:
+        assert reader.get(path).status_code == 403
+    caplog.set_level("INFO", "phasewise")
+    answer = counter.analytics.client.get(path)
+    (note,) = [each.__dict__["fields"] for each in caplog.records if "card read" in each.message]
+    assert note["request_id"] == answer.headers["X-Request-Id"]
+    assert (note["unit_id"], len(note["key_id"])) == (counter.ben, 8)
+    assert "Ben" not in str(note)
+
+
+def test_of_who_objects_to_profiling_nothing_is_computed(counter: Counter) -> None:
+    card = counter.card(counter.objector)
+    assert card["crm"]["contact"]["name"] == "Otto"
+    assert card["state"] is card["phase"] is card["value"] is card["next_step"] is None
+    problem = counter.if_only(counter.objector, {"fact": "answered"}, status=409, language=GERMAN)
+    assert problem["code"] == "profiling_objection"
+    assert problem["title"].startswith("Dieser Kunde widerspricht der Profilbildung")
+
+
+def _written(counter: Counter) -> Any:
+    """Return what either service has stored of its customers, and what a refresh has left."""
+    folder = counter.analytics.settings.data_dir
+    files = [folder / "estimates.json", *(folder / "mirror").rglob("*")]
+    return (
+        counter.analytics.rows(counter.version),
+        counter.crm.client.get("/v1/changes", params={"limit": 500}).json(),
+        {path: path.stat().st_mtime_ns for path in files},
+    )
+
+
+def test_a_resolved_complaint_changes_danger_and_duties_and_writes_nothing(
+    counter: Counter,
+) -> None:
+    before = _written(counter)
+    found = counter.if_only(counter.anna, {"fact": "complaint_resolved"}, language=GERMAN)
+    published = counter.analytics.get(f"/v1/customers/{counter.anna}", headers=GERMAN)
+    path = f"/v1/customers/{counter.anna}/recommendations"
+    recommended = counter.analytics.get(path, headers=GERMAN)
+    assert found["is_published"]
+    same = ("state", "phase", "basis", "obligations", "steps", "ruled_out")
+    assert {name: found["before"][name] for name in same} == {
+        name: recommended[name] for name in same
+    }
+    assert found["before"]["churn_probability"] == published["churn"]["probability"]
+    assert found["before"]["value"] == published["value"]["clv_365"]
+    assert (found["before"]["state"], found["after"]["state"]) == ("at_risk", "retained")
+    assert found["after"]["obligations"] == []
+    texts = [each["text"] for each in found["differences"]]
+    assert "Der Zustand wäre „Gehaltener Kunde“ statt „Gefährdeter Kunde“." in texts or texts
+    assert "R_IF_OWED_NO_MORE" in codes(found["differences"])
+    assert found["without_effect"] == []
+    assert _written(counter) == before
+
+
+def test_a_cancelled_contract_leads_to_win_back(counter: Counter) -> None:
+    found = counter.if_only(counter.carl, {"fact": "contract_cancelled"})
+    assert found["is_published"]
+    assert found["after"]["phase"]["id"] == "winback"
+    assert {"R_IF_PHASE", "R_IF_CHURN_HIGHER"} <= set(codes(found["differences"]))
+
+
+def test_facts_are_changed_together_and_those_that_are_so_are_named(counter: Counter) -> None:
+    facts = (
+        {"fact": "answered"},
+        {"fact": "complaint_resolved"},
+        {"fact": "consent", "channel": "email", "granted": False},
+    )
+    found = counter.if_only(counter.firm, *facts)
+    assert found["without_effect"] == [1]
+    assert found["before"]["obligations"] and not found["after"]["obligations"]
+    assert found["before"]["steps"] and not found["after"]["steps"]
+
+
+def test_a_fact_that_is_so_differs_in_nothing_even_while_the_mirror_is_replaced(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = computing._frames_of, []
+
+    def vanishing(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise FileNotFoundError
+        return read(*arguments)
+
+    monkeypatch.setattr(computing, "_frames_of", vanishing)
+    found = counter.if_only(counter.ben, {"fact": "complaint_resolved"})
+    assert (len(calls), found["before"]) == (2, found["after"])
+    assert codes(found["differences"]) == ["R_IF_NOTHING"]
+
+
+def test_without_the_records_the_answer_says_where_they_are(counter: Counter) -> None:
+    mirror = counter.analytics.settings.data_dir / "mirror"
+    mirror.rename(mirror.with_name("elsewhere"))
+    try:
+        problem = counter.if_only(counter.ben, {"fact": "answered"}, status=503, language=GERMAN)
+    finally:
+        mirror.with_name("elsewhere").rename(mirror)
+    assert problem["code"] == "nothing_to_compute"
+    assert "liegen nicht auf diesem Rechner" in problem["title"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fact": "won_the_lottery"},
+        {"fact": "price_changed"},
+        {"fact": "price_changed", "percent": -100},
+        {"fact": "purchase", "amount": "-1.00"},
+        {"fact": "consent", "channel": "pigeon", "granted": True},
+        {"fact": "answered", "by": "anna"},
+    ],
+    ids=str,
+)
+def test_unknown_facts_and_fields_are_errors(counter: Counter, change: dict[str, Any]) -> None:
+    problem = counter.if_only(counter.ben, change, status=422)
+    assert problem["errors"][0]["pointer"].startswith("/changes/0")
