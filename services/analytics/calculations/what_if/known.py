@@ -47,7 +47,11 @@ class Known:
         """Give some rows of a frame of events other values."""
         frame: pd.DataFrame = getattr(self.events, event)
         columns = {
-            name: np.where(rows, value, frame[name].to_numpy()).astype(frame[name].dtype)
+            name: pd.Series(
+                np.where(rows, value, frame[name].to_numpy()),
+                index=frame.index,
+                dtype=frame[name].dtype,
+            )
             for name, value in values.items()
         }
         return replace(self, events=replace(self.events, **{event: frame.assign(**columns)}))
