@@ -16,6 +16,7 @@ SECTIONS = {
     "models": "purchase models of every family against reading the columns they take",
     "plans": "plans under a budget and limits against sorting their values once",
     "publishing": "storing scored customers, and reading one meanwhile; ratio of paired rounds",
+    "next_products": "products named against popularity and own frequency; a large base",
     "accuracy": "forecasts against what came on real logs, beside Pareto/NBD and BG/NBD",
 }
 

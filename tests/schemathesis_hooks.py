@@ -13,9 +13,10 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         return
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
-    version = case.headers.get("If-Match")
-    if version not in (None, "*") and not version.startswith('"'):
-        case.headers["If-Match"] = f'"{version}"'
+    for name in ("If-Match", "If-None-Match"):
+        tag = case.headers.get(name)
+        if tag not in (None, "*") and not tag.startswith(('"', "W/")):
+            case.headers[name] = f'"{tag}"'
 
 
 @schemathesis.serializer(

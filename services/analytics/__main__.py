@@ -11,6 +11,7 @@ from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.app import create_app
+from services.analytics.catalogue_command import add_catalogue_arguments, run_catalogue
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.foundation.application import utc_now
@@ -181,6 +182,12 @@ COMMANDS: list[Command[Settings]] = [
         "measure the forecasts on this base's own past, beside naive yardsticks",
         _run_backtest,
         _backtest_arguments,
+    ),
+    Command(
+        "catalogue",
+        "look through the file that adjusts the catalogue",
+        run_catalogue,
+        add_catalogue_arguments,
     ),
     migrate(NAME),
     add_keys(NAME, SCOPES),

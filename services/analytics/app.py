@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.following import following_overlay
+from services.analytics.catalogue.routes import routes as catalogue_routes
 from services.analytics.customer_card.reading import CrmCards
 from services.analytics.customer_card.routes import routes as customer_card
 from services.analytics.customers.routes import routes as customers
@@ -68,6 +70,7 @@ ABOUT = {
         {"name": "loyalty-ladder", "description": "How far customers have come with us."},
         {"name": "data-quality", "description": "What the figures rest on and lack."},
         {"name": "plans", "description": "Whom to do what for, under a budget."},
+        {"name": "catalogue", "description": "What can be done, why, and under which conditions."},
         {"name": "models", "description": "What the numbers rest on, and how good they were."},
         {"name": "termination", "description": "Ending a relationship by due process only."},
         {"name": "experiments", "description": "Whether it worked, and what was learned."},
@@ -87,7 +90,7 @@ FEATURES = (
     ),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
     *(termination_cases, termination_fairness),
-    refreshes,
+    *(catalogue_routes, refreshes),
 )
 
 
@@ -95,11 +98,12 @@ def create_app(
     settings: Settings, *, clock: Callable[[], datetime] = utc_now, schedules: bool = True
 ) -> ASGIApp:
     """Build the service; `schedules` also runs refreshes and the plans of decisions."""
+    catalogue = load_catalogue(settings.catalogue_overlay)
     database = connect(settings.database_url, connections=settings.analytics_database_connections)
 
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
-        app.state.catalogue = load_catalogue()
+        app.state.catalogue = catalogue
         app.state.time_zone = ZoneInfo(settings.business_time_zone)
         every = timedelta(minutes=settings.refresh_minutes)
         app.state.publications = Publications(
@@ -123,7 +127,8 @@ def create_app(
             scheduler.start()
             plans.start()
         try:
-            yield
+            async with following_overlay(settings.catalogue_overlay, app.state):
+                yield
         finally:
             await app.state.crm_cards.close()
             await plans.stop()

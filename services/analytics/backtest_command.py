@@ -63,7 +63,7 @@ def backtest(
     """
     if model is not None and model not in MODELS:
         raise BacktestImpossible(f"there is no model {model}; there are: {', '.join(MODELS)}")
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(settings.catalogue_overlay)
     day = as_of or settings.as_of or now.astimezone(ZoneInfo(settings.business_time_zone)).date()
     try:
         with Mirror(settings.data_dir) as mirror:

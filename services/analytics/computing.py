@@ -14,6 +14,11 @@ import pandas as pd
 from services.analytics.calculations.backtest.origins import Known, sample_share
 from services.analytics.calculations.estimates import Estimates, estimate, estimate_with_signals
 from services.analytics.calculations.feedback.known import Feedback
+from services.analytics.calculations.next_products.levels import with_levels
+from services.analytics.calculations.next_products.model import estimate_affinities
+from services.analytics.calculations.next_products.owned import Owned
+from services.analytics.calculations.next_products.pairs import PairStatistics
+from services.analytics.calculations.next_products.parameters import NextProductParameters
 from services.analytics.calculations.parameters import Parameters, RhythmParameters
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.recommendations.candidates import StrategyOptions
@@ -63,6 +68,8 @@ class Rules:
     decided: Decided = field(default_factory=dict)
     cases: pd.DataFrame = field(default_factory=no_cases, compare=False)
     feedback: Feedback = field(default_factory=Feedback)
+    catalogue_mark: str = ""
+    """Names the numbers and switches of the catalogue that an overlay file changed."""
 
     @property
     def as_of_day(self) -> int:
@@ -98,6 +105,7 @@ def rules_of(
         ),
         strategy_options(catalogue).informed_by(feedback or Feedback()),
         feedback=feedback or Feedback(),
+        catalogue_mark=catalogue.adjustments.mark,
     )
 
 
@@ -164,6 +172,7 @@ def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None =
     """
     count, parameters = part_count(snapshot), rules.parameters
     statistics: list[Statistics] = []
+    pairs: PairStatistics | None = None
     sample: list[Observed] = []
     for number, part in enumerate(snapshot.partitions(count)):
         frames = rules.frames_of(part)
@@ -171,6 +180,10 @@ def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None =
             kept.keep(number, frames)
         observed = observe_frames(frames, rules)
         statistics.append(Statistics.of(observed, parameters=parameters))
+        if len(observed.products):
+            # Joined at once: there may be as many pairs in a part as in the whole.
+            own = count_pairs(observed, parameters=parameters.next_products)
+            pairs = own if pairs is None else PairStatistics.join([pairs, own])
         if len(sample) < SAMPLED_PARTS:
             sample.append(observed)
     estimates = estimate(
@@ -178,6 +191,17 @@ def estimate_base(snapshot: Snapshot, rules: Rules, *, kept: FrameFiles | None =
         as_of_day=rules.as_of_day,
         parameters=parameters,
     )
+    if pairs is not None:
+        affinities = with_levels(
+            estimate_affinities(pairs, parameters=parameters.next_products),
+            sample[0].events.bought_products,
+            unit_count=len(sample[0].units),
+            products=sample[0].products,
+            as_of_day=rules.as_of_day,
+            default_margin=parameters.value.default_margin,
+            parameters=parameters.next_products,
+        )
+        estimates = replace(estimates, affinities=affinities)
     return estimate_with_signals(estimates, sample, parameters=parameters)
 
 
@@ -189,7 +213,21 @@ def observe_frames(frames: Frames, rules: Rules) -> Observed:
         as_of_day=frames.as_of_day,
         parameters=rules.parameters,
         reach=frames.reach,
+        products=frames.products,
     )
+
+
+def count_pairs(observed: Observed, *, parameters: NextProductParameters) -> PairStatistics:
+    """Count which products the units of a part own together."""
+    products = observed.products
+    owned = Owned.of(
+        observed.events.bought_products,
+        unit_count=len(observed.units),
+        product_count=len(products),
+        as_of_day=observed.purchases.as_of_day,
+        recent_days=parameters.recent_days,
+    )
+    return PairStatistics.of(owned, products.ids)
 
 
 def compute_base(
@@ -277,9 +315,8 @@ def place(
         parameters=rules.parameters.standing.ambassadors,
     )
     ranks = place_by_rank(customers)
-    return replace(
-        computed, customers=pd.concat([customers, ranks.assign(referral_value=value)], axis=1)
-    )
+    worth = pd.Series(value, index=customers.index, name="referral_value")
+    return replace(computed, customers=pd.concat([customers, ranks, worth], axis=1))
 
 
 def join_computed(parts: Sequence[Computed]) -> Computed:

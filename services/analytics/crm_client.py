@@ -20,42 +20,18 @@ import pyarrow.csv
 import stamina
 from pydantic import BaseModel, Field, ValidationError
 
+from services.analytics.crm_columns import INSTANT, schema_of
+
 Resource = Literal["contacts", "interactions", "deals", "products"]
 _Received = TypeVar("_Received")
 
 RESOURCES: tuple[Resource, ...] = ("contacts", "interactions", "deals", "products")
 RECORDS_PER_REQUEST = 200
 CHANGES_PER_PAGE = 1000
-_INSTANT = pa.timestamp("us", tz="UTC")
-
-
-def _schema(
-    *,
-    texts: str,
-    instants: str = "",
-    amounts: str = "",
-    counts: str = "",
-    numbers: str = "",
-    flags: str = "",
-) -> pa.Schema:
-    """A trailing underscore says that the column is never empty; amounts are in minor units."""
-    kinds = (
-        (texts, pa.string()),
-        (instants, _INSTANT),
-        (amounts, pa.int64()),
-        (counts, pa.int64()),
-        (numbers, pa.float64()),
-        (flags, pa.bool_()),
-    )
-    return pa.schema(
-        pa.field(name.rstrip("_"), kind, nullable=not name.endswith("_"))
-        for names, kind in kinds
-        for name in names.split()
-    )
 
 
 SCHEMAS: Mapping[Resource, pa.Schema] = {
-    "contacts": _schema(
+    "contacts": schema_of(
         texts="id_ kind_ parent_id status_ source_campaign_id acquisition_cost_currency"
         " referred_by_id purchase_motive flags owner_id previous_supplier_id protections consents"
         " communication_style preferred_channel supplier_loyalty language country_code",
@@ -63,7 +39,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         amounts="acquisition_cost_minor",
         flags="credit_hold individual_price has_email has_phone has_address",
     ),
-    "interactions": _schema(
+    "interactions": schema_of(
         texts="id_ contact_id_ parent_id deal_id kind_ channel direction resolution outcome"
         " decline_reason competitor_id product_id event_type tags ratings cost_currency campaign_id",
         instants="occurred_at_ resolved_at effective_at",
@@ -72,7 +48,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         numbers="sentiment",
         flags="justified is_public has_reason",
     ),
-    "deals": _schema(
+    "deals": schema_of(
         texts="id_ contact_id_ stage_kind_ stage_history_ currency lines won_reason lost_reason"
         " competitor_id campaign_id promo_code treatment_id",
         instants="opened_at_ closed_at invoiced_at due_at paid_at disputed_at refunded_at"
@@ -81,9 +57,15 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         " written_off_minor chargeback_lost_minor",
         numbers="discount_pct fx_rate",
     ),
-    "products": _schema(texts="id_ key_ category"),
+    "products": schema_of(
+        texts="id_ key_ name category list_price_currency unit_cost_currency complements"
+        " successor_id",
+        amounts="list_price_minor unit_cost_minor",
+        counts="replacement_days service_interval_days",
+        flags="is_repeatable is_sample is_for_sale",
+    ),
 }
-"""What analytics takes of each export: what the frames read, hence no name, address or text."""
+"""What analytics takes of each export: what is read of it, hence nobody's name, address or text."""
 _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     "contacts": {
         "kind": ("person", "organisation"),
@@ -191,7 +173,7 @@ class Changes:
 
 def _read_csv(file: pa.NativeFile, resource: Resource) -> Iterator[pa.RecordBatch]:
     kinds = {field.name: field.type for field in SCHEMAS[resource]}
-    kinds |= {"deleted_at": _INSTANT} | _PLANNED.get(resource, {})
+    kinds |= {"deleted_at": INSTANT} | _PLANNED.get(resource, {})
     _check_header(file, resource, kinds)
     try:
         # Blocks hold the longest record many times over: pyarrow refuses one that spans three.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,6 +12,11 @@ from pydantic import TypeAdapter
 
 from services.analytics.calculations.churn.stacked import read_churn_model
 from services.analytics.calculations.estimates import Estimates
+from services.analytics.calculations.next_products.model import (
+    AffinityModel,
+    affinity_document,
+    read_affinity_model,
+)
 from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
 from services.analytics.computing import Rules
 
@@ -23,14 +28,17 @@ _NAME = "estimates.json"
 def estimates_made_for(rules: Rules) -> str:
     """Name what estimates depend on beside the records."""
     family = rules.parameters.rhythm.family
-    return f"{CALCULATION} {family} {rules.base_currency} {rules.time_zone.key}"
+    parts = (CALCULATION, family, rules.base_currency, rules.time_zone.key, rules.catalogue_mark)
+    return " ".join(parts).rstrip()
 
 
 def write_estimates(data_dir: Path, estimates: Estimates, *, made_for: str) -> None:
     """Replace the kept estimates; `made_for` names what else they depend on."""
     new = data_dir / f"{_NAME}.new"
+    document = asdict(replace(estimates, affinities=AffinityModel.none()))
+    document["affinities"] = affinity_document(estimates.affinities)
     # Unknown numbers are written as NaN, which orjson would make null.
-    new.write_text(json.dumps({"made_for": made_for, "estimates": asdict(estimates)}))
+    new.write_text(json.dumps({"made_for": made_for, "estimates": document}))
     new.replace(data_dir / _NAME)
 
 
@@ -53,11 +61,12 @@ def _estimates(document: dict[str, Any]) -> Estimates:
     parts = {
         item.name: TypeAdapter(kinds[item.name]).validate_python(document[item.name])
         for item in fields(Estimates)
-        if item.name not in ("purchase_fit", "churn")
+        if item.name not in ("purchase_fit", "churn", "affinities")
     }
     churn = document["churn"]
     return Estimates(
         purchase_fit=read_purchase_fit(document["purchase_fit"]),
+        affinities=read_affinity_model(document["affinities"]),
         churn=None if churn is None else read_churn_model(churn),
         **parts,
     )

@@ -73,6 +73,8 @@ translate = Translator(
         (r"This id is not in the catalogue\.", "Diese Kennung steht nicht im Katalog."),
         (r"Plans are in the base currency (\S+)\.", r"Pläne lauten auf die Basiswährung \1."),
         (r"An amount of a plan is not negative\.", "Beträge eines Plans sind nicht negativ."),
+        (r"The catalogue has no such section\.", "Diesen Abschnitt hat der Katalog nicht."),
+        (r"The catalogue has these sections: (.+)\.", r"Der Katalog hat diese Abschnitte: \1."),
         (r"Version (\d+) has no customer (\S+)\. It is read as of (\S+): .+",
          (r"Fassung \1 hat keinen Kunden \2. Ihr Stand ist der \3: wen bis dahin nichts betraf oder wer erst "
          r"seit der letzten Berechnung erfasst ist, fehlt. Eine Person einer Organisation steht bei dieser.")),

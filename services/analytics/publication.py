@@ -1,7 +1,7 @@
 """What readers are shown: the newest published version and how fresh it is."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, get_args
@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from sqlalchemy import Table, select
 
 from services.analytics import store
+from services.analytics.product_names import all_names
 from services.analytics.schemas import StaleReason
 from services.analytics.tables import SLOTS, refreshes
 from services.foundation.database import Database
@@ -45,6 +46,8 @@ class Publication:
 
     version: Record
     stale_reason: StaleReason | None
+    products: Sequence[Record] = ()
+    """What the products are called that its customers name by their place."""
 
     @property
     def number(self) -> int:
@@ -94,6 +97,8 @@ class Publications:
         self._until, self._known = 0.0, None
 
     _known: Publication | None
+    _list: str | None = None
+    _products: Sequence[Record] = ()
 
     async def current(self) -> Publication:
         """Return the newest publication.
@@ -109,7 +114,8 @@ class Publications:
         if version is None:
             raise NotComputedYet()
         last = await self._database.first(_LAST_FINISHED) or {}
-        self._known = Publication(version, self._stale_reason(version, last))
+        products = await self._products_of(version)
+        self._known = Publication(version, self._stale_reason(version, last), products)
         self._until = time.monotonic() + _REMEMBER_SECONDS
         return self._known
 
@@ -129,6 +135,14 @@ class Publications:
                 return publication, await question(publication)
             except Superseded:
                 self._until = 0.0
+
+    async def _products_of(self, version: Record) -> Sequence[Record]:
+        """Return the list of products of a version; read only when it is another one."""
+        if version["product_list"] != self._list:
+            # A list that was replaced meanwhile is of a newer version, which the rows show, too.
+            self._products = await all_names(self._database)
+            self._list = version["product_list"]
+        return self._products
 
     def _stale_reason(self, version: Record, last: Record) -> StaleReason | None:
         if last.get("status") == "failed":

@@ -19,6 +19,8 @@ from services.analytics import history
 from services.analytics.customer_rows import customer_rows, objectors, rank_values
 from services.analytics.decisions import automatic as decisions
 from services.analytics.experiments import assigning
+from services.analytics.frames.product_list import ProductName
+from services.analytics.product_names import keep_names
 from services.analytics.store import NEWEST
 from services.analytics.tables import NUMBER_COLUMNS, RANK_COLUMNS, SLOTS, versions
 from services.analytics.termination_cases.feeding import forget_cases
@@ -84,6 +86,7 @@ class NewVersion:
     model_card: Mapping[str, Any] | None = None
     options: Mapping[str, Any] | None = None
     termination_fairness: Mapping[str, Any] | None = None
+    products: Sequence[ProductName] = ()
 
 
 class WholeVersionNeeded(Exception):
@@ -276,8 +279,10 @@ async def _add_version(
     now: datetime,
     ends_month: bool,
 ) -> Record:
+    known = None if last is None else last["product_list"]
     row = {
-        **new.__dict__,
+        **{name: value for name, value in new.__dict__.items() if name != "products"},
+        "product_list": await keep_names(transaction, new.products, before=known),
         "number": 1 if last is None else last["number"] + 1,
         "published_at": now,
         "customer_count": customer_count,

@@ -19,7 +19,7 @@ from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.quality import quality_document
 from services.analytics.calculations.standing.summary import standing_summary
 from services.analytics.calculations.totals import total_customers
-from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.catalogue import CatalogueError, load_catalogue
 from services.analytics.catalogue.options import options_document
 from services.analytics.changing import compute_changes
 from services.analytics.computing import (
@@ -45,6 +45,7 @@ from services.analytics.experiments.loading import load_feedback
 from services.analytics.feeding_back import assign_people, feed_back
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.cases import case_marks
+from services.analytics.frames.product_list import read_product_names
 from services.analytics.learning import learn_churn
 from services.analytics.ledger import Mark, read_ledger, remember, write_ledger
 from services.analytics.mirror.checked import MirrorCorrupt
@@ -72,6 +73,7 @@ _FAILURES = {
     CrmKeyMissing: "crm_key_missing",
     CrmUnavailable: "crm_unavailable",
     CrmContractBroken: "crm_contract_broken",
+    CatalogueError: "catalogue_overlay_invalid",
 }
 Tell = Callable[..., Awaitable[None]]
 
@@ -152,7 +154,8 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     feedback = await load_feedback(run.database)
-    rules = rules_of(settings, load_catalogue(), as_of=as_of, feedback=feedback)
+    catalogue = load_catalogue(settings.catalogue_overlay)
+    rules = rules_of(settings, catalogue, as_of=as_of, feedback=feedback)
     await settle_decisions(
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
@@ -223,6 +226,7 @@ async def _publish(
         model_card=card,
         options=options_document(rules.options),
         termination_fairness=count_fairness(snapshot, base, rules),
+        products=read_product_names(snapshot),
     )
     options: dict[str, Any] = {"erased": base.erased, "now": run.clock()}
     if changes:
@@ -289,6 +293,7 @@ def fingerprint(snapshot: Snapshot, rules: Rules) -> str:
         sorted(decided_by(rules)),
         case_marks(rules.cases),
         rules.feedback.mark,
+        rules.catalogue_mark,
     ]
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.sha256(text).hexdigest()

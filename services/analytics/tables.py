@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
+from services.analytics.calculations.next_products.scoring import PRODUCT_COLUMNS
 from services.analytics.calculations.recommendations.recommending import (
     RULED_OUT_COLUMNS,
     STEP_COLUMNS,
@@ -65,6 +66,18 @@ versions = Table(
     # What the numbers of options, channels, events and barriers in packed numbers stand for.
     Column("options", Document),
     Column("termination_fairness", Document),
+    # Which list its customers name products from, by its content; null: they name none.
+    Column("product_list", String(64)),
+)
+
+# What the products are called that the customers of the published version name by their place.
+product_names = Table(
+    "product_names",
+    metadata,
+    Column("place", _NUMBER, primary_key=True, autoincrement=False),
+    Column("id", Identifier, nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
 )
 
 # What is stored of a scored unit, each column in one of these groups; what is unknown is null.
@@ -201,6 +214,7 @@ FLOAT_COLUMNS = (
     "contract_monthly_amount",
     *(f"contract_part_{group}" for group in CONTRACT_PARTS),
     "spent_365",
+    *PRODUCT_COLUMNS,
 )
 EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS)
 FLAG_COLUMNS = (

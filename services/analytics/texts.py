@@ -109,7 +109,7 @@ def _value_text(value: object, kind: str, *, catalogue: Catalogue, language: Lan
     }
     if kind in writers:
         return writers[kind]()
-    return catalogue.entry(kind, str(value)).name(language)
+    return catalogue.label(kind, str(value), language)
 
 
 def _money(value: object, *, language: Language) -> str:

@@ -29,7 +29,7 @@ def choice(
     """Write an entry as the wire shows it: its id and its name; none for none."""
     if not entry:
         return None
-    return {"id": entry, "label": catalogue.entry(section, entry).name(language)}
+    return {"id": entry, "label": catalogue.label(section, entry, language)}
 
 
 def choices(

@@ -14,6 +14,9 @@ from services.foundation.problems import StaleVersion, Unreadable, VersionRequir
 from shared.values import Language
 
 LANGUAGES, LONGEST_LANGUAGES = r"^[A-Za-z0-9*,;=._ -]*$", 500
+_TAG = r'(W/)?"[!#-~]{0,64}"'
+TAGS, LONGEST_TAGS = rf"^(\*|{_TAG}( ?, ?{_TAG})*)$", 500
+"""What If-None-Match takes: entity tags, weak ones as well, or `*`."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,20 @@ class Call(Request):
         return None if header is None else _version(header)
 
     def holds(self, version: int) -> bool:
-        """Tell whether If-None-Match names this version: the caller has it already."""
+        """Tell whether If-None-Match names this version: the caller has it already.
+
+        Raises
+        ------
+        Unreadable
+            It holds no entity tags.
+        """
         header = self.header(b"if-none-match")
-        return header is not None and (header.strip() == "*" or f'"{version}"' in header)
+        if header is None:
+            return False
+        tags = header.strip(" \t")
+        if len(tags) > LONGEST_TAGS or not re.fullmatch(TAGS, tags):
+            raise Unreadable('If-None-Match takes entity tags in quotes, for instance "3", or *.')
+        return tags == "*" or f'"{version}"' in tags
 
     def creates_only(self) -> bool:
         """Tell whether If-None-Match asks a write to find nothing there.

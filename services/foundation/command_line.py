@@ -28,6 +28,7 @@ from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, has_key, new_key
 from services.foundation.problems import Problem, Unauthenticated, Unavailable
 from services.foundation.serving import AddressTaken, require_free, server
+from services.foundation.settings import Unusable
 from services.foundation.tokens import InvalidKeySet
 
 log = logging.getLogger("phasewise")
@@ -125,7 +126,11 @@ def _line(error: BaseException | None) -> tuple[int, str] | None:
             listed = " ".join(f"{_ENVIRONMENT}{name.upper()}" for name in names)
             return _WRONG_USE, f'{listed}: a list is written as JSON, like ["one", "two"]'
         case (
-            InvalidUrl() | InvalidKeySet() | Unauthenticated() | asyncpg.ClientConfigurationError()
+            Unusable()
+            | InvalidUrl()
+            | InvalidKeySet()
+            | Unauthenticated()
+            | asyncpg.ClientConfigurationError()
         ):
             return _WRONG_USE, str(error)
         case Problem() | AddressTaken() | migrating.SchemaMissing() | CommandError():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES
+from services.foundation.calls import LANGUAGES, LONGEST_LANGUAGES, LONGEST_TAGS, TAGS
 from services.foundation.idempotency import FORM
 
 TITLES = {
@@ -203,7 +203,7 @@ IF_MATCH_SCHEMA = _text(40, '"3"', r'^(\*|"[1-9][0-9]{0,15}")$')
 IF_NONE_MATCH = header_parameter(
     "If-None-Match",
     "The ETag that you have: answers 304 if it still holds.",
-    _text(40, '"3"', r'^"[0-9]{1,16}"$'),
+    _text(LONGEST_TAGS, '"3"', TAGS),
 )
 IF_NOT_THERE = header_parameter(
     "If-None-Match",

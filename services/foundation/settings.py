@@ -13,6 +13,10 @@ from pydantic_settings import BaseSettings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+class Unusable(ValueError):
+    """What the operator gave cannot be used; the text says what, where, and how to mend it."""
+
+
 def _known(name: str) -> str:
     try:
         ZoneInfo(name)

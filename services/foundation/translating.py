@@ -22,6 +22,8 @@ COMMON = (
     (r"This path does not read that media type\.", "Dieser Pfad liest diesen Medientyp nicht."),
     (r"The request breaks a rule\.", "Die Anfrage verletzt eine Regel."),
     (r"Send If-Match with the ETag that you read\.", "If-Match mit dem gelesenen ETag ist nötig."),
+    (r'If-None-Match takes entity tags in quotes, for instance "3", or \*\.',
+     'If-None-Match nimmt ETags in Anführungszeichen, etwa "3", oder *.'),
     (r"The key's quota is used up\.", "Das Kontingent des Schlüssels ist aufgebraucht."),
     (r"This key may send (\d+) requests a minute\.",
      r"Dieser Schlüssel darf \1 Anfragen in der Minute senden."),

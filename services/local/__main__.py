@@ -25,7 +25,8 @@ from services.foundation.application import utc_now
 from services.foundation.command_line import plain_failures, store_key
 from services.foundation.keys import new_key
 from services.foundation.serving import AddressTaken, require_free
-from services.local.demo.load import AS_OF, CURRENCY, DemoFailed, load_demo
+from services.local.demo.importing import DemoFailed
+from services.local.demo.load import AS_OF, CURRENCY, DECLARED, load_demo
 from shared.values import wire_instant
 
 # What analytics may read in the CRM: no scope that shows personal data.
@@ -42,6 +43,8 @@ CARD_SCOPES = tuple(
     for right in ("read", "pii")
 )
 SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
+NO_DEMO, LOG_ALONE = "false", "cdnow"
+"""What PHASEWISE_DEMO says beside the default: log and invented customers."""
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
 
@@ -207,7 +210,7 @@ def watch(processes: list[Process]) -> None:
         pause(1)
 
 
-def run(processes: list[Process], *, is_demo: bool) -> None:
+def run(processes: list[Process], *, demo: str) -> None:
     """Start everything, say where it is, and stay; `processes` gets what must be ended."""
     started, since = time.monotonic(), utc_now()
     crm_settings, analytics_settings = CrmSettings(), AnalyticsSettings()
@@ -219,14 +222,14 @@ def run(processes: list[Process], *, is_demo: bool) -> None:
     key = key_file.read_text().strip()
     processes.append(start(*SERVICES[0]))
     wait_until_ready(crm, processes[0])
-    if is_demo:
-        load_demo(crm, key, say=say)
+    if demo != NO_DEMO:
+        load_demo(crm, key, say=say, with_invented=demo != LOG_ALONE)
     processes.append(start(*SERVICES[1]))
     wait_until_ready(analytics, processes[1])
     asks = analytics_settings.refresh_minutes == 0
     as_of = wait_for_version(analytics, key, since=since, asks=asks)
     say(f"Ready after {time.monotonic() - started:.1f} seconds.")
-    welcome(crm, analytics, key_file, as_of=as_of, is_demo=is_demo)
+    welcome(crm, analytics, key_file, as_of=as_of, is_demo=demo != NO_DEMO)
     watch(processes)
 
 
@@ -246,20 +249,23 @@ def main() -> None:
         prog="make run",
         description=__doc__,
         epilog="Settings are environment variables: PHASEWISE_DEMO=false for a base without the "
-        "demo data, and those that python -m services.crm_api --help and "
-        "python -m services.analytics --help name.",
+        "demo data, PHASEWISE_DEMO=cdnow for the real log without the invented customers, and those "
+        "that python -m services.crm_api --help and python -m services.analytics --help name.",
     ).parse_args()
     os.umask(0o077)  # databases, uploads and keys hold personal data
-    is_demo = os.environ.get("PHASEWISE_DEMO", "").lower() not in ("false", "0", "no", "off")
-    if is_demo:
+    demo = os.environ.get("PHASEWISE_DEMO", "").lower()
+    demo = NO_DEMO if demo in ("false", "0", "no", "off") else demo
+    if demo != NO_DEMO:
         os.environ.setdefault("PHASEWISE_AS_OF", AS_OF)
         os.environ.setdefault("PHASEWISE_BASE_CURRENCY", CURRENCY)
+    if demo not in (NO_DEMO, LOG_ALONE):
+        os.environ.setdefault("PHASEWISE_CATALOGUE_OVERLAY", str(DECLARED))
     os.environ.setdefault("PHASEWISE_LOG_LEVEL", "warning")
     listen()
     processes: list[Process] = []
     try:
         with plain_failures():
-            run(processes, is_demo=is_demo)
+            run(processes, demo=demo)
     except Stopped:
         print("stopping", flush=True)
     except (NotStarted, DemoFailed, httpx.HTTPError) as reason:

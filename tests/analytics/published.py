@@ -29,6 +29,7 @@ from services.analytics.calculations.totals import total_customers
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import options_document, strategy_options
 from services.analytics.computing import BESIDE
+from services.analytics.frames.product_list import ProductName
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger, Mark, write_ledger
 from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
@@ -51,6 +52,9 @@ QUALITY = quality_document(
 
 def unit_id(number: int) -> str:
     return f"01977b3a-5c00-7000-8000-{number:012x}"
+
+
+PRODUCTS = [ProductName(unit_id(30_000 + n), f"SKU-{n}", f"Bank Nr. {n}") for n in range(4)]
 
 
 @cache
@@ -139,11 +143,19 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         "clv_1095_low": customers["clv_1095"] - 20,
         "clv_1095_high": customers["clv_1095"] + 20,
     }
+    for rank in (1, 2, 3):
+        more |= {
+            f"product{rank}": dice.integers(0, len(PRODUCTS), count).astype(float),
+            f"product{rank}_affinity": dice.random(count).round(3),
+            f"product{rank}_probability": shares(),
+            f"product{rank}_margin": 10 * shares(),
+            f"product{rank}_price": 20 * shares(),
+            f"product{rank}_owned": dice.integers(0, len(PRODUCTS), count).astype(float),
+            f"product{rank}_flags": dice.choice([0, 1, 2, 4], count).astype(float),
+        }
     real = {"tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS}
-    own = pd.DataFrame({name: more[name] for name in more if name not in real}, customers.index)
-    return pd.concat(
-        [customers.drop(columns=customers.columns.intersection(own.columns)), own], axis=1
-    )
+    given = {name: more[name] for name in more if name not in real}
+    return pd.DataFrame({**{str(name): column for name, column in customers.items()}, **given})
 
 
 def publish_simulated(
@@ -203,6 +215,7 @@ def publish_simulated(
         standing=standing,
         model_card=card_of_simulated(count, seed),
         options=options_document(options),
+        products=PRODUCTS,
     )
 
     async def run() -> int:

@@ -10,7 +10,12 @@ import yaml
 
 from services.analytics.calculations.recommendations.candidates import SITUATIONS
 from services.analytics.calculations.recommendations.recommending import GAPS
-from services.analytics.catalogue.catalogue import Catalogue, CatalogueError, parse_catalogue
+from services.analytics.catalogue.catalogue import (
+    Catalogue,
+    CatalogueError,
+    checked_catalogue,
+    parse_catalogue,
+)
 from services.analytics.catalogue.options import strategy_options
 
 DOCUMENT = (files("services.analytics.catalogue") / "catalogue.yaml").read_text(encoding="utf-8")
@@ -28,7 +33,7 @@ def broken(change: Callable[[dict[str, list[dict[str, object]]]], object]) -> st
     }
     change(copy)
     with pytest.raises(CatalogueError) as refused:
-        parse_catalogue(yaml.safe_dump(copy, allow_unicode=True))
+        checked_catalogue(copy)
     return str(refused.value)
 
 
@@ -48,6 +53,13 @@ def test_every_entry_has_a_name_and_a_description_in_both_languages() -> None:
             for language in ("en", "de"):
                 assert entry.name(language).strip()
                 assert entry.description(language).strip()
+
+
+def test_every_section_says_in_both_languages_what_it_holds() -> None:
+    assert set(CATALOGUE.section_texts) == set(CATALOGUE.sections)
+    for texts in CATALOGUE.section_texts.values():
+        assert texts.name("en") and texts.name("de")
+        assert texts.description("en") != texts.description("de")
 
 
 def test_entries_cannot_be_changed() -> None:
@@ -75,7 +87,14 @@ def test_an_unknown_id_is_a_key_error() -> None:
         (lambda c: c["channels"][1].update(desc_de=""), "channels.post.desc_de: String should have at least 1 character"),
         (lambda c: c["channels"][1].update(colour="red"), "channels.post.colour: Extra inputs are not permitted"),
         (lambda c: c["conditions"][0].update(unknown="maybe"), "conditions.addressable.unknown: Input should be a valid boolean"),
-        (lambda c: c["terminate_profiles"][0].pop("remedy_de"), "terminate_profiles.serial_complainer.remedy_de: is missing"),
+        (lambda c: c["terminate_profiles"][0].pop("remedy_de"), "terminate_profiles.serial_complainer.remedy_de: Field required"),
+        (lambda c: c["terminate_profiles"][0].update(signal="noise"), "terminate_profiles.serial_complainer.signal: there is no noise in termination_signals"),
+        (lambda c: c["marketing_events"][0].update(wait_days=-1), "marketing_events.product_opened.wait_days: Input should be greater than or equal to 0"),
+        (lambda c: c["communication_styles"][0].update(avoid=["talk"]), "communication_styles.brief.avoid: there is no talk in instruments"),
+        (lambda c: c["value_quadrants"][0].update(default_strategies=["hope"]), "value_quadrants.partners.default_strategies: there is no hope in strategies"),
+        (lambda c: c["satisfaction_dimensions"][0].update(responds_with=["hope"]), "satisfaction_dimensions.product.responds_with: there is no hope in instruments"),
+        (lambda c: c["data_gaps"][11].update(effect_de="{kunden}"), "data_gaps.deals_without_fx_rate: Value error, effect_de has unknown values: kunden"),
+        (lambda c: c.update(section_texts={"goals": RAW["section_texts"]["goals"]}), "section_texts.phases.id: is in one of the two only"),
         (lambda c: c["strategies"][27].pop("risk_en"), "strategies.covert_unbundling.risk_en: is missing"),
         (lambda c: c["reason_codes"][0].update(desc_de="{tage}"), "reason_codes.R_OVERDUE: Value error, desc_de and params differ in gap, median_gap, rank, tage"),
         (lambda c: c["reason_codes"][0].update(params={"gap": "days", "median_gap": "days", "rank": "stars"}), "reason_codes.R_OVERDUE.params: rank is of the unknown kind stars"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import IO, Any, Self, get_args
 
 import orjson
 import pandas as pd
@@ -66,6 +66,34 @@ class Crm(test_mirror_views.Crm):
     def pick(self, *choices: Any) -> Any:
         return choices[self.random.integers(len(choices))]
 
+    @classmethod
+    def make(cls, seed: int) -> Self:
+        crm = super().make(seed)
+        crm.rows["products"] = {f"p{n}": crm.product(n) for n in range(9)}
+        return crm
+
+    def product(self, number: int) -> Row:
+        return {
+            "id": f"p{number}",
+            "key": f"P{number}",
+            "name": f"Product {number}",
+            "category": self.pick("lamps", "chairs", None),
+            "list_price_minor": self.maybe(1_000 * (number + 1), 0.8),
+            "list_price_currency": self.pick("EUR", "EUR", "USD"),
+            "unit_cost_minor": self.maybe(500 * (number + 1), 0.8),
+            "unit_cost_currency": "EUR",
+            "complements": '["P1"]' if number == 0 else "[]",
+            "successor_id": "P3" if number == 2 else None,
+            "is_repeatable": self.pick(True, False),
+            "replacement_days": self.pick(200, None),
+            "is_sample": number == 7,
+            "is_for_sale": number != 8,
+        }
+
+    def lines(self) -> str:
+        keys = {f"P{self.random.integers(9)}" for _ in range(self.random.integers(1, 5))}
+        return orjson.dumps([{"product_id": key} for key in sorted(keys)]).decode()
+
     def at(self) -> Any:
         return BEFORE + timedelta(days=7 * int(self.random.integers(-60, 5)))
 
@@ -108,6 +136,7 @@ class Crm(test_mirror_views.Crm):
             "due_at": self.maybe(at + timedelta(days=14), 0.5),
             "paid_at": self.maybe(at + timedelta(days=int(self.random.integers(0, 60))), 0.8),
             "lost_reason": self.pick("price", "competitor") if stage == "lost" else None,
+            "lines": self.lines(),
             "won_reason": self.maybe(self.pick("price", "trust"), 0.4),
         }
 
@@ -125,7 +154,10 @@ class Crm(test_mirror_views.Crm):
             "resolved_at": self.maybe(BEFORE, 0.4) if kind == "complaint" else None,
             "nps": self.pick(0, 6, 9, 10) if kind == "survey_response" else None,
             "tags": self.maybe('["leave_intent"]', 0.1) or "[]",
-            "outcome": self.pick("delivered", "clicked", None),
+            "outcome": self.pick("declined", None)
+            if kind == "offer"
+            else self.pick("delivered", "clicked", None),
+            "product_id": f"P{self.random.integers(9)}" if kind == "offer" else None,
             "cost_minor": self.maybe(int(self.random.integers(1, 999)), 0.5),
             "cost_currency": "EUR",
             "ratings": orjson.dumps(
@@ -296,11 +328,16 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
         assert computing.part_count(snapshot) > 2
         parts = compute_base(snapshot, RULES, estimates)
-        fitted = estimate_base(snapshot, RULES).purchase_fit
+        anew = estimate_base(snapshot, RULES)
     assert_equal(parts.customers, whole.customers)
     assert_same_base(parts, whole)
     assert parts.quality == whole.quality
-    assert fitted == estimates.purchase_fit
+    assert anew.purchase_fit == estimates.purchase_fit
+    assert whole.customers["product1"].notna().any()
+    # What became of affinities is looked up in the first part alone.
+    assert replace(anew.affinities, new_level=1, repeat_level=1) == replace(
+        estimates.affinities, new_level=1, repeat_level=1
+    )
 
 
 def test_a_sample_is_of_whole_units_and_as_large_as_asked(tmp_path: Path) -> None:

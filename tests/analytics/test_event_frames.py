@@ -15,6 +15,7 @@ from services.analytics.crm_client import RESOURCES, SCHEMAS, CrmClient
 from services.analytics.frames.building import build_frames
 from services.analytics.frames.clock import day_number
 from services.analytics.frames.dictionary import EVENT_FRAMES, check_frame
+from services.analytics.frames.product_list import read_product_names
 from services.analytics.mirror.writer import Mirror
 from tests.analytics.test_frames import (
     BEFORE,
@@ -286,6 +287,68 @@ def test_lines_and_offers_tell_categories_of_products(tmp_path: Path) -> None:
     assert sorted(shown) == [("offer", "chairs"), ("open_deal", "lamps")]
 
 
+def test_products_are_listed_by_id_with_what_is_known_of_them(tmp_path: Path) -> None:
+    rows: dict[str, list[Row]] = {
+        "contacts": [contact("a")],
+        "deals": [
+            deal("d", lines=orjson.dumps([{"product_id": "P-1"}, {"product_id": "P-9"}]).decode()),
+            deal("o", opened_at=LATER, closed_at=LATER, lines='[{"product_id": "P-2"}]',
+                 stage_history=history(("won", LATER))),
+        ],
+        "interactions": [
+            interaction("i", "offer", product_id="P-2", outcome="declined"),
+            interaction("j", "offer", product_id="P-1", outcome="accepted"),
+            interaction("k", "offer", product_id="P-9", outcome="declined"),
+            interaction("l", "offer", product_id="P-1", outcome="declined", occurred_at=END),
+        ],
+        "products": [
+            {"id": "y", "key": "P-2", "category": "chairs", "list_price_minor": 9_900,
+             "list_price_currency": "USD", "is_for_sale": True, "is_repeatable": True,
+             "complements": "[]"},
+            {"id": "x", "key": "P-1", "name": "Lamp", "list_price_minor": 5_000,
+             "list_price_currency": "EUR", "unit_cost_minor": 2_000, "unit_cost_currency": "EUR",
+             "is_for_sale": True, "is_sample": True, "replacement_days": 30,
+             "successor_id": "P-2", "complements": '["P-2", "P-1", "P-9"]'},
+        ],
+    }  # fmt: skip
+    batches = {
+        resource: [
+            pa.RecordBatch.from_pylist(
+                [
+                    {k: identify(v) if k in ("id", "contact_id") else v for k, v in row.items()}
+                    for row in rows[resource]
+                ],
+                schema=SCHEMAS[resource],
+            )
+        ]
+        for resource in RESOURCES
+    }
+    with Mirror(tmp_path) as mirror:
+        snapshot = mirror.load(batches, cursor="1", now=LATER)
+        frames = build_frames(
+            snapshot, as_of=DAY, time_zone=BERLIN, base_currency="EUR", parameters=PARAMETERS
+        )
+        named = read_product_names(snapshot)
+    products, lamp, chair = frames.products, 0, 1
+    assert [(each.id, each.key, each.name) for each in named] == [
+        (identify("x"), "P-1", "Lamp"),
+        (identify("y"), "P-2", "P-2"),
+    ]
+    assert products.ids == (identify("x"), identify("y"))
+    assert (products.price[lamp], products.cost[lamp]) == (50, 20)
+    # Another currency has no rate to base currency here.
+    assert math.isnan(products.price[chair]) and math.isnan(products.cost[chair])
+    assert products.is_for_sale.tolist() == [False, True]
+    assert products.is_repeatable.tolist() == [False, True]
+    assert products.successor.tolist() == [chair, -1]
+    assert (products.complement_of.tolist(), products.complement.tolist()) == ([lamp], [chair])
+    assert products.categories[products.category[chair]] == "chairs"
+    # What came after the day was neither bought nor declined on it.
+    bought, declined = frames.events.bought_products, frames.events.declined_products
+    assert (bought["product"].tolist(), bought["day"].tolist()) == ([lamp], [THEN])
+    assert (declined["product"].tolist(), declined["day"].tolist()) == ([chair], [THEN])
+
+
 def test_referrals_join_units_once_on_the_first_known_day(base: Base) -> None:
     people = [
         contact("a"),
@@ -327,7 +390,10 @@ def test_the_records_of_a_unit_alone_give_the_same_events(base: Base) -> None:
 
 
 def test_the_crm_exports_every_column_that_the_events_are_made_of(crm: Crm, tmp_path: Path) -> None:
-    crm.create("products", key="P-1", name="Lamp", category="lamps")
+    euros = {name: {"amount": amount, "currency": "EUR"} for name, amount in
+             (("list_price", "50"), ("unit_cost", "20"))}  # fmt: skip
+    crm.create("products", key="P-1", name="Lamp", category="lamps", complements=["P-2"],
+               successor_id="P-2", replacement_days=30, service_interval_days=20, **euros)  # fmt: skip
     friend = crm.create("contacts", kind="person", name="Ben")
     person = crm.create("contacts", kind="person", name="Anna", referred_by_id=friend["id"])
     won = crm.create(
@@ -357,16 +423,28 @@ def test_the_crm_exports_every_column_that_the_events_are_made_of(crm: Crm, tmp_
     crm.create("interactions", kind="life_event", event_type="move", **at)
     key = store_key(
         crm.settings.database_url,
-        scopes=("changes:read", "contacts:read", "interactions:read", "deals:read"),
+        scopes=(
+            *("changes:read", "contacts:read", "interactions:read", "deals:read", "products:read"),
+        ),
     )
     with CrmClient(crm.url, key=key) as client:
         tables = {
             name: pa.Table.from_batches(
                 client.download_export(name, folder=tmp_path).batches(), SCHEMAS[name]
             ).to_pylist()
-            for name in ("contacts", "interactions", "deals")
+            for name in RESOURCES
         }
     assert {row["referred_by_id"] for row in tables["contacts"]} == {None, friend["id"]}
+    (lamp,) = tables["products"]
+    known = {name: lamp[name] for name in SCHEMAS["products"].names if name != "id"}
+    assert orjson.loads(known.pop("complements")) == ["P-2"]
+    assert known == {
+        "key": "P-1", "name": "Lamp", "category": "lamps", "successor_id": "P-2",
+        "list_price_minor": 5_000, "list_price_currency": "EUR",
+        "unit_cost_minor": 2_000, "unit_cost_currency": "EUR",
+        "replacement_days": 30, "service_interval_days": 20,
+        "is_repeatable": True, "is_sample": False, "is_for_sale": True,
+    }  # fmt: skip
     (row,) = tables["deals"]
     assert [line["product_id"] for line in orjson.loads(row["lines"])] == ["P-1"]
     assert (row["won_reason"], row["chargeback_lost_minor"]) == ("price", 4_000)

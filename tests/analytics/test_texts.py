@@ -136,8 +136,8 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_STATE_RULE_6",
             {"vitality": 0.195, "limit": 0.4},
-            "The chance of buying again within the own usual time has fallen to 19.5 % of what it was right after the last purchase. Below 40 % a customer counts as lapsed, unless a contract is running.",
-            "Die Chance, in der eigenen üblichen Zeit wieder zu kaufen, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen. Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
+            "The chance of buying again within this customer's usual time has fallen to 19.5 % of what it was right after the last purchase. Below 40 % a customer counts as lapsed, unless a contract is running.",
+            "Die Chance, in der für diesen Kunden üblichen Zeit wieder zu kaufen, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen. Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
         ),
         (
             "R_DO_NOTHING",
@@ -149,7 +149,7 @@ def test_money_keeps_the_decimals_of_its_currency(
             "R_UNKNOWN_CONDITION",
             {"instrument": "testimonial_request", "ev": {"amount": "0.41", "currency": "EUR"}, "condition": "satisfied"},
             "Request for a testimonial could bring EUR 0.41 after cost, but cannot be recommended as long as it is not known whether this is true: Satisfied.",
-            "Bitte um Erfahrungsbericht könnte nach Abzug der Kosten 0,41 EUR bringen, lässt sich aber nicht empfehlen, solange nicht bekannt ist, ob dies zutrifft: Zufrieden.",
+            "Bitte um einen Erfahrungsbericht könnte nach Abzug der Kosten 0,41 EUR bringen, lässt sich aber nicht empfehlen, solange nicht bekannt ist, ob dies zutrifft: Zufrieden.",
         ),
         (
             "R_BEST_LOSES",

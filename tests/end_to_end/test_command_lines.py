@@ -25,7 +25,7 @@ from tests.postgresql import PostgresServer
 
 COMMANDS = {
     "crm_api": ("serve", "migrate", "add-key", "openapi"),
-    "analytics": ("serve", "refresh", "migrate", "add-key", "openapi"),
+    "analytics": ("serve", "refresh", "catalogue", "migrate", "add-key", "openapi"),
 }
 SETTINGS: dict[str, type[BaseSettings]] = {"crm_api": CrmSettings, "analytics": AnalyticsSettings}
 EACH = [(service, command) for service, commands in COMMANDS.items() for command in commands]
@@ -94,7 +94,7 @@ def test_help_names_every_command_and_every_setting(run: Run, service: str) -> N
     said = run(service, "--help")
     assert said.code == 0
     for command in COMMANDS[service]:
-        assert re.search(rf"^    {command} +\w", said.output, re.MULTILINE)
+        assert re.search(rf"^    {command}\s+\w", said.output, re.MULTILINE)
     for name in SETTINGS[service].model_fields:
         assert f"PHASEWISE_{name.upper()}" in said.output
     assert run(service).code == 2
@@ -106,6 +106,21 @@ def test_every_command_says_what_it_does(run: Run, service: str, command: str) -
     assert said.code == 0
     assert f"usage: python -m services.{service} {command}" in said.output
     assert len(said.output.splitlines()) > 5
+
+
+def test_a_faulty_overlay_is_told_by_line_and_a_good_one_by_what_it_changes(
+    run: Run, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "own.yaml"
+    words = ("catalogue", "check", "--overlay", str(overlay))
+    overlay.write_text("channels:\n  fax: {unit_cost: 1}\n", encoding="utf-8")
+    faulty = run("analytics", *words)
+    assert faulty.code == 2
+    assert faulty.line.startswith(f"{overlay}:2: channels.fax: There is no entry `fax`")
+    overlay.write_text("channels:\n  sms: {unit_cost: 1}\n", encoding="utf-8")
+    good = run("analytics", *words)
+    assert (good.code, good.complaint) == (0, "")
+    assert good.output == f"fine: {overlay} changes 1 entry\n  channels.sms: unit_cost\n"
 
 
 @pytest.mark.parametrize("service", COMMANDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
@@ -21,6 +21,7 @@ from services.analytics.calculations.contracts.signals import Hearing, without_e
 from services.analytics.calculations.credibility import Credibility
 from services.analytics.calculations.margins import MarginEstimate, estimate_margins
 from services.analytics.calculations.new_customers import NewValues, estimate_new_values
+from services.analytics.calculations.next_products.model import AffinityModel
 from services.analytics.calculations.orders import estimate_orders
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import (
@@ -42,6 +43,7 @@ from services.analytics.calculations.standing.ambassadors import (
     estimate_referral_base,
 )
 from services.analytics.calculations.statistics import Observed, Statistics
+from services.analytics.calculations.tier_floor import estimate_tier_floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ class Estimates:
         How rhythm and signals make a churn probability.
     churn
         What the base's own past says of purchases to come; None if nobody asked it.
+    tier_floor
+        Least value of tiers A and B; base currency, contribution of three years if alive.
+    affinities
+        What products go with each other.
     """
 
     as_of_day: int
@@ -80,6 +86,8 @@ class Estimates:
     contracts: ContractModel
     combination: CombinationModel
     churn: ChurnModel | None = None
+    tier_floor: float = float("nan")
+    affinities: AffinityModel = field(default_factory=AffinityModel.none)
 
 
 def estimate(statistics: Statistics, *, as_of_day: int, parameters: Parameters) -> Estimates:
@@ -119,8 +127,13 @@ def estimate_with_signals(
     )
     estimates = replace(estimates, contracts=contracts)
     statistics = []
-    for observed in parts:
+    floor = float("nan")
+    for number, observed in enumerate(parts):
         told = read_behavior(observed, estimates, parameters=parameters)
+        if number == 0:
+            floor = estimate_tier_floor(
+                observed, told.rhythm, estimates=estimates, parameters=parameters
+            )
         baseline = told.baseline_churn.copy()
         if contracts.survival is not None:
             baseline[told.contracts.index] = np.nan
@@ -130,7 +143,7 @@ def estimate_with_signals(
             )
         )
     combination = fit_combination(reduce(add, statistics), parameters=parameters.combination)
-    return replace(estimates, combination=combination)
+    return replace(estimates, combination=combination, tier_floor=floor)
 
 
 def contract_statistics(

@@ -72,6 +72,8 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "category": "category",
     },
     "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
+    "bought_products": {"unit": "int64", "day": "int32", "product": "int32"},
+    "declined_products": {"unit": "int64", "day": "int32", "product": "int32"},
     "interest": {"unit": "int64", "day": "int32", "category": "category", "kind": "category"},
     "won_reasons": {"unit": "int64", "day": "int32", "won_reason": "category"},
     "referrals": {"unit": "int64", "referred_unit": "int64", "day": "int32"},
@@ -102,6 +104,8 @@ class Events:
     contracts: pd.DataFrame
     contract_products: pd.DataFrame
     purchased_categories: pd.DataFrame
+    bought_products: pd.DataFrame
+    declined_products: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame
     referrals: pd.DataFrame

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from services.analytics.calculations.churn.parameters import ChurnParameters
 from services.analytics.calculations.contracts.parameters import ContractParameters
+from services.analytics.calculations.next_products.parameters import NextProductParameters
 from services.analytics.calculations.signals.combination import CombinationParameters
 from services.analytics.calculations.signals.parameters import SignalParameters
 from services.analytics.calculations.standing.parameters import StandingParameters
@@ -204,5 +205,6 @@ class Parameters:
     combination: CombinationParameters = field(default_factory=CombinationParameters)
     churn: ChurnParameters = field(default_factory=ChurnParameters)
     contracts: ContractParameters = field(default_factory=ContractParameters)
+    next_products: NextProductParameters = field(default_factory=NextProductParameters)
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)

@@ -13,10 +13,11 @@ from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.contracts.signals import contract_churn
 from services.analytics.calculations.estimates import Behavior, Estimates, read_behavior
 from services.analytics.calculations.learned_value import Learned
+from services.analytics.calculations.next_products.scoring import next_products
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.fitting import PurchaseFit, confidence_of
 from services.analytics.calculations.purchase_models.rhythm import RHYTHM_COLUMNS
-from services.analytics.calculations.purchases import Purchases
+from services.analytics.calculations.purchases import Purchases, float_column
 from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
     StrategyParameters,
@@ -104,17 +105,30 @@ def score(
         standing,
         score_termination(observed, customers, parameters=parameters),
     ]
+    if len(observed.products):
+        offered = next_products(
+            observed.events,
+            customers,
+            float_column(observed.deals, "amount"),
+            purchases=purchases,
+            products=observed.products,
+            model=estimates.affinities,
+            default_margin=parameters.value.default_margin,
+            parameters=parameters.next_products,
+        )
+        beside.append(offered)
     if options is not None:
         weighing = StrategyParameters(
             base_margin=estimates.margins.weighing.base_mean,
             base_order_value=estimates.orders.base_mean,
+            tier_floor=estimates.tier_floor,
         )
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing
         )
         answered = answer_conditions(units.assign(deal_hunter=hunters), observed.reach, signals)
         recommended = recommend(
-            customers.join(standing[["motive", "motive_basis"]]),
+            pd.concat([customers, *beside], axis=1),
             answered,
             options=options,
             parameters=weighing,

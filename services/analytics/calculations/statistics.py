@@ -13,6 +13,7 @@ from services.analytics.calculations.credibility import DealValues
 from services.analytics.calculations.events import Events
 from services.analytics.calculations.margins import DealMargins, Earnings, deal_margins
 from services.analytics.calculations.new_customers import SourceStatistics
+from services.analytics.calculations.next_products.products import Products
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchase_models.histories import (
     Histories,
@@ -50,6 +51,8 @@ class Observed:
     reach
         Who may be reached, how and how often; one row per unit, in the order of ``units``. None
         where nobody asked.
+    products
+        All products of the base, which events name by their place.
     """
 
     units: pd.DataFrame
@@ -60,6 +63,7 @@ class Observed:
     earnings: Earnings
     amounts: DealValues
     historic: HistoricValue
+    products: Products
     reach: pd.DataFrame | None = None
 
 
@@ -71,6 +75,7 @@ def observe(
     as_of_day: int,
     parameters: Parameters,
     reach: pd.DataFrame | None = None,
+    products: Products | None = None,
 ) -> Observed:
     """Read what deals say of units.
 
@@ -88,6 +93,8 @@ def observe(
         Margins and windows.
     reach
         Who may be reached, how and how often; indexed like ``units``.
+    products
+        All products of the base; none unless given.
 
     Raises
     ------
@@ -110,6 +117,7 @@ def observe(
         historic_value(
             units, deals, margins=margins, purchases=purchases, parameters=parameters.value
         ),
+        products or Products.none(),
         None if reach is None else reach.reindex(units.index),
     )
 

@@ -43,8 +43,14 @@ _ADDRESSES: Mapping[str, Address] = {
 }
 """What a contact has to have for a channel; of the others the CRM knows no address."""
 _WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
-_WAITING_FOR_COMPLAINT = frozenset({"price", "product", "trial", "engagement", "barrier"})
-"""Types of instruments that wait while a complaint is open (domain specification 6.1)."""
+_GUARDED = {
+    "price": ("deal_hunter", "open_complaint"),
+    "product": ("open_complaint",),
+    "trial": ("open_complaint",),
+    "engagement": ("open_complaint",),
+    "barrier": ("dissatisfied", "open_complaint"),
+}
+"""What forbids an instrument of a type whatever its entry says, so that own ones keep to it, too."""
 
 
 def strategy_options(catalogue: Catalogue) -> StrategyOptions:
@@ -66,6 +72,7 @@ def strategy_options(catalogue: Catalogue) -> StrategyOptions:
         events=tuple(
             EventOption(event.id, event.action, event.valid_days)
             for event in catalogue.marketing_events
+            if event.enabled
         ),
         duties=tuple(_duties(catalogue)),
         situations=SITUATIONS,
@@ -109,10 +116,10 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
 
 def combination_parameters(catalogue: Catalogue) -> CombinationParameters:
     """Take over what each churn signal weighs, and which of them are one voice."""
-    signals = [signal.model_dump() for signal in catalogue.churn_signals]
+    signals = catalogue.churn_signals
     return CombinationParameters(
-        weights={each["id"]: float(each["beta"]) for each in signals if "beta" in each},
-        voice=tuple(each["id"] for each in signals if each["group"] == _VOICE),
+        weights={each.id: each.beta for each in signals if each.beta is not None},
+        voice=tuple(each.id for each in signals if each.group == _VOICE),
     )
 
 
@@ -128,21 +135,20 @@ def reach_parameters(catalogue: Catalogue) -> ReachParameters:
 
 
 def addressable_channels(catalogue: Catalogue) -> tuple[Channel, ...]:
-    """Return the channels that can address a person, in the order of the catalogue."""
-    return tuple(item for item in catalogue.channels if item.addressable)
+    """Return the channels in use that can address a person, in the order of the catalogue."""
+    return tuple(item for item in catalogue.channels if item.addressable and item.enabled)
 
 
 def _candidates(catalogue: Catalogue, channels: list[str]) -> Iterator[Candidate]:
     instruments = {instrument.id: instrument for instrument in catalogue.instruments}
     for strategy in catalogue.strategies:
-        if strategy.children or not strategy.auto_recommend:
+        if not strategy.is_suggested:
             continue
         for instrument in (instruments[name] for name in strategy.instruments):
             places = tuple(
                 place for place, name in enumerate(channels) if name in instrument.channels
             )
-            is_possible = instrument.addressable and instrument.auto_recommend and places
-            if is_possible and instrument.type != "obligation":
+            if instrument.is_suggested and places and instrument.type != "obligation":
                 for phase in catalogue.phases:
                     if phase.id in strategy.phases and phase.id in instrument.phases:
                         yield _candidate(catalogue, phase, strategy, instrument, places)
@@ -158,12 +164,13 @@ def _candidate(
     if instrument.uplift is None or instrument.unit_cost is None:
         raise ValueError(f"instruments.{instrument.id}: uplift and unit_cost are needed")
     required = ["addressable", *strategy.prerequisites, *instrument.prerequisites]
-    forbidden = [*strategy.contraindications, *instrument.contraindications, "asked_no_contact"]
+    forbidden = [
+        *(*strategy.contraindications, *instrument.contraindications, "asked_no_contact"),
+        *_GUARDED.get(instrument.type, ()),
+    ]
     if instrument.type not in _WITHOUT_CONTACT_CAP:
         required.append("pressure_ok")
         forbidden.append("minor")
-    if instrument.type in _WAITING_FOR_COMPLAINT:
-        forbidden.insert(0, "open_complaint")
     brief = next(style for style in catalogue.communication_styles if style.id == "brief")
     if instrument.id in brief.avoid:
         forbidden.append("brief_style")
@@ -197,7 +204,9 @@ def _duties(catalogue: Catalogue) -> Iterator[Duty]:
     """Say what each obligation is part of: the strategy that names it, else one that answers it."""
     for instrument_id in OBLIGATIONS:
         for phase in catalogue.phases:
-            strategies = [item for item in catalogue.strategies if phase.id in item.phases]
+            strategies = [
+                item for item in catalogue.strategies if item.enabled and phase.id in item.phases
+            ]
             naming = [item for item in strategies if instrument_id in item.instruments]
             if not naming and instrument_id == "complaint_handling":
                 naming = [item for item in strategies if _COMPLAINT_SIGNAL in item.answers]

@@ -306,7 +306,12 @@ async def personal_data(
         "recipients": recipients,
         "current": None
         if row is None
-        else describe(row, publication, catalogue=catalogue, language=language)
+        else describe(
+            row,
+            publication,
+            catalogue=catalogue,
+            language=language,
+        )
         | {"model": publication.version["model"], "stored": _stored(row)},
         "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
         "to_be_overwritten": left and _stored(left),

@@ -105,9 +105,10 @@ def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, st
     summary="Read a customer",
 )
 async def get_customer(call: Call, unit_id: UnitId) -> Answer:
-    """Phase, value, churn, signals, standing and next step of one customer; `explanations` says of each
-    score why, on what evidence, and what was not known. `termination` is shown to keys with the scope
-    `termination:read`; that it was read is logged where there is any signal."""
+    """Phase, value, churn, signals, standing, next step and next products of one customer;
+    `explanations` says of each score why, on what evidence, and what was not known. `termination` is
+    shown to keys with the scope `termination:read`; that it was read is logged where there is any
+    signal."""
     publication, row = await call.app.state.publications.read(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )

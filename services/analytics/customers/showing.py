@@ -10,6 +10,7 @@ import orjson
 from services.analytics.calculations.explanations import explain
 from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.customers.next_products import show_next_products
 from services.analytics.customers.reaching import contact_of
 from services.analytics.publication import Publication
 from services.analytics.recommendations.showing import explain as explain_recommendation
@@ -140,6 +141,9 @@ def describe(
             "sentiment_level": row["sentiment_level"],
         },
         "standing": _standing(row, currency, catalogue, language),
+        "next_products": show_next_products(
+            row, publication.products, currency=currency, catalogue=catalogue, language=language
+        ),
         "termination": _termination(row, catalogue, language),
         "contact": contact_of(
             row, as_of=publication.version["as_of"], catalogue=catalogue, language=language

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.events import Events
+from services.analytics.calculations.next_products.products import Products
 from services.analytics.calculations.quality import Quality
 from services.analytics.frames.arrays import NEVER
 from services.analytics.frames.clock import Clock, day_number
@@ -32,6 +33,7 @@ from services.analytics.frames.interactions import (
     interaction_cost,
 )
 from services.analytics.frames.parameters import FrameParameters
+from services.analytics.frames.product_list import read_products
 from services.analytics.frames.quality import count_quality
 from services.analytics.frames.reach import Records, reach_frame
 from services.analytics.frames.standing import standing_columns
@@ -51,6 +53,7 @@ class Frames:
     deals: pd.DataFrame
     events: Events
     reach: pd.DataFrame
+    products: Products
     evidence: pd.DataFrame
     unconverted: pd.DataFrame
     erased: frozenset[str]
@@ -119,6 +122,7 @@ def build_frames(
         deals.frame,
         events,
         reach,
+        read_products(snapshot, base_currency=base_currency),
         evidence,
         deals.unconverted,
         contacts.erased_units(snapshot),

@@ -45,7 +45,7 @@ def deal_events(
         "open_deals": source.open_deals(),
         "contracts": source.contracts(),
         "contract_products": source.contract_products(products),
-        "purchased_categories": source.purchased_categories(products),
+        **source.bought(products),
         "won_reasons": source.won_reasons(),
         "chargebacks": source.chargebacks(),
         "frauds": source.frauds(),
@@ -160,33 +160,45 @@ class _DealEvents:
         has_contract: Booleans = self.is_won & (self.instants("contract_end_at") != NEVER)
         return has_contract
 
-    def purchased_categories(self, products: ProductCategories) -> pd.DataFrame:
-        rows, category = self.line_categories(products, self.deals.is_purchase)
-        return framed(
-            "purchased_categories",
-            unit=self.deals.unit[rows],
-            day=self.days(self.deals.stages.won_at[rows]),
-            category=category.category(),
-        )
+    def bought(self, products: ProductCategories) -> dict[str, pd.DataFrame]:
+        """Collect products and categories of the lines of purchases."""
+        rows, place = self.line_products(products, self.deals.is_purchase)
+        unit, day = self.deals.unit[rows], self.days(self.deals.stages.won_at[rows])
+        category = products.of_places(place)
+        has_one = category.codes >= 0
+        categories = Words(category.codes[has_one], category.words)
+        return {
+            "purchased_categories": framed(
+                "purchased_categories",
+                unit=unit[has_one],
+                day=day[has_one],
+                category=categories.category(),
+            ),
+            "bought_products": framed(
+                "bought_products", unit=unit, day=day, product=place.astype(np.int32)
+            ),
+        }
 
     def interest(self, products: ProductCategories) -> tuple[Integers, Integers, Words]:
         """Return unit, instant and category of the lines of open deals."""
         where = self.is_known & self.deals.stages.is_open
-        rows, category = self.line_categories(products, where)
-        return self.deals.unit[rows], self.instants("opened_at")[rows], category
+        rows, place = self.line_products(products, where)
+        category = products.of_places(place)
+        has_one = category.codes >= 0
+        rows, shown = rows[has_one], Words(category.codes[has_one], category.words)
+        return self.deals.unit[rows], self.instants("opened_at")[rows], shown
 
-    def line_categories(
+    def line_products(
         self, products: ProductCategories, where: Booleans
-    ) -> tuple[Integers, Words]:
-        """Return row and category of every line whose product has one."""
+    ) -> tuple[Integers, Integers]:
+        """Return row and place of the product of every line that names a known one."""
         if not len(products.keys) or not where.any():
-            return np.zeros(0, dtype=np.int64), Words(np.zeros(0, dtype=np.int64), [])
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         texts = self.read(["lines"], where).column("lines").fill_null("[]")
         deal, lines = read_lists(texts, _LINE)
-        category = products.of(lines.column("product_id"))
-        has_one = category.codes >= 0
-        rows = np.flatnonzero(where)[deal[has_one]]
-        return rows, Words(category.codes[has_one], category.words)
+        place = products.places(lines.column("product_id"))
+        is_known = place >= 0
+        return np.flatnonzero(where)[deal[is_known]], place[is_known]
 
     def won_reasons(self) -> pd.DataFrame:
         where = self.deals.is_purchase

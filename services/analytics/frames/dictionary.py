@@ -160,6 +160,16 @@ PURCHASED_CATEGORIES = _columns(
     ("day", "int32", _DAY, "when it was bought"),
     ("category", "category", "word", "of the product of a line"),
 )
+BOUGHT_PRODUCTS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when it was bought"),
+    ("product", "int32", "place", "of the product of a line in the list of products"),
+)
+DECLINED_PRODUCTS = _columns(
+    _UNIT,
+    ("day", "int32", _DAY, "when the offer was made"),
+    ("product", "int32", "place", "of the product declined in the list of products"),
+)
 INTEREST = _columns(
     _UNIT,
     ("day", "int32", _DAY, "when it was shown"),
@@ -235,6 +245,8 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "contracts": CONTRACTS,
     "contract_products": CONTRACT_PRODUCTS,
     "purchased_categories": PURCHASED_CATEGORIES,
+    "bought_products": BOUGHT_PRODUCTS,
+    "declined_products": DECLINED_PRODUCTS,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,
     "referrals": REFERRALS,
@@ -340,6 +352,22 @@ _CONTRACTS = _columns(
     ("contract_product", "category", "word", "product or category of most effect"),
     ("contract_basis", "category", "word", "default, share or survival"),
 )
+NEXT_PRODUCTS = _columns(
+    *(
+        (f"product{rank}{part}", "float64", unit, meaning)
+        for rank in range(1, 4)
+        for part, unit, meaning in (
+            ("", "place", "next product, in the list of products; NaN none"),
+            ("_affinity", "share", "of those like the unit that buy it"),
+            ("_probability", "probability", "bought within the churn horizon"),
+            ("_margin", _BASE, "list price less unit cost; NaN unknown"),
+            ("_price", _BASE, "list price; NaN unknown"),
+            ("_owned", "place", "owned product that speaks for it most; NaN none"),
+            ("_flags", "bits", "1 obvious, 2 upgrade, 4 bought before"),
+        )
+    )
+)
+"""Beside `CUSTOMERS` where the base has products."""
 CUSTOMERS = (*_RHYTHM, *CHURN_PARTS, *_CHURN_BASIS, *SIGNALS, *_VALUES, *_CONTRACTS, *_STANDING)
 FRAMES: Mapping[str, tuple[Column, ...]] = {
     "units": UNITS,
@@ -347,6 +375,7 @@ FRAMES: Mapping[str, tuple[Column, ...]] = {
     "evidence": EVIDENCE,
     "unconverted": UNCONVERTED,
     "customers": CUSTOMERS,
+    "next_products": NEXT_PRODUCTS,
     "signals": SIGNALS,
     **EVENT_FRAMES,
 }

@@ -14,6 +14,7 @@ from services.analytics.frames.deals import Deals
 from services.analytics.frames.dictionary import EVENT_FRAMES, check_frame
 from services.analytics.frames.interaction_events import (
     complained_deals,
+    declined_products_frame,
     interaction_frame,
     interaction_interest,
     ratings_frame,
@@ -45,6 +46,7 @@ def build_events(
     complaints = complained_deals(snapshot, interactions, clock)
     frames = deal_events(snapshot, deals, products, complaints, clock) | {
         "interactions": interaction_frame(snapshot, interactions, telling, clock),
+        "declined_products": declined_products_frame(snapshot, interactions, products, clock),
         "ratings": ratings_frame(snapshot, interactions, telling, clock),
         "interest": _interest(snapshot, deals, interactions, products, clock),
         "referrals": _referrals(snapshot, contacts, deals, interactions, clock),

@@ -138,6 +138,22 @@ def interaction_interest(
     yield "need", *_of_rows(interactions, np.flatnonzero(voiced)[answer], needs)
 
 
+def declined_products_frame(
+    snapshot: Snapshot, interactions: Interactions, products: ProductCategories, clock: Clock
+) -> pd.DataFrame:
+    """Build the frame of offers of a known product that were declined."""
+    where = interactions.happened & interactions.kind.are("offer")
+    where &= interactions.outcome.are("declined")
+    place = products.places(snapshot.read("interactions", ["product_id"], where=where).column(0))
+    rows = np.flatnonzero(where)[place >= 0]
+    return framed(
+        "declined_products",
+        unit=interactions.unit[rows],
+        day=clock.days(interactions.occurred[rows]).astype(np.int32),
+        product=place[place >= 0].astype(np.int32),
+    )
+
+
 def complained_deals(
     snapshot: Snapshot, interactions: Interactions, clock: Clock
 ) -> tuple[Integers, pa.ChunkedArray]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from services.analytics.crm_client import RESOURCES, SCHEMAS
 from services.analytics.frames.arrays import Integers, Words, places_of
+from services.analytics.frames.product_list import by_id
 from services.analytics.mirror.snapshot import Snapshot
 
 
@@ -23,16 +21,18 @@ class ProductCategories:
 
     @classmethod
     def read(cls, snapshot: Snapshot) -> ProductCategories:
-        """Read the products; none while the mirror holds none."""
-        resource: Any = "products"
-        if resource not in RESOURCES:
-            return cls(pa.array([], pa.string()), Words(np.zeros(0, dtype=np.int64), []))
-        names = [name for name in ("key", "id") if name in SCHEMAS[resource].names]
-        table = snapshot.read(resource, [*names, "category"])
-        keys = pc.coalesce(*(table.column(name) for name in names))
-        return cls(keys.combine_chunks(), Words.of(table.column("category")))
+        """Read the products in the order of their ids."""
+        table = by_id(snapshot, ["id", "key", "category"])
+        return cls(table.column("key").combine_chunks(), Words.of(table.column("category")))
+
+    def places(self, product_ids: pa.ChunkedArray) -> Integers:
+        """Return the place of each product in the list, -1 where it is not known."""
+        return places_of(product_ids, self.keys)
 
     def of(self, product_ids: pa.ChunkedArray) -> Words:
         """Return the category of each product; empty where it is not known."""
-        places: Integers = places_of(product_ids, self.keys)
+        return self.of_places(self.places(product_ids))
+
+    def of_places(self, places: Integers) -> Words:
+        """Return the category of the product at each place; empty where it is not known."""
         return Words(np.append(self.category.codes, -1)[places], self.category.words)

@@ -40,14 +40,14 @@ class Words:
     products: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, version: Mapping[str, Any]) -> Self:
+    def of(cls, version: Mapping[str, Any], products: Iterable[Mapping[str, Any]]) -> Self:
         """Take them from the published version."""
         known = version["options"] or {"candidates": [], "channels": []}
         return cls(
             tuple(each["strategy_id"] for each in known["candidates"]),
             tuple(each["instrument_id"] for each in known["candidates"]),
             tuple(known["channels"]),
-            tuple(each["id"] for each in version.get("products") or ()),
+            tuple(each["id"] for each in products),
         )
 
 

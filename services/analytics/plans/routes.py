@@ -73,7 +73,9 @@ async def create_plan(call: Call, body: Annotated[NewPlan, typical(EXAMPLE)]) ->
     publication = await call.app.state.publications.current()
     catalogue = call.app.state.catalogue
     wanted = operations.wanted(body, currency=publication.currency, catalogue=catalogue)
-    solved = await call.app.state.planner.solve(wanted, Words.of(publication.version))
+    solved = await call.app.state.planner.solve(
+        wanted, Words.of(publication.version, publication.products)
+    )
     described = await operations.describe(call.database, body, solved)
     language = {"Content-Language": call.language}
     if not body.save:
@@ -220,7 +222,7 @@ async def export_plan(
     if row["status"] == "canceled":
         raise operations.PlanCanceled()
     publication = await call.app.state.publications.current()
-    words = Words.of(publication.version)
+    words = Words.of(publication.version, publication.products)
     newest = await call.app.state.planner.ask(lambda ledger: NewestSteps.of(ledger, words))
     checked = await listing.check(call.database, plan_id, newest)
     await operations.note_export(

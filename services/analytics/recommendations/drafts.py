@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from services.analytics.calculations.recommendations.steps import Step
-from services.analytics.catalogue.catalogue import Catalogue, Draft, Language
+from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.catalogue.entries import Draft
 
 _PRODUCT = "{product}"
 _UNNAMED: Mapping[Language, str] = {"en": "[product]", "de": "[Produkt]"}

@@ -1,6 +1,6 @@
 """Reads steps, and what was ruled out, out of the stored row of a customer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.analytics.calculations.recommendations.barriers import BARRIERS
@@ -67,7 +67,6 @@ def _owed(row: Row) -> Iterator[Step]:
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:
     known = publication.version.get("options") or {}
-    products = publication.version.get("products") or []
     for rank in range(1, STEPS + 1):
         part: dict[str, Any] = {
             name: row.get(f"step{rank}_{name}")
@@ -76,16 +75,11 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
         if part["option"] is None or not known:
             return
         candidate = known["candidates"][int(part["option"])]
-        channel, event, product = (
-            None if part[name] is None else places[int(part[name])]
-            for name, places in (
-                ("channel", known["channels"]),
-                ("event", known["events"]),
-                ("product", products),
-            )
-        )
-        product_id = product and product["id"]
+        channel: str | None = _at(part["channel"], known["channels"])
+        event: Mapping[str, Any] = _at(part["event"], known["events"]) or {}
+        product: Mapping[str, Any] = _at(part["product"], publication.products) or {}
         named = (candidate["strategy_id"], candidate["instrument_id"])
+        product_id = product.get("id")
         yield Step(
             rank=rank,
             recommendation_id=recommendation_id(row["unit_id"], *named, channel, product_id),
@@ -94,7 +88,7 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
             instrument_id=named[1],
             channel_id=channel,
             product_id=product_id,
-            product_name=product and product["name"],
+            product_name=product.get("name"),
             expected_value=row[f"step{rank}_value"],
             **{
                 name: row[f"step{rank}_{name}"]
@@ -104,6 +98,11 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
                 )
             },
             signal_id=None if part["signal"] is None else SIGNALS[int(part["signal"])],
-            event_id=event and event["id"],
-            valid_days=event and event["valid_days"],
+            event_id=event.get("id"),
+            valid_days=event.get("valid_days"),
         )
+
+
+def _at(number: float | None, places: Sequence[Any]) -> Any:
+    """Return what a stored number stands for; none for none."""
+    return None if number is None else places[int(number)]

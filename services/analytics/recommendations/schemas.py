@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.analytics.customers.explained import Gap, Reason
 from services.analytics.customers.filters import RecommendationBasis
-from services.analytics.customers.schemas import Amount, Choice, Gap, NamedProduct, Reason
+from services.analytics.customers.schemas import Amount, Choice, NamedProduct
 from services.analytics.schemas import Published, Shown, State
 from shared.values import Day, Flag, Money, Probability, RecordId, number, whole
 from shared.values import text as bounded_text

@@ -40,6 +40,7 @@ class Refresh(Shown):
     )
     failure: text(200, example="crm_unavailable") | None = Field(
         description="Why it failed: `crm_unavailable`, `crm_key_missing`, `crm_contract_broken`, "
+        "`catalogue_overlay_invalid` (the log names the lines), "
         "`interrupted` (its process ended), or the name of an error nobody expected; null if it did not."
     )
     created_at: Instant = Field(description="When it was asked for.")

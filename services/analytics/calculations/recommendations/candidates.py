@@ -242,6 +242,9 @@ class StrategyParameters:
     base_margin, base_order_value
         Mean contribution and mean amount of a purchase of the base, used for leads; base currency;
         unknown by default (6.2 asks for the credibility mean, which is the base mean for them).
+    tier_floor
+        Least value of tiers A and B, contribution of three years if alive; base currency; unknown by
+        default.
     hunting_window_days
         Window in which a deal hunter shows, the day itself included; days; default 730 (catalogue,
         condition ``deal_hunter``).
@@ -263,6 +266,7 @@ class StrategyParameters:
     inferred_share: float = 0.5
     base_margin: float = float("nan")
     base_order_value: float = float("nan")
+    tier_floor: float = float("nan")
     hunting_window_days: int = 730
     hunting_from_purchases: int = 4
     hunting_discount_share: float = 0.6

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.analytics.calculations.feedback.parameters import FEATURES
 from services.analytics.calculations.feedback.responders import individual_effects
+from services.analytics.calculations.next_products.choosing import UPGRADE
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
@@ -25,8 +26,6 @@ Decided: TypeAlias = Mapping[tuple[str, str], Collection[str]]
 
 PRODUCTS: Final = 3
 """Products that are looked at for a unit."""
-OBVIOUS, UPGRADE, REPEAT = 1, 2, 4
-"""What a product offered to a unit is, as bits of its flags."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +195,14 @@ def collect_facts(
         may_sell=_numbers(customers, "sentiment_level") >= 0,
         is_selling_blocked=units["has_open_complaint"].to_numpy(dtype=np.bool_, na_value=False),
         signals={name: _strength(_numbers(customers, f"signal_{name}")) for name in SIGNALS},
-        conditions=_conditions(customers, units, motive=motive, motives=motives, options=options),
+        conditions=_conditions(
+            customers,
+            units,
+            motive=motive,
+            motives=motives,
+            options=options,
+            tier_floor=parameters.tier_floor,
+        ),
         quality=_channels(units, "quality", options),
         service=_channels(units, "service", options),
         products=_products(customers),
@@ -298,12 +304,14 @@ def _conditions(
     motive: Codes,
     motives: tuple[str, ...],
     options: StrategyOptions,
+    tier_floor: float,
 ) -> dict[str, Answers]:
     """Answer the conditions that the frames know; a column named as a condition answers it."""
     known: dict[str, Any] = {
         "open_complaint": units["has_open_complaint"],
         "active_contract": units["has_active_contract"],
         "retained_rhythm": customers["state"] == "retained",
+        **_of_value(customers, tier_floor),
         **_of_satisfaction(customers),
         **_of_products(customers),
     }
@@ -320,6 +328,14 @@ def _conditions(
         elif name == "motive_monopoly" and "monopoly" in motives:
             answers[name] = Answers(motive == motives.index("monopoly"), motive < 0)
     return answers
+
+
+def _of_value(customers: pd.DataFrame, floor: float) -> dict[str, pd.Series]:
+    """Tell who is of tier A or B; NA of whom no value is known, or where no floor is."""
+    worth = pd.Series(_numbers(customers, "clv_alive_1095"), index=customers.index)
+    if np.isnan(floor):
+        return {}
+    return {"tier_a_or_b": (worth >= floor).astype("boolean").mask(worth.isna())}
 
 
 def _of_satisfaction(customers: pd.DataFrame) -> dict[str, pd.Series]:

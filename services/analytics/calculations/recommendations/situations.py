@@ -13,7 +13,11 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
 )
 from services.analytics.calculations.recommendations.facts import codes_of
-from services.analytics.calculations.recommendations.valuation import Option, events_of
+from services.analytics.calculations.recommendations.valuation import (
+    Option,
+    events_of,
+    is_own_service,
+)
 
 _SELLING = frozenset({"price", "product"})
 
@@ -29,7 +33,8 @@ def options_in(options: StrategyOptions, code: int) -> list[Option]:
     """List the candidates of a situation; an event adds what it calls for.
 
     A row of the situation table restricts the candidates to what it names, but not those that an
-    event calls for.
+    event calls for. A paid service for something owned is offered when it is due, never out of the
+    blue: what it earns is not known.
     """
     phase, state, stage = (
         names[place - 1] if place else None
@@ -52,7 +57,7 @@ def options_in(options: StrategyOptions, code: int) -> list[Option]:
             for place in events_of(candidate, options)
         ]
         naming = [row for row in named if _is_named(candidate, row)]
-        if naming or not rows:
+        if (naming or not rows) and not is_own_service(candidate):
             motives = [row.motive for row in naming]
             motive = None if None in motives or not motives else motives[0]
             allowed.append(Option(number, candidate, motive, after_contact=is_pushing))

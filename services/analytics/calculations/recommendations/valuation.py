@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from services.analytics.calculations.next_products.choosing import OBVIOUS, UPGRADE
 from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
@@ -16,8 +17,6 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyParameters,
 )
 from services.analytics.calculations.recommendations.facts import (
-    OBVIOUS,
-    UPGRADE,
     Codes,
     Facts,
     Product,
@@ -234,8 +233,13 @@ def is_valued_by_product(candidate: Candidate) -> bool:
     return (
         candidate.instrument_type == "product"
         and candidate.phase != "winback"
-        and candidate.instrument_id not in _OWN_SERVICES
+        and not is_own_service(candidate)
     )
+
+
+def is_own_service(candidate: Candidate) -> bool:
+    """Tell whether a paid service is offered for something that the customer owns already."""
+    return candidate.instrument_id in _OWN_SERVICES
 
 
 def incentive_of(candidate: Candidate, facts: Facts) -> Floats | float:
@@ -297,9 +301,7 @@ def _offers(candidate: Candidate, facts: Facts) -> Iterator[tuple[int, Product |
 
     An offer without a value of its own names the best product, so one is enough.
     """
-    if candidate.instrument_type not in ("product", "price") or (
-        candidate.instrument_id in _OWN_SERVICES
-    ):
+    if candidate.instrument_type not in ("product", "price") or is_own_service(candidate):
         yield NO_PRODUCT, None
         return
     if not is_valued_by_product(candidate):
