@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.analytics.customer_card.crm_schemas import CrmCard
+from services.analytics.customers.explained import Evidence, Reason
 from services.analytics.customers.filters import RecommendationBasis
-from services.analytics.customers.schemas import Amount, Choice, Evidence, Reason
+from services.analytics.customers.schemas import Amount, Choice
 from services.analytics.recommendations.schemas import RecommendedStep
 from services.analytics.schemas import Label, Published, Shown, State
 from shared.values import Flag, Probability, RecordId

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from services.analytics.customers.explained import Reason
 from services.analytics.customers.filters import RecommendationBasis
-from services.analytics.customers.schemas import Amount, Choice, Reason
+from services.analytics.customers.schemas import Amount, Choice
 from services.analytics.recommendations.schemas import RecommendedStep, RuledOutStep
 from services.analytics.schemas import Published, Shown, State
 from shared.values import Flag, Probability, RecordId, Shape, decimal, number, whole
