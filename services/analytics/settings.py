@@ -28,10 +28,10 @@ class Settings(TokenSettings):
     analytics_key_file: Path | None = None
     # Of another key, with which decisions are planned in the CRM and nothing else can be done.
     analytics_write_key_file: Path | None = None
-    # What the operator changes of the catalogue: costs, effects, switches, texts, own instruments.
-    catalogue_overlay: Path | None = None
     # Of a third one, with which customer cards are read, names included, and nothing is changed.
     analytics_card_key_file: Path | None = None
+    # What the operator changes of the catalogue: costs, effects, switches, texts, own instruments.
+    catalogue_overlay: Path | None = None
     crm_url: str = ""
     crm_port: int = Field(default=8000, ge=1, le=65535)
     as_of: date | None = None

@@ -34,9 +34,13 @@ class Turns:
         async with self._place():
             return await asyncio.to_thread(work)
 
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting >= self._most
+
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
-        if self._waiting >= self._most:
+        if self._is_full:
             raise self._busy()
         self._waiting += 1
         try:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import ValidationError
 
-from services.foundation.unknown_names import advice
+from services.foundation.unknown_names import advice, without_tags
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_TEXT = 2000
@@ -185,7 +185,8 @@ def field_errors(
     """
     found: list[FieldError] = []
     for item in error.errors(include_url=False, include_context=False, include_input=False)[:100]:
-        location = ([name] if name else []) + list(item["loc"])
+        inside = list(item["loc"]) if model is None else without_tags(model, item["loc"])
+        location = ([name] if name else []) + inside
         if location[-1:] == ["[key]"] and item["type"] != "extra_forbidden":
             location.pop()  # pydantic's mark of a fault of a key, which is the part before it
         message = item["msg"].removeprefix("Value error, ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -48,15 +48,41 @@ def _models_at(model: Any, path: Sequence[int | str]) -> list[type[BaseModel]]:
     """Return the models that may describe what stands at a path; places in lists lead nowhere else."""
     models = _models_in(model)
     for part in path:
-        fields = [
-            field
-            for each in models
-            for name, field in each.model_fields.items()
-            if part in (name, field.alias)
-        ]
-        if fields:
-            models = [found for field in fields for found in _models_in(field.annotation)]
+        tagged = [each for each in models if _is_tag(part, each)] if len(models) > 1 else []
+        models = tagged or _models_at_part(models, part)
     return models
+
+
+def _models_at_part(models: list[type[BaseModel]], part: int | str) -> list[type[BaseModel]]:
+    fields = [
+        field
+        for each in models
+        for name, field in each.model_fields.items()
+        if part in (name, field.alias)
+    ]
+    if not fields:
+        return models
+    return [found for field in fields for found in _models_in(field.annotation)]
+
+
+def without_tags(model: Any, location: Sequence[int | str]) -> list[int | str]:
+    """Leave out of pydantic's location what stands in no document: which of several shapes it chose."""
+    models, path = _models_in(model), list[int | str]()
+    for part in location:
+        tagged = [each for each in models if _is_tag(part, each)] if len(models) > 1 else []
+        if tagged:
+            models = tagged
+            continue
+        path.append(part)
+        models = _models_at_part(models, part)
+    return path
+
+
+def _is_tag(part: int | str, model: type[BaseModel]) -> bool:
+    return any(
+        get_origin(field.annotation) is Literal and part in get_args(field.annotation)
+        for field in model.model_fields.values()
+    )
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -23,6 +23,7 @@ from services.analytics.plans.operations import forget_units
 from services.analytics.plans.schemas import EXAMPLE
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
+from services.analytics.turns import Turns
 from services.foundation.connecting import connect
 from tests.analytics.published import publish_simulated, unit_id
 from tests.conftest import BOTH, Templates, store_key
@@ -336,7 +337,7 @@ def test_a_text_that_would_be_a_formula_is_made_harmless(plans: Plans) -> None:
 def test_while_many_are_computed_others_are_asked_to_wait(
     plans: Plans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(solving, "_MOST_WAITING", 0)
+    monkeypatch.setattr(Turns, "_is_full", True)
     answer = plans.http.post("/v1/plans", json=PLAIN)
     assert (answer.status_code, answer.json()["code"]) == (503, "plans_busy")
     assert answer.headers["retry-after"] == "5"

@@ -44,7 +44,7 @@ class WordingDraft(Shown):
     subject: bounded_text(200, example="Thank you for your order") | None = Field(
         description="Of a letter or e-mail; null where it is spoken."
     )
-    text: bounded_text(3000, example="Dear [name], thank you for your order.") = Field(
+    text: bounded_text(3000, lines=True, example="Dear [name], thank you for your order.") = Field(
         description="What stands in square brackets only a person can know."
     )
     needs_approval: Flag = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from services.analytics.calculations.what_if.known import Known
 from services.analytics.catalogue.options import options_document
 from services.analytics.computing import Rules, compute_frames
 from services.analytics.customer_rows import customer_rows
-from services.analytics.estimates_file import estimates_made_for, read_estimates
+from services.analytics.estimates_file import estimates_made_for, name_estimates, read_estimates
 from services.analytics.frames.building import Frames
 from services.analytics.mirror.checked import MirrorCorrupt
 from services.analytics.mirror.snapshot import Snapshot
@@ -113,7 +113,7 @@ def _try(
     rules: Rules,
 ) -> Tried:
     snapshot = Mirror(data_dir).current()
-    estimates = read_estimates(data_dir, made_for=estimates_made_for(rules))
+    estimates = _estimates_of(data_dir, estimates_made_for(rules))
     if snapshot is None or estimates is None or not _goes_with(snapshot, version):
         raise NothingToCompute()
     frames, referrals = _frames_of(snapshot, unit_id, rules)
@@ -134,6 +134,19 @@ def _try(
     is_changed = len(without_effect) < len(wanted)
     tried = score(after) if is_changed else before
     return Tried(before, tried, options_document(rules.options), without_effect)
+
+
+def _estimates_of(data_dir: Path, made_for: str) -> Estimates | None:
+    try:
+        return _read_once(data_dir, made_for, name_estimates(data_dir))
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _read_once(data_dir: Path, made_for: str, _: str) -> Estimates | None:
+    """Read estimates; kept as long as their content has this name, as large ones take a while."""
+    return read_estimates(data_dir, made_for=made_for)
 
 
 def _goes_with(snapshot: Snapshot, version: Mapping[str, Any]) -> bool:

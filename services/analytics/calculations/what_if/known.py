@@ -48,8 +48,10 @@ class Known:
         frame: pd.DataFrame = getattr(self.events, event)
         columns = {
             name: pd.Series(
-                np.where(rows, value, frame[name].to_numpy()), index=frame.index
-            ).astype(frame[name].dtype)
+                np.where(rows, value, frame[name].to_numpy()),
+                index=frame.index,
+                dtype=frame[name].dtype,
+            )
             for name, value in values.items()
         }
         return replace(self, events=replace(self.events, **{event: frame.assign(**columns)}))
