@@ -272,8 +272,9 @@ def test_channels_that_are_answered_are_better(base: Base) -> None:
     unit = base.one([reachable("a", *said)], [], [*touches, old])
     assert (unit["touch_count_email"], unit["response_count_email"]) == (4, 3)
     ratio = (3 + 10 * 0.05) / 14 / 0.05
-    assert unit["quality_email"] == pytest.approx(min(ratio / ((ratio + 2) / 3), 1.5))
-    assert unit["quality_phone"] == unit["quality_post"] == 0.5
+    mean = (ratio + 9) / 10  # of all channels, whether they are allowed or not
+    assert unit["quality_email"] == pytest.approx(min(ratio / mean, 1.5))
+    assert unit["quality_phone"] == unit["quality_post"] == pytest.approx(1 / mean)
     preferring = base.one([reachable("a", *said, preferred_channel="phone")])
     assert (preferring["quality_phone"], preferring["quality_email"]) == (1.2, 1.0)
 

@@ -295,7 +295,8 @@ def test_nothing_opens_without_two_signals_or_against_a_block(office: Office) ->
     assert code(one) == code(none) == "review_not_permissible"
     assert code(blocked) == "case_blocked"
     assert code(unit_id(99), status=404) == "customer_missing"
-    for profiles in (["serial_complainer"], ["nobody"], []):
+    assert code(unit_id(24), profiles=["serial_complainer"]) == "profile_not_met"
+    for profiles in (["nobody"], []):
         assert code(unit_id(24), profiles=profiles, status=422) == "invalid_request"
     assert office.refused("reviewer", "termination-cases", {}, status=403) == "scope_missing"
     body = [{"unit_id": unit_id(24), "profile_ids": PROFILES, "note": "In bulk."}]

@@ -151,12 +151,6 @@ def test_money_keeps_the_decimals_of_its_currency(
             "Request for a testimonial could bring EUR 0.41 after cost, but cannot be recommended as long as it is not known whether this is true: Satisfied.",
             "Bitte um einen Erfahrungsbericht könnte nach Abzug der Kosten 0,41 EUR bringen, lässt sich aber nicht empfehlen, solange nicht bekannt ist, ob dies zutrifft: Zufrieden.",
         ),
-        (
-            "R_BEST_LOSES",
-            {"instrument": "gift", "ev": {"amount": "-0.05", "currency": "EUR"}},
-            "Even the best of these steps, Gift, would not bring more than it costs (EUR -0.05 after cost).",
-            "Selbst der beste dieser Schritte, Geschenk, brächte nicht mehr ein, als er kostet (-0,05 EUR nach Abzug der Kosten).",
-        ),
     ],
 )  # fmt: skip
 def test_reasons_read_as_written(

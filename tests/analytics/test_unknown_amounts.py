@@ -80,7 +80,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict
     ]
 
     def answer(row: dict[str, Any], language: Language) -> dict[str, Any]:
-        return describe(row, publication, {}, catalogue=CATALOGUE, language=language)
+        return describe(row, publication, catalogue=CATALOGUE, language=language)
 
     yield {
         f"{name} {language}": answer(row, language)

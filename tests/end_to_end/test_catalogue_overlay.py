@@ -9,7 +9,7 @@ import pytest
 from services.analytics import changing
 from tests.conftest import Crm
 from tests.end_to_end.conftest import MakeAnalytics
-from tests.end_to_end.test_refresh import fill, sell
+from tests.end_to_end.test_refresh import fill, make_reachable, sell
 
 
 def instruments(rows: Any) -> Counter[str]:
@@ -25,6 +25,10 @@ def test_the_next_refresh_computes_with_what_the_file_says_and_fails_where_it_is
     monkeypatch.setattr(changing, "_WORTH_FOLLOWING", 1.0)  # of so few customers any is a tenth
     crm, overlay = crm_on_sqlite, tmp_path / "own.yaml"
     ids = fill(crm)
+    for place, contact_id in enumerate(ids[:-1]):
+        email = {"email": f"weber{place}@example.org"}
+        assert crm.patch(f"/v1/contacts/{contact_id}", email, version="*").status_code == 200
+        make_reachable(crm, contact_id)
     analytics = make_analytics(crm, estimates_kept_from_contacts=0)
     first = analytics.published()
     ((most, count), *_) = instruments(analytics.rows(first)).most_common()

@@ -19,7 +19,7 @@ from services.foundation.database import Database
 from services.local.__main__ import WRITE_SCOPES
 from tests.conftest import BOTH, Crm, Templates, store_key
 from tests.end_to_end.conftest import Analytics, run_analytics
-from tests.end_to_end.test_refresh import sell
+from tests.end_to_end.test_refresh import make_reachable, sell
 
 MERGE = "application/merge-patch+json"
 GERMAN = {"Accept-Language": "de"}
@@ -68,7 +68,11 @@ class Office:
         key = store_key(crm.settings.database_url, scopes=WRITE_SCOPES)
         analytics.settings.write_key_file.write_text(key + "\n")
         for number in range(9):
-            contact = crm.create("contacts", kind="person", name=f"Weber {number}")["id"]
+            address = f"weber{number}@example.org"
+            contact = crm.create("contacts", kind="person", name=f"Weber {number}", email=address)[
+                "id"
+            ]
+            make_reachable(crm, contact)
             for month in (4, 9):
                 sell(crm, contact, f"2025-{month:02}-{10 + number}", "9000.00")
         analytics.published()

@@ -34,6 +34,14 @@ def sell(crm: Crm, contact_id: str, day: str, amount: str = "100.00", **fields: 
     )
 
 
+def make_reachable(crm: Crm, contact_id: str) -> None:
+    """Let a contact agree to e-mail, in both steps that it takes."""
+    for action in ("granted", "confirmed"):
+        body = {"channel": "email", "action": action, "occurred_at": "2025-01-02T10:00:00Z"}
+        answer = crm.client.post(f"/v1/contacts/{contact_id}/consents", json=body)
+        assert answer.status_code == 201, answer.text
+
+
 def fill(crm: Crm) -> list[str]:
     """Enter some customers with purchases, a lead and an organisation with a person."""
     firm = crm.create("contacts", kind="organisation", name="Weber GmbH")["id"]

@@ -244,9 +244,7 @@ class Condition(Entry):
     @model_validator(mode="after")
     def _is_declarable(self) -> Self:
         if self.holds is not None and not self.declarable:
-            raise ValueError(
-                "holds: the records of a customer say whether this holds, not the company"
-            )
+            raise ValueError("the records of a customer say whether this holds, not the company")
         return self
 
 

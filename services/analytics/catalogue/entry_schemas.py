@@ -119,7 +119,7 @@ class InstrumentEntry(ShownEntry):
         description="Paid on success, in percent of the expected order value."
     )
     incentive_abs: Cost = Field(description="Paid on success.")
-    uplift: Uplift | None
+    uplift: Uplift | None = Field(description="Its effect; null if it is never recommended.")
     answers: Signals
 
 

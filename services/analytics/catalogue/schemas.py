@@ -32,7 +32,9 @@ class CatalogueSections(Shown):
     """All sections."""
 
     is_adjusted: Flag = Field(description="Whether an overlay file changes anything.")
-    items: Annotated[list[SectionSummary], Field(max_length=100)]
+    items: Annotated[list[SectionSummary], Field(max_length=100)] = Field(
+        description="In the order of the catalogue."
+    )
 
 
 class PhasesSection(SectionHead):

@@ -43,6 +43,10 @@ class CaseIsOpen(Problem):
     code, status, title = "case_is_open", 409, "This customer has an open case already."
 
 
+class ProfileNotMet(Problem):
+    code, status, title = "profile_not_met", 409, "A profile needs a signal that is not met."
+
+
 class ClosedByItself(Problem):
     code, status = "closed_by_itself", 409
     title = "The grounds are gone, so the case has closed by itself and the step was not taken."
@@ -134,7 +138,9 @@ async def open_case(
     CaseIsOpen
         The unit has an open case.
     Invalid
-        A profile is none of the catalogue, or its signal is not met.
+        A profile is none of the catalogue.
+    ProfileNotMet
+        The signal of a profile is not met.
     """
     publication, standing = await find_standing(asked.transaction, asked.publications, unit_id)
     process.check_permissible(standing)
@@ -146,8 +152,7 @@ async def open_case(
                 f"/body/profile_ids/{place}", "unknown_profile", "There is no such profile."
             )
         if signal not in standing.signals:
-            message = f"This profile needs the signal {signal}, which is not met."
-            raise invalid(f"/body/profile_ids/{place}", "profile_not_met", message)
+            raise ProfileNotMet(f"The profile {profile_id} needs the signal {signal}.")
     found = await asked.transaction.first(_OPEN, {"unit_id": unit_id})
     if found is not None:
         raise CaseIsOpen(extra={"existing_id": found["id"]})

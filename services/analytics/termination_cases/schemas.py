@@ -288,8 +288,8 @@ class TerminationCase(CaseSummary):
     profiles: Annotated[list[Choice], Field(max_length=5)] = Field(description="Which fit.")
     checked_version: Version = Field(description="The version that the last step was checked with.")
     checked_as_of: Day = Field(description="The day that this version is of.")
-    remedy: Remedy | None
-    hearing: Hearing | None
+    remedy: Remedy | None = Field(description="What was offered; null before.")
+    hearing: Hearing | None = Field(description="What was told and answered; null before.")
     statements: Annotated[list[Statement], Field(max_length=20)] = Field(
         description="What the customer said."
     )
@@ -306,8 +306,8 @@ class TerminationCase(CaseSummary):
     contests: Annotated[list[Contest], Field(max_length=20)] = Field(
         description="When and how the customer contested."
     )
-    execution: Execution | None
-    closing: Closing | None
+    execution: Execution | None = Field(description="What was done; null before.")
+    closing: Closing | None = Field(description="How it ended; null while it is open.")
     notice: Description = Field(description="What holds for everybody who reads this.")
 
 
