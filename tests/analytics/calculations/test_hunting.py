@@ -92,7 +92,7 @@ def test_a_deal_hunter_is_offered_no_price(list_amount: float, is_hunter: bool) 
     units["no_conflicting_offer"] = pd.array([True], dtype="boolean")
     days = [TODAY - 90, TODAY - 60, TODAY - 30, TODAY - 1]
     deals = plain_deals([0] * 4, days, amount=800.0, list_amount=10 * list_amount, cost=720.0)
-    customer = calculate(units, deals, as_of_day=TODAY, options=options).customers.loc[0]
+    customer: Any = calculate(units, deals, as_of_day=TODAY, options=options).customers.loc[0]
     assert (customer["instrument_id"] == name) is not is_hunter
     if is_hunter:
         check = options.candidates[int(customer["ruled_out1_option"])].checks

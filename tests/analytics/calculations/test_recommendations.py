@@ -188,6 +188,11 @@ def base(
     def unless_lead(values: np.ndarray) -> np.ndarray:
         return np.where(is_lead, np.nan, values)
 
+    def some(word: str) -> pd.Series:
+        """Write a word for every tenth."""
+        words = pd.Series(word, index=range(count), dtype=object)
+        return words.where(dice.random(count) < 0.1, None).set_axis(customers.index)
+
     def sometimes(values: np.ndarray, share: float = 0.3) -> np.ndarray:
         return np.where(dice.random(count) < share, values, np.nan)
 
@@ -237,11 +242,8 @@ def base(
             "has_active_contract": dice.random(count) < 0.2,
             "spent_365": np.where(dice.random(count) < 0.3, dice.gamma(2, 10, count), 0.0),
             "is_loyal_to_competitor": dice.random(count) < 0.3,
-            "must_answer_interaction": np.where(dice.random(count) < 0.1, "interaction", None),
-            **{
-                f"event_{event.event_id}": np.where(dice.random(count) < 0.1, "record", None)
-                for event in OPTIONS.events
-            },
+            "must_answer_interaction": some("interaction"),
+            **{f"event_{event.event_id}": some("record") for event in OPTIONS.events},
             **{
                 f"quality_{name}": np.where(
                     dice.random(count) < 0.6, dice.uniform(0.5, 1.5, count), np.nan
@@ -259,7 +261,7 @@ def base(
             *("solvent", "need_voiced", "good_reason", "brief_style", "recently_declined"),
         ):
             values = dice.choice(np.array([True, False, None], dtype=object), count)
-            units[name] = pd.array(values, dtype="boolean")
+            units[name] = pd.array(list(values), dtype="boolean")
     return customers, units
 
 
@@ -404,7 +406,9 @@ def test_the_way_of_a_step_is_the_channel_that_brings_most() -> None:
     facts: dict[str, Any] = {"clv_alive_365": 2_000.0, "signal_inactivity": 0.8}
     over = {}
     for best in ("phone", "post"):
-        quality = {f"quality_{name}": 1.5 if name == best else 0.5 for name in CHANNELS}
+        quality: dict[str, Any] = {
+            f"quality_{name}": 1.5 if name == best else 0.5 for name in CHANNELS
+        }
         found = one(**facts, **quality)
         over[best] = {name: channel for _, name, channel in steps_of(found)}
     assert over["phone"]["personal_attention"] == "phone"
@@ -498,7 +502,7 @@ def test_a_lead_keeps_the_goal_of_its_stage_while_nothing_is_worth_doing() -> No
 
 
 def test_who_may_be_reached_over_no_channel_is_recommended_nothing_and_it_says_why() -> None:
-    closed = {f"quality_{name}": math.nan for name in CHANNELS}
+    closed: dict[str, Any] = {f"quality_{name}": math.nan for name in CHANNELS}
     closed |= {f"service_{name}": False for name in CHANNELS}
     found = one(**closed)
     assert found["recommendation_basis"] == "do_nothing"
@@ -613,7 +617,8 @@ def test_an_event_calls_for_its_step_and_is_told_as_the_occasion(
     action = next(each.instrument_id for each in OPTIONS.events if each.event_id == event)
     options = stronger(**{action: 0.3})
     facts: dict[str, Any] = {"state": state, "phase": phase, **FREE, **more}
-    found = one(**facts, **{f"event_{event}": "record"}, options=options)
+    facts[f"event_{event}"] = "record"
+    found = one(**facts, options=options)
     ranks = {name: rank for rank, (_, name, _) in enumerate(steps_of(found), start=1)}
     assert action in ranks
     place = int(found[f"step{ranks[action]}_event"])
