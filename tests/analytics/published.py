@@ -153,6 +153,10 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
             f"product{rank}_owned": dice.integers(0, len(PRODUCTS), count).astype(float),
             f"product{rank}_flags": dice.choice([0, 1, 2, 4], count).astype(float),
         }
+    # Some first steps offer a product.
+    more["step1_product"] = np.where(
+        customers["step1_option"].notna(), dice.integers(0, len(PRODUCTS), count), np.nan
+    )
     real = {"tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS}
     given = {name: more[name] for name in more if name not in real}
     return pd.DataFrame({**{str(name): column for name, column in customers.items()}, **given})

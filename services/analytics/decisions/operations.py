@@ -16,6 +16,7 @@ from services.analytics.decisions.schemas import MOST_STEPS, ListDecisions, Reas
 from services.analytics.decisions.steps import Actor
 from services.analytics.decisions.table import decision_steps, decision_writes, decisions
 from services.analytics.packing import unpack
+from services.analytics.product_names import all_names
 from services.analytics.publication import NotComputedYet, Publication
 from services.analytics.recommendations.reading import find_step
 from services.analytics.store import NEWEST
@@ -203,7 +204,7 @@ async def _recommended(
     version = await transaction.first(NEWEST)
     if version is None:
         raise NotComputedYet()
-    publication = Publication(version, None)
+    publication = Publication(version, None, await all_names(transaction))
     stored = await transaction.first(_CUSTOMERS[publication.slot], {"unit_id": unit_id})
     row = None if stored is None else unpack(stored, version["number_columns"])
     step = None if row is None else find_step(row, publication, recommendation_id)
