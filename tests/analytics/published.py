@@ -155,7 +155,7 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         }
     # Some first steps offer a product.
     more["step1_product"] = np.where(
-        customers["step1_option"].notna(), dice.integers(0, len(PRODUCTS), count), np.nan
+        customers["step1_option"].notna(), np.arange(count) % len(PRODUCTS), np.nan
     )
     real = {"tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS}
     given = {name: more[name] for name in more if name not in real}

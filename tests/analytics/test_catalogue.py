@@ -93,7 +93,7 @@ def test_an_unknown_id_is_a_key_error() -> None:
         (lambda c: c["communication_styles"][0].update(avoid=["talk"]), "communication_styles.brief.avoid: there is no talk in instruments"),
         (lambda c: c["value_quadrants"][0].update(default_strategies=["hope"]), "value_quadrants.partners.default_strategies: there is no hope in strategies"),
         (lambda c: c["satisfaction_dimensions"][0].update(responds_with=["hope"]), "satisfaction_dimensions.product.responds_with: there is no hope in instruments"),
-        (lambda c: c["data_gaps"][11].update(effect_de="{kunden}"), "data_gaps.deals_without_fx_rate: Value error, effect_de has unknown values: kunden"),
+        (lambda c: c["data_gaps"][8].update(effect_de="{kunden}"), "data_gaps.deals_without_fx_rate: Value error, effect_de has unknown values: kunden"),
         (lambda c: c.update(section_texts={"goals": RAW["section_texts"]["goals"]}), "section_texts.phases.id: is in one of the two only"),
         (lambda c: c["strategies"][27].pop("risk_en"), "strategies.covert_unbundling.risk_en: is missing"),
         (lambda c: c["reason_codes"][0].update(desc_de="{tage}"), "reason_codes.R_OVERDUE: Value error, desc_de and params differ in gap, median_gap, rank, tage"),

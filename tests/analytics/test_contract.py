@@ -283,9 +283,10 @@ def test_refusals_are_as_promised(
     assert problem["status"] == status
 
 
+@pytest.mark.parametrize("http", ["postgresql"], indirect=True)
 def test_schemathesis_finds_nothing(http: httpx.Client) -> None:
     key = http.headers["authorization"].removeprefix("Bearer ")
     url = str(http.base_url).rstrip("/")
-    good, said = schemathesis(url, key, examples=2, seed=SEED, phases="examples,coverage,fuzzing")
+    good, said = schemathesis(url, key, examples=1, seed=SEED, phases="examples,coverage,fuzzing")
     assert good, said
     assert cases_in(said) >= 100, said

@@ -43,6 +43,10 @@ class CaseIsOpen(Problem):
     code, status, title = "case_is_open", 409, "This customer has an open case already."
 
 
+class ProfileMissing(NotFound):
+    code, title = "profile_missing", "There is no such profile."
+
+
 class ProfileNotMet(Problem):
     code, status, title = "profile_not_met", 409, "A profile needs a signal that is not met."
 
@@ -145,12 +149,10 @@ async def open_case(
     publication, standing = await find_standing(asked.transaction, asked.publications, unit_id)
     process.check_permissible(standing)
     profiles = catalogue.sections["terminate_profiles"]
-    for place, profile_id in enumerate(profile_ids):
+    for profile_id in profile_ids:
         signal = getattr(profiles.get(profile_id), "signal", None)
         if signal is None:
-            raise invalid(
-                f"/body/profile_ids/{place}", "unknown_profile", "There is no such profile."
-            )
+            raise ProfileMissing()
         if signal not in standing.signals:
             raise ProfileNotMet(f"The profile {profile_id} needs the signal {signal}.")
     found = await asked.transaction.first(_OPEN, {"unit_id": unit_id})

@@ -1004,4 +1004,4 @@ def test_nobody_in_nobody_out_with_the_same_columns() -> None:
 
 def test_no_column_holds_python_objects() -> None:
     kinds = {str(kind) for kind in RECOMMENDED.dtypes}
-    assert kinds == {"category", "float64"}
+    assert kinds == {"category", "float64", "str"}
