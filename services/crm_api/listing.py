@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
@@ -146,11 +145,7 @@ def page(
     if not more:
         return Answer((body + "}").encode())
     cursor = cursor_behind(rows[-1][1], rows[-1][2], signed)
-    parameters = [
-        (name, item) for name, item in call.query_params.multi_items() if name != "cursor"
-    ]
-    following = f"{call.url.path}?{urlencode([*parameters, ('cursor', cursor)])}"
-    headers = {"Link": f'<{following}>; rel="next"'}
+    following, headers = call.following(cursor)
     return Answer(f'{body},"next":"{following}"}}'.encode(), headers=headers)
 
 

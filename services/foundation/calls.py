@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -91,6 +92,14 @@ class Call(Request):
     def language(self) -> Language:
         """`de` or `en`, from Accept-Language by its order of preference."""
         return preferred_language(self.header(b"accept-language") or "")
+
+    def following(self, cursor: str | None) -> tuple[str | None, dict[str, str]]:
+        """Return the path of the next page and the header that names it; nothing behind the last one."""
+        if cursor is None:
+            return None, {}
+        asked = [pair for pair in self.query_params.multi_items() if pair[0] != "cursor"]
+        path = f"{self.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
+        return path, {"Link": f'<{path}>; rel="next"'}
 
     def expected_version(self) -> int | None:
         """Return the version that If-Match names, or None for `*`.

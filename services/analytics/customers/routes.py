@@ -2,7 +2,6 @@
 
 import logging
 from typing import Annotated
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -44,12 +43,12 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
         lambda current: operations.list_customers(call.database, current, query)
     )
     catalogue, language = call.app.state.catalogue, call.language
-    following, headers = _following(call, cursor)
+    following, link = call.following(cursor)
     items = [
         showing.summarize(row, publication, catalogue=catalogue, language=language) for row in rows
     ]
     body = {**publication.about(), "items": items, "next": following}
-    return Answer(orjson.dumps(body), headers=headers)
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})
 
 
 async def _note_termination(
@@ -72,16 +71,6 @@ async def _note_termination(
     )
     await termination_log.add_all(call.database, [entry])
     return True
-
-
-def _following(call: Call, cursor: str | None) -> tuple[str | None, dict[str, str]]:
-    """Return the path of the next page and the headers that name it."""
-    headers: dict[str, str] = {"Content-Language": call.language}
-    if cursor is None:
-        return None, headers
-    asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
-    following = f"{call.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
-    return following, headers | {"Link": f'<{following}>; rel="next"'}
 
 
 @routes.add(
@@ -148,10 +137,10 @@ async def list_customer_history(
         lambda current: operations.list_history(call.database, current, unit_id, query)
     )
     catalogue, language = call.app.state.catalogue, call.language
-    following, headers = _following(call, cursor)
+    following, link = call.following(cursor)
     items = [showing.show_past(row, catalogue=catalogue, language=language) for row in rows]
     body = {"unit_id": unit_id, **publication.about(), "items": items, "next": following}
-    return Answer(orjson.dumps(body), headers=headers)
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})
 
 
 @routes.add(

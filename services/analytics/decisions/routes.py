@@ -1,7 +1,6 @@
 """Decisions over HTTP."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -111,14 +110,9 @@ async def list_decisions(call: Call, query: Annotated[ListDecisions, Query()]) -
     """A page of decisions, the newest first; none about customers who object to profiling."""
     await _expire(call)
     rows, cursor = await operations.list_decisions(call.database, query)
-    following: str | None = None
-    headers: dict[str, str] = {"Content-Language": call.language}
-    if cursor is not None:
-        asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
-        following = f"/v1/decisions?{urlencode([*asked, ('cursor', cursor)])}"
-        headers["Link"] = f'<{following}>; rel="next"'
+    following, link = call.following(cursor)
     body = {"items": [_shown(call, row) for row in rows], "next": following}
-    return Answer(orjson.dumps(body), headers=headers)
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})
 
 
 @routes.add(

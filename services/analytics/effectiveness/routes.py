@@ -1,7 +1,6 @@
 """The report on effectiveness, learned effects and sample sizes over HTTP."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Query
@@ -95,10 +94,6 @@ async def check_sample_size(
 
 def _page(call: Call, items: list[dict[str, Any]], cursor: str | None) -> Answer:
     """Answer with a page and the path of the next one."""
-    following = None
-    headers: dict[str, str] = {"Content-Language": call.language}
-    if cursor is not None:
-        asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
-        following = f"{call.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
-        headers["Link"] = f'<{following}>; rel="next"'
+    following, link = call.following(cursor)
+    headers = {"Content-Language": call.language, **link}
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)

@@ -1,7 +1,6 @@
 """Plans over HTTP."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -91,14 +90,6 @@ async def create_plan(call: Call, body: Annotated[NewPlan, typical(EXAMPLE)]) ->
     return await idempotency.write_once(call, body.model_dump_json(by_alias=True).encode(), work)
 
 
-def _following(call: Call, cursor: str | None, limit: int) -> tuple[str | None, dict[str, str]]:
-    headers: dict[str, str] = {"Content-Language": call.language}
-    if cursor is None:
-        return None, headers
-    following = f"{call.url.path}?{urlencode({'limit': limit, 'cursor': cursor})}"
-    return following, headers | {"Link": f'<{following}>; rel="next"'}
-
-
 @routes.add(
     "GET",
     "/plans",
@@ -113,7 +104,8 @@ async def list_plans(call: Call, query: Annotated[ListPlans, Query()]) -> Answer
     rows, cursor = await operations.list_plans(
         call.database, cursor=query.cursor, limit=query.limit
     )
-    following, headers = _following(call, cursor, query.limit)
+    following, link = call.following(cursor)
+    headers = {"Content-Language": call.language, **link}
     body = {"items": [showing.show_head(row) for row in rows], "next": following}
     return Answer(orjson.dumps(body), headers=headers)
 
@@ -157,7 +149,8 @@ async def list_plan_choices(
             call.database, current, plan_id, cursor=query.cursor, limit=query.limit
         )
     )
-    following, headers = _following(call, cursor, query.limit)
+    following, link = call.following(cursor)
+    headers = {"Content-Language": call.language, **link}
     items = [_choice(call, each, row["currency"]) for each in rows]
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
 

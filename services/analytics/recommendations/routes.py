@@ -1,7 +1,6 @@
 """Recommendations over HTTP."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -70,11 +69,6 @@ async def list_recommendations(
         )
         for row in rows
     ]
-    headers: dict[str, str] = {"Content-Language": call.language}
-    following = None
-    if cursor is not None:
-        asked = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
-        following = f"{call.url.path}?{urlencode([*asked, ('cursor', cursor)])}"
-        headers["Link"] = f'<{following}>; rel="next"'
+    following, link = call.following(cursor)
     body = {**publication.about(), "items": items, "next": following}
-    return Answer(orjson.dumps(body), headers=headers)
+    return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -135,17 +134,12 @@ async def list_termination_cases(call: Call, query: Annotated[shapes.ListCases, 
     await _note(call, "case_listed", *cases)
     catalogue, language = call.app.state.catalogue, call.language
     items = [showing.summarize(case, catalogue=catalogue, language=language) for case in cases]
-    return _page(call, items, cursor, query.limit, filters)
+    return _page(call, items, cursor)
 
 
-def _page(
-    call: Call, items: list[Any], cursor: str | None, limit: int, filters: dict[str, Any]
-) -> Answer:
-    following: str | None = None
-    headers: dict[str, str] = {"Content-Language": call.language}
-    if cursor is not None:
-        following = f"{call.url.path}?{urlencode({**filters, 'limit': limit, 'cursor': cursor})}"
-        headers["Link"] = f'<{following}>; rel="next"'
+def _page(call: Call, items: list[Any], cursor: str | None) -> Answer:
+    following, link = call.following(cursor)
+    headers = {"Content-Language": call.language, **link}
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
 
 
@@ -262,7 +256,7 @@ async def list_termination_log(
     rows, cursor = await log.list_entries(
         call.database, case["unit_id"], cursor=query.cursor, limit=query.limit
     )
-    return _page(call, [log.show(row) for row in rows], cursor, query.limit, {})
+    return _page(call, [log.show(row) for row in rows], cursor)
 
 
 @_declared("remedy", WRITE, "Offer the remedy", description=f"Records that the remedy of the profiles "

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query
@@ -218,11 +217,8 @@ async def list_imports(call: Call, query: Annotated[ListImports, Query()]) -> An
     if not more:
         return Answer(orjson.dumps({"items": items}), headers=headers)
     position = (wire_instant(rows[-1]["created_at"]), rows[-1]["id"])
-    pairs = [pair for pair in call.query_params.multi_items() if pair[0] != "cursor"]
-    cursor = write_cursor(position, question)
-    following = f"{call.url.path}?{urlencode([*pairs, ('cursor', cursor)])}"
-    headers["Link"] = f'<{following}>; rel="next"'
-    return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
+    following, link = call.following(write_cursor(position, question))
+    return Answer(orjson.dumps({"items": items, "next": following}), headers={**headers, **link})
 
 
 def _after(query: ListImports, question: Mapping[str, Any]) -> tuple[datetime, str] | None:
