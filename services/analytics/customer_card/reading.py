@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from services.analytics.crm_connection import CrmConnection
 from services.analytics.customer_card.crm_schemas import (
     CardDeal,
     CardInteraction,
@@ -45,34 +44,10 @@ class CrmAnswer:
     is_available: bool
 
 
-class CrmCards:
+class CrmCards(CrmConnection):
     """Reads cards with a key that sees personal data and changes nothing."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        key_file: Path,
-        seconds: float = SECONDS,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._url, self._key_file = url, key_file
-        self._seconds, self._transport = seconds, transport
-
-    @cached_property
-    def _http(self) -> httpx.AsyncClient:
-        """Made with the first card: to read whom to trust takes a while."""
-        return httpx.AsyncClient(
-            base_url=self._url,
-            timeout=self._seconds,
-            transport=self._transport,
-            follow_redirects=False,
-            headers={"User-Agent": "phasewise-analytics/1"},
-        )
-
-    async def close(self) -> None:
-        if "_http" in vars(self):
-            await self._http.aclose()
+    patience_seconds = SECONDS
 
     async def read(self, unit_id: str, person_id: str, *, request_id: str) -> CrmAnswer:
         """Read the card of a customer and who is addressed; whatever goes wrong is an answer, in time."""

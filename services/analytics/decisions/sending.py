@@ -8,13 +8,12 @@ sent again.
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import orjson
 
+from services.analytics.crm_connection import CrmConnection
 from services.foundation.statements import Record
 from shared.values import is_record_id
 
@@ -68,34 +67,10 @@ class _Found:
     etag: str
 
 
-class PlanSender:
+class PlanSender(CrmConnection):
     """Plans interactions in the CRM with a key that can do nothing else."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        key_file: Path,
-        seconds: float = SECONDS,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._url, self._key_file = url, key_file
-        self._seconds, self._transport = seconds, transport
-
-    @cached_property
-    def _http(self) -> httpx.AsyncClient:
-        """Made with the first intent: to read whom to trust takes a while."""
-        return httpx.AsyncClient(
-            base_url=self._url,
-            timeout=self._seconds,
-            transport=self._transport,
-            follow_redirects=False,
-            headers={"User-Agent": "phasewise-analytics/1"},
-        )
-
-    async def close(self) -> None:
-        if "_http" in vars(self):
-            await self._http.aclose()
+    patience_seconds = SECONDS
 
     async def carry_out(self, intent: Record) -> Outcome:
         """Make the CRM's interaction as it is wanted; whatever goes wrong is an outcome."""
