@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from services.analytics.calculations.joined_ids import joined_ids
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 
 SIGNALS: Final = (
@@ -147,8 +147,8 @@ def decide_termination(
             "termination_step": pd.Categorical.from_codes(
                 step.astype(np.int8), categories=pd.Index(STEPS)
             ),
-            "termination_signal_ids": _texts(signals),
-            "termination_block_ids": _texts(shown),
+            "termination_signal_ids": joined_ids(signals),
+            "termination_block_ids": joined_ids(shown),
         },
         index=facts.index,
     )
@@ -203,16 +203,3 @@ def _blocks(
 
 def _flag(facts: pd.DataFrame, name: str) -> Booleans:
     return facts[name].to_numpy(dtype=np.bool_, na_value=False)
-
-
-def _texts(holds: Mapping[str, NDArray[np.bool_]]) -> pd.Categorical[str]:
-    """Write the ids that hold for each unit as one text; missing where none does."""
-    names = list(holds)
-    bits = np.zeros(len(holds[names[0]]), dtype=np.int16)
-    for place, name in enumerate(names):
-        bits |= holds[name].astype(np.int16) << place
-    texts = [
-        " ".join(name for place, name in enumerate(names) if number >> place & 1)
-        for number in range(1, 2 ** len(names))
-    ]
-    return pd.Categorical.from_codes(bits - 1, categories=pd.Index(texts))

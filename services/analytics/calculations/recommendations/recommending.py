@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from services.analytics.calculations.joined_ids import joined_ids
 from services.analytics.calculations.phases import LEAD_STAGES, PHASES
 from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.candidates import (
@@ -136,7 +137,7 @@ def recommend(
     columns: dict[str, object] = {
         **_ids(customers, basis, steps, obligations, options),
         "recommendation_basis": _category(basis, BASES),
-        "obligation_ids": _joined(obligations),
+        "obligation_ids": joined_ids(obligations),
         "recommendation_gap_ids": _gaps(facts, basis, is_valued),
         "recommendation_value": value,
         **parts,
@@ -281,7 +282,7 @@ def _ruled_out(ruled_out: Ranked) -> dict[str, Floats]:
     return columns
 
 
-def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical:
+def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical[str]:
     """Say what could not be taken into account."""
     is_unreachable = np.ones(len(facts), dtype=np.bool_)
     for quality in (*facts.quality.values(), *facts.service.values()):
@@ -291,20 +292,7 @@ def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical:
         "value_unknown": basis == BASES.index("insufficient_data"),
         "consent_unknown": is_valued & is_unreachable,
     }
-    return _joined({name: holds[name] for name in GAPS})
-
-
-def _joined(holds: dict[str, Booleans]) -> pd.Categorical:
-    """Write the ids that hold for each unit, joined by blanks; missing where none does."""
-    names = list(holds)
-    bits = np.zeros(len(holds[names[0]]), dtype=np.int16)
-    for place, name in enumerate(names):
-        bits |= holds[name].astype(np.int16) << place
-    texts = [
-        " ".join(name for place, name in enumerate(names) if number >> place & 1)
-        for number in range(1, 2 ** len(names))
-    ]
-    return _category(bits - 1, texts)
+    return joined_ids({name: holds[name] for name in GAPS})
 
 
 def _numbered(words: list[str], *, extra: list[str] | None = None) -> tuple[list[str], Codes]:
