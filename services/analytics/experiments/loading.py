@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import or_, select
 
-from services.analytics.calculations.feedback.known import Feedback, Holdout, InstrumentPhase
+from services.analytics.calculations.feedback.known import Feedback, Holdout
 from services.analytics.calculations.feedback.responders import ResponseModel
 from services.analytics.experiments.table import experiments, learned_effects
 from services.foundation.database import Reader
@@ -31,11 +31,6 @@ async def learned(reader: Reader) -> list[Record]:
     return await reader.all(_EFFECTS)
 
 
-async def load_effects(reader: Reader) -> Mapping[InstrumentPhase, tuple[float, float]]:
-    """Return mean and standard deviation of every effect that results have taught."""
-    return _effects(await learned(reader))
-
-
 async def load_holdouts(reader: Reader) -> list[Holdout]:
     """Return the experiments that are not closed; their control groups are left alone until then."""
     return [
@@ -58,7 +53,7 @@ async def load_feedback(reader: Reader) -> Feedback:
     rows = await learned(reader)
     harmful = await reader.all(_HARMFUL)
     return Feedback(
-        _effects(rows),
+        {(row["instrument_id"], row["phase"]): (row["mean"], row["sd"]) for row in rows},
         {
             (row["instrument_id"], row["phase"]): read_model(row["response_model"])
             for row in rows
@@ -67,10 +62,6 @@ async def load_feedback(reader: Reader) -> Feedback:
         frozenset((row["strategy_id"], row["instrument_id"]) for row in harmful),
         tuple(await load_holdouts(reader)),
     )
-
-
-def _effects(rows: list[Record]) -> dict[InstrumentPhase, tuple[float, float]]:
-    return {(row["instrument_id"], row["phase"]): (row["mean"], row["sd"]) for row in rows}
 
 
 def write_model(model: ResponseModel | None) -> dict[str, Any] | None:

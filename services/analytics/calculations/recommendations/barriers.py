@@ -31,8 +31,6 @@ BARRIERS: Final = {
     TO_BE_ASKED: "to_be_asked",
     SPEND_CAP: "spend_cap",
 }
-_SELLING: Final = frozenset({"price", "product", "trial", "engagement", "barrier"})
-"""Types of instruments that wait while a complaint is open (domain specification 6.1)."""
 _BY_EVENT: Final = frozenset({"good_reason", "need_voiced", "successor_exists"})
 """Conditions that an event answers which calls for the step: it is the reason and the need."""
 
@@ -99,11 +97,6 @@ def _answers(check: Check, candidate: Candidate, facts: Facts, way: Way) -> Answ
     if check.condition_id == "open_complaint":
         return Answers(facts.is_selling_blocked, known)
     return facts.conditions.get(check.condition_id)
-
-
-def waits_for_complaint(instrument_type: str) -> bool:
-    """Tell whether an instrument of this type waits while a complaint is open."""
-    return instrument_type in _SELLING
 
 
 def _contact_cost(candidate: Candidate, way: Way, options: StrategyOptions) -> Floats:

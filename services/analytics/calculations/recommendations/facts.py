@@ -261,12 +261,7 @@ def _channels(units: pd.DataFrame, kind: str, options: StrategyOptions) -> dict[
         quality = _numbers(units, f"quality_{channel.channel_id}")
         if kind == "service":
             # Where advertising is not allowed, the answers to it say nothing of a service.
-            name = f"service_{channel.channel_id}"
-            may = (
-                units[name].to_numpy(dtype=np.bool_, na_value=False)
-                if name in units
-                else np.zeros(len(units), dtype=np.bool_)
-            )
+            may = _flags(units, f"service_{channel.channel_id}")
             quality = np.where(may, np.nan_to_num(quality, nan=1.0), np.nan)
         if not np.isnan(quality).all():
             found[place] = quality

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from services.analytics.calculations.purchases import Floats, float_column
+from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
     StrategyOptions,
     StrategyParameters,
 )
-from services.analytics.calculations.recommendations.facts import Facts
+from services.analytics.calculations.recommendations.facts import Facts, Product
 from services.analytics.calculations.recommendations.ranking import Ranked
 from services.analytics.calculations.recommendations.valuation import (
     Rows,
@@ -109,35 +109,18 @@ def _parts(
     costs = np.array([*(each.unit_cost for each in options.channels), 0.0])
     cost = candidate.unit_cost + costs[channel]
     match = match_of(candidate, facts, options=options, parameters=parameters)
-    gain = weigh(
-        candidate,
-        facts,
-        quality=quality,
-        match=match,
-        cost=cost,
-        product=None,
-        parameters=parameters,
-    )
     parts = {
+        **{part: np.full(len(rows), np.nan) for part in _WEIGHED},
         "channel": _or_none(channel),
         "event": _or_none(steps.event[rank][rows]),
-        "product": np.full(len(rows), np.nan),
         "signal": _strongest(candidate, facts),
         "quality": quality,
         "fit": np.clip(match * quality, parameters.fit_min, parameters.fit_max),
-        "value": gain.value,
-        "stake": facts.stake.copy(),
-        "base_probability": facts.base_probability.copy(),
-        "effect_probability": gain.effect_probability,
         "contact_cost": cost,
-        "incentive_cost": gain.incentive_cost + np.zeros(len(rows)),
-        "risk_cost": gain.risk_cost,
     }
-    for place, product in enumerate(facts.products, start=1):
-        of = number == place
-        parts["product"][of] = product.place[of]
-        if not of.any() or not is_valued_by_product(candidate):
-            continue
+
+    def put(of: Booleans, product: Product | None) -> None:
+        """Value some units by what success is to them: that a product is bought, or that they stay."""
         gain = weigh(
             candidate,
             facts,
@@ -147,15 +130,23 @@ def _parts(
             product=product,
             parameters=parameters,
         )
-        for name, values in (
-            ("value", gain.value),
-            ("stake", product.margin),
-            ("base_probability", product.probability),
-            ("effect_probability", gain.effect_probability),
-            ("incentive_cost", gain.incentive_cost + np.zeros(len(rows))),
-            ("risk_cost", gain.risk_cost),
-        ):
-            parts[name][of] = values[of]
+        weighed = {
+            "value": gain.value,
+            "stake": facts.stake if product is None else product.margin,
+            "base_probability": facts.base_probability if product is None else product.probability,
+            "effect_probability": gain.effect_probability,
+            "incentive_cost": np.broadcast_to(gain.incentive_cost, len(rows)),
+            "risk_cost": gain.risk_cost,
+        }
+        for part, values in weighed.items():
+            parts[part][of] = values[of]
+
+    put(np.ones(len(rows), dtype=np.bool_), None)
+    for place, product in enumerate(facts.products, start=1):
+        of = number == place
+        parts["product"][of] = product.place[of]
+        if of.any() and is_valued_by_product(candidate):
+            put(of, product)
     return parts
 
 

@@ -24,7 +24,7 @@ from services.analytics.calculations.recommendations.facts import (
 from services.analytics.calculations.signals.satisfaction import DIMENSIONS
 
 Rows: TypeAlias = NDArray[np.intp]
-NO_CHANNEL, NO_PRODUCT, NO_EVENT = -1, -1, -1
+NO_CHANNEL, NO_PRODUCT = -1, -1
 
 _UPGRADES = frozenset({"upgrade_incentive", "upsell_offer"})
 _COMPLEMENTS = frozenset({"complementary_goods"})
