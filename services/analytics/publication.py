@@ -12,7 +12,7 @@ from services.analytics import store
 from services.analytics.product_names import all_names
 from services.analytics.schemas import StaleReason
 from services.analytics.tables import SLOTS, refreshes
-from services.foundation.database import Database
+from services.foundation.database import Database, Reader
 from services.foundation.problems import Problem
 from services.foundation.statements import Record, Statement
 from shared.values import wire_instant
@@ -114,7 +114,7 @@ class Publications:
         if version is None:
             raise NotComputedYet()
         last = await self._database.first(_LAST_FINISHED) or {}
-        products = await self._products_of(version)
+        products = await self._products_of(version, self._database)
         self._known = Publication(version, self._stale_reason(version, last), products)
         self._until = time.monotonic() + _REMEMBER_SECONDS
         return self._known
@@ -136,11 +136,15 @@ class Publications:
             except Superseded:
                 self._until = 0.0
 
-    async def _products_of(self, version: Record) -> Sequence[Record]:
+    async def of(self, version: Record, reader: Reader) -> Publication:
+        """Return the publication of a version that was read in a transaction, as fresh as that is."""
+        return Publication(version, None, await self._products_of(version, reader))
+
+    async def _products_of(self, version: Record, reader: Reader) -> Sequence[Record]:
         """Return the list of products of a version; read only when it is another one."""
         if version["product_list"] != self._list:
             # A list that was replaced meanwhile is of a newer version, which the rows show, too.
-            self._products = await all_names(self._database)
+            self._products = await all_names(reader)
             self._list = version["product_list"]
         return self._products
 

@@ -159,8 +159,11 @@ async def _compute(refresh: Record, run: _Run) -> int:
     await settle_decisions(
         run.database, reading.snapshot, rules.time_zone, now=now, refresh_id=refresh["id"]
     )
-    rules = replace(rules, decided=await load_decided(run.database, now=now))
-    rules = replace(rules, cases=await load_cases(run.database, as_of=as_of))
+    rules = replace(
+        rules,
+        decided=await load_decided(run.database, now=now),
+        cases=await load_cases(run.database, as_of=as_of),
+    )
     newest = await store.newest_version(run.database)
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:

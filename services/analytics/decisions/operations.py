@@ -16,8 +16,7 @@ from services.analytics.decisions.schemas import MOST_STEPS, ListDecisions, Reas
 from services.analytics.decisions.steps import Actor
 from services.analytics.decisions.table import decision_steps, decision_writes, decisions
 from services.analytics.packing import unpack
-from services.analytics.product_names import all_names
-from services.analytics.publication import NotComputedYet, Publication
+from services.analytics.publication import NotComputedYet, Publication, Publications
 from services.analytics.recommendations.reading import find_step
 from services.analytics.store import NEWEST
 from services.analytics.tables import SLOTS, versions
@@ -156,7 +155,12 @@ async def history_of(reader: Reader, decision_id: str) -> list[Record]:
 
 
 async def create_decision(
-    transaction: Transaction, *, given: Mapping[str, Any], actor: Actor, planning: Planning
+    transaction: Transaction,
+    *,
+    given: Mapping[str, Any],
+    actor: Actor,
+    planning: Planning,
+    publications: Publications,
 ) -> Record:
     """Decide on a recommendation of the published version, from the fields of `NewDecision`.
 
@@ -177,7 +181,7 @@ async def create_decision(
     _check_plan(given["planned_for"], today=today)
     await automatic.expire_page(transaction, today=today, actor=actor)
     publication, step, phase = await _recommended(
-        transaction, given["unit_id"], given["recommendation_id"]
+        transaction, publications, given["unit_id"], given["recommendation_id"]
     )
     asked = {name: given[name] for name in ("unit_id", "recommendation_id")}
     existing = await transaction.first(_OPEN, asked)
@@ -198,13 +202,13 @@ async def create_decision(
 
 
 async def _recommended(
-    transaction: Transaction, unit_id: str, recommendation_id: str
+    transaction: Transaction, publications: Publications, unit_id: str, recommendation_id: str
 ) -> tuple[Publication, Step, str | None]:
     """Return the step that is recommended under this id, and the phase that the customer is in."""
     version = await transaction.first(NEWEST)
     if version is None:
         raise NotComputedYet()
-    publication = Publication(version, None, await all_names(transaction))
+    publication = await publications.of(version, transaction)
     stored = await transaction.first(_CUSTOMERS[publication.slot], {"unit_id": unit_id})
     row = None if stored is None else unpack(stored, version["number_columns"])
     step = None if row is None else find_step(row, publication, recommendation_id)

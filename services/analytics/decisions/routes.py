@@ -92,7 +92,11 @@ async def create_decision(
     tells. A decision that is rejected or expires takes the interaction out of the CRM.
     """
     row = await operations.create_decision(
-        call.transaction, given=body.model_dump(), actor=Actor.of(call), planning=_planning(call)
+        call.transaction,
+        given=body.model_dump(),
+        actor=Actor.of(call),
+        planning=_planning(call),
+        publications=call.app.state.publications,
     )
     return _answer(call, row, status=201)
 
