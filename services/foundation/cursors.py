@@ -3,11 +3,17 @@
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from services.foundation.problems import Invalid, invalid
+from services.foundation.statements import Record
+from shared.values import wire_instant
+
+Position = TypeVar("Position")
 
 
 def _digest(question: Mapping[str, Any]) -> str:
@@ -42,6 +48,37 @@ def read_cursor(cursor: str, question: Mapping[str, Any], *, length: int) -> lis
             "This cursor belongs to other filters or another order; start without a cursor.",
         )
     return position[1:]
+
+
+def read_position(
+    cursor: str, question: Mapping[str, Any], kind: TypeAdapter[Position], *, length: int
+) -> Position:
+    """Read a position back, whose parts are of some kinds.
+
+    Raises
+    ------
+    Invalid
+        The cursor is not one of ours, or belongs to other filters or another order.
+    """
+    position = read_cursor(cursor, question, length=length)
+    try:
+        return kind.validate_python(tuple(position))
+    except ValidationError:
+        raise bad_cursor() from None
+
+
+def cut_page(
+    rows: list[Record], limit: int, question: Mapping[str, Any], *order: str
+) -> tuple[list[Record], str | None]:
+    """Return a page and the cursor behind it, of rows one more than the limit if there is a further page.
+
+    `order` are the columns that the rows are ordered by.
+    """
+    if len(rows) <= limit:
+        return rows, None
+    last = [rows[limit - 1][name] for name in order]
+    position = [wire_instant(value) if isinstance(value, datetime) else value for value in last]
+    return rows[:limit], write_cursor(position, question)
 
 
 def bad_cursor() -> Invalid:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ColumnElement,
     Float,
@@ -40,7 +40,7 @@ from services.analytics.tables import (
 from services.analytics.termination_cases.listing import stored_of
 from services.foundation.columns import Texts, Whole
 from services.foundation.constructs import any_of, like_any
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
@@ -134,10 +134,7 @@ async def list_customers(
     question = {"of": "customers", "sort": query.sort, **filters}
     values = _values(filters) | {"page_size": query.limit + 1}
     if query.cursor is not None:
-        try:
-            position = _POSITION.validate_python(read_cursor(query.cursor, question, length=2))
-        except ValidationError:
-            raise bad_cursor() from None
+        position = read_position(query.cursor, question, _POSITION, length=2)
         values |= dict(zip(("last_value", "last_number"), position, strict=True))
     # Of one word an index gives the order, too; of several it cannot.
     single = frozenset(name for name in WORDS if len(filters.get(name, ())) == 1)
@@ -150,10 +147,7 @@ async def list_customers(
     else:
         newest = await reader.first(_NEWEST)
         publication.check(newest["published"] if newest else 0)
-    cursor = None
-    if len(rows) > query.limit:
-        rows = rows[: query.limit]
-        cursor = write_cursor((rows[-1][_order(query.sort)], rows[-1]["number"]), question)
+    rows, cursor = cut_page(rows, query.limit, question, _order(query.sort), "number")
     return [unpack(row, publication.version["number_columns"]) for row in rows], cursor
 
 
@@ -253,19 +247,12 @@ async def list_history(
     question = {"of": "history", "unit_id": unit_id}
     before = publication.number
     if query.cursor is not None:
-        try:
-            position = read_cursor(query.cursor, question, length=1)
-            (before,) = _PAST_POSITION.validate_python(tuple(position))
-        except ValidationError:
-            raise bad_cursor() from None
+        (before,) = read_position(query.cursor, question, _PAST_POSITION, length=1)
     asked = {"unit_id": unit_id, "before": min(before, publication.number)}
     rows = await reader.all(_PAST, asked | {"page_size": query.limit + 1})
     if not rows:
         await find_customer(reader, publication, unit_id)
-    if len(rows) <= query.limit:
-        return rows, None
-    rows = rows[: query.limit]
-    return rows, write_cursor((rows[-1]["version"],), question)
+    return cut_page(rows, query.limit, question, "version")
 
 
 async def personal_data(

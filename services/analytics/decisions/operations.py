@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import Select, Table, bindparam, or_, select, tuple_
 from uuid_utils import uuid7
 
@@ -22,7 +22,7 @@ from services.analytics.store import NEWEST
 from services.analytics.tables import SLOTS, versions
 from services.foundation.columns import Instant, Texts
 from services.foundation.constructs import any_of
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import (
     Conflict,
@@ -34,7 +34,7 @@ from services.foundation.problems import (
 )
 from services.foundation.statements import Record, Statement
 from shared.values import Instant as WireInstant
-from shared.values import Money, RecordId, wire_instant
+from shared.values import Money, RecordId
 
 VALID_DAYS = 30
 _FURTHEST_DAYS = 366
@@ -370,17 +370,11 @@ async def list_decisions(reader: Reader, query: ListDecisions) -> tuple[list[Rec
     question = {"of": "decisions", **filters}
     values: dict[str, Any] = {**filters, "page_size": query.limit + 1}
     if query.cursor is not None:
-        try:
-            position = _POSITION.validate_python(read_cursor(query.cursor, question, length=2))
-        except ValidationError:
-            raise bad_cursor() from None
+        position = read_position(query.cursor, question, _POSITION, length=2)
         values |= dict(zip(("last_at", "last_id"), position, strict=True))
     slot = await _slot(reader)
     rows = await reader.all(_page(slot, frozenset(filters), query.cursor is not None), values)
-    if len(rows) <= query.limit:
-        return rows, None
-    rows = rows[: query.limit]
-    return rows, write_cursor((wire_instant(rows[-1]["decided_at"]), rows[-1]["id"]), question)
+    return cut_page(rows, query.limit, question, "decided_at", "id")
 
 
 @lru_cache(maxsize=200)

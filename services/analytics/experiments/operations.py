@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import and_, bindparam, insert, or_, select, tuple_, update
 from uuid_utils import uuid7
 
@@ -17,11 +17,11 @@ from services.analytics.experiments.table import (
 from services.foundation.calls import Principal, Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
-from shared.values import Instant, RecordId, wire_instant
+from shared.values import Instant, RecordId
 
 PLANNED_FIELDS = frozenset(
     {
@@ -333,16 +333,10 @@ async def list_experiments(
     question = {"of": "experiments", **asked}
     values: dict[str, Any] = {"page_size": limit + 1, **asked}
     if cursor is not None:
-        try:
-            position = _POSITION.validate_python(read_cursor(cursor, question, length=2))
-        except ValidationError:
-            raise bad_cursor() from None
+        position = read_position(cursor, question, _POSITION, length=2)
         values |= dict(zip(("last_value", "last_id"), position, strict=True))
     rows = await reader.all(_LISTS[cursor is not None, tuple(asked)], values)
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], write_cursor((wire_instant(last["created_at"]), last["id"]), question)
+    return cut_page(rows, limit, question, "created_at", "id")
 
 
 def _assignments(has_cursor: bool, has_arm: bool) -> Statement:
@@ -364,7 +358,7 @@ _ASSIGNMENTS = {
     for has_cursor in (False, True)
     for has_arm in (False, True)
 }
-_UNIT = TypeAdapter(RecordId)
+_UNIT = TypeAdapter(tuple[RecordId])
 
 
 async def list_assignments(
@@ -375,12 +369,6 @@ async def list_assignments(
     values: dict[str, Any] = {"experiment_id": experiment_id, "page_size": limit + 1}
     values |= {} if arm is None else {"is_treated": arm == "treatment"}
     if cursor is not None:
-        try:
-            (last_id,) = read_cursor(cursor, question, length=1)
-            values["last_id"] = _UNIT.validate_python(last_id)
-        except ValidationError:
-            raise bad_cursor() from None
+        (values["last_id"],) = read_position(cursor, question, _UNIT, length=1)
     rows = await reader.all(_ASSIGNMENTS[cursor is not None, arm is not None], values)
-    if len(rows) <= limit:
-        return rows, None
-    return rows[:limit], write_cursor((rows[limit - 1]["unit_id"],), question)
+    return cut_page(rows, limit, question, "unit_id")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
 from uuid_utils import uuid7
 
@@ -16,11 +16,11 @@ from services.analytics.publication import NotComputedYet, Publication
 from services.analytics.tables import SLOTS
 from services.foundation.calls import Principal, Stamp
 from services.foundation.constructs import is_among
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.problems import Conflict, NotFound, StaleVersion, invalid
 from services.foundation.statements import Record, Statement
-from shared.values import Instant, Money, RecordId, wire_instant
+from shared.values import Instant, Money, RecordId
 
 _SECTIONS = {
     "strategy": "strategies",
@@ -246,16 +246,10 @@ async def list_plans(
     question = {"of": "plans"}
     values: dict[str, Any] = {"page_size": limit + 1}
     if cursor is not None:
-        try:
-            position = _POSITION.validate_python(read_cursor(cursor, question, length=2))
-        except ValidationError:
-            raise bad_cursor() from None
+        position = read_position(cursor, question, _POSITION, length=2)
         values |= dict(zip(("last_value", "last_id"), position, strict=True))
     rows = await reader.all(_FIRST if cursor is None else _NEXT, values)
-    if len(rows) <= limit:
-        return rows, None
-    rows = rows[:limit]
-    return rows, write_cursor((wire_instant(rows[-1]["created_at"]), rows[-1]["id"]), question)
+    return cut_page(rows, limit, question, "created_at", "id")
 
 
 async def list_choices(
@@ -270,18 +264,12 @@ async def list_choices(
     """
     question, last = {"of": "plan_choices", "plan_id": plan_id}, 0
     if cursor is not None:
-        try:
-            (last,) = _NUMBER.validate_python(tuple(read_cursor(cursor, question, length=1)))
-        except ValidationError:
-            raise bad_cursor() from None
+        (last,) = read_position(cursor, question, _NUMBER, length=1)
     values = {"plan_id": plan_id, "last_number": last, "page_size": limit + 1}
     rows = await database.all(_SHOWN[publication.slot], values)
     newest = await store.newest_version(database)
     publication.check(newest["number"] if newest else 0)
-    if len(rows) <= limit:
-        return rows, None
-    rows = rows[:limit]
-    return rows, write_cursor((rows[-1]["number"],), question)
+    return cut_page(rows, limit, question, "number")
 
 
 async def all_choices(reader: Reader, plan_id: str, *, after: int, limit: int) -> list[Record]:

@@ -3,11 +3,11 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import bindparam, select, tuple_
 
 from services.analytics.tables import refreshes
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader
 from services.foundation.problems import invalid
 from services.foundation.statements import Record, Statement
@@ -46,16 +46,10 @@ async def list_refreshes(
     """Return a page of refreshes, newest first, and the cursor behind it."""
     values: dict[str, Any] = {"page_size": limit + 1}
     if cursor is not None:
-        try:
-            position = _POSITION.validate_python(read_cursor(cursor, _QUESTION, length=2))
-        except ValidationError:
-            raise bad_cursor() from None
+        position = read_position(cursor, _QUESTION, _POSITION, length=2)
         values |= dict(zip(("last_value", "last_id"), position, strict=True))
     rows = await reader.all(_FIRST if cursor is None else _NEXT, values)
-    if len(rows) <= limit:
-        return rows, None
-    rows = rows[:limit]
-    return rows, write_cursor((wire_instant(rows[-1]["created_at"]), rows[-1]["id"]), _QUESTION)
+    return cut_page(rows, limit, _QUESTION, "created_at", "id")
 
 
 def show(row: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from services.analytics.termination_cases.process import Case
 from services.analytics.termination_cases.table import termination_cases, termination_log
 from services.foundation.columns import Identifier
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import bad_cursor, cut_page, read_cursor
 from services.foundation.database import Reader
 from services.foundation.statements import Record, Statement
 from shared.values import is_record_id, wire_instant
@@ -50,9 +50,7 @@ async def list_cases(
         if not isinstance(values["before"], str) or not is_record_id(values["before"]):
             raise bad_cursor()
     rows = await reader.all(_page(frozenset(filters), cursor is not None), values)
-    if len(rows) <= limit:
-        return rows, None
-    return rows[:limit], write_cursor((rows[limit - 1]["id"],), question)
+    return cut_page(rows, limit, question, "id")
 
 
 async def stored_of(reader: Reader, unit_id: str) -> dict[str, list[Record]]:

@@ -10,7 +10,7 @@ from uuid_utils import uuid7
 from services.analytics.termination_cases.table import termination_log
 from services.foundation.calls import Principal
 from services.foundation.columns import Identifier
-from services.foundation.cursors import bad_cursor, read_cursor, write_cursor
+from services.foundation.cursors import bad_cursor, cut_page, read_cursor
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.statements import Record, Statement
 from shared.values import is_record_id, wire_instant
@@ -77,9 +77,7 @@ async def list_entries(
         if not isinstance(before, str) or not is_record_id(before):
             raise bad_cursor()
     rows = await reader.all(_PAGE, {"unit_id": unit_id, "before": before, "page_size": limit + 1})
-    if len(rows) <= limit:
-        return rows, None
-    return rows[:limit], write_cursor((rows[limit - 1]["id"],), question)
+    return cut_page(rows, limit, question, "id")
 
 
 def show(row: Record) -> dict[str, Any]:
