@@ -1,6 +1,6 @@
 """Parts of the shapes that the answers of analytics have in common."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -49,6 +49,13 @@ StaleReason = Literal[
     "crm_unavailable", "crm_key_missing", "crm_contract_broken", "refresh_failed", "overdue"
 ]
 Days = number(0, 1e6, example=51.7)
+
+
+def next_page(example: str) -> Any:
+    """Build the type of the path of a next page."""
+    return Annotated[str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=[example])]
+
+
 Label = text(200, example="Customer at risk")
 Description = text(1000, example="Bought recently but seldom so far.")
 
@@ -109,4 +116,5 @@ __all__ = [
     "Shown",
     "StaleReason",
     "State",
+    "next_page",
 ]

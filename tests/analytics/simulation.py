@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from services.analytics.calculations.purchase_models.beta_geometric import BetaGeometric, MbgNbd
+from services.analytics.tables import CHANNELS
 
 AS_OF_DAY = 20_454
 
@@ -123,21 +124,6 @@ def simulate_deals(
             .astype("str"),
         }
     )
-
-
-CHANNELS = (
-    "email",
-    "post",
-    "sms",
-    "phone",
-    "call_centre",
-    "chat",
-    "app",
-    "social",
-    "video",
-    "visit",
-)
-"""The addressable channels of the catalogue."""
 
 
 def plain_units(count: int) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from services.analytics.schemas import (
     Shown,
     Signal,
     State,
+    next_page,
 )
 from shared.values import (
     Count,
@@ -311,9 +312,7 @@ class PastCustomer(Shown):
     purchase_count: Count | None = Field(description="Days with a purchase.")
 
 
-NextPage = Annotated[
-    str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/customers?cursor=WyI5"])
-]
+NextPage = next_page("/v1/customers?cursor=WyI5")
 
 
 class CustomerPage(Published):

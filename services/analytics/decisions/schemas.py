@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from services.analytics.customers.schemas import Amount, Choice
-from services.analytics.schemas import Phase, Shown
+from services.analytics.schemas import Phase, Shown, next_page
 from services.foundation.queries import Page
 from shared.values import (
     Day,
@@ -220,13 +220,9 @@ class DecisionPage(Shown):
     items: Annotated[list[Decision], Field(max_length=200)] = Field(
         description="What is on this page."
     )
-    next: (
-        Annotated[
-            str,
-            Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/decisions?cursor=WyI5"]),
-        ]
-        | None
-    ) = Field(description="Path of the next page; null on the last one.")
+    next: next_page("/v1/decisions?cursor=WyI5") | None = Field(
+        description="Path of the next page; null on the last one."
+    )
 
 
 def _ids(what: str) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from services.analytics.schemas import Label, Phase, Shown
+from services.analytics.schemas import Label, Phase, Shown, next_page
 from services.foundation.queries import Page
 from shared.values import (
     Count,
@@ -36,9 +36,7 @@ Key = Annotated[
 ]
 Tiers = Annotated[list[Tier], Field(max_length=3)]
 Difference = number(-1, 1, example=0.08)
-NextPage = Annotated[
-    str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/experiments?cursor=WyI5"])
-]
+NextPage = next_page("/v1/experiments?cursor=WyI5")
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:

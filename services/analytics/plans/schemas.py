@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.analytics.customers.filters import Tier
 from services.analytics.plans.dropping import DropReason
-from services.analytics.schemas import Label, Phase, Shown
+from services.analytics.schemas import Label, Phase, Shown, next_page
 from services.foundation.queries import Page, Query
 from shared.values import (
     Count,
@@ -35,9 +35,7 @@ StrategyId = word(example="attachment")
 InstrumentId = word(example="personal_attention")
 ChannelId = word(example="phone")
 Reason = text(500, shortest=3, example="Spring campaign, approved by the head of sales.")
-Next = Annotated[
-    str, Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/plans?cursor=WyI5"])
-]
+Next = next_page("/v1/plans?cursor=WyI5")
 
 
 class Period(Shape):

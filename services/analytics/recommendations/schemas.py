@@ -7,7 +7,7 @@ from pydantic import Field
 from services.analytics.customers.explained import Gap, Reason
 from services.analytics.customers.filters import RecommendationBasis
 from services.analytics.customers.schemas import Amount, Choice, NamedProduct
-from services.analytics.schemas import Published, Shown, State
+from services.analytics.schemas import Published, Shown, State, next_page
 from shared.values import Day, Flag, Money, Probability, RecordId, number, whole
 from shared.values import text as bounded_text
 
@@ -147,14 +147,6 @@ class RecommendationPage(Published):
     items: Annotated[list[Recommended], Field(max_length=200)] = Field(
         description="What is on this page."
     )
-    next: (
-        Annotated[
-            str,
-            Field(
-                max_length=4000,
-                pattern=r"^/v1/[!-~]*$",
-                examples=["/v1/recommendations?cursor=WyI5"],
-            ),
-        ]
-        | None
-    ) = Field(description="Path of the next page; null on the last one.")
+    next: next_page("/v1/recommendations?cursor=WyI5") | None = Field(
+        description="Path of the next page; null on the last one."
+    )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.analytics.schemas import Shown
+from services.analytics.schemas import Shown, next_page
 from services.foundation.queries import Page
 from shared.values import Day, Flag, Instant, Probability, RecordId, Shape, Version, text, word
 
@@ -54,13 +54,9 @@ class RefreshPage(Shown):
     items: Annotated[list[Refresh], Field(max_length=200)] = Field(
         description="What is on this page."
     )
-    next: (
-        Annotated[
-            str,
-            Field(max_length=4000, pattern=r"^/v1/[!-~]*$", examples=["/v1/refreshes?cursor=WyI5"]),
-        ]
-        | None
-    ) = Field(description="Path of the next page; null on the last one.")
+    next: next_page("/v1/refreshes?cursor=WyI5") | None = Field(
+        description="Path of the next page; null on the last one."
+    )
 
 
 class ListRefreshes(Page):
