@@ -1,6 +1,5 @@
 """Real databases for the tests: a migrated SQLite file and a real PostgreSQL, fresh for each test."""
 
-import asyncio
 import gc
 import os
 import shutil
@@ -19,9 +18,10 @@ from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
 from services.foundation import migrating
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
+from services.foundation.database import Database
 from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, new_key
+from tests.databases import on_database
 from tests.live import LiveServer, client
 from tests.postgresql import PostgresServer
 
@@ -91,17 +91,12 @@ def templates(
 def store_key(url: str, *, scopes: Sequence[str], name: str = "test") -> str:
     """Put a new key into a database and return it."""
 
-    async def store() -> str:
-        database = connect(url)
-        await database.open()
-        try:
-            key = new_key("test")
-            await add_key(database, key, name=name, scopes=scopes, now=utc_now())
-            return key
-        finally:
-            await database.close()
+    async def store(database: Database) -> str:
+        key = new_key("test")
+        await add_key(database, key, name=name, scopes=scopes, now=utc_now())
+        return key
 
-    return asyncio.run(store())
+    return on_database(url, store)
 
 
 class Crm:

@@ -1,6 +1,5 @@
 """A simulated base, computed and published without a CRM, for tests of the API alone."""
 
-import asyncio
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -35,8 +34,8 @@ from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
 from services.analytics.tables import CHANNELS, RFM_COLUMNS, SIGNALS
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
 from tests.analytics.simulation import simulate_base
+from tests.databases import on_database
 
 OWN: Any = object()
 """What is published of standing is that of the base itself, and some data are missing."""
@@ -222,15 +221,7 @@ def publish_simulated(
         products=PRODUCTS,
     )
 
-    async def run() -> int:
-        database = connect(url)
-        await database.open()
-        try:
-            return await publish(database, new, customers, now=now)
-        finally:
-            await database.close()
-
-    number = asyncio.run(run())
+    number = on_database(url, lambda database: publish(database, new, customers, now=now))
     if data_dir is not None:
         kept = customers[list(LEDGER_COLUMNS)].reset_index(drop=True)
         nothing = Quality({}, {}, {})

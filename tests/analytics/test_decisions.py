@@ -1,6 +1,5 @@
 """Decisions over HTTP: what is decided is kept as it was, changes as the rules say, and ends by itself."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,13 +19,13 @@ from services.analytics.recommendations.identity import recommendation_id
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.tables import SLOTS
-from services.foundation.connecting import connect
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Statement
 from services.foundation.tables import idempotency_records
 from tests.analytics.published import publish_simulated, unit_id
 from tests.analytics.test_contract import keeps
 from tests.conftest import BOTH, Templates, store_key
+from tests.databases import on_database
 from tests.live import LiveServer, client
 
 PATH, ONE = "/v1/decisions", "/v1/decisions/{decision_id}"
@@ -98,15 +97,7 @@ class Desk:
         return [item["id"] for item in keeps(self.http, answer, PATH)["items"]]
 
     def on_database(self, work: Callable[[Database], Any]) -> Any:
-        async def run() -> Any:
-            database = connect(self.url)
-            await database.open()
-            try:
-                return await work(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(run())
+        return on_database(self.url, work)
 
 
 @pytest.fixture(scope="module", params=BOTH)

@@ -1,6 +1,5 @@
 """Experiments: what may be planned and changed, who is assigned, what is closed, shown and learned."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,10 +24,10 @@ from services.analytics.frames.clock import day_number
 from services.analytics.mirror.writer import Mirror
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
-from services.foundation.connecting import connect
 from services.foundation.database import Database
 from tests.analytics.test_frames import BERLIN, DAY, contact, deal, identify
 from tests.conftest import BOTH, Templates, store_key
+from tests.databases import on_database
 from tests.live import LiveServer, client
 
 MERGE = "application/merge-patch+json"
@@ -54,15 +53,7 @@ class Service:
         self.url, self.http, self.base = url, http, base
 
     def on_database(self, work: Callable[[Database], Awaitable[Any]]) -> Any:
-        async def run() -> Any:
-            database = connect(self.url)
-            await database.open()
-            try:
-                return await work(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(run())
+        return on_database(self.url, work)
 
     def plan(self, **fields: Any) -> dict[str, Any]:
         answer = self.http.post("/v1/experiments", json=PLAN | fields)

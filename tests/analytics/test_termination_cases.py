@@ -1,6 +1,5 @@
 """Due process over HTTP: who may do what, in which order and when; what is logged; what erasure leaves."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,10 +19,10 @@ from services.analytics.termination_cases import operations, process, strategies
 from services.analytics.termination_cases.feeding import load_cases, settle_cases
 from services.analytics.termination_cases.showing import NOTE
 from services.analytics.termination_fairness.operations import QuarterMissing
-from services.foundation.connecting import connect
 from services.foundation.database import Database
 from tests.analytics.published import unit_id
 from tests.conftest import BOTH, Templates, store_key
+from tests.databases import on_database
 from tests.live import LiveServer, client
 
 START = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -56,15 +55,7 @@ class Office:
     people: Mapping[str, httpx.Client]
 
     def run(self, work: Callable[[Database], Any]) -> Any:
-        async def run() -> Any:
-            database = connect(self.url)
-            await database.open()
-            try:
-                return await work(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(run())
+        return on_database(self.url, work)
 
     def publish(self, *rows: dict[str, Any], erased: frozenset[str] = frozenset()) -> None:
         """Publish a version with these customers, whole, as of today."""

@@ -1,10 +1,10 @@
 """A running analytics service beside the CRM, and the demo base loaded once for each database."""
 
-import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ from services.analytics.settings import Settings
 from services.analytics.tables import SLOTS
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.application import utc_now
-from services.foundation.connecting import connect
 from services.foundation.database import Database
 from services.foundation.statements import Record, Statement
 from services.local.__main__ import WORKER_SCOPES
 from services.local.demo.load import load_demo
 from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
+from tests.databases import on_database
 from tests.live import LiveServer, client
 
 QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
@@ -106,15 +106,7 @@ class Analytics:
         return int(refresh["version"])
 
     def on_database(self, work: Callable[[Database], Any]) -> Any:
-        async def run() -> Any:
-            database = connect(self.settings.database_url)
-            await database.open()
-            try:
-                return await work(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(run())
+        return on_database(self.settings.database_url, work)
 
     def rows(self, version: int) -> list[Record]:
         """Return the stored customers of the published version in the order of their ids."""
@@ -185,6 +177,22 @@ def run_analytics(
             **chosen,
         )
     )
+
+
+@contextmanager
+def both_services(kind: str, templates: Templates, folder: Path) -> Iterator[tuple[Crm, Analytics]]:
+    """Run a CRM and analytics beside it for several tests."""
+    settings = CrmSettings(
+        data_dir=folder,
+        crm_database_url=templates.fresh("crm_api", kind, folder),
+        crm_requests_per_minute=1_000_000,
+        log_requests=False,
+    )
+    crm = Crm(settings, utc_now)
+    analytics = run_analytics(crm, kind, templates, folder / "analytics")
+    yield crm, analytics
+    analytics.stop()
+    crm.stop()
 
 
 def kind_of(crm: Crm) -> str:

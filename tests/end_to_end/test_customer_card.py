@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 
 from services.analytics.what_if import computing
-from services.crm_api.settings import Settings as CrmSettings
-from services.foundation.application import utc_now
 from services.local.__main__ import CARD_SCOPES
 from tests.conftest import BOTH, Crm, Templates, store_key
-from tests.end_to_end.conftest import Analytics, run_analytics
+from tests.end_to_end.conftest import Analytics, both_services
 from tests.end_to_end.test_refresh import sell
 from tests.live import client
 
@@ -91,17 +89,8 @@ def counter(
     request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Counter]:
     folder = tmp_path_factory.mktemp("counter")
-    settings = CrmSettings(
-        data_dir=folder,
-        crm_database_url=templates.fresh("crm_api", request.param, folder),
-        crm_requests_per_minute=1_000_000,
-        log_requests=False,
-    )
-    crm = Crm(settings, utc_now)
-    analytics = run_analytics(crm, request.param, templates, folder / "analytics")
-    yield Counter(crm, analytics)
-    analytics.stop()
-    crm.stop()
+    with both_services(request.param, templates, folder) as (crm, analytics):
+        yield Counter(crm, analytics)
 
 
 def codes(reasons: Any) -> list[str]:

@@ -13,12 +13,10 @@ import pytest
 
 from services.analytics.decisions.runner import PlanRunner
 from services.analytics.decisions.sending import PlanSender
-from services.crm_api.settings import Settings as CrmSettings
-from services.foundation.application import utc_now
 from services.foundation.database import Database
 from services.local.__main__ import WRITE_SCOPES
 from tests.conftest import BOTH, Crm, Templates, store_key
-from tests.end_to_end.conftest import Analytics, run_analytics
+from tests.end_to_end.conftest import Analytics, both_services
 from tests.end_to_end.test_refresh import make_reachable, sell
 
 MERGE = "application/merge-patch+json"
@@ -132,17 +130,8 @@ def running(
     request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("office")
-    settings = CrmSettings(
-        data_dir=folder,
-        crm_database_url=templates.fresh("crm_api", request.param, folder),
-        crm_requests_per_minute=1_000_000,
-        log_requests=False,
-    )
-    crm = Crm(settings, utc_now)
-    analytics = run_analytics(crm, request.param, templates, folder / "analytics")
-    yield Office(crm, analytics)
-    analytics.stop()
-    crm.stop()
+    with both_services(request.param, templates, folder) as (crm, analytics):
+        yield Office(crm, analytics)
 
 
 @pytest.fixture
