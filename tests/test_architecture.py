@@ -1,6 +1,6 @@
 """The shape of the tree: who may import whom, which files there are, how long they get."""
 
-import logging
+import logging.config
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,8 @@ VAGUE = {"utils", "common", "core", "helpers", "service", "models", "misc", "bas
 
 def test_imports_go_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    # The linter sets logging up for itself, which silences the loggers that are there already.
-    monkeypatch.setattr(logging.getLogger("phasewise"), "disabled", False)
+    # The linter sets logging up for itself, which would silence every logger that is there already.
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _: None)
     assert lint_imports(no_cache=True) == 0, "run lint-imports and see which contract broke"
 
 
