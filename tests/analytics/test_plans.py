@@ -327,6 +327,26 @@ def test_each_step_needs_its_scope_and_a_list_a_reason(plans: Plans) -> None:
         assert (missing.status_code, missing.json()["code"]) == (404, "plan_missing")
 
 
+def test_a_list_has_its_header_whoever_is_dropped_first(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, before = f"/v1/plans/{plans.make()['id']}/export?reason=Mailing", plans.ledger
+
+    def listed() -> list[str]:
+        rows = csv.DictReader(io.StringIO(plans.http.get(path).text))
+        return [row["unit_id"] for row in rows]
+
+    first, *others = listed()
+    monkeypatch.setattr("services.analytics.plans.listing._AT_ONCE", 1)
+    plans.ledger = Ledger(
+        before.mark, before.customers, before.unconverted, before.quality, before.erased | {first}
+    )
+    try:
+        assert listed() == others
+    finally:
+        plans.ledger = before
+
+
 def test_a_text_that_would_be_a_formula_is_made_harmless(plans: Plans) -> None:
     from services.analytics.plans.listing import _csv
 

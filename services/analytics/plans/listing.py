@@ -77,7 +77,7 @@ async def write_list(
             yield b"".join(orjson.dumps(each) + b"\n" for each in shown)
         else:
             yield _csv([show_line(each, period=period) for each in shown], has_header=is_first)
-        is_first = False
+        is_first = is_first and not shown
 
 
 def _csv(lines: Sequence[Mapping[str, str]], *, has_header: bool) -> bytes:
