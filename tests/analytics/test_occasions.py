@@ -127,6 +127,7 @@ NOT_ONE = (
     bought("w", "swaped", -5, lines='[{"product_id":"P"}]'),
     bought("x", "refunded", 0, refund_minor=10_000, refunded_at=at(0)),
     bought("y", "lost", 0, stage="lost"),
+    bought("0", "huge", 0, amount_minor=9 * 10**15, currency="USD", fx_rate=99999999.0),
     bought("z", "cancelled", -200, contract_end_at=at(90), contract_cancelled_at=at(-1)),
 )
 PRODUCTS = (
@@ -249,6 +250,10 @@ def test_the_level_of_spending_is_a_parameter(snapshot: Snapshot) -> None:
         }
         assert ("spend_" in units) == (is_reached and level > 600)
         assert ("first_" in units) == (level == 100)
+
+
+def test_the_largest_amount_there_is_reaches_the_level_of_spending(snapshot: Snapshot) -> None:
+    assert ("huge", "spend_threshold") in open_on(snapshot, 0)
 
 
 def test_a_change_in_the_feed_leads_to_the_step_of_its_event_within_one_refresh(

@@ -20,6 +20,8 @@ _EPOCH = date(1970, 1, 1)
 _LONGEST = 20.0  # of the logarithm of a gap: beyond any time there is, and still a whole number
 _PER_UNIT = 100
 """Revenue is added up in hundredths, as whole numbers: a sum depends on no other unit then."""
+_LARGEST = 1e15
+"""What counts of one deal, in hundredths: far above every level, and whole as a float."""
 
 
 def first_purchases(deals: pd.DataFrame, purchases: Purchases, *, first_day: int) -> Records:
@@ -127,7 +129,7 @@ def spend_crossings(
     net = np.nan_to_num(float_column(deals, "amount")) - np.nan_to_num(
         float_column(deals, "refund")
     )
-    whole = np.rint(net * _PER_UNIT).astype(np.int64)[rows]
+    whole = np.rint(np.clip(net * _PER_UNIT, -_LARGEST, _LARGEST)).astype(np.int64)[rows]
     total = np.append(0, np.cumsum(np.add.reduceat(whole, purchases.starts)))
     unit = purchases.purchase_unit
     days = deals["day"].to_numpy(dtype=np.int64)[rows[purchases.starts]]
