@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, null, or_, select, updat
 
 from services.analytics.customers.operations import CustomerMissing, find_customer
 from services.analytics.frames.cases import no_cases
+from services.analytics.frames.clock import day_number
 from services.analytics.publication import Publication
 from services.analytics.termination_cases import log, process
 from services.analytics.termination_cases.operations import lock, standing_of, store
@@ -57,7 +58,6 @@ _DROP_ANSWERS = Statement(
         idempotency_records.c.body.like(bindparam("unit")),
     )
 )
-_EPOCH = date(1970, 1, 1)
 
 
 def quarter_start(day: date) -> date:
@@ -97,7 +97,7 @@ async def load_cases(database: Database, *, as_of: date) -> pd.DataFrame:
 
 
 def _number(day: date | None) -> float:
-    return np.nan if day is None else float((day - _EPOCH).days)
+    return np.nan if day is None else float(day_number(day))
 
 
 async def open_units(database: Database) -> list[str]:
@@ -128,14 +128,7 @@ async def settle_cases(
                 actor = process.Actor(None, log.AUTOMATIC, now, version["as_of"])
                 after = process.close(process.checked(after, standing), actor, outcome=outcome)
                 after |= {"version": case["version"] + 1}
-                entry = log.entry(
-                    "case_closed",
-                    now=now,
-                    unit_id=case["unit_id"],
-                    case_id=case["id"],
-                    details={"version": after["version"], "step": "closed", "outcome": outcome},
-                )
-                await log.add(transaction, entry)
+                await log.add(transaction, log.case_entry("case_closed", after, now=now))
             if after != case:
                 await store(transaction, after)
 

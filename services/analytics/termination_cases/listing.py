@@ -5,13 +5,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from services.analytics.termination_cases.log import POSITION
 from services.analytics.termination_cases.process import Case
 from services.analytics.termination_cases.table import termination_cases, termination_log
 from services.foundation.columns import Identifier
-from services.foundation.cursors import bad_cursor, cut_page, read_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader
 from services.foundation.statements import Record, Statement
-from shared.values import is_record_id, wire_instant
+from shared.values import wire_instant
 
 _c = termination_cases.c
 _OF_UNIT = Statement(
@@ -46,9 +47,7 @@ async def list_cases(
     question = {"of": "termination_cases", **filters}
     values: Record = {**filters, "page_size": limit + 1}
     if cursor is not None:
-        (values["before"],) = read_cursor(cursor, question, length=1)
-        if not isinstance(values["before"], str) or not is_record_id(values["before"]):
-            raise bad_cursor()
+        (values["before"],) = read_position(cursor, question, POSITION, length=1)
     rows = await reader.all(_page(frozenset(filters), cursor is not None), values)
     return cut_page(rows, limit, question, "id")
 

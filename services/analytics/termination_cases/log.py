@@ -4,19 +4,23 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import bindparam, insert, select
 from uuid_utils import uuid7
 
+from services.analytics.termination_cases.process import Case
 from services.analytics.termination_cases.table import termination_log
 from services.foundation.calls import Principal
 from services.foundation.columns import Identifier
-from services.foundation.cursors import bad_cursor, cut_page, read_cursor
+from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Database, Reader, Transaction
 from services.foundation.statements import Record, Statement
-from shared.values import is_record_id, wire_instant
+from shared.values import RecordId, wire_instant
 
 AUTOMATIC = "automatic"
 """In place of a key's name: what the service does by itself."""
+POSITION = TypeAdapter(tuple[RecordId])
+"""The last one of a page, of entries as of cases."""
 _c = termination_log.c
 _ADD = Statement(insert(termination_log))
 _PAGE = Statement(
@@ -52,6 +56,26 @@ def entry(
     }
 
 
+def case_entry(
+    action: str,
+    case: Case,
+    *,
+    now: datetime,
+    by: Principal | None = None,
+    request_id: str | None = None,
+) -> Record:
+    """Return a row about a case as it stands; without `by` the service did it by itself."""
+    return entry(
+        action,
+        now=now,
+        unit_id=case["unit_id"],
+        case_id=case["id"],
+        by=by,
+        request_id=request_id,
+        details={"version": case["version"], "step": case["step"], "outcome": case["outcome"]},
+    )
+
+
 async def add(transaction: Transaction, row: Record) -> None:
     await transaction.run(_ADD, row)
 
@@ -73,9 +97,7 @@ async def list_entries(
     question = {"of": "termination_log", "unit_id": unit_id}
     before = _LAST
     if cursor is not None:
-        (before,) = read_cursor(cursor, question, length=1)
-        if not isinstance(before, str) or not is_record_id(before):
-            raise bad_cursor()
+        (before,) = read_position(cursor, question, POSITION, length=1)
     rows = await reader.all(_PAGE, {"unit_id": unit_id, "before": before, "page_size": limit + 1})
     return cut_page(rows, limit, question, "id")
 

@@ -64,21 +64,19 @@ class Asked:
     publications: Publications
     call: Call
 
-    async def actor(self, publication: Publication) -> Actor:
+    def actor(self, publication: Publication) -> Actor:
         principal = self.call.principal
         day = min(self.call.now.date(), publication.version["as_of"])
         return Actor(principal.key_id, principal.name, self.call.now, day)
 
     async def note(self, action: str, case: Case, *, by_itself: bool = False) -> None:
         """Put a change into the log."""
-        row = log.entry(
+        row = log.case_entry(
             action,
+            case,
             now=self.call.now,
-            unit_id=case["unit_id"],
-            case_id=case["id"],
             by=None if by_itself else self.call.principal,
             request_id=self.call.request_id,
-            details={"version": case["version"], "step": case["step"], "outcome": case["outcome"]},
         )
         await log.add(self.transaction, row)
 
@@ -164,7 +162,7 @@ async def open_case(
         profiles=list(dict.fromkeys(profile_ids)),
         note=note,
         standing=standing,
-        actor=await asked.actor(publication),
+        actor=asked.actor(publication),
     )
     await asked.transaction.run(_ADD, case)
     await asked.note("case_opened", case)
@@ -207,7 +205,7 @@ async def take_step(
         It cannot be taken.
     """
     case = await lock(asked.transaction, case_id, version)
-    actor = await asked.actor(await asked.publications.current())
+    actor = asked.actor(await asked.publications.current())
     return await _keep(asked, case, work(case, actor), action)
 
 
@@ -230,7 +228,7 @@ async def take_checked_step(
     publication, standing = await find_standing(
         asked.transaction, asked.publications, case["unit_id"]
     )
-    actor = await asked.actor(publication)
+    actor = asked.actor(publication)
     outcome = process.fallen(case, standing)
     if outcome is not None:
         by_itself = Actor(None, log.AUTOMATIC, actor.now, actor.day)
@@ -264,7 +262,7 @@ async def open_counter_evidence(asked: Asked, case_id: str) -> tuple[Case, Stand
     publication, standing = await find_standing(
         asked.transaction, asked.publications, case["unit_id"]
     )
-    opened = process.note_opening(case, await asked.actor(publication))
+    opened = process.note_opening(case, asked.actor(publication))
     await store(asked.transaction, opened)
     await asked.note("counter_evidence_read", opened)
     return opened, standing

@@ -146,18 +146,7 @@ def _page(call: Call, items: list[Any], cursor: str | None) -> Answer:
 async def _note(call: Call, action: str, *cases: Case) -> None:
     """Log that cases were read."""
     by, now, request_id = call.principal, call.now, call.request_id
-    rows = [
-        log.entry(
-            action,
-            now=now,
-            unit_id=case["unit_id"],
-            case_id=case["id"],
-            by=by,
-            request_id=request_id,
-            details={"version": case["version"], "step": case["step"], "outcome": case["outcome"]},
-        )
-        for case in cases
-    ]
+    rows = [log.case_entry(action, case, now=now, by=by, request_id=request_id) for case in cases]
     await log.add_all(call.database, rows)
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import bindparam, select
 from services.analytics.catalogue.catalogue import Language
 from services.analytics.publication import Publication
 from services.analytics.tables import versions
-from services.analytics.termination_cases.feeding import quarter_start
 from services.analytics.termination_fairness.counting import DIMENSIONS, quarter_name
 from services.foundation.columns import Day
 from services.foundation.database import Database
@@ -57,7 +56,7 @@ async def find_publication(
         raise QuarterMissing(f"No version of {quarter} is kept.")
     since = date(year, 3 * number - 2, 1)
     before = date(year + number // 4, 3 * number % 12 + 1, 1) if year < 9999 else date.max
-    version = await database.first(_LAST, {"since": quarter_start(since), "before": before})
+    version = await database.first(_LAST, {"since": since, "before": before})
     if version is None:
         raise QuarterMissing(f"No version of {quarter} is kept.")
     return Publication(version, None)
