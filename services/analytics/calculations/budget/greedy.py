@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -204,9 +204,18 @@ def _best_changes(
         if not len(place):
             continue
         found = (gain.ravel()[place], more.ravel()[place], place + block.start * width)
-        kept = [np.concatenate(pair) for pair in zip(kept, found, strict=True)]
-        if len(kept[0]) > _CHUNK:
-            best = np.argpartition(-kept[0], _CHUNK)[:_CHUNK]
-            kept = [each[best] for each in kept]
+        kept = best_chunk(kept, found)
     gain, more, place = kept
     return gain, more, place
+
+
+def best_chunk(kept: Sequence[Any], found: Sequence[Any]) -> list[Any]:
+    """Put columns of changes behind those kept so far; of more than a chunk those of most worth stay.
+
+    The first column is the worth.
+    """
+    columns = [np.concatenate(pair) for pair in zip(kept, found, strict=True)]
+    if len(columns[0]) <= _CHUNK:
+        return columns
+    best = np.argpartition(-columns[0], _CHUNK)[:_CHUNK]
+    return [each[best] for each in columns]

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from services.analytics.calculations.budget.greedy import blocks
+from services.analytics.calculations.budget.greedy import best_chunk, blocks
 from services.analytics.calculations.budget.offers import NOBODY, SLACK, Offers
 from services.analytics.calculations.budget.prices import Dual
 from services.analytics.calculations.budget.resources import Resources, Signatures, answer
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 
-_CHUNK: Final = 65_536
 _ROUNDS: Final = 100
 _GOOD_ENOUGH: Final = 1e-6
 """Share of the bound at which filling ends."""
@@ -72,10 +71,14 @@ def _worth(offers: Offers, resources: Resources, prices: Floats, choice: Integer
     """Return what the choice of each customer is worth at the prices; base currency."""
     worth = np.zeros(offers.count)
     for block in blocks(offers.count):
-        net = resources.net(offers, prices, block)
-        own = net[np.arange(len(net)), np.maximum(choice[block], 0)]
-        worth[block] = np.where(choice[block] >= 0, own, 0.0)
+        worth[block] = _of_choice(resources.net(offers, prices, block), choice[block])
     return worth
+
+
+def _of_choice(net: Floats, choice: Integers) -> Floats:
+    """Return what the choice of each customer of a block is worth, 0 for nothing."""
+    own = net[np.arange(len(net)), np.maximum(choice, 0)]
+    return np.where(choice >= 0, own, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,12 +182,7 @@ def _changes(
         if not len(place):
             continue
         net = resources.net(offers, prices, block)
-        rows = np.arange(len(net))
-        own = np.where(choice[block] >= 0, net[rows, np.maximum(choice[block], 0)], 0.0)
-        found = ((net - own[:, None]).ravel()[place], place + block.start * width)
-        kept = [np.concatenate(pair) for pair in zip(kept, found, strict=True)]
-        if len(kept[0]) > _CHUNK:
-            best = np.argpartition(-kept[0], _CHUNK)[:_CHUNK]
-            kept = [each[best] for each in kept]
+        more = net - _of_choice(net, choice[block])[:, None]
+        kept = best_chunk(kept, (more.ravel()[place], place + block.start * width))
     worth, place = kept
     return worth, place
