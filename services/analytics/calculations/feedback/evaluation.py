@@ -138,12 +138,7 @@ def _row(
     is_treated = people["is_treated"].to_numpy(dtype=np.bool_)
     success = people["has_succeeded"].to_numpy(dtype=np.bool_)
     contribution: Floats = float_column(people, "contribution")
-    counts = Counts(
-        int(success[is_treated].sum()),
-        int(is_treated.sum()),
-        int(success[~is_treated].sum()),
-        int((~is_treated).sum()),
-    )
+    counts = Counts.of(success, is_treated)
     uplift = rate_uplift(counts, parameters=parameters)
     difference = permuted_difference(
         contribution,

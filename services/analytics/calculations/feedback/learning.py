@@ -56,12 +56,10 @@ def learn(belief: Belief, counts: Counts) -> Lesson:
     success and one failure added to each arm, so that an empty arm teaches nothing surprising.
     Source: domain specification 7 (`F-LEARN`, F5).
     """
-    n1, n0 = counts.n1 + 2, counts.n0 + 2
-    treated, control = (counts.k1 + 1) / n1, (counts.k0 + 1) / n0
-    estimate = treated - control
-    variance = treated * (1 - treated) / n1 + control * (1 - control) / n0
+    padded = counts.padded()
+    estimate = padded.treated - padded.control
     prior_variance = belief.sd**2
-    weight = prior_variance / (prior_variance + variance)
+    weight = prior_variance / (prior_variance + padded.variance)
     after = Belief(
         belief.mean + weight * (estimate - belief.mean), sqrt((1 - weight) * prior_variance)
     )

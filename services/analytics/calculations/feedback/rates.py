@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, sqrt
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, Self
 
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
+from services.analytics.calculations.purchases import Booleans
 
 _NORMAL = NormalDist()
 Verdict = Literal["too_few", "effective", "harmful", "inconclusive"]
@@ -31,6 +32,28 @@ class Counts:
     def control(self) -> float:
         """Rate of those held out; NaN without any."""
         return self.k0 / self.n0 if self.n0 else float("nan")
+
+    @property
+    def variance(self) -> float:
+        """Variance of the difference of the rates: the sum of both binomial ones."""
+        return (
+            self.treated * (1 - self.treated) / self.n1
+            + self.control * (1 - self.control) / self.n0
+        )
+
+    @classmethod
+    def of(cls, success: Booleans, is_treated: Booleans) -> Self:
+        """Count people by arm."""
+        return cls(
+            int(success[is_treated].sum()),
+            int(is_treated.sum()),
+            int(success[~is_treated].sum()),
+            int((~is_treated).sum()),
+        )
+
+    def padded(self) -> Counts:
+        """Add a success and a failure to each arm, so that an empty one teaches nothing surprising."""
+        return self + Counts(1, 2, 1, 2)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(

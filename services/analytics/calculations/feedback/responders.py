@@ -132,11 +132,13 @@ def find_responders(
         expected = individual_effects(model, features[half])
         number = round(len(expected) * parameters.responder_share)
         is_top[np.flatnonzero(half)[np.argsort(-expected, kind="stable")[:number]]] = True
-        sides = [_counts(success, is_treated, rows & half) for rows in (is_top, ~is_top)]
+        sides = [
+            Counts.of(success[rows], is_treated[rows]) for rows in (is_top & half, ~is_top & half)
+        ]
         differences.append(sides[0].treated - sides[0].control)
         differences[-1] -= sides[1].treated - sides[1].control
-        errors.append(sqrt(sum(map(_variance, sides))))
-    counts = [_counts(success, is_treated, rows) for rows in (is_top, ~is_top)]
+        errors.append(sqrt(sum(side.padded().variance for side in sides)))
+    counts = [Counts.of(success[rows], is_treated[rows]) for rows in (is_top, ~is_top)]
     top, rest = (rate_uplift(each, parameters=parameters) for each in counts)
     difference = float(np.mean(differences)) if len(differences) == 2 else np.nan
     z = NormalDist().inv_cdf(0.5 + parameters.confidence / 2)
@@ -180,20 +182,3 @@ def _fit(columns: Floats, success: Booleans) -> Floats:
         ),
         link="logit",
     )
-
-
-def _counts(success: Booleans, is_treated: Booleans, rows: Booleans) -> Counts:
-    treated, control = rows & is_treated, rows & ~is_treated
-    return Counts(
-        int(success[treated].sum()),
-        int(treated.sum()),
-        int(success[control].sum()),
-        int(control.sum()),
-    )
-
-
-def _variance(counts: Counts) -> float:
-    """Variance of an uplift; a success and a failure are added to each arm, as in learning."""
-    pairs = ((counts.k1, counts.n1), (counts.k0, counts.n0))
-    rates = [((k + 1) / (n + 2), n + 2) for k, n in pairs]
-    return sum(rate * (1 - rate) / n for rate, n in rates)
