@@ -12,6 +12,7 @@ from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customer_card.reading import CrmAnswer
 from services.analytics.customers.showing import describe
 from services.analytics.publication import Publication
+from services.analytics.recommendations.drafts import contact_language
 from services.analytics.recommendations.reading import ruled_out_of
 from services.analytics.recommendations.showing import show_all, show_reason
 from services.analytics.wire import choice
@@ -44,7 +45,7 @@ def show_card(
     shown = describe(row, publication, catalogue=catalogue, language=language)
     steps = show_all(row, publication, catalogue=catalogue, language=language)
     churn, crm = shown["explanations"]["churn_probability"], answer.card
-    salutation = greet(crm, _language_of(row, language))
+    salutation = greet(crm, contact_language(row, language))
     owed, next_steps = (
         [_addressed(step, crm, salutation) for step in steps[name]]
         for name in ("obligations", "steps")
@@ -97,12 +98,6 @@ def _style(
         return None
     entry = catalogue.entry("communication_styles", shown["id"])
     return {**shown, "hint": entry.description(language)}
-
-
-def _language_of(row: Row, otherwise: Language) -> Language:
-    """Return the language in which drafts are written: see `drafts.draft_of`."""
-    known: Mapping[Any, Language] = {"en": "en", "de": "de"}
-    return known.get(row.get("language"), otherwise)
 
 
 def greet(crm: Row | None, language: Language) -> str:

@@ -11,6 +11,12 @@ _PRODUCT = "{product}"
 _UNNAMED: Mapping[Language, str] = {"en": "[product]", "de": "[Produkt]"}
 
 
+def contact_language(row: Mapping[str, Any], otherwise: Language) -> Language:
+    """Return the language of the person that is addressed, another one where it is not known."""
+    languages: Mapping[Any, Language] = {each: each for each in get_args(Language)}
+    return languages.get(row.get("language"), otherwise)
+
+
 def draft_of(
     step: Step, row: Mapping[str, Any], *, catalogue: Catalogue, language: Language
 ) -> dict[str, Any] | None:
@@ -22,8 +28,7 @@ def draft_of(
     draft = catalogue.sections["drafts"].get(step.instrument_id)
     if not isinstance(draft, Draft):
         return None
-    languages: Mapping[Any, Language] = {each: each for each in get_args(Language)}
-    contact = languages.get(row.get("language"), language)
+    contact = contact_language(row, language)
     product = step.product_name or _UNNAMED[contact]
     subject = draft.subject(contact)
     return {
