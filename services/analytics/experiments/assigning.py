@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,12 @@ from services.analytics.experiments.table import (
     experiment_assignments,
     experiments,
 )
+from services.analytics.frames.clock import day_number
 from services.foundation.constructs import is_among
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record, Statement
 
 _CHUNK = 10_000
-_EPOCH = date(1970, 1, 1)
 _ALWAYS = (-(10**6), 10**6)
 _c, _a = experiments.c, experiment_assignments.c
 _of_experiment = _a.experiment_id == bindparam("experiment_id")
@@ -90,9 +90,7 @@ def span_days(experiment: Record, time_zone: ZoneInfo) -> tuple[int, int]:
 
     def day(name: str, otherwise: int) -> int:
         instant = experiment[name]
-        return (
-            otherwise if instant is None else (instant.astimezone(time_zone).date() - _EPOCH).days
-        )
+        return otherwise if instant is None else day_number(instant.astimezone(time_zone).date())
 
     return day("starts_at", _ALWAYS[0]), day("ends_at", _ALWAYS[1])
 

@@ -53,9 +53,7 @@ def unanswered_messages(
         contact = interactions.contact[rows]
         house = contacts.unit_rows[interactions.unit[rows]]
         rows = rows[occurred[rows] > np.maximum(answered[contact], answered[house])]
-    where = np.zeros(len(asks), dtype=np.bool_)
-    where[rows] = True
-    ids = snapshot.read("interactions", ["id"], where=where).column("id").combine_chunks()
+    ids = snapshot.read("interactions", ["id"], where=rows).column("id").combine_chunks()
     order = pc.sort_indices(ids).to_numpy()
     order = order[np.lexsort((occurred[rows][order], interactions.unit[rows][order]))[::-1]]
     unit_id[interactions.unit[rows][order]] = order  # the first one is put last and stays

@@ -69,9 +69,7 @@ class Touches:
             interactions.kind.are("call") & interactions.direction.are("outbound")
         )
         if len(calls):
-            where = np.zeros(len(is_marketing), dtype=np.bool_)
-            where[calls] = True
-            named = snapshot.read("interactions", ["campaign_id"], where=where)
+            named = snapshot.read("interactions", ["campaign_id"], where=calls)
             is_for_one = np.asarray(named.column("campaign_id").is_valid().to_numpy())
             is_marketing[calls[is_for_one]] = True
         row = np.full(len(contacts.ids) + 1, -1)
@@ -167,10 +165,8 @@ class Touches:
 
 def _discounts(snapshot: Snapshot, deals: Deals, rows: Integers) -> Floats:
     """Return what was taken off these deals to win them; 0 where nothing says so."""
-    where = np.zeros(len(deals.unit), dtype=np.bool_)
-    where[rows] = True
     amounts = ["amount_minor", "list_amount_minor", "discount_pct"]
-    table = snapshot.read("deals", [*amounts, *_GROUNDS], where=where)
+    table = snapshot.read("deals", [*amounts, *_GROUNDS], where=rows)
     amount, listed, percent = (floats_of(table, name) for name in amounts)
     of_percent = amount * percent / np.where(percent < 100, 100 - percent, np.nan)
     given = np.where(np.isnan(listed), of_percent, listed - amount) * deals.base_per_minor[rows]

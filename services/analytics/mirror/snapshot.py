@@ -60,14 +60,14 @@ class Snapshot:
         columns: list[str],
         *,
         words: Iterable[str] = (),
-        where: NDArray[np.bool_] | None = None,
+        where: NDArray[np.bool_] | Integers | None = None,
     ) -> pa.Table:
         """Read columns; `words` become dictionaries of their few values.
 
         Parameters
         ----------
         where
-            One flag per record; only the flagged ones are read.
+            One flag per record, or the places of some; only these are read.
 
         Raises
         ------
