@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import select
 from uuid_utils import uuid7
@@ -32,8 +34,11 @@ from services.local.demo.load import load_demo
 from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.databases import on_database
 from tests.live import LiveServer, client
+from tests.once import made_once
+from tests.postgresql import PostgresServer
 
 QUICK = Limits(attempts=2, longest_wait_seconds=0.0, silence_seconds=5.0, connect_seconds=1.0)
+DEMO_SETTINGS = "settings.json"
 ROWS = {letter: Statement(select(slot).order_by(slot.c.unit_id)) for letter, slot in SLOTS.items()}
 
 
@@ -180,16 +185,18 @@ def run_analytics(
 
 
 @contextmanager
-def both_services(kind: str, templates: Templates, folder: Path) -> Iterator[tuple[Crm, Analytics]]:
-    """Run a CRM and analytics beside it for several tests."""
-    settings = CrmSettings(
+def both_services(
+    kind: str, templates: Templates, folder: Path, **settings: Any
+) -> Iterator[tuple[Crm, Analytics]]:
+    """Run a CRM and analytics beside it for several tests; `settings` are of analytics."""
+    of_crm = CrmSettings(
         data_dir=folder,
         crm_database_url=templates.fresh("crm_api", kind, folder),
-        crm_requests_per_minute=1_000_000,
+        crm_requests_per_minute=10_000_000,
         log_requests=False,
     )
-    crm = Crm(settings, utc_now)
-    analytics = run_analytics(crm, kind, templates, folder / "analytics")
+    crm = Crm(of_crm, utc_now)
+    analytics = run_analytics(crm, kind, templates, folder / "analytics", **settings)
     yield crm, analytics
     analytics.stop()
     crm.stop()
@@ -227,38 +234,46 @@ def crm_on_sqlite(make_crm: MakeCrm) -> Crm:
     return make_crm("sqlite")
 
 
-@pytest.fixture(scope="session", params=BOTH)
-def demo(
-    request: pytest.FixtureRequest,
-    templates: Templates,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Crm, Analytics]]:
-    """The demo base in both services, computed as of the day after its last purchase; only read.
+def _load_demo(kind: str, templates: Templates, folder: Path) -> None:
+    """Load and compute the demo base as of the day after its last purchase, and note where it is.
 
     On SQLite it is the real log alone, on PostgreSQL the invented customers are beside it: loading
     either takes long, and `make run` is tried with both on SQLite.
     """
-    folder = tmp_path_factory.mktemp("demo")
-    crm = Crm(
-        CrmSettings(
-            data_dir=folder,
-            crm_database_url=templates.fresh("crm_api", request.param, folder),
-            crm_requests_per_minute=10_000_000,
-            log_requests=False,
-        ),
-        utc_now,
-    )
-    is_mixed = request.param == "postgresql"
-    load_demo(crm.url, crm.key, say=lambda _: None, with_invented=is_mixed)
-    analytics = run_analytics(
-        crm,
-        request.param,
-        templates,
-        folder / "analytics",
-        as_of=date(1998, 7, 1),
-        base_currency="USD",
-    )
-    assert analytics.published() == 1
+    of_demo = {"as_of": date(1998, 7, 1), "base_currency": "USD"}
+    with both_services(kind, templates, folder, **of_demo) as (crm, analytics):
+        load_demo(crm.url, crm.key, say=lambda _: None, with_invented=kind == "postgresql")
+        assert analytics.published() == 1
+        settings = (crm.settings, analytics.settings)
+        (folder / DEMO_SETTINGS).write_bytes(
+            orjson.dumps([each.model_dump(mode="json") for each in settings])
+        )
+
+
+@pytest.fixture(scope="session")
+def demo_folder(
+    postgres: PostgresServer, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Path]]:
+    """Where the demo base of a kind of database is; all workers share the two."""
+    with ExitStack() as held:
+
+        @cache
+        def folder_of(kind: str) -> Path:
+            load = partial(_load_demo, kind, templates)
+            return held.enter_context(made_once(tmp_path_factory, f"demo-{kind}", load))
+
+        yield folder_of
+
+
+@pytest.fixture(scope="session", params=BOTH)
+def demo(
+    request: pytest.FixtureRequest, demo_folder: Callable[[str], Path]
+) -> Iterator[tuple[Crm, Analytics]]:
+    """Both services on the demo base of each database; only read."""
+    folder = demo_folder(request.param)
+    of_crm, of_analytics = orjson.loads((folder / DEMO_SETTINGS).read_bytes())
+    crm = Crm(CrmSettings(**of_crm), utc_now)
+    analytics = Analytics(Settings(**of_analytics | {"crm_url": crm.url}))
     yield crm, analytics
     analytics.stop()
     crm.stop()

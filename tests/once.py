@@ -1,0 +1,45 @@
+"""What takes long to make is made once for all workers of a run of tests."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def made_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Iterator[Path]:
+    """Give the folder that `make` filled: who asks first has it filled, others wait for that.
+
+    What is in it may need the process of its maker, which therefore ends the block last.
+    """
+    own = factory.getbasetemp()
+    # Under xdist all workers of a run have their own folders beside each other.
+    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    note, users = place.with_suffix(".made"), place.with_suffix(".users")
+    is_maker = False
+    with _locked(users, fcntl.LOCK_SH):
+        with _locked(place.with_suffix(".making"), fcntl.LOCK_EX):
+            if not note.exists():
+                folder = factory.mktemp(name)
+                make(folder)
+                note.write_text(str(folder))
+                is_maker = True
+            made = Path(note.read_text())
+        yield made
+    if is_maker:
+        with _locked(place.with_suffix(".making"), fcntl.LOCK_EX):
+            note.unlink()  # whoever comes later makes it anew
+        with _locked(users, fcntl.LOCK_EX):
+            pass  # nobody uses it any more
+
+
+@contextmanager
+def _locked(path: Path, kind: int) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, kind)
+        yield
