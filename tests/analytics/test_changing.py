@@ -54,6 +54,7 @@ CATALOGUE = load_catalogue()
 FRAMES = replace(PARAMETERS, reach=reach_parameters(CATALOGUE))
 RULES = Rules(DAY, BERLIN, "EUR", FRAMES, Parameters(), strategy_options(CATALOGUE))
 MARK = Mark(1, "1", "rules")
+RECORDS_PER_PART = 240  # a few parts: each is built anew for all that is estimated
 KINDS = (
     *("call", "email", "complaint", "service_request", "offer", "cancellation", "quote_request"),
     *("survey_response", "campaign_touch", "idea", "referral", "life_event", "note"),
@@ -284,7 +285,7 @@ def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
 def test_frames_that_were_kept_give_what_frames_built_anew_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
 ) -> None:
-    monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
+    monkeypatch.setattr(computing, "RECORDS_PER_PART", RECORDS_PER_PART)
     built: list[Snapshot] = []
 
     def counted(part: Snapshot, **options: Any) -> Frames:
@@ -326,7 +327,7 @@ def test_partitions_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         _, snapshot = crm.apply(mirror, before)
         estimates = estimate_base(snapshot, RULES)
         whole = compute_base(snapshot, RULES, estimates)
-        monkeypatch.setattr(computing, "RECORDS_PER_PART", 200)
+        monkeypatch.setattr(computing, "RECORDS_PER_PART", RECORDS_PER_PART)
         assert computing.part_count(snapshot) > 2
         parts = compute_base(snapshot, RULES, estimates)
         anew = estimate_base(snapshot, RULES)

@@ -37,7 +37,7 @@ def served(analytics: Analytics, **settings: str) -> Iterator[httpx.Client]:
     port = free_port()
     environment = analytics.environment() | {
         "PHASEWISE_ANALYTICS_PORT": str(port),
-        "PHASEWISE_REFRESH_RETRY_SECONDS": "0.5",
+        "PHASEWISE_REFRESH_RETRY_SECONDS": "2",
         **settings,
     }
     command = [sys.executable, "-m", "services.analytics", "serve"]

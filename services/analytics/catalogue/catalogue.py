@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -166,18 +166,23 @@ class Catalogue(BaseModel):
 
 
 def load_catalogue(overlay: Path | None = None) -> Catalogue:
-    """Read and check the catalogue of the package and the overlay file; called once, at the edge.
+    """Read and check the catalogue of the package and the overlay file, which may have changed.
 
     Raises
     ------
     CatalogueError
         The overlay file cannot be read or is not valid: a line for every fault, nothing is applied.
     """
-    file = importlib.resources.files(__package__) / "catalogue.yaml"
-    catalogue = parse_catalogue(file.read_text(encoding="utf-8"))
     if overlay is None:
-        return catalogue
-    return apply_overlay(catalogue, read_overlay(overlay), name=str(overlay))
+        return _of_the_package()
+    return apply_overlay(_of_the_package(), read_overlay(overlay), name=str(overlay))
+
+
+@cache
+def _of_the_package() -> Catalogue:
+    """Read our own entries, once: the file changes with the code only, and reading it takes long."""
+    file = importlib.resources.files(__package__) / "catalogue.yaml"
+    return parse_catalogue(file.read_text(encoding="utf-8"))
 
 
 def parse_catalogue(document: str) -> Catalogue:
