@@ -322,24 +322,25 @@ def place(
 
 
 def join_computed(parts: Sequence[Computed]) -> Computed:
-    """Put parts together; the columns are handed over one by one, as they are large."""
+    """Put parts together; the columns are handed over and ordered one by one, as they are large."""
     if len(parts) == 1:
         return parts[0]
     frames = [part.customers for part in parts]
+    order = _order_of(pd.concat([frame["unit_id"] for frame in frames]))
     joined = pd.DataFrame(
         {
             name: joined_column([frame.pop(name) for frame in frames])
+            .take(order)
+            .reset_index(drop=True)
             for name in map(str, frames[0])
         },
         copy=False,
     )
-    return _ordered(
-        Computed(
-            joined,
-            pd.concat([part.unconverted for part in parts], ignore_index=True),
-            frozenset().union(*(part.erased for part in parts)),
-            sum((part.quality for part in parts), Quality()),
-        )
+    return Computed(
+        joined,
+        ordered_amounts(pd.concat([part.unconverted for part in parts], ignore_index=True)),
+        frozenset().union(*(part.erased for part in parts)),
+        sum((part.quality for part in parts), Quality()),
     )
 
 
@@ -352,14 +353,17 @@ def joined_column(columns: Sequence[pd.Series]) -> pd.Series:
 
 
 def _ordered(computed: Computed) -> Computed:
-    """Order by id, so that sums over all customers add up in one order whatever the parts were."""
-    order = np.argsort(computed.customers["unit_id"].to_numpy(dtype=object), kind="stable")
     return Computed(
-        computed.customers.iloc[order].reset_index(drop=True),
+        computed.customers.iloc[_order_of(computed.customers["unit_id"])].reset_index(drop=True),
         ordered_amounts(computed.unconverted),
         computed.erased,
         computed.quality,
     )
+
+
+def _order_of(ids: pd.Series) -> np.ndarray:
+    """Order by id, so that sums over all customers add up in one order whatever the parts were."""
+    return np.argsort(ids.to_numpy(dtype=object), kind="stable")
 
 
 def ordered_amounts(unconverted: pd.DataFrame) -> pd.DataFrame:
