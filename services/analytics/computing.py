@@ -111,9 +111,11 @@ def rules_of(
     )
 
 
-def decided_by(rules: Rules) -> frozenset[tuple[str, str, str]]:
-    """List unit, strategy and instrument of everything that was decided on."""
-    return frozenset((unit_id, *pair) for pair, units in rules.decided.items() for unit_id in units)
+def decided_by(rules: Rules) -> frozenset[tuple[str, str]]:
+    """List unit and instrument of everything that was decided on."""
+    return frozenset(
+        (unit_id, instrument) for instrument, units in rules.decided.items() for unit_id in units
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

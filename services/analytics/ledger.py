@@ -75,7 +75,7 @@ class Ledger:
     erased
         Units that are in totals only.
     decided
-        Unit, strategy and instrument of what was decided on.
+        Unit and instrument of what was decided on.
     cases
         What the numbers of units with a termination case were computed with: `frames.cases`.
     """
@@ -85,7 +85,7 @@ class Ledger:
     unconverted: pd.DataFrame
     quality: Quality
     erased: frozenset[str]
-    decided: frozenset[tuple[str, str, str]] = frozenset()
+    decided: frozenset[tuple[str, str]] = frozenset()
     cases: dict[str, str] = field(default_factory=dict)
 
 
@@ -93,7 +93,7 @@ def remember(
     base: Computed,
     mark: Mark,
     *,
-    decided: frozenset[tuple[str, str, str]] = frozenset(),
+    decided: frozenset[tuple[str, str]] = frozenset(),
     cases: dict[str, str] | None = None,
 ) -> Ledger:
     """Keep of a base what the next version needs."""

@@ -373,11 +373,7 @@ def test_what_was_decided_lately_is_not_to_be_recommended_again(desk: Desk) -> N
         rows = desk.on_database(lambda database: automatic.load_rejections(database, now=now))
         assert rows == sorted(rows)
         on = {
-            kind: (
-                each["unit_id"],
-                each["decided_on"]["strategy"]["id"],
-                each["decided_on"]["instrument"]["id"],
-            )
+            kind: (each["unit_id"], each["decided_on"]["instrument"]["id"])
             for kind, each in made.items()
         }
         return {kind for kind, step in on.items() if step in rows}

@@ -369,6 +369,16 @@ def test_harm_is_put_to_a_person_until_it_is_reviewed_and_small_groups_are_hidde
     assert service.on_database(load_feedback).held_back == frozenset()
 
 
+def test_an_instrument_is_tried_once_in_a_phase_whatever_the_strategy(service: Service) -> None:
+    voucher = {"phase": "development", "instrument_id": "future_purchase_discount"}
+    service.started(**voucher, strategy_id="bondage_short_term")
+    other = service.plan(**voucher, key="voucher-2", strategy_id="sales_promotion")
+    assert service.patch(other["id"], status="running").json()["code"] == "same_step_tried"
+    service.started(
+        **voucher | {"phase": "retention"}, key="voucher-3", strategy_id="sales_promotion"
+    )
+
+
 @pytest.mark.parametrize("service", ["sqlite"], indirect=True)
 def test_control_groups_are_told_until_the_end_and_change_the_mark(service: Service) -> None:
     before = service.on_database(load_feedback)

@@ -72,7 +72,7 @@ def score(
     options
         What can be recommended; without it the recommendation columns are missing.
     decided
-        Units for which a strategy and an instrument were decided on already.
+        Units for which an instrument was decided on already.
     """
     units, purchases, fit = observed.units, observed.purchases, estimates.purchase_fit
     told = read_behavior(observed, estimates, parameters=parameters)

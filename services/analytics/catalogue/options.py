@@ -103,8 +103,7 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
                 "holdouts": [
                     holdout.key
                     for holdout in options.holdouts
-                    if (holdout.strategy_id, holdout.instrument_id)
-                    == (each.strategy_id, each.instrument_id)
+                    if holdout.instrument_id == each.instrument_id
                 ],
             }
             for each in options.candidates

@@ -58,7 +58,7 @@ def _forget(chosen: Any) -> tuple[Statement, ...]:
 
 _FORGET, _FORGET_OLD = _forget(_OF_UNITS), _forget(_OLD_ONES)
 _NOT_AGAIN = Statement(
-    select(_c.unit_id, _c.strategy_id, _c.instrument_id)
+    select(_c.unit_id, _c.instrument_id)
     .where(
         or_(
             _is_open,
@@ -73,32 +73,28 @@ _NOT_AGAIN = Statement(
         )
     )
     .distinct()
-    .order_by(_c.unit_id, _c.strategy_id, _c.instrument_id)
+    .order_by(_c.unit_id, _c.instrument_id)
 )
 
 
-async def load_rejections(
-    database: Database, *, now: datetime
-) -> list[tuple[str, str | None, str]]:
-    """Return what is not to be recommended: unit, strategy and instrument, in this order.
+async def load_rejections(database: Database, *, now: datetime) -> list[tuple[str, str]]:
+    """Return what is not to be recommended: unit and instrument, in this order.
 
     That is what was rejected within 90 days, what is accepted and open, and what was executed within
-    30 days. What expired may be recommended again.
+    30 days, whatever strategy it was part of: the customer gets the same thing. What expired may be
+    recommended again.
     """
     asked = {"rejected_since": now - REJECTED_FOR, "executed_since": now - EXECUTED_FOR}
     rows = await database.all(_NOT_AGAIN, asked)
-    return [(row["unit_id"], row["strategy_id"], row["instrument_id"]) for row in rows]
+    return [(row["unit_id"], row["instrument_id"]) for row in rows]
 
 
-async def load_decided(
-    database: Database, *, now: datetime
-) -> dict[tuple[str, str], frozenset[str]]:
-    """Return who is not to be recommended what, by strategy and instrument; see `load_rejections`."""
-    units: dict[tuple[str, str], set[str]] = {}
-    for unit_id, strategy_id, instrument_id in await load_rejections(database, now=now):
-        if strategy_id is not None:
-            units.setdefault((strategy_id, instrument_id), set()).add(unit_id)
-    return {pair: frozenset(who) for pair, who in units.items()}
+async def load_decided(database: Database, *, now: datetime) -> dict[str, frozenset[str]]:
+    """Return who is not to be recommended what, by instrument; see `load_rejections`."""
+    units: dict[str, set[str]] = {}
+    for unit_id, instrument_id in await load_rejections(database, now=now):
+        units.setdefault(instrument_id, set()).add(unit_id)
+    return {instrument: frozenset(who) for instrument, who in units.items()}
 
 
 async def expire_due(database: Database, *, today: date, actor: Actor) -> int:

@@ -84,7 +84,7 @@ async def create_decision(
 
     Recommendations change with every refresh: 404 `recommendation_gone` if this one is not published any
     more; read the customer again. 409 `decision_open` names a decision that is open on it already. What is
-    rejected is not recommended again for 90 days, what was executed for 30 days.
+    rejected is not recommended again for 90 days, what was executed for 30 days, under any strategy.
 
     With `write_to_crm` it becomes a planned interaction of the customer in the CRM, due at 17:00 on the day
     that it is planned for, else on the last day that it is open; the subject is the instrument's name in the

@@ -49,8 +49,8 @@ _SAME_STEP = Statement(
     select(_c.id)
     .where(
         or_(_c.status == "running", _c.status == "stopped"),
+        # An effect is learned by instrument and phase, whatever strategy it was tried under.
         _c.phase == bindparam("phase"),
-        _c.strategy_id == bindparam("strategy_id"),
         _c.instrument_id == bindparam("instrument_id"),
         _c.id != bindparam("id"),
     )
@@ -254,7 +254,7 @@ async def _move(transaction: Transaction, row: Record, after: Record, *, now: da
     if after["status"] == "running":
         if row["status"] != "planned":
             raise WrongState("Only a planned experiment can be started.")
-        step = (row["phase"], row["strategy_id"], row["instrument_id"])
+        step = (row["phase"], row["instrument_id"])
         await transaction.alone([f"experiment of {' '.join(step)}"])
         if await transaction.first(_SAME_STEP, after) is not None:
             raise SameStepTried()

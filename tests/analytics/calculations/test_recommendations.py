@@ -107,7 +107,7 @@ def one(
     *,
     parameters: StrategyParameters | None = None,
     options: StrategyOptions = OPTIONS,
-    decided: dict[tuple[str, str], list[str]] | None = None,
+    decided: dict[str, list[str]] | None = None,
     **facts: Any,
 ) -> dict[str, Any]:
     """Recommend for a single unit; facts are columns of either frame."""
@@ -562,10 +562,31 @@ def test_the_control_group_of_an_experiment_is_not_treated_by_what_it_tests() ->
     assert ruled_out(found)["customer_service"] == ("holdout", "")
 
 
+@pytest.mark.parametrize("tried_under", ["bondage_short_term", "sales_promotion"])
+def test_what_is_held_out_or_decided_on_does_not_come_by_another_strategy(tried_under: str) -> None:
+    voucher = "future_purchase_discount"
+    raised = stronger(future_purchase_discount=0.5)
+    facts = {
+        **FREE,
+        "phase": "development",
+        "satisfaction_difference": 0.0,
+        "order_value": 100.0,
+    }
+    allowed = steps_of(one(options=raised, **facts), options=raised)
+    assert voucher in {name for _, name, _ in allowed}
+    tried = Holdout("01977b3a", "trial", "development", tried_under, voucher, None, 1.0, ())
+    control = raised.informed_by(Feedback(holdouts=(tried,)))
+    for found, why in (
+        (one(options=control, **facts), "holdout"),
+        (one(options=raised, **facts, decided={voucher: [UNIT["unit_id"]]}), "decided"),
+    ):
+        assert voucher not in {name for _, name, _ in steps_of(found, options=raised)}
+        assert ruled_out(found, options=raised)[voucher] == (why, "")
+
+
 def test_what_was_decided_on_lately_is_not_recommended_again() -> None:
     facts: dict[str, Any] = {"signal_support_burst": 0.9}
-    pairs = [("attachment", "customer_service")]
-    found = one(**facts, decided={pair: [UNIT["unit_id"]] for pair in pairs})
+    found = one(**facts, decided={"customer_service": [UNIT["unit_id"]]})
     assert "customer_service" not in {name for _, name, _ in steps_of(found)}
     assert ruled_out(found)["customer_service"] == ("decided", "")
 

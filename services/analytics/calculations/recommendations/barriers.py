@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from services.analytics.calculations.feedback.known import Holdout
 from services.analytics.calculations.purchases import Booleans, Floats
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
@@ -36,9 +35,20 @@ _BY_EVENT: Final = frozenset({"good_reason", "need_voiced", "successor_exists"})
 
 
 def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptions) -> Codes | None:
-    """Find what rules a candidate out for each unit, `FREE` for nothing; none if free for everyone."""
+    """Find what rules a candidate out for each unit, `FREE` for nothing; none if free for everyone.
+
+    Who is held out, and what was decided on, go by the instrument: customers get the same thing
+    whatever strategy names it, also once they are in another phase and their outcome is still awaited.
+    Source: domain specification 6.1 (exclusions before conditions), 7 (effects by instrument and phase).
+    """
     candidate = option.candidate
     found = _Found(len(facts))
+    for place, holdout in enumerate(options.holdouts):
+        if holdout.instrument_id == candidate.instrument_id:
+            found.put(facts.controls[place], HOLDOUT)
+    decided = facts.decided.get(candidate.instrument_id)
+    if decided is not None:
+        found.put(decided, DECIDED)
     for place, check in enumerate(candidate.checks):
         if option.event is not None and check.condition_id in _BY_EVENT:
             continue
@@ -53,21 +63,9 @@ def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptio
             found.put(failing, 2 * place + answers.is_unknown)
     if (candidate.strategy_id, candidate.instrument_id) in options.to_be_asked:
         found.put(np.ones(len(facts), dtype=np.bool_), TO_BE_ASKED)
-    for place, holdout in enumerate(options.holdouts):
-        if _is_tried(candidate, holdout):
-            found.put(facts.controls[place], HOLDOUT)
-    decided = facts.decided.get((candidate.strategy_id, candidate.instrument_id))
-    if decided is not None:
-        found.put(decided, DECIDED)
     cost = _contact_cost(candidate, way, options) + incentive_of(candidate, facts)
     found.put(cost > facts.spend_limit, SPEND_CAP)
     return found.barrier
-
-
-def _is_tried(candidate: Candidate, holdout: Holdout) -> bool:
-    """Tell whether an experiment tries a candidate, in whatever phase its people are by now."""
-    tried = (holdout.strategy_id, holdout.instrument_id)
-    return tried == (candidate.strategy_id, candidate.instrument_id)
 
 
 class _Found:

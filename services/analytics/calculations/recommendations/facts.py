@@ -21,8 +21,8 @@ from services.analytics.calculations.recommendations.candidates import (
 from services.analytics.calculations.signals.columns import SIGNALS
 
 Codes: TypeAlias = NDArray[np.int16]
-Decided: TypeAlias = Mapping[tuple[str, str], Collection[str]]
-"""Units for which strategy and instrument were decided on already."""
+Decided: TypeAlias = Mapping[str, Collection[str]]
+"""Units for which an instrument was decided on already."""
 
 PRODUCTS: Final = 3
 """Products that are looked at for a unit."""
@@ -106,7 +106,7 @@ class Facts:
     controls
         Whether it is in the control group, by place of the experiment.
     decided
-        Whether strategy and instrument were decided on already.
+        Whether an instrument was decided on already.
     effects
         Own effect of an instrument in a phase, where some respond more than others; probability.
     motives
@@ -133,7 +133,7 @@ class Facts:
     products: tuple[Product, ...]
     events: dict[int, Booleans]
     controls: dict[int, Booleans]
-    decided: dict[tuple[str, str], Booleans]
+    decided: dict[str, Booleans]
     effects: dict[tuple[str, str], Floats]
     motives: tuple[str, ...]
     while_unknown: dict[str, bool]
@@ -212,7 +212,8 @@ def collect_facts(
             for place, holdout in enumerate(options.holdouts)
         },
         decided={
-            pair: units["unit_id"].isin(list(who)).to_numpy() for pair, who in decided.items()
+            instrument: units["unit_id"].isin(list(who)).to_numpy()
+            for instrument, who in decided.items()
         },
         effects={
             pair: individual_effects(model, customers[list(FEATURES)].to_numpy(dtype=np.float64))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analytics.calculations.purchases import Booleans, Floats
-from services.analytics.calculations.recommendations.barriers import FREE, barrier_of
+from services.analytics.calculations.recommendations.barriers import FREE, HOLDOUT, barrier_of
 from services.analytics.calculations.recommendations.candidates import (
     RULED_OUT,
     STEPS,
@@ -24,6 +24,8 @@ Matrix: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int16]
 _NO_TERMS = -9
 _NEVER = np.zeros(0, dtype=np.bool_)
+_FIRST = 1e12
+"""More than any step is worth; base currency."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +89,12 @@ class Ranked:
         ):
             np.copyto(target[place], source, where=better, casting="same_kind")
 
-    def best(self, ranks: int, *, above: float, terms: Booleans) -> Ranked:
+    def best(
+        self, ranks: int, *, above: float, terms: Booleans, first: int | None = None
+    ) -> Ranked:
         """Pick the best of all places for each unit, as many as there are above a value.
+
+        Those with the barrier `first` come before all others.
 
         Of places with `terms` one product gets one: two sets of terms for it would contradict each
         other, and terms without a product hold for every product.
@@ -96,10 +102,15 @@ class Ranked:
         found = Ranked.none(ranks, self.value.shape[1])
         if not len(self.value):
             return found
-        left, units = self.value.copy(), np.arange(self.value.shape[1])
+        left, units = (
+            np.where(self.value > above, self.value, -np.inf),
+            np.arange(self.value.shape[1]),
+        )
+        if first is not None:
+            left[self.barrier == first] += _FIRST
         for rank in range(min(ranks, len(left))):
             place = np.argmax(left, axis=0)
-            is_one = left[place, units] > above
+            is_one = left[place, units] > -np.inf
             for name in self.__slots__:
                 target = getattr(found, name)[rank]
                 np.copyto(target, getattr(self, name)[place, units], where=is_one)
@@ -120,7 +131,8 @@ def rank_steps(
     """Rank the steps of units in one situation: allowed ones above 0, and ruled-out ones above 0.
 
     An instrument counts once, under the strategy where it brings most; of equal values the first in
-    the list wins. Ruled out is what no strategy allows.
+    the list wins. Ruled out is what no strategy allows; what an experiment holds out is named first, so
+    that it is not cut off by steps that tempt more.
     """
     places = {
         instrument: place
@@ -154,5 +166,5 @@ def rank_steps(
         terms[places[candidate.instrument_id]] |= has_terms
     return (
         free.best(STEPS, above=0.0, terms=terms),
-        barred.best(RULED_OUT, above=0.0, terms=np.zeros_like(terms)),
+        barred.best(RULED_OUT, above=0.0, terms=np.zeros_like(terms), first=HOLDOUT),
     )

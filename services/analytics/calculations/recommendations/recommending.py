@@ -106,7 +106,7 @@ def recommend(
     parameters
         Those of the domain specification unless given.
     decided
-        Units for which a strategy and an instrument were decided on already.
+        Units for which an instrument was decided on already.
 
     Returns
     -------
