@@ -17,6 +17,7 @@ from services.analytics.calculations.feedback.arms import arm_numbers
 from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
 from services.analytics.crm_client import SCHEMAS
+from services.analytics.customers.showing import EPOCH
 from services.analytics.experiments.assigning import Today, assign_new, forget
 from services.analytics.experiments.closing import Ground, close_due
 from services.analytics.experiments.loading import load_feedback
@@ -95,7 +96,12 @@ def service(
     request: pytest.FixtureRequest, templates: Templates, tmp_path: Path
 ) -> Iterator[Service]:
     url = templates.fresh("analytics", request.param, tmp_path)
-    settings = Settings(data_dir=tmp_path, analytics_database_url=url, log_requests=False)
+    settings = Settings(
+        data_dir=tmp_path,
+        analytics_database_url=url,
+        log_requests=False,
+        as_of=EPOCH + timedelta(days=FIRST_DAY),
+    )
     with (
         LiveServer(create_app(settings, schedules=False)) as live,
         client(live.url, store_key(url, scopes=SCOPES, name="Marketing")) as http,
@@ -232,6 +238,15 @@ def test_people_are_assigned_once_and_forgotten_with_what_they_are_counted_in(
     assert not {*gone} & {each["unit_id"] for each in left}
     arms = service.get(f"experiments/{experiment}")["arms"]
     assert arms["treatment_count"] + arms["control_count"] == 18
+
+
+def test_nobody_is_assigned_as_of_a_day_before_the_start(service: Service) -> None:
+    experiment = service.started()
+    assert service.get(f"experiments/{experiment}")["started_on"] == "2026-02-05"
+    service.assign(customers(PEOPLE[:4]), as_of_day=FIRST_DAY - 1)
+    assert service.get(f"experiments/{experiment}/assignments")["items"] == []
+    service.assign(customers(PEOPLE[:4]))
+    assert len(service.get(f"experiments/{experiment}/assignments")["items"]) == 3
 
 
 def sold(name: str, days_after: int, **fields: Any) -> dict[str, Any]:

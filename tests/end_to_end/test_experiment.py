@@ -29,6 +29,24 @@ def write(analytics: Analytics, method: str, path: str, body: Any) -> Any:
 
 
 @pytest.mark.parametrize("crm", ["sqlite"], indirect=True)
+def test_an_experiment_cannot_be_backdated(crm: Crm, analytics: Analytics) -> None:
+    fill(crm)
+    analytics.published(as_of=date(2027, 1, 10))
+    # The published day is an earlier one, but what came after it has been computed already.
+    analytics.published(as_of=date(2026, 12, 1))
+    headers = {"Content-Type": "application/json"}
+    made = analytics.client.post("/v1/experiments", json=PLAN, headers=headers).json()
+    place = f"/v1/experiments/{made['id']}"
+    started = write(analytics, "PATCH", place, {"status": "running"})
+    assert started["started_on"] == "2027-01-10"
+    analytics.published(as_of=date(2026, 12, 2))
+    assert analytics.get(f"{place}/assignments")["items"] == []
+    analytics.published(as_of=date(2027, 1, 11))
+    days = {each["assigned_on"] for each in analytics.get(f"{place}/assignments")["items"]}
+    assert days == {"2027-01-11"}
+
+
+@pytest.mark.parametrize("crm", ["sqlite"], indirect=True)
 def test_an_experiment_goes_through_refreshes_that_follow_changes(
     crm: Crm, analytics: Analytics, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Assigns customers to the arms of running experiments as they come into their phase; forgets the erased."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from services.foundation.constructs import is_among
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record, Statement
 
+log = logging.getLogger("phasewise")
 _CHUNK = 10_000
 _ALWAYS = (-(10**6), 10**6)
 _c, _a = experiments.c, experiment_assignments.c
@@ -92,7 +94,10 @@ def span_days(experiment: Record, time_zone: ZoneInfo) -> tuple[int, int]:
         instant = experiment[name]
         return otherwise if instant is None else day_number(instant.astimezone(time_zone).date())
 
-    return day("starts_at", _ALWAYS[0]), day("ends_at", _ALWAYS[1])
+    # What became of people after an earlier day could be known before the experiment was.
+    started = experiment["started_day"]
+    first = day("starts_at", _ALWAYS[0])
+    return first if started is None else max(first, started), day("ends_at", _ALWAYS[1])
 
 
 async def assign_new(
@@ -111,6 +116,9 @@ async def assign_new(
     for experiment in await open_experiments(database):
         first, end = span_days(experiment, today.time_zone)
         is_past = today.as_of_day < (experiment["looked_at_day"] or first)
+        if is_past and experiment["status"] == "running":
+            fields = {"experiment": experiment["key"], "as_of_day": today.as_of_day}
+            log.info("nobody is assigned as of an earlier day", extra={"fields": fields})
         if experiment["status"] != "running" or is_past or not first <= today.as_of_day < end:
             continue
         new = await _newcomers(database, customers, experiment, today, erased=erased)

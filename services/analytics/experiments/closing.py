@@ -96,7 +96,9 @@ async def close_due(
         _, end = span_days(experiment, ground.time_zone)
         takes_in = experiment["status"] == "running" and ground.as_of_day < end
         waits = ground.as_of_day < max(
-            experiment["windows_close_day"] or 0, experiment["looked_at_day"] or 0
+            experiment["windows_close_day"] or 0,
+            experiment["looked_at_day"] or 0,
+            experiment["started_day"] or 0,
         )
         if not (takes_in or waits):
             await _close(database, experiment, ground, now=now, parameters=parameters)

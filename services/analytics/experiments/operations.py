@@ -1,7 +1,7 @@
 """The rules of experiments: what may be planned, what is fixed once one runs, who did what."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,6 +14,8 @@ from services.analytics.experiments.table import (
     experiment_steps,
     experiments,
 )
+from services.analytics.frames.clock import day_number
+from services.analytics.tables import versions
 from services.foundation.calls import Principal, Stamp
 from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
@@ -56,6 +58,7 @@ _SAME_STEP = Statement(
     )
     .limit(1)
 )
+_LATEST = Statement(select(versions.c.as_of).order_by(versions.c.as_of.desc()).limit(1))
 _ADD_STEP = Statement(insert(experiment_steps))
 _STEPS = Statement(
     select(experiment_steps)
@@ -202,8 +205,11 @@ async def change_experiment(
     catalogue: Catalogue,
     stamp: Stamp,
     who: Principal,
+    today: date,
 ) -> Record:
     """Change a plan, start or stop an experiment, or review one that did harm; return it.
+
+    It starts on the latest day that was computed so far, or `today` where nothing was.
 
     Raises
     ------
@@ -233,7 +239,7 @@ async def change_experiment(
         after |= beliefs_of(after["instrument_id"], catalogue)
     action = "changed"
     if "status" in changes:
-        action = await _move(transaction, row, after, now=stamp.now)
+        action = await _move(transaction, row, after, now=stamp.now, today=today)
     if "review_note" in changes:
         action = _review(row, after, now=stamp.now)
     if not changes:
@@ -249,7 +255,9 @@ def _fixed(names: frozenset[str]) -> AlreadyStarted:
     return AlreadyStarted(errors=errors)
 
 
-async def _move(transaction: Transaction, row: Record, after: Record, *, now: datetime) -> str:
+async def _move(
+    transaction: Transaction, row: Record, after: Record, *, now: datetime, today: date
+) -> str:
     """Start or stop an experiment; return what was done."""
     if after["status"] == "running":
         if row["status"] != "planned":
@@ -258,7 +266,9 @@ async def _move(transaction: Transaction, row: Record, after: Record, *, now: da
         await transaction.alone([f"experiment of {' '.join(step)}"])
         if await transaction.first(_SAME_STEP, after) is not None:
             raise SameStepTried()
-        after["started_at"] = now
+        latest = await transaction.first(_LATEST)
+        day = today if latest is None else latest["as_of"]
+        after |= {"started_at": now, "started_day": day_number(day)}
         return "started"
     if row["status"] != "running":
         raise WrongState("Only a running experiment can be stopped.")

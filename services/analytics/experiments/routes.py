@@ -125,16 +125,21 @@ async def patch_experiment(
 ) -> Answer:
     """A plan may change in everything but its key. Once started, what is tried is fixed: only the name
     changes, it can be stopped, and one that did harm can be reviewed, which ends the time in which its
-    step is put to a person."""
+    step is put to a person.
+
+    It starts on the latest day that was computed so far, `started_on`: a refresh for an earlier day
+    assigns nobody, because what became of people would be known already."""
     given = body.model_dump()
+    state = call.app.state
     row = await operations.change_experiment(
         call.transaction,
         experiment_id,
         {name: given[name] for name in given if name in body.model_fields_set},
         version=call.expected_version(),
-        catalogue=call.app.state.catalogue,
+        catalogue=state.catalogue,
         stamp=call.stamp,
         who=call.principal,
+        today=state.as_of or call.now.astimezone(state.time_zone).date(),
     )
     return _answer(call, _shown(call, row), row)
 

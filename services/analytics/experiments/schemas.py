@@ -183,6 +183,10 @@ class Experiment(Shown):
     minimum_effect: Difference | None = Field(description="The smallest effect worth seeing.")
     arms: Arms
     started_at: Instant | None = Field(description="When a person started it.")
+    started_on: Day | None = Field(
+        description="The latest day that was computed when it was started: a refresh for an earlier one "
+        "assigns nobody. Null of a plan, and where it was not kept."
+    )
     stopped_at: Instant | None = Field(description="When a person stopped it.")
     closed_at: Instant | None = Field(description="When the result was worked out.")
     needs_review: Flag = Field(

@@ -36,6 +36,7 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
     return {
         **{name: row[name] for name in _PLAIN},
         **{name: instant(name) for name in _INSTANTS},
+        "started_on": None if row["started_day"] is None else _day(row["started_day"]),
         "strategy_label": catalogue.entry("strategies", row["strategy_id"]).name(language),
         "instrument_label": catalogue.entry("instruments", row["instrument_id"]).name(language),
         "arms": _arms(row),
@@ -46,6 +47,10 @@ def _arms(row: Record) -> dict[str, int]:
     return {"treatment_count": row["treated_count"], "control_count": row["control_count"]}
 
 
+def _day(number: int) -> str:
+    return (EPOCH + timedelta(days=number)).isoformat()
+
+
 def show_step(row: Record) -> dict[str, Any]:
     """Return what was done as the wire shows it."""
     names = ("action", "key_id", "key_name", "request_id", "changes")
@@ -54,14 +59,13 @@ def show_step(row: Record) -> dict[str, Any]:
 
 def show_assignment(row: Record, *, currency: str) -> dict[str, Any]:
     """Return a customer with its arm as the wire shows it."""
-    assigned_on = EPOCH + timedelta(days=row["assigned_day"])
     return {
         "unit_id": row["unit_id"],
         "arm": "treatment" if row["is_treated"] else "control",
         "u": row["u"],
         "assigned_at": wire_instant(row["assigned_at"]),
-        "assigned_on": assigned_on.isoformat(),
-        "window_ends_on": (assigned_on + timedelta(days=row["window_days"])).isoformat(),
+        "assigned_on": _day(row["assigned_day"]),
+        "window_ends_on": _day(row["assigned_day"] + row["window_days"]),
         "tier": row["tier"],
         "expected_effect": row["expected_effect"],
         "expected_contribution": money(row["expected_contribution"], currency),

@@ -29,6 +29,8 @@ experiments = Table(
     Column("contact_cost", Float(53), nullable=False),
     Column("incentive_cost", Float(53), nullable=False),
     Column("started_at", Instant),
+    # The last business day that was known of then.
+    Column("started_day", Whole),
     Column("stopped_at", Instant),
     Column("closed_at", Instant),
     # The version whose customers were all looked at, and the last day it was done for.
