@@ -59,6 +59,7 @@ async def assign_people(
         base.customers,
         rules.feedback,
         Today(rules.as_of_day, rules.time_zone, rules.base_currency, now, version, touched),
+        options=rules.options,
         erased=base.erased,
         parameters=PARAMETERS,
     )

@@ -16,8 +16,11 @@ from services.analytics.app import create_app
 from services.analytics.calculations.feedback.arms import arm_numbers
 from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
+from services.analytics.catalogue.catalogue import load_catalogue
+from services.analytics.catalogue.options import strategy_options
 from services.analytics.crm_client import SCHEMAS
 from services.analytics.customers.showing import EPOCH
+from services.analytics.decisions.table import decisions
 from services.analytics.experiments.assigning import Today, assign_new, forget
 from services.analytics.experiments.closing import Ground, close_due
 from services.analytics.experiments.loading import load_feedback
@@ -25,7 +28,7 @@ from services.analytics.frames.clock import day_number
 from services.analytics.mirror.writer import Mirror
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
-from services.foundation.database import Database
+from services.foundation.database import Database, Transaction
 from tests.analytics.test_frames import BERLIN, DAY, contact, deal, identify
 from tests.conftest import BOTH, Templates, store_key
 from tests.databases import on_database
@@ -44,6 +47,7 @@ PLAN = {
 FIRST_DAY = day_number(DAY) - 130
 PEOPLE = [f"p{number:03}" for number in range(240)]
 NOW = datetime(2026, 6, 16, 6, tzinfo=UTC)
+OPTIONS = strategy_options(load_catalogue())
 PARAMETERS = FeedbackParameters(permutations=99)
 
 
@@ -85,6 +89,7 @@ class Service:
                 customers,
                 Feedback(),
                 day,
+                options=OPTIONS,
                 erased=frozenset({identify("p001")}),
                 parameters=PARAMETERS,
             )
@@ -121,6 +126,11 @@ def customers(names: list[str], **columns: Any) -> pd.DataFrame:
         "clv_365": 365.0,
         "purchase_count": 3,
         "gap_days": np.nan,
+        **{
+            f"step{rank}_{part}": np.nan
+            for rank in (1, 2, 3)
+            for part in ("option", "contact_cost")
+        },
     }
     return pd.DataFrame(plain | columns)
 
@@ -392,6 +402,59 @@ def test_an_instrument_is_tried_once_in_a_phase_whatever_the_strategy(service: S
     service.started(
         **voucher | {"phase": "retention"}, key="voucher-3", strategy_id="sales_promotion"
     )
+
+
+@pytest.mark.parametrize("channel", ["phone", None])
+def test_a_contact_costs_what_instrument_and_channel_do_unless_somebody_says_what_it_cost(
+    service: Service, tmp_path: Path, channel: str | None
+) -> None:
+    catalogue = load_catalogue()
+    instrument = next(each for each in catalogue.instruments if each.id == "return_offer")
+    phone = next(each for each in catalogue.channels if each.id == "phone")
+    both = instrument.unit_cost + phone.unit_cost
+    experiment = service.started(channel_id=channel, ends_at="2026-02-06T00:00:00Z")
+    people = customers(PEOPLE)
+    number = next(n for n, c in enumerate(OPTIONS.candidates) if c.instrument_id == "return_offer")
+    people["step2_option"], people["step2_contact_cost"] = float(number), both
+    service.assign(people)
+    (person,) = service.get(f"experiments/{experiment}/assignments", limit=1)["items"]
+    assert float(person["contact_cost"]["amount"]) == both
+    treated = [name for name in PEOPLE if is_treated(name) and name not in ("p001", "p005")]
+
+    async def execute(transaction: Transaction) -> None:
+        plain = dict.fromkeys(column.name for column in decisions.columns)
+        for number, (currency, status, days) in enumerate(
+            [
+                ("EUR", "executed", 1),
+                ("USD", "executed", 1),
+                ("EUR", "accepted", 1),
+                ("EUR", "executed", -1),
+            ]
+        ):
+            row = {
+                **plain,
+                "id": identify(f"d{number}"),
+                "version": 1,
+                "unit_id": identify(treated[number]),
+                "recommendation_id": identify(f"r{number}"),
+                "status": status,
+                "instrument_id": "return_offer",
+                "snapshot": {},
+                "executed_at": NOW + timedelta(days=days),
+                "cost_minor": 9_900,
+                "cost_currency": currency,
+                "decided_at": NOW,
+                "updated_at": NOW,
+            }
+            await transaction.insert_many(decisions, [row])
+
+    service.on_database(lambda database: database.write(execute))
+    deals = [sold(name, 10) for name in treated[:50]]
+    assert close(service, mirrored(tmp_path / "mirror", deals)) == 1
+    total = service.get(f"experiments/{experiment}/result")["total"]
+    incentives = instrument.incentive_abs * (50 - 1)
+    expected = both * (len(treated) - 1) + incentives + 99.0
+    assert float(total["cost"]["amount"]) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("service", ["sqlite"], indirect=True)

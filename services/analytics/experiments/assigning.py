@@ -15,7 +15,8 @@ from sqlalchemy import bindparam, case, delete, func, select, update
 from services.analytics.calculations.feedback.arms import arm_numbers, is_control, window_days
 from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.feedback.parameters import FEATURES, FeedbackParameters
-from services.analytics.calculations.purchases import Booleans, float_column
+from services.analytics.calculations.purchases import Booleans, Floats, float_column
+from services.analytics.calculations.recommendations.candidates import STEPS, StrategyOptions
 from services.analytics.experiments.loading import open_experiments
 from services.analytics.experiments.table import (
     experiment_assignments,
@@ -106,6 +107,7 @@ async def assign_new(
     feedback: Feedback,
     today: Today,
     *,
+    options: StrategyOptions,
     erased: frozenset[str],
     parameters: FeedbackParameters,
 ) -> None:
@@ -122,6 +124,7 @@ async def assign_new(
         if experiment["status"] != "running" or is_past or not first <= today.as_of_day < end:
             continue
         new = await _newcomers(database, customers, experiment, today, erased=erased)
+        new = new.assign(contact_cost=_contact_cost(new, experiment, options))
         await _assign(database, new, experiment, feedback, today, parameters=parameters)
         looked = {
             "new_version": today.version,
@@ -156,6 +159,22 @@ async def _newcomers(
         rows = await database.all(_KNOWN, {"experiment_id": experiment["id"]})
     known = erased.union(row["unit_id"] for row in rows)
     return found.loc[~found["unit_id"].isin(known)] if known else found
+
+
+def _contact_cost(people: pd.DataFrame, experiment: Record, options: StrategyOptions) -> Floats:
+    """Say what it costs to reach each: over the channel tried, else that in which it is recommended."""
+    cost = np.full(len(people), experiment["contact_cost"])
+    if experiment["channel_id"] is not None:
+        return cost
+    tried = [
+        number
+        for number, candidate in enumerate(options.candidates)
+        if candidate.instrument_id == experiment["instrument_id"]
+    ]
+    for rank in range(1, STEPS + 1):
+        is_tried = people[f"step{rank}_option"].isin(tried).to_numpy()
+        cost = np.where(is_tried, float_column(people, f"step{rank}_contact_cost"), cost)
+    return cost
 
 
 def _is(column: pd.Series, word: str) -> Booleans:
@@ -212,6 +231,7 @@ def _rows(
         "tier": people["tier"].astype(object).where(people["tier"].notna(), None).tolist(),
         "is_under_contract": _is(people["churn_basis"], "contract").tolist(),
         "expected_contribution": _known(float_column(people, "clv_365") * windows / 365),
+        "contact_cost": people["contact_cost"].tolist(),
         **{name: _known(float_column(people, name)) for name in FEATURES},
     }
     same = {

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from services.analytics.calculations.feedback.arms import arm_numbers
-from services.analytics.calculations.feedback.evaluation import Costs, Evaluation, evaluate
+from services.analytics.calculations.feedback.evaluation import Evaluation, evaluate
 from services.analytics.calculations.feedback.learning import Belief, faded, learn
 from services.analytics.calculations.feedback.parameters import FeedbackParameters
+from services.analytics.decisions.table import decisions
 from services.analytics.experiments.assigning import span_days
 from services.analytics.experiments.loading import open_experiments, write_model
 from services.analytics.experiments.operations import note, save
@@ -29,6 +30,7 @@ from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.mirror.touched import whole_units
 from services.foundation.database import Database, Transaction
 from services.foundation.statements import Record, Statement
+from shared.money import from_minor
 
 _CHUNK = 50_000
 _NOBODY: Mapping[str, str | None] = dict.fromkeys(("key_id", "key_name", "request_id"))
@@ -37,6 +39,19 @@ _PEOPLE = Statement(
     select(experiment_assignments)
     .where(_a.experiment_id == bindparam("experiment_id"))
     .order_by(_a.unit_id)
+)
+_d = decisions.c
+_RECORDED = Statement(
+    select(_d.unit_id, func.sum(_d.cost_minor).label("cost_minor"))
+    .join(experiment_assignments, _a.unit_id == _d.unit_id)
+    .where(
+        _a.experiment_id == bindparam("experiment_id"),
+        _d.instrument_id == bindparam("instrument_id"),
+        _d.status == "executed",
+        _d.cost_currency == bindparam("currency"),
+        _d.executed_at >= _a.assigned_at,
+    )
+    .group_by(_d.unit_id)
 )
 _LOCK = Statement(select(experiments).where(_c.id == bindparam("id")).with_for_update())
 _SET_OUTCOME = Statement(
@@ -115,12 +130,15 @@ async def _close(
     parameters: FeedbackParameters,
 ) -> None:
     people = await database.all(_PEOPLE, {"experiment_id": experiment["id"]})
+    recorded = await _recorded_costs(database, experiment, ground.base_currency)
     outcomes = _outcomes(people, ground)
+    outcomes["contact_cost"] = outcomes["contact_cost"].fillna(experiment["contact_cost"])
+    outcomes["recorded_cost"] = outcomes.index.map(recorded).astype(np.float64)
     await _store_outcomes(database, experiment["id"], outcomes)
     seed = int(arm_numbers(experiment["key"], ["draws"])[0] * 2**32)
     evaluation = evaluate(
         outcomes,
-        costs=Costs(experiment["contact_cost"], experiment["incentive_cost"]),
+        incentive=experiment["incentive_cost"],
         seed=seed,
         parameters=parameters,
     )
@@ -141,6 +159,19 @@ async def _close(
         await _learn(transaction, row, evaluation, ground, now=now, parameters=parameters)
 
     await database.write(close)
+
+
+async def _recorded_costs(
+    database: Database, experiment: Record, currency: str
+) -> dict[str, float]:
+    """Return what people said that the step had cost, by customer; only amounts in base currency."""
+    asked = {
+        "experiment_id": experiment["id"],
+        "instrument_id": experiment["instrument_id"],
+        "currency": currency,
+    }
+    rows = await database.all(_RECORDED, asked)
+    return {row["unit_id"]: float(from_minor(int(row["cost_minor"]), currency)) for row in rows}
 
 
 def _outcomes(people: Sequence[Record], ground: Ground) -> pd.DataFrame:

@@ -152,14 +152,22 @@ def _faults(values: Mapping[str, Any], catalogue: Catalogue) -> list[tuple[str, 
     return faults
 
 
-def beliefs_of(instrument_id: str, catalogue: Catalogue) -> dict[str, float]:
-    """Return what the catalogue says of an instrument: it is written down before anything is seen."""
+def beliefs_of(
+    instrument_id: str, channel_id: str | None, catalogue: Catalogue
+) -> dict[str, float]:
+    """Return what the catalogue says of a step: it is written down before anything is seen.
+
+    A contact costs what instrument and channel do (domain specification 6.2); where any channel will
+    do, that of the channel is added for each customer when it is assigned.
+    """
     instrument = catalogue.sections["instruments"][instrument_id]
     assert isinstance(instrument, Instrument) and instrument.uplift is not None
+    channel_costs = {channel.id: channel.unit_cost for channel in catalogue.channels}
+    channel_cost = 0.0 if channel_id is None else channel_costs[channel_id]
     return {
         "prior_mean": instrument.uplift[0],
         "prior_sd": instrument.uplift[1],
-        "contact_cost": instrument.unit_cost or 0.0,
+        "contact_cost": (instrument.unit_cost or 0.0) + channel_cost,
         "incentive_cost": instrument.incentive_abs,
     }
 
@@ -187,7 +195,7 @@ async def create_experiment(
     if known is not None:
         raise ExperimentExists(extra={"experiment_id": known["id"]})
     row: Record = dict.fromkeys(column.name for column in experiments.columns)
-    row |= {**given, **beliefs_of(given["instrument_id"], catalogue)}
+    row |= {**given, **beliefs_of(given["instrument_id"], given["channel_id"], catalogue)}
     row |= {"id": str(uuid7()), "status": "planned", "version": 1}
     row |= {"treated_count": 0, "control_count": 0, "needs_review": False}
     row |= {"created_at": stamp.now, "updated_at": stamp.now}
@@ -236,7 +244,7 @@ async def change_experiment(
     after = {**row, **changes}
     if fixed:
         check_step(after, catalogue)
-        after |= beliefs_of(after["instrument_id"], catalogue)
+        after |= beliefs_of(after["instrument_id"], after["channel_id"], catalogue)
     action = "changed"
     if "status" in changes:
         action = await _move(transaction, row, after, now=stamp.now, today=today)

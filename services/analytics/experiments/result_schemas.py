@@ -67,7 +67,11 @@ class ResultRow(Shown):
     )
     incremental_low: Total | None = Field(description="Lower end of its 95 % interval.")
     incremental_high: Total | None = Field(description="Upper end of it.")
-    cost: Total | None = Field(description="What treating cost by the catalogue.")
+    cost: Total | None = Field(
+        description="What treating cost: of each customer the cost that was recorded of the executed "
+        "decision, else what the catalogue says of instrument and channel, and of an incentive for each "
+        "success."
+    )
     net: Total | None = Field(description="Incremental contribution less the cost.")
     roi: number(-LARGEST_INTEGER, LARGEST_INTEGER, example=1.67) | None = Field(
         description="Net over cost; null without cost."

@@ -249,6 +249,10 @@ class Assignment(Shown):
         description="What it was expected to contribute within the window without the step; null if "
         "unknown."
     )
+    contact_cost: Total | None = Field(
+        description="What reaching it costs by the catalogue: the instrument, and the channel tried or, "
+        "where any will do, the one that was recommended; null where it was not kept."
+    )
     has_succeeded: Flag | None = Field(
         description="Whether it bought within the window, under contract: whether one still ran at its "
         "end; null until the experiment is closed."

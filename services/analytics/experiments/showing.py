@@ -69,6 +69,7 @@ def show_assignment(row: Record, *, currency: str) -> dict[str, Any]:
         "tier": row["tier"],
         "expected_effect": row["expected_effect"],
         "expected_contribution": money(row["expected_contribution"], currency),
+        "contact_cost": money(row["contact_cost"], currency),
         "has_succeeded": None if row["has_succeeded"] is None else bool(row["has_succeeded"]),
         "contribution": money(row["contribution"], currency),
     }

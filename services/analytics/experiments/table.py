@@ -68,6 +68,8 @@ experiment_assignments = Table(
     Column("is_under_contract", Boolean, nullable=False),
     Column("expected_effect", Float(53)),
     Column("expected_contribution", Float(53)),
+    # Of instrument and channel; base currency.
+    Column("contact_cost", Float(53)),
     *(Column(name, Float(53)) for name in FEATURES),
     Column("has_succeeded", Boolean),
     Column("contribution", Float(53)),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analytics.calculations.feedback.arms import arm_numbers, is_control, window_days
-from services.analytics.calculations.feedback.evaluation import Costs, evaluate
+from services.analytics.calculations.feedback.evaluation import evaluate
 from services.analytics.calculations.feedback.learning import Belief, faded, learn
 from services.analytics.calculations.feedback.money import (
     Moments,
@@ -216,6 +216,8 @@ def people(count: int) -> pd.DataFrame:
             "contribution": 20.0 * dice.random(count) + 10.0 * is_treated,
             "expected_contribution": np.where(np.arange(count) % 7, 10.0, np.nan),
             "tier": np.where(np.arange(count) % 2, "A", "B"),
+            "contact_cost": 2.0,
+            "recorded_cost": np.nan,
             **{name: dice.random(count) for name in FEATURES},
         },
         index=pd.Index([f"u{n}" for n in range(count)]),
@@ -223,7 +225,7 @@ def people(count: int) -> pd.DataFrame:
 
 
 def test_an_experiment_is_judged_in_all_and_by_tier() -> None:
-    found = evaluate(people(800), costs=Costs(2.0, 1.0), seed=1, parameters=QUICK)
+    found = evaluate(people(800), incentive=1.0, seed=1, parameters=QUICK)
     everybody, *tiers = found.rows
     assert [row.tier for row in found.rows] == [None, "A", "B"]
     assert sum((row.counts for row in tiers[1:]), tiers[0].counts) == everybody.counts
@@ -236,7 +238,16 @@ def test_an_experiment_is_judged_in_all_and_by_tier() -> None:
     assert not found.is_harmful
 
 
+def test_what_treating_is_known_to_have_cost_counts_instead_of_what_was_assumed() -> None:
+    some = people(800)
+    some.iloc[1, some.columns.get_loc("recorded_cost")] = 50.0  # treated
+    some.iloc[0, some.columns.get_loc("recorded_cost")] = 50.0  # held out
+    everybody = evaluate(some, incentive=1.0, seed=1, parameters=QUICK).rows[0]
+    other_successes = everybody.counts.k1 - some["has_succeeded"].iloc[1]
+    assert everybody.cost == 2.0 * 599 + other_successes + 50.0
+
+
 def test_nobody_is_judged_as_nobody() -> None:
-    found = evaluate(people(0), costs=Costs(2.0), seed=1, parameters=QUICK)
+    found = evaluate(people(0), incentive=0.0, seed=1, parameters=QUICK)
     assert [row.success.verdict for row in found.rows] == ["too_few"]
     assert (found.responders.basis, found.is_harmful) == ("too_few", False)

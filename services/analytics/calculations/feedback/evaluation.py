@@ -29,22 +29,6 @@ from services.analytics.calculations.purchases import Floats, float_column
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """What treating costs; amounts in base currency.
-
-    Attributes
-    ----------
-    contact
-        Of reaching one person.
-    incentive
-        Paid for each success; what lowers the amount of a deal is in its contribution already.
-    """
-
-    contact: float
-    incentive: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """The result among some people, by the arm they were assigned to, treated or not.
 
@@ -95,7 +79,7 @@ class Evaluation:
 
 
 def evaluate(
-    outcomes: pd.DataFrame, *, costs: Costs, seed: int, parameters: FeedbackParameters
+    outcomes: pd.DataFrame, *, incentive: float, seed: int, parameters: FeedbackParameters
 ) -> Evaluation:
     """Judge an experiment by the arms people were assigned to.
 
@@ -104,9 +88,11 @@ def evaluate(
     outcomes
         One row per person: ``is_treated``, ``has_succeeded``, ``contribution`` and
         ``expected_contribution`` (base currency within the window), ``tier`` and `FEATURES` as of
-        the assignment.
-    costs
-        What treating costs.
+        the assignment; ``contact_cost`` of reaching it, and ``recorded_cost``, what treating it is
+        known to have cost in all (base currency, NaN unknown), which counts instead of any assumption.
+    incentive
+        Assumed to be paid for each success; what lowers the amount of a deal is in its contribution
+        already; base currency.
     seed
         Of all draws.
 
@@ -115,7 +101,8 @@ def evaluate(
     tiers = sorted({*outcomes["tier"].dropna()})
     groups = [(None, outcomes), *((tier, outcomes[outcomes["tier"] == tier]) for tier in tiers)]
     rows = [
-        _row(tier, people, costs=costs, seed=seed, parameters=parameters) for tier, people in groups
+        _row(tier, people, incentive=incentive, seed=seed, parameters=parameters)
+        for tier, people in groups
     ]
     responders = find_responders(
         outcomes[list(FEATURES)].to_numpy(dtype=np.float64, na_value=np.nan),
@@ -131,7 +118,7 @@ def _row(
     tier: str | None,
     people: pd.DataFrame,
     *,
-    costs: Costs,
+    incentive: float,
     seed: int,
     parameters: FeedbackParameters,
 ) -> Row:
@@ -148,7 +135,9 @@ def _row(
         parameters=parameters,
     )
     treated, control = moments(contribution[is_treated]), moments(contribution[~is_treated])
-    cost = costs.contact * counts.n1 + costs.incentive * counts.k1
+    assumed = float_column(people, "contact_cost") + incentive * success
+    recorded = float_column(people, "recorded_cost")
+    cost = float(np.where(np.isnan(recorded), assumed, recorded)[is_treated].sum())
     is_judged = uplift.verdict != "too_few"
     return Row(
         tier,
