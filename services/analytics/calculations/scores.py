@@ -87,8 +87,15 @@ def score(
     if estimates.churn is not None and features is not None:
         stays = 1 - churn["churn_probability"].to_numpy()[features.index]
         learned = Learned(estimates.churn, features, stays)
+    leaving = parameters.signals.leaving.cancelled_strength
     values = value_units(
-        observed, rhythm, learned=learned, estimates=estimates, parameters=parameters
+        observed,
+        rhythm,
+        has_cancelled=(signals["signal_leave_intent"] >= leaving).to_numpy(),
+        churn_probability=churn["churn_probability"].to_numpy(),
+        learned=learned,
+        estimates=estimates,
+        parameters=parameters,
     )
     customers = assemble(
         units, purchases, rhythm, churn, values, signals, fit=fit, parameters=parameters

@@ -41,6 +41,7 @@ def value_intervals(
     fit: PurchaseFit,
     parameters: ValueParameters,
     contract_days: Floats | None = None,
+    alive_at_most: Floats | None = None,
     bend: Bend | None = None,
 ) -> pd.DataFrame:
     """Tell how far the lifetime values of units that have bought may be off.
@@ -57,6 +58,8 @@ def value_intervals(
         Horizons and discount rate.
     contract_days
         As in `lifetime_value`.
+    alive_at_most
+        What is known besides purchases limits P(alive) to; shape (units,).
     bend
         How the stacked model bends what is expected; not at all unless given.
 
@@ -71,6 +74,8 @@ def value_intervals(
 
     def purchases(model: PurchaseModel) -> Floats:
         alive = model.alive_probability(repeat_count, recency_days, age_days)
+        if alive_at_most is not None:
+            alive = np.minimum(alive, alive_at_most)
         lifetime = lifetime_value(
             repeat_count,
             age_days,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from services.analytics.calculations.churn.features import Observation, features_at
 from services.analytics.calculations.churn.stacked import ChurnModel
 from services.analytics.calculations.churn.training import train
+from services.analytics.calculations.events import EVENT_COLUMNS, Events
 from services.analytics.calculations.parameters import Parameters
 from services.analytics.calculations.purchases import summarize_purchases
 from services.analytics.calculations.report import Report, calculate
@@ -175,3 +176,45 @@ def test_more_silence_never_raises_what_is_expected(
     free = free[(now["margin_per_purchase"] > 0).to_numpy()[free]]
     for name in ("expected_purchases_365", "clv_365"):
         assert (later[name] <= now[name] * (1 + 1e-9) + 1e-12).iloc[free].all(), name
+
+
+def contracts_of(base: SimulatedBase, *, cancelled_day: float) -> Events:
+    units = np.flatnonzero(base.units["has_active_contract"])
+    rows = {
+        "unit": units,
+        "start_day": base.as_of_day - 200,
+        "end_day": base.as_of_day + 100,
+        "cancelled_day": cancelled_day,
+        "amount": 50.0,
+        "deal_id": [f"deal-{unit}" for unit in units],
+    }
+    contracts = pd.DataFrame(rows).astype(EVENT_COLUMNS["contracts"])
+    return replace(Events.empty(), contracts=contracts)
+
+
+@pytest.mark.parametrize("is_learned", [False, True])
+def test_a_cancelled_contract_is_worth_its_rest_and_little_more(
+    base: SimulatedBase, plain: Report, model: ChurnModel, is_learned: bool
+) -> None:
+    """Before, the rhythm took over, bent by a model that has seen no contract: the value rose."""
+    estimates = replace(plain.estimates, churn=model) if is_learned else plain.estimates
+    end = np.where(base.units["has_active_contract"], base.as_of_day + 100.0, np.nan)
+    running = base.units.assign(contract_end_day=end)
+    cancelled = running.assign(has_active_contract=False, contract_end_day=np.nan)
+
+    def scored(units: pd.DataFrame, cancelled_day: float) -> pd.DataFrame:
+        events = contracts_of(base, cancelled_day=cancelled_day)
+        day = base.as_of_day
+        return calculate(
+            units, base.deals, events, as_of_day=day, estimates=estimates
+        ).customers.loc[bought_before(base, plain.customers)[1]]
+
+    before, after = scored(running, np.nan), scored(cancelled, base.as_of_day)
+    earns = before["margin_per_purchase"] > 0
+    before, after = before[earns], after[earns]
+    assert (after["churn_probability"] > before["churn_probability"]).all()
+    assert (after["alive_probability"] <= 1 - after["churn_probability"] + 1e-12).all()
+    assert (after["clv_365"] < before["clv_365"]).all()
+    left = after["alive_probability"] * after["clv_alive_365"]
+    assert (after["clv_365"] > left).all()
+    assert (after["clv_365_high"] >= after["clv_365"]).all()

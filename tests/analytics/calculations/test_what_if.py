@@ -160,10 +160,10 @@ def test_a_purchase_is_of_today_and_undoes_a_cancellation() -> None:
     assert not after.units["is_cancellation_effective"].any()
 
 
-def test_a_cancelled_contract_runs_no_more() -> None:
+def test_a_cancelled_contract_is_in_force_until_its_end() -> None:
     after = cancel_contracts(known())
     assert after.events.contracts["cancelled_day"].tolist() == [DAY]
-    assert after.units["is_cancellation_effective"].all()
+    assert not after.units["is_cancellation_effective"].any()
     assert not after.units["has_active_contract"].any()
 
 

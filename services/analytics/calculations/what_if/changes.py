@@ -72,7 +72,7 @@ def buy(known: Known, *, amount: float) -> Known:
 
 
 def cancel_contracts(known: Known) -> Known:
-    """Cancel every running contract on the day."""
+    """Cancel every running contract on the day; each is in force until its end, as any cancelled one."""
     if not known.units["has_active_contract"].any():
         return known
     day = known.as_of_day
@@ -81,9 +81,7 @@ def cancel_contracts(known: Known) -> Known:
         runs = np.isnan(float_column(frame, "cancelled_day"))
         runs = runs & (frame["end_day"].to_numpy() >= day)
         known = known.with_rows(name, runs, cancelled_day=day)
-    return known.with_units(
-        has_active_contract=False, contract_end_day=np.nan, is_cancellation_effective=True
-    )
+    return known.with_units(has_active_contract=False, contract_end_day=np.nan)
 
 
 def declare_motive(known: Known, *, motive: str) -> Known:
