@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Language = Literal["en", "de"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Response = Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)]
+"""Above 0, as rates are compared with it."""
 Cost = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=0, le=3650)]
@@ -147,7 +149,7 @@ class Channel(Switchable):
     addressable: bool
     consent: Literal["opt_in", "opt_out", "none"]
     unit_cost: Cost
-    base_response: Share
+    base_response: Response
 
 
 class PurchaseMotive(Entry):
@@ -203,7 +205,7 @@ class MarketingEvent(Switchable):
 class CommunicationStyle(Entry):
     """How a contact likes to be spoken to: advertising contacts in 30 days at most, what to avoid."""
 
-    cap_30d: Annotated[int, Field(ge=0, le=30)]
+    cap_30d: Annotated[int, Field(ge=1, le=30)]
     avoid: tuple[str, ...] = ()
 
 

@@ -131,7 +131,9 @@ class ChannelEntry(ShownEntry):
         description="Whether advertising needs a consent, ends with an objection, or needs neither."
     )
     unit_cost: Cost = Field(description="Of one contact, in base currency.")
-    base_response: Probability = Field(description="Share that reacts; a starting assumption.")
+    base_response: number(1e-6, 1, example=0.05) = Field(
+        description="Share that reacts; a starting assumption."
+    )
 
 
 class MotiveEntry(ShownEntry):
@@ -189,7 +191,7 @@ class EventEntry(ShownEntry):
 class StyleEntry(ShownEntry):
     """A style of communication."""
 
-    cap_30d: whole(0, 30, example=4) = Field(
+    cap_30d: whole(1, 30, example=4) = Field(
         description="Advertising contacts in 30 days, at most."
     )
     avoid: Ids = Field(description="Instruments that do not suit it.")
