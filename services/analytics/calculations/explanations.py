@@ -114,12 +114,15 @@ def explain_churn(
         reasons.append(Reason("R_CHURN_CONTRACT", {"p": rounded(churn)}, of_contract))
         reasons += contract_reasons(customer, money=money)
     elif horizon is not None and reference is not None:
-        params: dict[str, Value] = {
-            "p": rounded(churn),
-            "horizon": round(horizon),
-            "reference": rounded(reference),
-        }
-        reasons.append(Reason("R_CHURN", params, None if has_parts else rounded(reference)))
+        params: dict[str, Value] = {"p": rounded(churn), "horizon": round(horizon)}
+        # The reference is that of the rhythm: a learned model has a level of its own, and signals
+        # of some lower the level of all others.
+        is_comparable = word(customer, "churn_basis") != "stacked" and churn >= reference
+        if not has_parts or is_comparable:
+            params["reference"] = rounded(reference)
+            reasons.append(Reason("R_CHURN", params, None if has_parts else rounded(reference)))
+        else:
+            reasons.append(Reason("R_CHURN_AHEAD", params))
         if not has_parts:
             reasons += silence_reasons(customer, rounded(churn - reference))
     reasons += signal_reasons(customer)

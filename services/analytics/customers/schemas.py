@@ -85,7 +85,8 @@ class Churn(Shown):
     )
     horizon_days: Days | None = Field(description="The customer's own horizon.")
     reference_probability: Probability | None = Field(
-        description="The same chance right after the last purchase."
+        description="By rhythm alone: the chance of no purchase within the horizon, right after the last "
+        "purchase. A learned model (`stacked`) has a level of its own, which this says nothing of."
     )
     alive_probability: Probability | None = Field(
         description="Chance that the customer is still one: at least that of buying within the horizon, "

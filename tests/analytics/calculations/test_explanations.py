@@ -159,6 +159,23 @@ def test_a_usual_silence_is_not_called_overdue() -> None:
     assert codes(explained("churn_probability", gap_rank=0.5))[1] == "R_IN_RHYTHM"
 
 
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"churn_basis": "signals"}, "R_CHURN"),
+        ({"churn_basis": "signals", "churn_probability": 0.1}, "R_CHURN_AHEAD"),
+        ({"churn_basis": "stacked"}, "R_CHURN_AHEAD"),
+        ({"churn_basis": "stacked", "churn_probability": 0.1}, "R_CHURN_AHEAD"),
+    ],
+)
+def test_the_chance_after_the_last_purchase_is_told_where_the_rhythm_says_both(
+    facts: dict[str, object], code: str
+) -> None:
+    first = explained("churn_probability", churn_part_inactivity=0.1, **facts).reasons[0]
+    assert first.code == code
+    assert ("reference" in first.params) is (code == "R_CHURN")
+
+
 def test_contributions_add_up_to_the_churn_probability() -> None:
     found = explained("churn_probability")
     assert sum(reason.contribution or 0 for reason in found.reasons) == pytest.approx(0.4903)
@@ -230,7 +247,7 @@ def test_what_was_learned_is_named_and_the_five_greatest_are_shown() -> None:
         facts |= {f"signal_{name}": 1.0, f"churn_part_{name}": 0.1 + place / 100}
     found = codes(explained("churn_probability", **facts, churn_basis="stacked"))
     assert found == [
-        "R_CHURN", "R_PAST_LOWERS", "R_CANCELLED", "R_COMPLAINT", "R_MONETARY", "R_FREQ",
+        "R_CHURN_AHEAD", "R_PAST_LOWERS", "R_CANCELLED", "R_COMPLAINT", "R_MONETARY", "R_FREQ",
         "R_PHASE_ALIVE",
     ]  # fmt: skip
     assert "R_AMOUNTS_RAISE" in codes(explained("churn_probability", churn_part_money=0.2))
