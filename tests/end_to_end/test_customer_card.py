@@ -35,7 +35,7 @@ class Counter:
                 sell(crm, person, f"2025-{month:02}-10", "4000.00")
         for person in (self.ben, self.eva):
             self._consent(person, "email")
-        self._talk(self.ben, "call", "2026-01-05", "Delivery date")
+        self._talk(self.ben, "call", "2026-01-05", "Delivery date", direction="inbound")
         self._talk(self.ben, "note", "2026-01-07", "Likes tea")
         self._talk(self.anna, "complaint", "2026-01-20", "Tisch wackelt", severity=3, status="open")
         self._talk(self.eva, "email", "2026-01-12", None, direction="inbound")
@@ -130,7 +130,7 @@ def test_the_card_of_an_organisation_names_the_person_that_is_addressed(counter:
     card = counter.card(counter.firm)
     assert card["crm"]["contact"]["name"] == "Weber Möbel GmbH"
     assert (card["crm"]["person"]["id"], card["salutation"]) == (counter.eva, "Guten Tag Eva Kraus")
-    assert card["opening_line"] == "We last wrote to each other on 12 Jan 2026."
+    assert card["opening_line"] == "Am 12.01.2026 haben Sie uns geschrieben."
     problem = counter.analytics.get(f"/v1/customers/{counter.eva}/card", 404, headers=GERMAN)
     assert problem["code"] == "customer_missing"
     assert "Eine Person einer Organisation steht bei dieser" in problem["detail"]

@@ -39,6 +39,9 @@ class CardInteraction(Shown):
     contact_id: RecordId = Field(description="With whom.")
     kind: word(example="call") = Field(description="Of what kind.")
     channel: word(example="phone") | None = Field(description="Over which channel.")
+    direction: Literal["inbound", "outbound", "internal"] | None = Field(
+        description="Who turned to whom; null: not known."
+    )
     occurred_at: Instant = Field(description="When.")
     subject: Subject | None = Field(description="What it was about.")
     user_id: text(64, example="anna") | None = Field(description="Who of us took part.")

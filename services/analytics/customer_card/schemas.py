@@ -58,8 +58,9 @@ class CustomerCard(Published):
     opening_line: (
         bounded_text(1000, example="Last time, on 5 Jan 2026, we spoke about “Delivery”.") | None
     ) = Field(
-        description="To begin with, from the last conversation, in the language asked for; null if "
-        "there was none lately, or the CRM did not answer."
+        description="To begin with, from the last conversation, in the contact's language, as it is "
+        "said or written to the contact; what we noted for ourselves is not quoted. Null if there was none "
+        "lately, or the CRM did not answer."
     )
     basis: RecommendationBasis = Field(
         description="Why the recommendation is what it is, or why there is none."

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from services.analytics.calculations.reasons import Reason, money_in
+from services.analytics.calculations.reasons import Reason, Value, money_in
 from services.analytics.calculations.recommendations.steps import explain_ruled_out
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customer_card.reading import CrmAnswer
@@ -27,6 +27,12 @@ _OPENINGS: Final[Mapping[str, str]] = {
     "offer": "R_OPENING_OFFER",
 }
 """What a conversation is called to the customer, by its kind; others were none."""
+_LETTERS: Final[Mapping[str, str]] = {
+    "inbound": "R_OPENING_INBOUND",
+    "outbound": "R_OPENING_OUTBOUND",
+}
+_NOTED: Final = frozenset({"call", "visit", "chat"})
+"""Their subjects are notes of our own, unless the customer came with them."""
 _GREETING = re.compile(r"(?:Dear|Hello|Guten Tag) \[Name\]")
 _UNNAMED: Final[Mapping[Language, str]] = {"en": "Hello", "de": "Guten Tag"}
 _NAMED: Final[Mapping[Language, str]] = {"en": "Dear", "de": "Guten Tag"}
@@ -45,7 +51,8 @@ def show_card(
     shown = describe(row, publication, catalogue=catalogue, language=language)
     steps = show_all(row, publication, catalogue=catalogue, language=language)
     churn, crm = shown["explanations"]["churn_probability"], answer.card
-    salutation = greet(crm, contact_language(row, language))
+    to_contact = contact_language(row, language)
+    salutation = greet(crm, to_contact)
     owed, next_steps = (
         [_addressed(step, crm, salutation) for step in steps[name]]
         for name in ("obligations", "steps")
@@ -73,7 +80,9 @@ def show_card(
         "style": _style(row, crm, catalogue, language),
         "owner_id": row["owner_id"],
         "salutation": salutation,
-        "opening_line": _opening(crm, time_zone, say),
+        "opening_line": opening_line(
+            crm, time_zone, lambda reason: show_reason(reason, catalogue, to_contact)
+        ),
         "basis": steps["basis"],
         "obligations": owed,
         "next_step": next_steps[0] if next_steps else None,
@@ -122,20 +131,23 @@ def _addressed(step: dict[str, Any], crm: Row | None, salutation: str) -> dict[s
     return {**step, "draft": {**step["draft"], "text": text}}
 
 
-def _opening(
+def opening_line(
     crm: Row | None, time_zone: ZoneInfo, say: Callable[[Reason], dict[str, Any]]
 ) -> str | None:
     """Write a first sentence about the last conversation."""
     for last in crm["last_interactions"] if crm else ():
-        code = _OPENINGS.get(last["kind"])
-        if code is not None:
-            at = datetime.fromisoformat(last["occurred_at"]).astimezone(time_zone)
-            day = at.date().isoformat()
-            if last["subject"]:
-                reason = Reason(code, {"date": day, "subject": last["subject"]})
-            else:
-                reason = Reason(f"{code}_PLAIN", {"date": day})
-            return str(say(reason)["text"])
+        code, direction = _OPENINGS.get(last["kind"]), last["direction"]
+        if code is None or direction == "internal":
+            continue
+        if code == "R_OPENING_LETTER":
+            code = _LETTERS.get(direction, code)
+        at = datetime.fromisoformat(last["occurred_at"]).astimezone(time_zone)
+        params: dict[str, Value] = {"date": at.date().isoformat()}
+        # The sentence around it has its own full stop.
+        subject = (last["subject"] or "").rstrip(". ")
+        if subject and (direction == "inbound" or last["kind"] not in _NOTED):
+            return str(say(Reason(code, params | {"subject": subject}))["text"])
+        return str(say(Reason(f"{code}_PLAIN", params))["text"])
     return None
 
 
