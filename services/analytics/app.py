@@ -23,6 +23,7 @@ from services.analytics.experiments.routes import routes as experiments
 from services.analytics.german import translate
 from services.analytics.loyalty_ladder.routes import routes as loyalty_ladder
 from services.analytics.model_cards.routes import routes as model_cards
+from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.routes import routes as plans
 from services.analytics.plans.solving import Planner
 from services.analytics.portfolio.routes import routes as portfolio
@@ -113,6 +114,7 @@ def create_app(
         app.state.planner = Planner(settings.data_dir)
         app.state.trials = Trials(settings)
         app.state.crm_cards = CrmCards(settings.crm_base_url, key_file=settings.card_key_file)
+        app.state.crm_news = CrmNews(settings.crm_base_url, key_file=settings.key_file)
         scheduler = Scheduler(
             database,
             every_seconds=every.total_seconds(),
@@ -132,6 +134,7 @@ def create_app(
                 yield
         finally:
             await app.state.crm_cards.close()
+            await app.state.crm_news.close()
             await plans.stop()
             await scheduler.stop()
 

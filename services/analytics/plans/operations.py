@@ -9,6 +9,7 @@ from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.packing import unpack
 from services.analytics.plans.schemas import NewPlan, PlanLimit
 from services.analytics.plans.solving import Choice, Solved, Wanted, WantedLimit
 from services.analytics.plans.table import plan_choices, plan_exports, plans
@@ -77,6 +78,18 @@ def _choices(slot: Table) -> Statement:
 
 
 _SHOWN = {slot: _choices(slot) for slot in SLOTS.values()}
+_PERSONS = {
+    slot: Statement(
+        select(slot.c.unit_id, slot.c.person).where(
+            is_among(slot.c.unit_id), slot.c.person.is_not(None)
+        )
+    )
+    for slot in SLOTS.values()
+}
+_REACH = {
+    slot: Statement(select(slot.c.unit_id, slot.c.numbers).where(is_among(slot.c.unit_id)))
+    for slot in SLOTS.values()
+}
 _ALL = Statement(
     select(plan_choices)
     .where(
@@ -276,6 +289,24 @@ async def all_choices(reader: Reader, plan_id: str, *, after: int, limit: int) -
     """Return who was chosen, behind a number."""
     values = {"plan_id": plan_id, "last_number": after, "page_size": limit}
     return await reader.all(_ALL, values)
+
+
+async def persons_of(
+    reader: Reader, publication: Publication, unit_ids: Sequence[str]
+) -> dict[str, str]:
+    """Return who is addressed in place of customers, by their ids; of the others it is themselves."""
+    rows = await reader.all(_PERSONS[publication.slot], {"ids": list(unit_ids)})
+    return {row["unit_id"]: row["person"] for row in rows}
+
+
+async def reach_of(
+    reader: Reader, publication: Publication, unit_ids: Sequence[str]
+) -> list[Record]:
+    """Return the numbers of customers, among them how they may be reached."""
+    if not unit_ids:
+        return []
+    rows = await reader.all(_REACH[publication.slot], {"ids": list(unit_ids)})
+    return [unpack(row, publication.version["number_columns"]) for row in rows]
 
 
 async def cancel(

@@ -6,6 +6,7 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.plans import listing, operations, showing
+from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.dropping import DROP_REASONS, NewestSteps
 from services.analytics.plans.options import Words
 from services.analytics.plans.schemas import (
@@ -205,9 +206,14 @@ async def export_plan(
     """The list of a plan, one line for each customer, streamed; names and addresses are in the CRM under
     the same ids. 409 `plan_canceled` if the plan was canceled.
 
-    Everybody is looked at once more in the newest version: dropped is who was erased, objects to
-    profiling, has no consent, is at the contact cap, is in a control group, or is not recommended this
-    step any more, be it for one of these reasons. `X-Dropped` says how many by reason, and
+    What holds now decides. Everybody is looked at once more in the newest version, and the CRM is asked
+    what was changed since the last refresh; 503 `crm_not_asked` if it does not answer, 503
+    `refresh_first` if that is too much to look through. Dropped is, by the first reason that holds, who
+    was erased, objects to profiling, refused the channel or changed in another way since the last refresh
+    (`changed_since_refresh`: take the list again after the next), is in the control group of an open
+    experiment with this instrument in this phase, was decided on, or is not recommended this step any
+    more: for want of consent or of an address, for the contact cap, or because something else is better.
+    `X-Dropped` says how many by reason; with `X-Listed-Count` that is everybody who was chosen.
     `GET /v1/plans/{plan_id}` keeps it with the reason for which the list was taken and by whom. In CSV a
     text that a spreadsheet would run as a formula has an apostrophe before it.
     """
@@ -217,7 +223,13 @@ async def export_plan(
     publication = await call.app.state.publications.current()
     words = Words.of(publication.version, publication.products)
     newest = await call.app.state.planner.ask(lambda ledger: NewestSteps.of(ledger, words))
-    checked = await listing.check(call.database, plan_id, newest)
+    crm: CrmNews = call.app.state.crm_news
+    checks = await listing.gather_checks(
+        call.database, newest, crm, now=call.now, catalogue=call.app.state.catalogue
+    )
+    _, checked = await call.app.state.publications.read(
+        lambda current: listing.check(call.database, current, row, checks, crm)
+    )
     await operations.note_export(
         call.database,
         plan_id,

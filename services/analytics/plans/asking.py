@@ -1,0 +1,163 @@
+"""Asks the CRM what was changed since the last refresh, so that no list is taken of people on old news."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from services.analytics.crm_client import CHANGES_PER_PAGE, RECORDS_PER_REQUEST
+from services.analytics.crm_connection import CrmConnection
+from services.foundation.problems import Problem
+
+SECONDS = 30.0
+_MOST_PAGES: Final = 100
+_SUBJECT: Final = re.compile(r"contacts/([0-9a-f-]{36})")
+Result = TypeVar("Result")
+
+
+class CrmNotAsked(Problem):
+    """A list on old news could be one of people who forbade it."""
+
+    code, status = "crm_not_asked", 503
+    title = "The CRM did not tell who may be addressed by now, so no list is given. Try again soon."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "5"})
+
+
+class RefreshFirst(Problem):
+    """Too much has changed to be looked through."""
+
+    code, status = "refresh_first", 503
+    title = (
+        "Much has changed in the CRM since the last refresh; a list can be taken after the next."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "60"})
+
+
+class _Change(BaseModel):
+    subject: str = Field(max_length=200)
+
+
+class _ChangePage(BaseModel):
+    items: list[_Change] = Field(max_length=CHANGES_PER_PAGE)
+    cursor: str = Field(min_length=1, max_length=4000)
+    has_more: bool
+
+
+class _Consent(BaseModel):
+    channel: str
+    purpose: str
+    state: str
+
+
+class _Contact(BaseModel):
+    id: str
+    erased_at: str | None
+    profiling_objection_at: str | None
+    consents: list[_Consent]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactNow:
+    """What the CRM says of a contact at this moment.
+
+    Attributes
+    ----------
+    objects
+        Whether it objects to profiling.
+    refused
+        Channels over which it refuses marketing.
+    """
+
+    objects: bool
+    refused: frozenset[str]
+
+
+_CONTACT = TypeAdapter(_Contact)
+_REFUSALS = frozenset({"withdrawn", "objected"})
+
+
+class CrmNews(CrmConnection):
+    """Reads the change feed and contacts with the key that refreshes read with."""
+
+    patience_seconds = SECONDS
+
+    async def changed_contacts(self, cursor: str) -> frozenset[str]:
+        """Return the contacts that were changed behind a cursor of the feed.
+
+        Raises
+        ------
+        CrmNotAsked
+            The CRM did not answer in time, or not as it promises.
+        RefreshFirst
+            There are too many changes.
+        """
+        return await self._in_time(self._changed(cursor))
+
+    async def contacts(self, ids: Collection[str]) -> dict[str, ContactNow]:
+        """Return what is said of these contacts now; who is missing is gone. Raises `CrmNotAsked`."""
+        return await self._in_time(self._contacts(sorted(ids)))
+
+    async def _in_time(self, work: Coroutine[Any, Any, Result]) -> Result:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await work
+        except (OSError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValidationError):
+            raise CrmNotAsked() from None
+
+    async def _changed(self, cursor: str) -> frozenset[str]:
+        found = set[str]()
+        async for page in self._pages(cursor):
+            found.update(_contacts_of(page))
+        return frozenset(found)
+
+    async def _pages(self, cursor: str) -> AsyncIterator[_ChangePage]:
+        for _ in range(_MOST_PAGES):
+            body = await self._get("/v1/changes", after=cursor, limit=str(CHANGES_PER_PAGE))
+            page = _ChangePage.model_validate_json(body)
+            yield page
+            if not page.has_more:
+                return
+            cursor = page.cursor
+        raise RefreshFirst()
+
+    async def _contacts(self, ids: Sequence[str]) -> dict[str, ContactNow]:
+        found: dict[str, ContactNow] = {}
+        for start in range(0, len(ids), RECORDS_PER_REQUEST):
+            some = list(ids[start : start + RECORDS_PER_REQUEST])
+            body = await self._get("/v1/exports/contacts", format="ndjson", id=some)
+            for line in body.splitlines():
+                contact = _CONTACT.validate_json(line)
+                if contact.erased_at is not None:
+                    continue
+                found[contact.id] = ContactNow(
+                    contact.profiling_objection_at is not None,
+                    frozenset(
+                        each.channel
+                        for each in contact.consents
+                        if each.purpose == "marketing" and each.state in _REFUSALS
+                    ),
+                )
+        return found
+
+    async def _get(self, path: str, **params: str | list[str]) -> bytes:
+        key = self._key_file.read_text().strip()
+        answer = await self._http.get(
+            path, params=params, headers={"Authorization": f"Bearer {key}"}
+        )
+        if answer.status_code != httpx.codes.OK:
+            raise CrmNotAsked()
+        return answer.content
+
+
+def _contacts_of(page: _ChangePage) -> Iterator[str]:
+    for change in page.items:
+        if match := _SUBJECT.fullmatch(change.subject):
+            yield match[1]

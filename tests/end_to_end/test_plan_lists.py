@@ -1,0 +1,141 @@
+"""Lists of plans: what holds in the CRM at the moment, also what no refresh has read yet."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from services.analytics.calculations.feedback.known import Holdout
+from tests.conftest import Crm
+from tests.end_to_end.conftest import Analytics
+from tests.end_to_end.test_refresh import make_reachable, sell
+
+PLAN: dict[str, Any] = {
+    "name": "Spring",
+    "budget": {"amount": "10000.00", "currency": "EUR"},
+    "period": {"from": "2026-02-01", "until": "2026-04-30"},
+}
+
+
+def export(analytics: Analytics, plan: Any) -> tuple[set[str], dict[str, int]]:
+    """Return who is listed, and how many were dropped for which reason."""
+    answer = analytics.client.get(f"/v1/plans/{plan['id']}/export?reason=Mailing")
+    assert answer.status_code == 200, answer.text
+    dropped = {
+        reason: int(count)
+        for reason, _, count in (
+            each.partition("=") for each in answer.headers["x-dropped"].split(", ")
+        )
+        if count != "0"
+    }
+    listed = {row["unit_id"] for row in csv.DictReader(io.StringIO(answer.text))}
+    assert len(listed) == int(answer.headers["x-listed-count"])
+    assert len(listed) + sum(dropped.values()) == plan["chosen_count"]
+    return listed, dropped
+
+
+@pytest.fixture
+def planned(crm: Crm, analytics: Analytics) -> tuple[Any, list[Any]]:
+    """A plan for customers who may be written to, and its choices."""
+    for number in range(9):
+        address = f"weber{number}@example.org"
+        contact = crm.create("contacts", kind="person", name=f"Weber {number}", email=address)["id"]
+        make_reachable(crm, contact)
+        for month in (4, 9):
+            sell(crm, contact, f"2025-{month:02}-{10 + number}", "9000.00")
+    analytics.published()
+    plan = analytics.client.post("/v1/plans", json=PLAN).json()
+    items = analytics.get(f"/v1/plans/{plan['id']}/choices")["items"]
+    return plan, [item for item in items if item["channel"] == "email"]
+
+
+def withdraw(crm: Crm, contact_id: str) -> None:
+    body = {"channel": "email", "action": "withdrawn"}
+    assert crm.client.post(f"/v1/contacts/{contact_id}/consents", json=body).status_code == 201
+
+
+def test_a_list_knows_what_no_refresh_has_read_yet(
+    crm: Crm, analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    plan, items = planned
+    withdrawn, erased, objecting, renamed = (item["unit_id"] for item in items[:4])
+    everybody, nobody = export(analytics, plan)
+    assert {withdrawn, erased, objecting, renamed} <= everybody
+    assert nobody == {}
+    withdraw(crm, withdrawn)
+    answer = crm.client.post(
+        f"/v1/contacts/{erased}/erasure", json={"reason": "requested"}, headers={"If-Match": "*"}
+    )
+    assert answer.is_success
+    objection = {"profiling_objection_at": "2026-01-15T10:00:00Z"}
+    assert crm.patch(f"/v1/contacts/{objecting}", objection, version="*").status_code == 200
+    assert crm.patch(f"/v1/contacts/{renamed}", {"name": "W."}, version="*").status_code == 200
+    before_refresh = {
+        "erased": 1,
+        "profiling_objection": 1,
+        "no_consent": 1,
+        "changed_since_refresh": 1,
+    }
+    expected = everybody - {withdrawn, erased, objecting, renamed}
+    assert export(analytics, plan) == (expected, before_refresh)
+    analytics.published()
+    after_refresh = {"erased": 1, "profiling_objection": 1, "no_consent": 1}
+    assert export(analytics, plan) == (expected | {renamed}, after_refresh)
+
+
+def test_nobody_of_a_control_group_is_listed_whatever_the_strategy(
+    analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    plan, items = planned
+    strategy, instrument, phase = (
+        items[0][name] for name in ("strategy_id", "instrument_id", "phase")
+    )
+    everybody, _ = export(analytics, plan)
+    body = {
+        "key": "tried",
+        "name": "Does it work?",
+        "phase": phase,
+        "strategy_id": strategy,
+        "instrument_id": instrument,
+        "holdout_share": 0.5,
+        "hypothesis": "It works.",
+    }
+    made = analytics.client.post("/v1/experiments", json=body)
+    assert made.status_code == 201, made.text
+    headers = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
+    path = f"/v1/experiments/{made.json()['id']}"
+    started = analytics.client.patch(path, json={"status": "running"}, headers=headers)
+    assert started.status_code == 200, started.text
+    same = [
+        item["unit_id"]
+        for item in items
+        if (item["instrument_id"], item["phase"]) == (instrument, phase)
+    ]
+    holdout = Holdout("", "tried", phase, strategy, instrument, None, 0.5, ())
+    held = {unit for unit, is_held in zip(same, holdout.holds_out(same), strict=True) if is_held}
+    assert held
+    assert export(analytics, plan) == (everybody - held, {"control_group": len(held)})
+
+
+def test_what_was_decided_on_is_not_listed_and_without_the_crm_nothing_is(
+    crm: Crm, analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    plan, items = planned
+    everybody, _ = export(analytics, plan)
+    unit_id = items[0]["unit_id"]
+    decision = {
+        "unit_id": unit_id,
+        "recommendation_id": items[0]["recommendation_id"],
+        "decision": "accepted",
+    }
+    made = analytics.client.post("/v1/decisions", json=decision)
+    assert made.status_code == 201, made.text
+    assert export(analytics, plan) == (everybody - {unit_id}, {"decided": 1})
+    crm.stop()
+    path = f"/v1/plans/{plan['id']}/export?reason=Mailing"
+    answer = analytics.client.get(path, headers={"Accept-Language": "de"})
+    crm.start()
+    assert (answer.status_code, answer.json()["code"]) == (503, "crm_not_asked")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["title"].startswith("Das CRM hat nicht gesagt")
