@@ -160,6 +160,7 @@ def plain_units(count: int) -> pd.DataFrame:
             "pressure_ok": ~false,
             **{f"quality_{name}": np.ones(count) for name in CHANNELS},
             **{f"service_{name}": ~false for name in CHANNELS},
+            **{f"survey_{name}": ~false for name in CHANNELS},
         },
         index=pd.RangeIndex(count, name="unit"),
     )

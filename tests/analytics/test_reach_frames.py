@@ -338,6 +338,31 @@ def test_a_message_waits_for_its_answer(base: Base) -> None:
     assert found == [f"m{place}" if waits else None for place, (*_, waits) in enumerate(cases)]
 
 
+def test_who_waits_for_an_answer_itself_has_an_open_request(base: Base) -> None:
+    asked: Row = {"kind": "service_request", "resolution": None, "resolved_at": None}
+    cases: list[tuple[Row, bool]] = [
+        (asked, True),
+        (asked | {"kind": "complaint"}, True),
+        (asked | {"resolution": "fixed"}, False),
+        (asked | {"resolved_at": BEFORE + DAY}, False),
+        (asked | {"resolved_at": LATER}, True),
+        (asked | {"occurred_at": window_start(90) - DAY}, False),
+        (asked | {"kind": "idea"}, False),
+        ({"kind": "email"}, True),
+        ({"kind": "email", "direction": "outbound"}, False),
+    ]
+    people = [contact(f"c{place}") for place in range(len(cases))]
+    records = [
+        interaction(f"i{place}", "note", f"c{place}", direction="inbound") | asked | fields
+        for place, (fields, _) in enumerate(cases)
+    ]
+    found = base.reach(people, [], records)["has_open_request"]
+    assert found.tolist() == [asks for _, asks in cases]
+    house = [organisation("a"), email("b", parent_id="a"), contact("c", parent_id="a")]
+    of_another = interaction("i", "service_request", "c") | asked
+    assert not base.one(house, [], [of_another])["has_open_request"]
+
+
 def test_the_message_that_has_waited_longest_comes_first_and_the_house_may_answer(
     base: Base,
 ) -> None:

@@ -19,6 +19,7 @@ from services.analytics.calculations.recommendations.candidates import (
     Check,
     Duty,
     EventOption,
+    Purpose,
     StrategyOptions,
 )
 from services.analytics.calculations.signals.combination import CombinationParameters
@@ -33,6 +34,7 @@ from services.analytics.catalogue.catalogue import (
 
 _VOICE = "voice"
 _COMPLAINT_SIGNAL = "unresolved_complaint"
+_REQUEST_SIGNALS = frozenset({_COMPLAINT_SIGNAL, "support_burst"})
 _ADDRESSES: Mapping[str, Address] = {
     "email": "email",
     "post": "postal",
@@ -187,7 +189,7 @@ def _candidate(
         effect_probability=instrument.uplift[0],
         unit_cost=instrument.unit_cost,
         channels=channels,
-        is_service=instrument.type in _WITHOUT_CONTACT_CAP,
+        purpose=_purpose_of(instrument),
         incentive_share=instrument.incentive_pct / 100,
         incentive_amount=instrument.incentive_abs,
         risk_rate=strategy.risk_rate,
@@ -202,6 +204,24 @@ def _candidate(
             *(Check(name, must_hold=False) for name in dict.fromkeys(forbidden)),
         ),
     )
+
+
+def _purpose_of(instrument: Instrument) -> Purpose:
+    """Say what a person is addressed for.
+
+    A service answers a request if it is meant for those who had to turn to us, and gives nothing on
+    top: what does is an offer like any other. Source: domain specification 6.3.
+    """
+    if instrument.type == "survey":
+        return "survey"
+    gives_more = instrument.incentive_pct or instrument.incentive_abs
+    if (
+        instrument.type == "service"
+        and not gives_more
+        and _REQUEST_SIGNALS & set(instrument.answers)
+    ):
+        return "request"
+    return "marketing"
 
 
 def _duties(catalogue: Catalogue) -> Iterator[Duty]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.calculations.reach.parameters import ReachParameters
-from services.analytics.frames.arrays import NEVER, Booleans, Integers, booleans_of, strings_of
+from services.analytics.frames.arrays import NEVER, Booleans, Integers, booleans_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.interactions import Interactions
@@ -30,8 +27,8 @@ def unanswered_messages(
     contacts: Contacts,
     clock: Clock,
     parameters: ReachParameters,
-) -> Any:
-    """Return for each unit the id of the message that has waited longest; missing without one.
+) -> Integers:
+    """Return for each unit the row of the message that has waited longest; -1 without one.
 
     That is an e-mail, a message, a post or anything public that came in, is older than 24 hours at
     the end of the day, and was followed by nothing that we sent to that contact or its organisation,
@@ -46,7 +43,7 @@ def unanswered_messages(
     asks = came_in & (
         kind.are(*_MESSAGES) | _is_public(snapshot, came_in & ~kind.are(*_HAS_A_RULE))
     )
-    unit_id = np.full(contacts.unit_count, -1)
+    found = np.full(contacts.unit_count, -1)
     rows = np.flatnonzero(asks)
     if len(rows):
         answered = _answered_at(interactions, recent, len(contacts.ids))
@@ -56,8 +53,8 @@ def unanswered_messages(
     ids = snapshot.read("interactions", ["id"], where=rows).column("id").combine_chunks()
     order = pc.sort_indices(ids).to_numpy()
     order = order[np.lexsort((occurred[rows][order], interactions.unit[rows][order]))[::-1]]
-    unit_id[interactions.unit[rows][order]] = order  # the first one is put last and stays
-    return strings_of(ids.take(pa.array(unit_id, mask=unit_id < 0)))
+    found[interactions.unit[rows][order]] = rows[order]  # the first one is put last and stays
+    return found
 
 
 def _is_public(snapshot: Snapshot, where: Booleans) -> Booleans:

@@ -219,6 +219,7 @@ _OF_UNIT_REACH = _columns(
     ("survey_allowed", "bool", "", "the person was not invited to a survey within 90 days"),
     ("spent_365", "float64", _BASE, "marketing and incentives of 365 days"),
     ("must_answer_interaction", "str", "id", "message that waits for an answer; missing if none"),
+    ("has_open_request", "bool", "", "the person itself waits for an answer of ours"),
     ("channel_barriers", "int64", "number", "a digit for each channel: place in `BARRIERS`"),
     ("is_loyal_to_competitor", "bool", "", "attached to its other or former supplier"),
     ("brief_style", "boolean", "", "likes it brief; missing unknown"),

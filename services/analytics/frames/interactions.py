@@ -90,6 +90,15 @@ class Interactions:
         """Tell which took place from an instant on, until the day."""
         return self.happened & (self.occurred >= instant)
 
+    def open_cases(self, clock: Clock, *kinds: str) -> Booleans:
+        """Tell which cases of these kinds were not settled by the day."""
+        resolved = instants_of(self.table, "resolved_at")
+        is_open = (resolved >= clock.end) & (
+            (resolved != NEVER) | np.asarray(self.table.column("resolution").is_null().to_numpy())
+        )
+        rows: Booleans = self.happened & self.kind.are(*kinds) & is_open
+        return rows
+
     @property
     def is_inbound(self) -> Booleans:
         """Whether the customer turned to us."""
@@ -117,10 +126,6 @@ def interaction_columns(
     responded |= direction.are("inbound")
     reached = outcome.are(*_DELIVERED) | responded | kind.are(*_TALKS)
     in_window = interactions.since(clock.start_of_window(parameters.lead_window_days))
-    resolved = instants_of(table, "resolved_at")
-    is_open = (resolved >= clock.end) & (
-        (resolved != NEVER) | np.asarray(table.column("resolution").is_null().to_numpy())
-    )
     effective = instants_of(table, "effective_at")
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
@@ -140,7 +145,7 @@ def interaction_columns(
         "has_responded": flags(happened & responded & ~is_ours_alone),
         "has_open_qualified_deal": flags(in_window & kind.are("quote_request")),
         "is_active_in_window": flags(in_window & ~is_ours_alone),
-        "has_open_complaint": flags(happened & kind.are("complaint") & is_open),
+        "has_open_complaint": flags(interactions.open_cases(clock, "complaint")),
         "cancelled_at": latest_of(effective[is_cancelled], unit[is_cancelled], contacts.unit_count),
     }
 

@@ -80,6 +80,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         parameters=parameters,
     ).quality
     service, survey = permissions.service[addressed], permissions.survey[addressed]
+    waiting = unanswered_messages(snapshot, interactions, contacts, clock, parameters)
     columns: dict[str, Any] = {
         "person": strings_of(contacts.ids.take(pa.array(addressed))),
         "language": language.category(),
@@ -91,9 +92,8 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         "wait_days": pressure.wait_days,
         "survey_allowed": ~touches.was_surveyed(),
         "spent_365": touches.spent(snapshot, contacts, records.deals, records.interaction_cost),
-        "must_answer_interaction": unanswered_messages(
-            snapshot, interactions, contacts, clock, parameters
-        ),
+        "must_answer_interaction": _record_ids(snapshot, waiting),
+        "has_open_request": _asks(records, waiting, parameters)[addressed],
         "channel_barriers": barriers.astype(np.int64) @ len(BARRIERS) ** np.arange(len(ids)),
         **_conditions(records, permissions, addressed, style, parameters),
         "addressable": _answers((barriers == 0).any(axis=1)),
@@ -106,6 +106,26 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         columns[f"touch_count_{name}"] = touched[:, place]
         columns[f"response_count_{name}"] = responses[:, place]
     return pd.DataFrame(columns, index=pd.RangeIndex(contacts.unit_count, name="unit"), copy=False)
+
+
+def _record_ids(snapshot: Snapshot, rows: Integers) -> Any:
+    """Return the id of the interaction in each row; missing at -1."""
+    ids = snapshot.read("interactions", ["id"]).column("id")
+    return strings_of(ids.take(pa.array(rows, mask=rows < 0)))
+
+
+def _asks(records: Records, waiting: Integers, parameters: ReachParameters) -> Booleans:
+    """Tell who itself waits for an answer: to a message, a complaint or a service request.
+
+    A case that nobody settled for so long is no reason to get in touch. Shape (contacts,).
+    """
+    interactions, clock = records.interactions, records.clock
+    asked = interactions.open_cases(clock, "complaint", "service_request")
+    asked &= interactions.since(clock.start_of_window(parameters.answer_window_days))
+    asked[waiting[waiting >= 0]] = True
+    asks = np.zeros(len(records.contacts.ids), dtype=np.bool_)
+    asks[interactions.contact[asked]] = True
+    return asks
 
 
 def _words(

@@ -89,6 +89,8 @@ UNIT: dict[str, Any] = {
     "must_answer_interaction": None,
     **{f"quality_{name}": 1.0 for name in CHANNELS},
     **{f"service_{name}": True for name in CHANNELS},
+    **{f"survey_{name}": True for name in CHANNELS},
+    "has_open_request": False,
 }
 FREE: dict[str, Any] = {
     "no_conflicting_offer": True,
@@ -251,6 +253,8 @@ def base(
                 for name in CHANNELS
             },
             **{f"service_{name}": dice.random(count) < 0.7 for name in CHANNELS},
+            **{f"survey_{name}": dice.random(count) < 0.4 for name in CHANNELS},
+            "has_open_request": dice.random(count) < 0.2,
         },
         index=customers.index,
     )
@@ -330,13 +334,13 @@ def test_leads_get_what_the_row_of_their_stage_names(
         ({"state": "developing", "phase": "development", **FREE, **PRODUCT}, {"cross_selling"}, {"cross_sell_offer"}),
         ({"state": "developing", "phase": "development", **FREE, **PRODUCT, "product1_flags": float(OBVIOUS)}, {"complementary_selling", "cross_selling"}, {"complementary_goods"}),
         ({"state": "developing", "phase": "development", **FREE, **PRODUCT, "product1_flags": float(UPGRADE), "need_voiced": True}, {"up_selling"}, {"upgrade_incentive", "upsell_offer"}),
-        ({"state": "developing", "phase": "development", "signal_frequency_drop": 0.9, "order_value": 50.0, **FREE, **{f"service_{n}": False for n in CHANNELS}}, {"bondage_short_term"}, {"future_purchase_discount"}),
+        ({"state": "developing", "phase": "development", "signal_frequency_drop": 0.9, "order_value": 50.0, **FREE, **{f"quality_{n}": math.nan for n in ("email", "phone", "chat", "visit")}}, {"bondage_short_term"}, {"future_purchase_discount"}),
         ({"satisfaction_difference": 1.0, "clv_alive_365": 900.0}, {"attachment", "engagement_building", "service_strategy"}, None),
-        ({"satisfaction_difference": 1.0, **{f"service_{n}": False for n in CHANNELS}}, {"attachment", "engagement_building"}, None),
+        ({"satisfaction_difference": 1.0}, {"attachment", "engagement_building"}, None),
         ({"state": "at_risk", "churn_probability": 0.7, "signal_satisfaction_gap": 0.9, "gap_dimension": 0.0, **FREE}, {"service_strategy"}, {"solution_proposal"}),
         ({"state": "at_risk", "churn_probability": 0.7, "signal_satisfaction_gap": 0.9, "gap_dimension": 1.0}, {"attachment"}, {"customer_service"}),
         ({"state": "at_risk", "churn_probability": 0.7, "signal_support_burst": 0.9}, {"attachment", "service_strategy"}, {"customer_service", "service_free"}),
-        ({"state": "lapsed", "phase": "winback", "positive_history": True, **{f"service_{n}": False for n in CHANNELS}}, {"winback_emotional"}, {"personal_communication", "positive_reminder"}),
+        ({"state": "lapsed", "phase": "winback", "positive_history": True}, {"winback_emotional"}, {"personal_communication", "positive_reminder"}),
         ({"state": "lapsed", "phase": "winback", "clv_alive_365": 800.0, **FREE}, {"winback_factual"}, {"solution_proposal"}),
         ({"state": "at_risk", "phase": "winback", "signal_leave_intent": 0.7, **FREE}, {"winback_factual"}, {"solution_proposal"}),
         ({"clv_alive_365": 90.0, "signal_inactivity": 0.4}, {"attachment", "sales_promotion", "bondage_short_term"}, {"personal_communication", "follow_up_contact", "loyalty_programme", "social_response", "added_value"}),
@@ -386,7 +390,6 @@ def test_a_better_offer_is_for_customers_drawn_away_by_competitors() -> None:
         "phase": "winback",
         "no_conflicting_offer": True,
         "order_value": 50.0,
-        **{f"service_{name}": False for name in CHANNELS},
     }
     options = stronger(better_price=0.2)
     assert one(**facts, options=options)["strategy_id"] != "better_offer"
@@ -503,11 +506,37 @@ def test_a_lead_keeps_the_goal_of_its_stage_while_nothing_is_worth_doing() -> No
 
 def test_who_may_be_reached_over_no_channel_is_recommended_nothing_and_it_says_why() -> None:
     closed: dict[str, Any] = {f"quality_{name}": math.nan for name in CHANNELS}
-    closed |= {f"service_{name}": False for name in CHANNELS}
+    closed |= {f"survey_{name}": False for name in CHANNELS}
     found = one(**closed)
     assert found["recommendation_basis"] == "do_nothing"
     assert found["recommendation_gap_ids"] == "order_value_unknown consent_unknown"
     assert set(ruled_out(found).values()) == {("not_met", "addressable")}
+
+
+def test_a_service_needs_consent_but_for_the_answer_to_an_own_request() -> None:
+    told_nothing: dict[str, Any] = {f"quality_{name}": math.nan for name in CHANNELS}
+    told_nothing |= {f"survey_{name}": False for name in CHANNELS}
+    told_nothing |= {"signal_support_burst": 0.9, "clv_alive_365": 900.0, **FREE}
+    assert steps_of(one(**told_nothing)) == []
+    asking = {
+        instrument for _, instrument, _ in steps_of(one(**told_nothing, has_open_request=True))
+    }
+    assert asking == {"customer_service", "solution_proposal"}
+
+
+def test_a_survey_needs_the_consent_to_surveys() -> None:
+    facts: dict[str, Any] = {"state": "lapsed", "phase": "winback", "positive_history": True}
+    closed = {f"survey_{name}": False for name in CHANNELS}
+
+    def surveys(**more: Any) -> set[tuple[str, str | None]]:
+        found = steps_of(one(**facts | more))
+        return {(name, channel) for _, name, channel in found if name.endswith("_survey")}
+
+    assert surveys(survey_post=True) == {("churn_survey", "email")}
+    assert surveys(**closed) == set()
+    assert surveys(**closed | {"survey_post": True}, clv_alive_365=900.0) == {
+        ("churn_survey", "post")
+    }
 
 
 @pytest.mark.parametrize(
@@ -736,9 +765,12 @@ def naive(
     for place in candidate.channels:
         channel = OPTIONS.channels[place]
         quality = float(unit[f"quality_{channel.channel_id}"])
-        if candidate.is_service:
-            is_open = unit[f"service_{channel.channel_id}"]
-            quality = (1.0 if math.isnan(quality) else quality) if is_open else math.nan
+        own = 1.0 if math.isnan(quality) else quality
+        if candidate.purpose == "survey":
+            quality = own if unit[f"survey_{channel.channel_id}"] else math.nan
+        elif candidate.purpose == "request":
+            is_open = unit["has_open_request"] and unit[f"service_{channel.channel_id}"]
+            quality = own if is_open else quality
         if not math.isnan(quality):
             ways.append((candidate.unit_cost + channel.unit_cost, quality))
     is_reachable = bool(ways)
@@ -926,10 +958,11 @@ def test_nobody_dissatisfied_is_bound() -> None:
 def test_no_step_goes_over_a_channel_without_consent() -> None:
     for row, item, part in STEPS:
         channel = CHANNELS[int(part["channel"])]
-        if item.is_service:
-            assert row[f"service_{channel}"]
-        else:
-            assert not math.isnan(row[f"quality_{channel}"])
+        if item.purpose == "survey":
+            assert row[f"survey_{channel}"]
+        elif math.isnan(row[f"quality_{channel}"]):
+            assert item.purpose == "request"
+            assert row["has_open_request"] and row[f"service_{channel}"]
 
 
 def test_a_product_is_offered_once_and_on_one_set_of_terms() -> None:

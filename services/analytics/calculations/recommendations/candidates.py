@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from services.analytics.calculations.feedback.known import Feedback, Holdout
 from services.analytics.calculations.feedback.responders import ResponseModel
@@ -12,6 +12,10 @@ STEPS: Final = 3
 """How many steps are recommended to a customer at most."""
 RULED_OUT: Final = 5
 """How many steps that were ruled out are told."""
+
+Purpose: TypeAlias = Literal["marketing", "survey", "request"]
+"""What a person is addressed for: each asks for its own consent, only the answer to an own open
+request for none."""
 
 OBLIGATIONS: Final = ("privacy_request", "complaint_handling", "answer_message")
 """Instruments that are owed and need no expected value, the most urgent first."""
@@ -41,8 +45,8 @@ class Candidate:
         Of the instrument without its channel; base currency per contact.
     channels
         Places of its addressable channels among those of the options.
-    is_service
-        Whether it is a service owed or asked for, which needs no consent to advertising.
+    purpose
+        What a person is addressed for, which decides on the consent that it takes.
     incentive_share, incentive_amount
         Paid on success: share of the expected order value, and base currency.
     risk_rate
@@ -63,7 +67,7 @@ class Candidate:
     effect_probability: float
     unit_cost: float
     channels: tuple[int, ...]
-    is_service: bool
+    purpose: Purpose
     incentive_share: float
     incentive_amount: float
     risk_rate: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from services.analytics.calculations.feedback.responders import individual_effec
 from services.analytics.calculations.next_products.choosing import UPGRADE
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import (
+    Purpose,
     StrategyOptions,
     StrategyParameters,
 )
@@ -96,9 +97,9 @@ class Facts:
         Strength of the churn signals; 0 where unknown.
     conditions
         Answers to the conditions that are known of some unit.
-    quality, service
-        How well each channel suits the unit, for advertising and for a service, by place of the
-        channel; NaN where it may not be used.
+    quality
+        How well each channel suits the unit, by what it is addressed for and place of the channel;
+        NaN where it may not be used.
     products
         What could be offered, the best first.
     events
@@ -128,8 +129,7 @@ class Facts:
     is_selling_blocked: Booleans
     signals: dict[str, Floats]
     conditions: dict[str, Answers]
-    quality: dict[int, Floats]
-    service: dict[int, Floats]
+    quality: dict[Purpose, dict[int, Floats]]
     products: tuple[Product, ...]
     events: dict[int, Booleans]
     controls: dict[int, Booleans]
@@ -203,8 +203,7 @@ def collect_facts(
             options=options,
             tier_floor=parameters.tier_floor,
         ),
-        quality=_channels(units, "quality", options),
-        service=_channels(units, "service", options),
+        quality={purpose: _channels(units, purpose, options) for purpose in get_args(Purpose)},
         products=_products(customers),
         events=_events(units, options),
         controls={
@@ -255,15 +254,21 @@ def _strength(values: Floats) -> Floats:
     return np.nan_to_num(np.clip(values, 0.0, 1.0), nan=0.0)
 
 
-def _channels(units: pd.DataFrame, kind: str, options: StrategyOptions) -> dict[int, Floats]:
-    """Read how well channels suit, by place; a channel that nobody may use is left out."""
+def _channels(units: pd.DataFrame, purpose: Purpose, options: StrategyOptions) -> dict[int, Floats]:
+    """Read how well channels suit, by place; a channel that nobody may use is left out.
+
+    Where advertising is not allowed, the answers to it say nothing of anything else.
+    """
     found = {}
     for place, channel in enumerate(options.channels):
         quality = _numbers(units, f"quality_{channel.channel_id}")
-        if kind == "service":
-            # Where advertising is not allowed, the answers to it say nothing of a service.
-            may = _flags(units, f"service_{channel.channel_id}")
+        if purpose == "survey":
+            may = _flags(units, f"survey_{channel.channel_id}")
             quality = np.where(may, np.nan_to_num(quality, nan=1.0), np.nan)
+        if purpose == "request":
+            asks = _flags(units, "has_open_request")
+            may = asks & _flags(units, f"service_{channel.channel_id}")
+            quality = np.where(may, np.nan_to_num(quality, nan=1.0), quality)
         if not np.isnan(quality).all():
             found[place] = quality
     return found

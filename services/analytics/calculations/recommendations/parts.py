@@ -102,7 +102,7 @@ def _parts(
 ) -> dict[str, Floats]:
     rank, rows = where
     channel, number = steps.channel[rank][rows], steps.product[rank][rows]
-    qualities = facts.service if candidate.is_service else facts.quality
+    qualities = facts.quality[candidate.purpose]
     quality = np.ones(len(rows))
     for place, values in qualities.items():
         quality = np.where(channel == place, values, quality)

@@ -96,9 +96,9 @@ def recommend(
         and ``product1`` to ``product3`` with their ``_probability``, ``_margin`` and ``_flags``.
     units
         ``unit_id``, ``status``, ``is_excluded``, ``has_profiling_objection``,
-        ``has_open_complaint``, ``has_active_contract``; as far as they are known ``quality_*`` and
-        ``service_*`` by channel, ``spent_365``, ``is_loyal_to_competitor``,
-        ``must_answer_interaction``, ``has_pending_request``, ``event_*`` (records of open events)
+        ``has_open_complaint``, ``has_active_contract``; as far as they are known ``quality_*``,
+        ``survey_*`` and ``service_*`` by channel, ``has_open_request``, ``spent_365``,
+        ``is_loyal_to_competitor``, ``must_answer_interaction``, ``has_pending_request``, ``event_*`` (records of open events)
         and ``event_*_until_day``; and any column named as a condition of the catalogue (booleans,
         NA unknown), which answers it.
     options
@@ -285,8 +285,9 @@ def _ruled_out(ruled_out: Ranked) -> dict[str, Floats]:
 def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical[str]:
     """Say what could not be taken into account."""
     is_unreachable = np.ones(len(facts), dtype=np.bool_)
-    for quality in (*facts.quality.values(), *facts.service.values()):
-        is_unreachable &= np.isnan(quality)
+    for qualities in facts.quality.values():
+        for quality in qualities.values():
+            is_unreachable &= np.isnan(quality)
     holds = {
         "order_value_unknown": is_valued & np.isnan(facts.order_value),
         "value_unknown": basis == BASES.index("insufficient_data"),

@@ -147,7 +147,7 @@ def best_way(
     candidate = option.candidate
     fit = match_of(candidate, facts, options=options, parameters=parameters)
     best = Way(np.full(len(facts), np.nan), _codes(facts, NO_CHANNEL), _codes(facts, NO_PRODUCT))
-    qualities = facts.service if candidate.is_service else facts.quality
+    qualities = facts.quality[candidate.purpose]
     usable = [place for place in candidate.channels if place in qualities]
     reached = np.zeros(len(facts), dtype=np.bool_)
     for place in usable:
