@@ -98,9 +98,9 @@ def recommend(
         ``unit_id``, ``status``, ``is_excluded``, ``has_profiling_objection``,
         ``has_open_complaint``, ``has_active_contract``; as far as they are known ``quality_*``,
         ``survey_*`` and ``service_*`` by channel, ``has_open_request``, ``spent_365``,
-        ``is_loyal_to_competitor``, ``must_answer_interaction``, ``has_pending_request``, ``event_*`` (records of open events)
-        and ``event_*_until_day``; and any column named as a condition of the catalogue (booleans,
-        NA unknown), which answers it.
+        ``is_loyal_to_competitor``, ``must_answer_interaction``, ``has_pending_request``,
+        ``event_*`` (records of open events) and ``event_*_until_day``; and any column named as a
+        condition of the catalogue (booleans, NA unknown), which answers it.
     options
         What can be recommended.
     parameters
