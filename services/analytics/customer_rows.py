@@ -22,8 +22,9 @@ from services.analytics.tables import (
     UNKNOWN_ORDER,
 )
 
-# Of those who object to profiling only these are stored; domain specification 10, privacy.
-_STAYS = frozenset({"unit_id", "kind", "recommendation_basis"})
+# Of those who object to profiling only these are stored, as an answer that is owed is no profile;
+# domain specification 6.1 and 10, privacy.
+_STAYS = frozenset({"unit_id", "kind", "recommendation_basis", "obligation_ids"})
 
 
 def customer_rows(

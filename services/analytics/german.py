@@ -125,6 +125,8 @@ translate = Translator(
          "Nur ein Experiment, das geschadet hat und noch nicht geprüft ist, braucht eine Prüfung."),
         (r"The catalogue has no such strategy\.", "Der Katalog kennt diese Strategie nicht."),
         (r"This strategy is not for that phase\.", "Diese Strategie gehört nicht zu dieser Phase."),
+        (r"The catalogue has no such entry; it has: (.+)\.",
+         r"Diesen Eintrag kennt der Katalog nicht; er kennt: \1."),
         (r"The catalogue has no such instrument\.", "Der Katalog kennt dieses Instrument nicht."),
         (r"This instrument is not for that phase\.",
          "Dieses Instrument gehört nicht zu dieser Phase."),

@@ -40,7 +40,11 @@ def test_the_list_has_everyone_with_something_to_do_by_expected_value(
     analytics: httpx.Client,
 ) -> None:
     found = items(analytics)
-    assert {item["basis"] for item in found} == {"expected_value", "obligation"}
+    assert {item["basis"] for item in found} == {
+        "expected_value",
+        "obligation",
+        "profiling_objection",
+    }
     values = [
         float(item["steps"][0]["expected_value"]["amount"]) for item in found if item["steps"]
     ]
@@ -59,14 +63,12 @@ def test_pages_follow_one_another_without_gap_or_repetition(analytics: httpx.Cli
 
 
 @pytest.mark.parametrize("name", ["phase", "strategy", "instrument", "channel", "owner"])
-def test_a_filter_keeps_those_whose_first_step_fits(analytics: httpx.Client, name: str) -> None:
+def test_a_filter_keeps_those_whose_best_step_fits(analytics: httpx.Client, name: str) -> None:
     def of(item: dict[str, Any]) -> Any:
         if name == "owner":
             return item["owner_id"]
-        named = (
-            item["phase"] if name == "phase" else [*item["obligations"], *item["steps"]][0][name]
-        )
-        return named and named["id"]
+        named = item["phase"] if name == "phase" else item["steps"] and item["steps"][0][name]
+        return named["id"] if named else None
 
     whole = items(analytics)
     wanted = next(value for value in map(of, whole) if value is not None)
@@ -75,6 +77,21 @@ def test_a_filter_keeps_those_whose_first_step_fits(analytics: httpx.Client, nam
         item["unit_id"] for item in whole if of(item) == wanted
     ]
     assert len(found) > 0
+    if name != "owner":
+        assert any(item["obligations"] for item in found)
+
+
+def test_what_is_owed_and_what_pays_are_listed_apart_or_together(analytics: httpx.Client) -> None:
+    owed, valued = (
+        {item["unit_id"] for item in items(analytics, recommendation_basis=basis)}
+        for basis in ("obligation", "expected_value")
+    )
+    assert owed & valued and owed - valued and valued - owed
+    assert {item["unit_id"] for item in items(analytics)} == owed | valued
+    found = items(analytics, obligation="complaint_handling")
+    assert {item["unit_id"] for item in found} <= owed
+    for item in found:
+        assert "complaint_handling" in {each["instrument"]["id"] for each in item["obligations"]}
 
 
 def test_one_customer_is_told_what_to_do_why_and_what_not_to_do(analytics: httpx.Client) -> None:
@@ -130,7 +147,8 @@ def test_what_is_owed_comes_first_and_nothing_is_sold_beside_a_complaint(
     for item in owed:
         assert item["obligations"][0]["instrument"]["id"] == "complaint_handling"
         assert item["obligations"][0]["expected_value"] is None
-        assert item["explanation"][0]["code"] == "R_OPEN_COMPLAINT"
+        code = "R_OBJECTION" if item["basis"] == "profiling_objection" else "R_OPEN_COMPLAINT"
+        assert item["explanation"][0]["code"] == code
 
 
 def test_of_who_objects_to_profiling_nothing_is_recommended(analytics: httpx.Client) -> None:
@@ -138,13 +156,34 @@ def test_of_who_objects_to_profiling_nothing_is_recommended(analytics: httpx.Cli
     unit_id = analytics.get("/v1/customers", params=asked).json()["items"][0]["unit_id"]
     found = analytics.get(f"/v1/customers/{unit_id}/recommendations").json()
     assert found["basis"] == "profiling_objection"
-    assert (found["steps"], found["obligations"], found["ruled_out"]) == ([], [], [])
-    assert [reason["code"] for reason in found["explanation"]] == ["R_OBJECTION"]
+    assert (found["steps"], found["ruled_out"]) == ([], [])
+    assert found["explanation"][0]["code"] == "R_OBJECTION"
+
+
+def test_what_is_owed_to_who_objects_is_told_and_nothing_else(analytics: httpx.Client) -> None:
+    objecting = [item for item in items(analytics) if item["basis"] == "profiling_objection"]
+    assert objecting
+    for item in objecting:
+        (owed,) = item["obligations"]
+        assert owed["instrument"]["id"] == "complaint_handling"
+        assert (owed["strategy"], owed["goal"], owed["expected_value"]) == (None, None, None)
+        assert (item["phase"], item["state"], item["owner_id"], item["steps"]) == (None,) * 3 + (
+            [],
+        )
+        assert [reason["code"] for reason in item["explanation"]][:2] == [
+            *("R_OBJECTION", "R_OPEN_COMPLAINT")
+        ]
 
 
 @pytest.mark.parametrize(
     ("asked", "status"),
-    [({"strategy": "No Such"}, 422), ({"sort": "name"}, 422), ({"colour": "red"}, 422)],
+    [
+        ({"strategy": "No Such"}, 422),
+        ({"strategy": "nonsense"}, 422),
+        ({"channel": "nope"}, 422),
+        ({"sort": "name"}, 422),
+        ({"colour": "red"}, 422),
+    ],
 )
 def test_what_cannot_be_asked_is_an_error_that_names_it(
     analytics: httpx.Client, asked: dict[str, str], status: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from services.analytics.calculations.reach.parameters import (
@@ -110,6 +111,7 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
             }
             for each in options.candidates
         ],
+        "duties": [asdict(each) for each in options.duties],
         "channels": [each.channel_id for each in options.channels],
         "events": [{"id": each.event_id} for each in options.events],
     }

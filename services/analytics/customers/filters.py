@@ -2,9 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.schemas import Confidence, Phase, Signal, State
+from services.foundation.problems import invalid
 from services.foundation.queries import Page, query_integer
 from shared.values import Day, decimal, text, word
 
@@ -87,6 +89,31 @@ WORDS = {
     "recommendation_basis": "recommendation_basis",
 }
 """Filters that name one of few words, and the columns that hold them."""
+_SECTIONS = {
+    "goal": "goals",
+    "strategy": "strategies",
+    "instrument": "instruments",
+    "channel": "channels",
+    "event": "marketing_events",
+}
+"""Filters that name an entry of the catalogue, and its section."""
+
+
+def check_entries(asked: BaseModel, catalogue: Catalogue) -> None:
+    """Check that the filters name what there is.
+
+    Raises
+    ------
+    Invalid
+        The catalogue has no such entry.
+    """
+    for name, section in _SECTIONS.items():
+        known = catalogue.sections[section]
+        for place, wanted in enumerate(getattr(asked, name)):
+            if wanted not in known:
+                message = f"The catalogue has no such entry; it has: {', '.join(known)}."
+                raise invalid(f"/query/{name}/{place}", "unknown_id", message)
+
 
 Amount = decimal(
     r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$",
@@ -140,11 +167,11 @@ class ListCustomers(Page):
     signal: list[Signal] = _any(11, "With this churn signal above zero, or above `signal_gte`")
     signal_gte: Share | None = _from("Strength of a churn signal: any, or those named by `signal`")
     termination_step: list[TerminationStep] = _any(6, "At this step of due process")
-    goal: list[CatalogueId] = _any(20, "Whose first step has this goal, an id of the catalogue")
-    strategy: list[CatalogueId] = _any(20, "Whose first step is of this strategy")
-    instrument: list[CatalogueId] = _any(20, "Whose first step uses this instrument")
-    channel: list[CatalogueId] = _any(20, "Whose first step goes over this channel")
-    event: list[CatalogueId] = _any(20, "Whose first step has this occasion")
+    goal: list[CatalogueId] = _any(20, "Whose best step has this goal, an id of the catalogue")
+    strategy: list[CatalogueId] = _any(20, "Whose best step is of this strategy")
+    instrument: list[CatalogueId] = _any(20, "Whose best step uses this instrument")
+    channel: list[CatalogueId] = _any(20, "Whose best step goes over this channel")
+    event: list[CatalogueId] = _any(20, "Whose best step has this occasion")
     owner: list[OwnerId] = _any(20, "Looked after by this user of the CRM")
     recommendation_basis: list[RecommendationBasis] = _any(
         9, "Whose recommendation is what it is for this reason"

@@ -1,6 +1,6 @@
 """Reads customers of the published version and what they were before; `showing` says it in words."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -84,6 +84,8 @@ _FILLED = Statement(
 _READING = frozenset({"analytics:read", "privacy:export", "termination:read"})
 _KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
 _MOST_PAST = 1000
+_AMONG = {"newness": "newness_ids", "obligation": "obligation_ids"}
+"""Filters that name one of several words, and the columns that hold all of them."""
 
 
 class CustomerMissing(NotFound):
@@ -138,9 +140,11 @@ async def list_customers(
         values |= dict(zip(("last_value", "last_number"), position, strict=True))
     # Of one word an index gives the order, too; of several it cannot.
     single = frozenset(name for name in WORDS if len(filters.get(name, ())) == 1)
-    statement = _page(
-        publication.slot, frozenset(filters), single, query.sort, query.cursor is not None
-    )
+    names, work = frozenset(filters), frozenset[str]()
+    if isinstance(query, ListRecommendations):
+        # Who is owed something may have a step that pays as well; the stored basis names one alone.
+        names, work = names - {"recommendation_basis"}, frozenset(query.recommendation_basis)
+    statement = _page(publication.slot, names, single, query.sort, work, query.cursor is not None)
     rows = await reader.all(statement, values)
     if rows:
         publication.check(rows[0]["published"])
@@ -157,7 +161,7 @@ def _values(filters: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in filters.items():
         if name == "signal":
             values[name] = sum(1 << SIGNALS.index(signal) for signal in set(value))
-        elif name == "newness":
+        elif name in _AMONG:
             values[name] = ["% " + each.replace("_", r"\_") + " %" for each in value]
         elif name in WORDS:
             values[name] = value[0] if len(value) == 1 else value
@@ -186,6 +190,15 @@ def _signal_strength(slot: Table) -> ColumnElement[bool]:
     )
 
 
+def _has_work(slot: Table, kinds: Collection[str]) -> ColumnElement[bool]:
+    """Build the condition that there is a step that pays, or something owed, as asked for."""
+    holds = {
+        "expected_value": slot.c.recommendation_value_order > 0,
+        "obligation": slot.c.obligation_ids.is_not(None),
+    }
+    return or_(*(holds[kind] for kind in sorted(kinds)))
+
+
 def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
     if is_single:
         return [slot.c[WORDS[name]] == bindparam(name)]
@@ -195,9 +208,9 @@ def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
         return [slot.c.raised_signals.bitwise_and(bindparam(name, type_=Whole)) != 0]
     if name == "signal_gte":
         return [_signal_strength(slot)]
-    if name == "newness":
+    if name in _AMONG:
         words: ColumnElement[str] = (
-            literal_column("' '") + slot.c.newness_ids + literal_column("' '")
+            literal_column("' '") + slot.c[_AMONG[name]] + literal_column("' '")
         )
         return [like_any(words, bindparam(name, type_=Texts))]
     order, _, bound = name.rpartition("_")
@@ -209,7 +222,12 @@ def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
 
 @lru_cache(maxsize=400)
 def _page(
-    slot: Table, filters: frozenset[str], single: frozenset[str], sort: str, continued: bool
+    slot: Table,
+    filters: frozenset[str],
+    single: frozenset[str],
+    sort: str,
+    work: frozenset[str],
+    continued: bool,
 ) -> Statement:
     column, number = slot.c[_order(sort)], slot.c.number
     clauses = [
@@ -217,6 +235,8 @@ def _page(
         for name in sorted(filters - ({"signal"} if "signal_gte" in filters else set()))
         for clause in _clause(slot, name, is_single=name in single)
     ]
+    if work:
+        clauses.append(_has_work(slot, work))
     if continued:
         here = tuple_(column, number)
         there = tuple_(

@@ -7,7 +7,7 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations, showing
-from services.analytics.customers.filters import ListCustomers, ListHistory
+from services.analytics.customers.filters import ListCustomers, ListHistory, check_entries
 from services.analytics.customers.personal_data import PersonalData
 from services.analytics.customers.schemas import Customer, CustomerHistory, CustomerPage
 from services.analytics.termination_cases import log as termination_log
@@ -37,6 +37,7 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
 
     A page and its `next` speak of the version that is published at that moment.
     """
+    check_entries(query, call.app.state.catalogue)
     if query.termination_step:
         await _note_termination(call, "customers_filtered", needed=True)
     publication, (rows, cursor) = await call.app.state.publications.read(

@@ -16,10 +16,11 @@ from services.analytics.schemas import Phase, State
 from services.foundation.queries import Page
 
 RecommendedBasis = Literal["expected_value", "obligation"]
+Obligation = Literal["privacy_request", "complaint_handling", "answer_message"]
 
 
 class ListRecommendations(Page):
-    """Filters and order of the list of recommendations; those of the first step count."""
+    """Filters and order of the list of recommendations; those of the best step count."""
 
     phase: list[Phase] = Field(
         default=[], max_length=5, description="In this phase; given several times: any of them."
@@ -51,6 +52,9 @@ class ListRecommendations(Page):
     event: list[CatalogueId] = Field(
         default=[], max_length=20, description="With this occasion; several times: any of them."
     )
+    obligation: list[Obligation] = Field(
+        default=[], max_length=3, description="Who is owed this; several times: any of them."
+    )
     owner: list[OwnerId] = Field(
         default=[],
         max_length=20,
@@ -58,6 +62,7 @@ class ListRecommendations(Page):
     )
     recommendation_basis: list[RecommendedBasis] = Field(
         default=["expected_value", "obligation"],
+        min_length=1,
         max_length=2,
         description="Steps that pay (`expected_value`), what is owed (`obligation`), or both.",
     )

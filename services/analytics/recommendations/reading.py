@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 def steps_of(row: Row, publication: Publication) -> list[Step]:
     """Return what is owed to a customer and the steps recommended to it, the best first."""
-    return [*_owed(row), *_valued(row, publication)]
+    return [*_owed(row, publication), *_valued(row, publication)]
 
 
 def find_step(row: Row, publication: Publication, wanted: str) -> Step | None:
@@ -57,14 +57,18 @@ def _why(candidate: Mapping[str, Any], barrier: int) -> dict[str, Any]:
     return {"why": "unknown" if barrier % 2 else known, "condition_id": condition_id}
 
 
-def _owed(row: Row) -> Iterator[Step]:
-    is_first = row["recommendation_basis"] == "obligation"
+def _owed(row: Row, publication: Publication) -> Iterator[Step]:
+    known = publication.version.get("options") or {}
+    duties = {(each["phase"], each["instrument_id"]): each for each in known.get("duties", ())}
     for instrument_id in (row["obligation_ids"] or "").split():
-        strategy = row["strategy_id"] if is_first else None
-        goal = row["goal_id"] if is_first else None
-        is_first = False
-        named = recommendation_id(row["unit_id"], None, instrument_id, None, None)
-        yield Step(0, named, goal, strategy, instrument_id)
+        duty = duties.get((row["phase"], instrument_id), {})
+        yield Step(
+            rank=0,
+            recommendation_id=recommendation_id(row["unit_id"], None, instrument_id, None, None),
+            goal_id=duty.get("goal_id"),
+            strategy_id=duty.get("strategy_id"),
+            instrument_id=instrument_id,
+        )
 
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:

@@ -6,6 +6,7 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations
+from services.analytics.customers.filters import check_entries
 from services.analytics.recommendations import showing
 from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.recommendations.schemas import (
@@ -58,8 +59,12 @@ async def list_recommendations(
 ) -> Answer:
     """Customers with something to do, by expected value: one row each, with all of its steps.
 
+    Goal, strategy, instrument, channel and event are those of the best step that pays, also where
+    something is owed before it; `obligation` finds those who are owed something.
+
     A page and its `next` speak of the version that is published at that moment.
     """
+    check_entries(query, call.app.state.catalogue)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )

@@ -16,6 +16,7 @@ from services.analytics.calculations.phases import LEAD_STAGES, PHASES, STATES
 from services.analytics.calculations.recommendations.barriers import BARRIERS
 from services.analytics.calculations.recommendations.candidates import (
     Candidate,
+    Duty,
     StrategyOptions,
     StrategyParameters,
 )
@@ -436,17 +437,22 @@ def test_a_motive_that_was_inferred_counts_by_half() -> None:
         ("winback", "winback_factual", "win_back"),
     ],
 )
-def test_an_open_complaint_is_answered_before_anything_else(
+def test_a_complaint_is_part_of_the_strategy_that_answers_it(
     phase: str, strategy: str | None, goal: str | None
 ) -> None:
+    assert Duty(phase, "complaint_handling", strategy, goal) in OPTIONS.duties
+
+
+@pytest.mark.parametrize("phase", ["acquisition", "development", "retention", "winback"])
+def test_an_open_complaint_is_answered_before_anything_else(phase: str) -> None:
     state = {"acquisition": "lead", "development": "new", "winback": "lapsed"}.get(
         phase, "retained"
     )
     found = one(state=state, phase=phase, has_open_complaint=True, **FREE, **PRODUCT)
     assert found["recommendation_basis"] == "obligation"
-    assert found["instrument_id"] == "complaint_handling"
     assert found["obligation_ids"] == "complaint_handling"
-    assert (found["strategy_id"], found["goal_id"]) == (strategy, goal)
+    first = next(iter(steps_of(found)), (None, None))
+    assert (found["strategy_id"], found["instrument_id"]) == first[:2]
     waiting = {"price", "product", "trial", "engagement", "barrier"}
     assert not {TYPES[name] for _, name, _ in steps_of(found)} & waiting
 
@@ -456,7 +462,6 @@ def test_everything_owed_is_told_the_most_urgent_first() -> None:
         has_open_complaint=True, must_answer_interaction="interaction", has_pending_request=True
     )
     assert found["obligation_ids"] == "privacy_request complaint_handling answer_message"
-    assert found["instrument_id"] == "privacy_request"
 
 
 @pytest.mark.parametrize(
@@ -1020,8 +1025,11 @@ def test_more_consent_never_removes_a_recommendation(seed: int) -> None:
 
 
 def test_the_basis_tells_whether_there_is_a_step() -> None:
-    has_step = RECOMMENDED["recommendation_basis"].isin(["expected_value", "obligation"])
-    assert (RECOMMENDED["instrument_id"].notna() == has_step).all()
+    has_step = RECOMMENDED["instrument_id"].notna()
+    assert (has_step == RECOMMENDED["step1_option"].notna()).all()
+    basis = RECOMMENDED["recommendation_basis"]
+    assert set(basis[has_step]) == {"expected_value", "obligation"}
+    assert not (basis[~has_step] == "expected_value").any()
     assert set(RECOMMENDED["recommendation_basis"].unique()) == set(BASES)
 
 

@@ -82,9 +82,10 @@ def recommend(
 ) -> pd.DataFrame:
     """Recommend the next steps for every unit.
 
-    Who was erased or objects to profiling gets none. What is owed comes first and without an expected
-    value. Everyone else gets the steps of most expected value among those whose conditions hold, over
-    the channel and with the product that bring most; doing nothing is worth 0 and wins over less.
+    What is owed comes first and without an expected value, also to whom nothing else is recommended:
+    who was erased or objects to profiling. Everyone else gets the steps of most expected value among
+    those whose conditions hold, over the channel and with the product that bring most; doing nothing
+    is worth 0 and wins over less.
 
     Parameters
     ----------
@@ -112,8 +113,8 @@ def recommend(
     -------
     pandas.DataFrame
         `RECOMMENDATION_COLUMNS`, indexed like ``customers``. Ids are categories; amounts are in
-        base currency. Goal, strategy, instrument, channel and event are those of what is owed first,
-        else of the best step; ``recommendation_value`` is that of the best step, 0 for doing nothing
+        base currency. Goal, strategy, instrument, channel and event are those of the best step;
+        ``recommendation_value`` is that of the best step, 0 for doing nothing
         and NaN where nothing is valued. ``event_record_id`` is the record of the first step's event.
         ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`), ``ruled_out1_*`` to
         ``ruled_out5_*`` those that would bring more than nothing and are not allowed; options,
@@ -135,7 +136,7 @@ def recommend(
     value = np.where(steps.option[0] >= 0, steps.value[0], np.nan)
     value[basis == BASES.index("do_nothing")] = 0.0
     columns: dict[str, object] = {
-        **_ids(customers, basis, steps, obligations, options),
+        **_ids(customers, basis, steps, options),
         "recommendation_basis": _category(basis, BASES),
         "obligation_ids": joined_ids(obligations),
         "recommendation_gap_ids": _gaps(facts, basis, is_valued),
@@ -227,48 +228,27 @@ def _ids(
     customers: pd.DataFrame,
     basis: Codes,
     steps: Ranked,
-    obligations: dict[str, Booleans],
     options: StrategyOptions,
 ) -> dict[str, object]:
-    """Name goal, strategy and instrument of what comes first; a lead has the goal of its stage."""
+    """Name goal, strategy and instrument of the best step; a lead has the goal of its stage."""
     candidates = options.candidates
-    goals: list[str] = [candidate.goal_id for candidate in candidates]
-    strategies = [candidate.strategy_id for candidate in candidates]
-    instruments = [candidate.instrument_id for candidate in candidates]
-    is_obligation = basis == BASES.index("obligation")
-    place = np.where(is_obligation, np.int16(-1), steps.option[0])
-    phase = codes_of(customers["phase"], PHASES)
-    for name, is_owed in reversed(obligations.items()):
-        rows = is_obligation & is_owed
-        place[rows] = len(goals)
-        goals.append("")
-        strategies.append("")
-        instruments.append(name)
-        for duty in options.duties:
-            if duty.instrument_id == name:
-                place[rows & (phase == PHASES.index(duty.phase))] = len(goals)
-                goals.append(duty.goal_id or "")
-                strategies.append(duty.strategy_id or "")
-                instruments.append(name)
+    place = steps.option[0]
+    goals = [candidate.goal_id for candidate in candidates]
     goal_words, goal = _numbered(goals, extra=[goal_id for _, goal_id in options.lead_goals])
     goal_codes = goal[place]
-    is_lead_with_goal = (basis <= BASES.index("do_nothing")) & (
-        phase == PHASES.index("acquisition")
-    )
+    is_lead_with_goal = (place >= 0) | (basis == BASES.index("do_nothing"))
+    is_lead_with_goal &= codes_of(customers["phase"], PHASES) == PHASES.index("acquisition")
     stage = codes_of(customers["lead_stage"], LEAD_STAGES)
     for name, goal_id in options.lead_goals:
         if name in LEAD_STAGES:
             rows = is_lead_with_goal & (stage == LEAD_STAGES.index(name))
             goal_codes[rows] = goal_words.index(goal_id)
-    of_step = (basis == BASES.index("expected_value"))[None, :]
-    channel = np.where(of_step, steps.channel[:1], np.int16(-1))[0]
-    event = np.where(of_step, steps.event[:1], np.int16(-1))[0]
     return {
         "goal_id": _category(goal_codes, goal_words),
-        "strategy_id": _named(strategies, place),
-        "instrument_id": _named(instruments, place),
-        "channel_id": _category(channel, [each.channel_id for each in options.channels]),
-        "event_id": _category(event, [each.event_id for each in options.events]),
+        "strategy_id": _named([candidate.strategy_id for candidate in candidates], place),
+        "instrument_id": _named([candidate.instrument_id for candidate in candidates], place),
+        "channel_id": _category(steps.channel[0], [each.channel_id for each in options.channels]),
+        "event_id": _category(steps.event[0], [each.event_id for each in options.events]),
     }
 
 
