@@ -117,6 +117,10 @@ class _ChangePage(BaseModel):
     has_more: bool
 
 
+class _Gone(BaseModel):
+    ids: list[str] = Field(max_length=RECORDS_PER_REQUEST)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What an answer of the CRM may take.
@@ -336,6 +340,22 @@ class CrmClient:
         if len(set(found)) != len(found) or not set(found) <= set(ids):
             raise CrmContractBroken(f"export of {resource}: records that nobody asked for")
         return table
+
+    def ask_gone(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return which of these contacts were erased, or are not known at all."""
+        wanted, gone = sorted(set(ids)), set[str]()
+        for start in range(0, len(wanted), RECORDS_PER_REQUEST):
+            asked = wanted[start : start + RECORDS_PER_REQUEST]
+            params = [("id", contact_id) for contact_id in asked]
+            body = self._get("/v1/gone-contacts", params, "application/json", self._body)
+            try:
+                found = set(_Gone.model_validate_json(body).ids)
+            except ValidationError:
+                raise CrmContractBroken("gone contacts: the answer is not as agreed") from None
+            if not found <= set(asked):
+                raise CrmContractBroken("gone contacts: some that nobody asked for")
+            gone |= found
+        return frozenset(gone)
 
     def follow_changes(self, cursor: str, *, at_most: int = 100_000) -> Changes:
         """Read the feed from `cursor` to its end, or until it names `at_most` records.

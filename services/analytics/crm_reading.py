@@ -1,7 +1,7 @@
 """Brings the mirror up to date: by the change feed where it can be followed, else by full exports."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +56,14 @@ def read_crm(
             except (ChangeCursorRejected, MirrorCorrupt):
                 log.warning("the mirror cannot be continued; the CRM is read anew")
         return _load(client, mirror, now=now)
+
+
+def ask_gone(
+    settings: Settings, ids: Collection[str], *, limits: Limits | None = None
+) -> frozenset[str]:
+    """Return which of these contacts were erased in the CRM, or are not known there."""
+    with CrmClient(settings.crm_base_url, key=_key(settings), limits=limits) as client:
+        return client.ask_gone(ids)
 
 
 def _key(settings: Settings) -> str:

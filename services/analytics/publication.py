@@ -6,26 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table
 
 from services.analytics import store
 from services.analytics.product_names import all_names
 from services.analytics.schemas import StaleReason
-from services.analytics.tables import SLOTS, refreshes
+from services.analytics.tables import SLOTS
 from services.foundation.database import Database, Reader
 from services.foundation.problems import Problem
-from services.foundation.statements import Record, Statement
+from services.foundation.statements import Record
 from shared.values import wire_instant
 
 _REMEMBER_SECONDS = 1.0
 Result = TypeVar("Result")
 _NAMED: dict[str, StaleReason] = {reason: reason for reason in get_args(StaleReason)}
-_LAST_FINISHED = Statement(
-    select(refreshes.c.status, refreshes.c.failure)
-    .where(refreshes.c.finished_at.is_not(None))
-    .order_by(refreshes.c.finished_at.desc())
-    .limit(1)
-)
 
 
 class NotComputedYet(Problem):
@@ -113,7 +107,7 @@ class Publications:
         version = await store.newest_version(self._database)
         if version is None:
             raise NotComputedYet()
-        last = await self._database.first(_LAST_FINISHED) or {}
+        last = await store.last_finished(self._database) or {}
         products = await self._products_of(version, self._database)
         self._known = Publication(version, self._stale_reason(version, last), products)
         self._until = time.monotonic() + _REMEMBER_SECONDS

@@ -260,6 +260,17 @@ async def _new_objectors(
     return objecting - {row["unit_id"] for row in known if row["has_profiling_objection"]}
 
 
+async def forget(database: Database, unit_ids: Collection[str], *, now: datetime) -> None:
+    """Delete all that is kept of customers who are shown no more."""
+
+    async def work(transaction: Transaction) -> None:
+        await forget_cases(transaction, unit_ids)
+        await _forget(transaction, unit_ids, [*_SLOTS.values()])
+        await decisions.follow_wishes(transaction, erased=unit_ids, objecting=(), now=now)
+
+    await database.write(work)
+
+
 async def _forget(transaction: Transaction, ids: Collection[str], slots: list[_Slot]) -> None:
     """Delete all that older versions know of these customers."""
     if ids:

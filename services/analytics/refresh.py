@@ -3,9 +3,9 @@
 import hashlib
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ from services.analytics.computing import (
     sample_part,
 )
 from services.analytics.crm_client import CrmContractBroken, CrmUnavailable, Limits
-from services.analytics.crm_reading import CrmKeyMissing, Reading, read_crm
+from services.analytics.crm_reading import CrmKeyMissing, Reading, ask_gone, read_crm
 from services.analytics.decisions.automatic import load_decided
 from services.analytics.decisions.noticing import settle_decisions
 from services.analytics.estimates_file import (
@@ -43,6 +43,7 @@ from services.analytics.estimates_file import (
 )
 from services.analytics.experiments.loading import load_feedback
 from services.analytics.feeding_back import assign_people, feed_back
+from services.analytics.forgetting import forget_gone
 from services.analytics.frame_files import FrameFiles
 from services.analytics.frames.cases import case_marks
 from services.analytics.frames.product_list import read_product_names
@@ -136,6 +137,9 @@ class _Run:
             self.mirror, self.settings, is_full=is_full, now=self.clock(), limits=self.limits
         )
 
+    def ask_gone(self, ids: Collection[str]) -> frozenset[str]:
+        return ask_gone(self.settings, ids, limits=self.limits)
+
 
 def _failure(error: Exception) -> str:
     """Name what went wrong: a code of ours, or the kind of an error that nobody expected."""
@@ -146,13 +150,29 @@ def _failure(error: Exception) -> str:
 
 
 async def _compute(refresh: Record, run: _Run) -> int:
-    """Publish a version and return its number; the present one if nothing would differ."""
+    """Read the CRM, publish what follows from it, and forget who is gone; returns the version."""
     settings, now = run.settings, run.clock()
+    last = await store.last_finished(run.database)
     as_of = refresh["as_of"] or settings.as_of or now.astimezone(
         ZoneInfo(settings.business_time_zone)
     ).date()  # fmt: skip
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
+    reading, number = await _computed(refresh, reading, run, as_of=as_of, now=now)
+    # After a failure the mirror may be ahead of what was forgotten.
+    is_whole = last is None or last["status"] != "succeeded"
+    await forget_gone(run.database, reading, is_whole=is_whole, ask=run.ask_gone, now=now)
+    return number
+
+
+async def _computed(
+    refresh: Record, reading: Reading, run: _Run, *, as_of: date, now: datetime
+) -> tuple[Reading, int]:
+    """Publish a version of what was read, and return both; the present one if nothing differs.
+
+    Read is once more, and all, if the mirror is damaged.
+    """
+    settings = run.settings
     feedback = await load_feedback(run.database)
     catalogue = load_catalogue(settings.catalogue_overlay)
     rules = rules_of(settings, catalogue, as_of=as_of, feedback=feedback)
@@ -168,14 +188,15 @@ async def _compute(refresh: Record, run: _Run) -> int:
     mark = fingerprint(reading.snapshot, rules)
     if newest is not None and newest["fingerprint"] == mark and newest["model_card"] is not None:
         await store.confirm_version(run.database, newest["number"], crm_read_at=now)
-        return int(newest["number"])
+        return reading, int(newest["number"])
     try:
         with FrameFiles(settings.data_dir) as kept:
-            return await _publish(reading, rules, newest, run, kept)
+            return reading, await _publish(reading, rules, newest, run, kept)
     except MirrorCorrupt:
         log.warning("the mirror is damaged; the CRM is read anew")
+    reading = run.read_crm(is_full=True)
     with FrameFiles(settings.data_dir) as kept:
-        return await _publish(run.read_crm(is_full=True), rules, newest, run, kept)
+        return reading, await _publish(reading, rules, newest, run, kept)
 
 
 async def _publish(

@@ -21,6 +21,12 @@ _QUEUED = Statement(
     .limit(1)
 )
 _RUNNING = Statement(select(refreshes.c.id).where(refreshes.c.status == "running"))
+_LAST_FINISHED = Statement(
+    select(refreshes.c.status, refreshes.c.failure)
+    .where(refreshes.c.finished_at.is_not(None))
+    .order_by(refreshes.c.finished_at.desc())
+    .limit(1)
+)
 _CHANGING = (
     "status",
     "stage",
@@ -55,6 +61,11 @@ async def newest_version(database: Database) -> Record | None:
 
 async def find_version(database: Database, number: int) -> Record | None:
     return await database.first(_VERSION, {"number": number})
+
+
+async def last_finished(database: Database) -> Record | None:
+    """Return how the refresh went that ended last, None before the first."""
+    return await database.first(_LAST_FINISHED)
 
 
 async def add_refresh(

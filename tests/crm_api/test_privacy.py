@@ -404,3 +404,29 @@ def test_a_key_makes_nothing_that_outlives_it(crm: Crm) -> None:
     old = {"Authorization": f"Bearer {other['key']}"}
     assert crm.client.get("/v1/contacts", headers=old).status_code == 200
     problem(crm.client.post(f"/v1/keys/{other['id']}/rotate", json={}, headers=old), 403)
+
+
+def test_who_is_gone_for_good_can_be_asked(crm: Crm) -> None:
+    ids = [crm.create("contacts", kind="person", name=f"Weber {n}")["id"] for n in range(5)]
+    live, trashed, merged, absorbing, erased = ids
+    crm.client.delete(f"/v1/contacts/{trashed}", headers={"If-Match": "*"})
+    merge = {"duplicate_id": merged}
+    answer = crm.client.post(
+        f"/v1/contacts/{absorbing}/merge", json=merge, headers={"If-Match": "*"}
+    )
+    assert answer.status_code == 200, answer.text
+    unknown = "01977b3a-5c00-7000-8000-000000000001"
+
+    def gone() -> list[str]:
+        answer = crm.client.get("/v1/gone-contacts", params={"id": [*ids, unknown]})
+        assert answer.status_code == 200, answer.text
+        found: list[str] = answer.json()["ids"]
+        return found
+
+    crm.client.post(f"/v1/contacts/{erased}/erasure", json={})
+    assert gone() == sorted([erased, unknown])
+    for contact_id in (absorbing, trashed):
+        crm.client.post(f"/v1/contacts/{contact_id}/erasure", json={})
+    assert gone() == sorted([*ids[1:], unknown])
+    assert live not in gone()
+    assert crm.client.get("/v1/gone-contacts").status_code == 422

@@ -6,24 +6,30 @@ import json
 import logging
 import sqlite3
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
+from services.analytics.tables import metadata
 from services.crm_api.consents.schemas import NewConsentEvent
 from services.crm_api.contacts.schemas import NewContact
 from services.crm_api.deals.schemas import NewDeal
 from services.crm_api.interactions.schemas import Kind, NewInteraction
+from services.foundation.database import Database
 from services.foundation.edge import start_logging
+from services.foundation.statements import Statement
+from services.foundation.tables import idempotency_records
 from tests.canaries import MARK, Canaries, leaves
 from tests.conftest import Crm
 from tests.crm_api.bodies import all_pages, feed
 from tests.crm_api.test_imports import imported, upload
 from tests.end_to_end.conftest import Analytics
 from tests.end_to_end.test_objection import _summary_of
-from tests.end_to_end.test_refresh import fill, sell
+from tests.end_to_end.test_refresh import fill, make_reachable, sell
 
 STAYS = {
     # Codes of our own lists, ids of campaigns, products, competitors and treatments: totals count by
@@ -258,3 +264,61 @@ def test_two_calls_tell_all_about_a_person(crm: Crm, analytics: Analytics, kind:
     assert told["current"]["explanations"]["state"]["reasons"]
     with crm.client_with("contacts:read", "contacts:pii") as client:
         assert client.get(f"/v1/contacts/{person}/personal-data").status_code == 403
+
+
+def _kept_units(analytics: Analytics) -> str:
+    """Return the customers that any table of analytics is about, and the kept answers."""
+
+    async def read(database: Database) -> str:
+        columns = [table.c.unit_id for table in metadata.sorted_tables if "unit_id" in table.c]
+        columns.append(idempotency_records.c.body)
+        rows = [await database.all(Statement(select(column))) for column in columns]
+        return str(rows)
+
+    return str(analytics.on_database(read))
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("way", ["trash", "merge"])
+def test_who_had_left_before_the_erasure_is_forgotten_as_well(
+    crm: Crm, analytics: Analytics, way: str, is_full: bool
+) -> None:
+    people = [
+        crm.create("contacts", kind="person", name=f"Weber {n}", email=f"weber{n}@example.org")
+        for n in range(3)
+    ]
+    gone, other, stays = (person["id"] for person in people)
+    for number, contact_id in enumerate((gone, other, stays)):
+        make_reachable(crm, contact_id)
+        for month in (4, 9):
+            sell(crm, contact_id, f"2025-{month:02}-{10 + number}", "9000.00")
+    analytics.published(as_of=date(2025, 12, 31))
+    analytics.published()
+    for contact_id in (gone, stays):
+        step = analytics.get(f"/v1/customers/{contact_id}")["recommendation"]
+        body = {"unit_id": contact_id, "recommendation_id": step["id"], "decision": "accepted"}
+        answer = analytics.client.post(
+            "/v1/decisions",
+            json=body | {"note": "Asked for Weber."},
+            headers={"Idempotency-Key": f"decide-{contact_id}"},
+        )
+        assert answer.status_code == 201, answer.text
+    if way == "trash":
+        thrown = crm.client.delete(f"/v1/contacts/{gone}", headers={"If-Match": "*"})
+        assert thrown.status_code == 204
+        erased = gone
+    else:
+        post(crm, f"/v1/contacts/{other}/merge", {"duplicate_id": gone}, **{"If-Match": "*"})
+        erased = other
+    analytics.published()
+    # What may come back is kept.
+    analytics.published(is_full=True)
+    assert gone in _kept_units(analytics)
+    post(crm, f"/v1/contacts/{erased}/erasure", {"reason": "requested"})
+    analytics.published(is_full=is_full)
+    left = _kept_units(analytics)
+    assert gone not in left and erased not in left
+    assert stays in left
+    analytics.get(f"/v1/customers/{gone}/history", 404)
+    (item,) = analytics.get("/v1/decisions")["items"]
+    assert item["unit_id"] == stays

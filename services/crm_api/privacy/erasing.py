@@ -44,6 +44,9 @@ _SET = Statement(
 NOBODY = traces.Marks()
 READ = Statement(select(erasures).where(erasures.c.id == bindparam("id")))
 LOCK = Statement(select(erasures).where(erasures.c.id == bindparam("id")).with_for_update())
+NOT_ERASED = Statement(
+    select(contacts.c.id).where(is_among(contacts.c.id), contacts.c.erased_at.is_(None))
+)
 _ONE = Statement(select(contacts).where(contacts.c.id == bindparam("id")))
 _SAME_ADDRESS = Statement(
     select(contacts.c.id)

@@ -13,9 +13,11 @@ from services.crm_api.privacy import erasing, files, personal_data
 from services.crm_api.privacy.schemas import (
     EXAMPLE,
     EXAMPLE_REPLAY,
+    AskGone,
     Erasure,
     ErasurePage,
     ErasureRequest,
+    GoneContacts,
     ListErasures,
     Replay,
     ReplayAnswer,
@@ -148,6 +150,22 @@ async def erase_contact(
     await asyncio.to_thread(files.remove, state.imports.folder, gone)
     state.erasures.wake()
     return answer
+
+
+@routes.add(
+    "GET",
+    "/gone-contacts",
+    answer=GoneContacts,
+    scope="contacts:read",
+    summary="Ask which contacts are gone for good",
+)
+async def list_gone_contacts(call: Call, query: Annotated[AskGone, Query()]) -> Answer:
+    """For whoever keeps something under ids of contacts: what was erased, or was erased and then
+    removed, is to be forgotten there as well. What lies in the trash or was merged is not gone, as it may
+    come back; once a person is erased, neither is what was merged into it any more."""
+    known = {row["id"] for row in await call.database.all(erasing.NOT_ERASED, {"ids": query.id})}
+    ids = sorted({*query.id} - known)
+    return Answer(orjson.dumps({"ids": ids}))
 
 
 @routes.add(

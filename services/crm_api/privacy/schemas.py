@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.crm_api.schemas import ListPage, RecordIds
-from services.foundation.queries import Page
+from services.foundation.queries import Page, Query
 from shared.values import Count, Instant, RecordId, Shape, text
 
 Reason = Literal["requested", "consent_withdrawn", "purpose_ended", "unlawful", "other"]
@@ -92,6 +92,18 @@ class ListErasures(Page):
     """Which erasures."""
 
     contact_id: RecordIds = Field(default=[], description="Of this contact.")
+
+
+class AskGone(Query):
+    """Which contacts are asked about."""
+
+    id: RecordIds = Field(min_length=1, description="Of these contacts.")
+
+
+class GoneContacts(Shape):
+    """Contacts that are gone for good."""
+
+    ids: RecordIds = Field(description="Those that were erased, or that are not known at all.")
 
 
 class ReplayItem(Shape):
