@@ -35,6 +35,7 @@ from services.analytics.scheduler import Scheduler
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
+from services.analytics.termination_cases.present import Present
 from services.analytics.termination_cases.routes import routes as termination_cases
 from services.analytics.termination_fairness.routes import routes as termination_fairness
 from services.analytics.what_if.operations import Trials
@@ -113,6 +114,7 @@ def create_app(
         )
         app.state.planner = Planner(settings.data_dir)
         app.state.trials = Trials(settings)
+        app.state.present = Present(settings)
         app.state.crm_cards = CrmCards(settings.crm_base_url, key_file=settings.card_key_file)
         app.state.crm_news = CrmNews(settings.crm_base_url, key_file=settings.key_file)
         scheduler = Scheduler(

@@ -48,7 +48,7 @@ def read_crm(
     limits: Limits | None = None,
 ) -> Reading:
     """Bring the mirror up to date: by the feed if it can be followed, else by a full export."""
-    with CrmClient(settings.crm_base_url, key=_key(settings), limits=limits) as client:
+    with CrmClient(settings.crm_base_url, key=crm_key(settings), limits=limits) as client:
         snapshot = None if is_full else mirror.current()
         if snapshot is not None:
             try:
@@ -62,11 +62,18 @@ def ask_gone(
     settings: Settings, ids: Collection[str], *, limits: Limits | None = None
 ) -> frozenset[str]:
     """Return which of these contacts were erased in the CRM, or are not known there."""
-    with CrmClient(settings.crm_base_url, key=_key(settings), limits=limits) as client:
+    with CrmClient(settings.crm_base_url, key=crm_key(settings), limits=limits) as client:
         return client.ask_gone(ids)
 
 
-def _key(settings: Settings) -> str:
+def crm_key(settings: Settings) -> str:
+    """Return the key that refreshes read the CRM with.
+
+    Raises
+    ------
+    CrmKeyMissing
+        Its file cannot be read.
+    """
     try:
         return settings.key_file.read_text().strip()
     except OSError as error:

@@ -52,6 +52,7 @@ class Call(Request):
 
     principal: Principal
     transaction: Transaction
+    prepared: Any = None
 
     @property
     def database(self) -> Database:

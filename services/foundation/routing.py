@@ -60,7 +60,8 @@ class RouteRules:
     endpoint that opens its own transactions honours it too. `writes_last` promises that the endpoint
     writes nothing after the statement that gives it its answer (see `Database.write`). `links` lead on
     from its answers. `more_names` are parameters that only the database knows, to name them to who sends
-    an unknown one.
+    an unknown one. `prepare` is given the arguments of a write before its transaction, in which nobody
+    else is waited for; what it returns stands in `Call.prepared`.
     """
 
     scope: str
@@ -78,6 +79,7 @@ class RouteRules:
     localized: bool = False
     links: tuple[Link, ...] = ()
     more_names: Callable[[Call], Awaitable[Sequence[str]]] | None = None
+    prepare: Callable[[Call, dict[str, Any]], Awaitable[Any]] | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -264,6 +266,8 @@ class LeanRoute(APIRoute):
 
     async def _write(self, call: Call, arguments: dict[str, Any], body: bytes) -> Any:
         record = idempotency.Request.of(call, body)
+        if self.rules.prepare is not None:
+            call.prepared = await self.rules.prepare(call, arguments)
 
         async def unit(transaction: Transaction) -> Any:
             call.transaction = transaction

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from services.analytics.app import create_app
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -53,12 +55,14 @@ class Office:
     url: str
     now: datetime
     people: Mapping[str, httpx.Client]
+    published: tuple[date, tuple[dict[str, Any], ...]] | None = None
 
     def run(self, work: Callable[[Database], Any]) -> Any:
         return on_database(self.url, work)
 
     def publish(self, *rows: dict[str, Any], erased: frozenset[str] = frozenset()) -> None:
         """Publish a version with these customers, whole, as of today."""
+        self.published = (self.now.date(), rows)
         plain = {"kind": "person", "state": "at_risk", "has_active_contract": False}
         plain |= {"termination_step": "offer_remedy", "termination_signal_ids": SIGNALS}
         frame = pd.DataFrame([plain | row for row in rows])
@@ -108,7 +112,12 @@ class Office:
         version: int = 0,
         status: int = 200,
     ) -> Any:
-        """Post and return the answer; a version names the one that is changed."""
+        """Post and return the answer; a version names the one that is changed.
+
+        As in a service that refreshes every quarter of an hour, what is published is of today.
+        """
+        if self.published is not None and self.published[0] != self.now.date():
+            self.publish(*self.published[1])
         headers = {"If-Match": f'"{version}"'} if version else {}
         options = {} if body is None else {"json": body}
         answer = self.people[who].post(f"/v1/{path}", headers=headers, **options)
@@ -145,6 +154,13 @@ class Office:
         return path
 
 
+async def quiet_crm(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand for a CRM in which nothing changes."""
+    if scope["type"] == "http":
+        page = {"items": [], "cursor": "still", "has_more": False}
+        await JSONResponse(page)(scope, receive, send)
+
+
 @pytest.fixture(scope="module", params=BOTH)
 def office(
     request: pytest.FixtureRequest,
@@ -153,19 +169,23 @@ def office(
 ) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("termination")
     url = templates.fresh("analytics", request.param, folder)
-    settings = Settings(data_dir=folder, analytics_database_url=url, log_requests=False)
+    (folder / "analytics.key").write_text("key")
     office = Office(url, START, {})
-    app = create_app(settings, schedules=False, clock=lambda: office.now)
-    with LiveServer(app) as live:
-        office.people = {
-            name: client(live.url, store_key(url, name=name, scopes=[
-                "analytics:read", "privacy:export", *(f"termination:{right}" for right in rights)
-            ]))
-            for name, rights in SCOPES.items()
-        }  # fmt: skip
-        yield office
-        for each in office.people.values():
-            each.close()
+    with LiveServer(quiet_crm) as crm:
+        settings = Settings(
+            data_dir=folder, analytics_database_url=url, log_requests=False, crm_url=crm.url
+        )
+        app = create_app(settings, schedules=False, clock=lambda: office.now)
+        with LiveServer(app) as live:
+            office.people = {
+                name: client(live.url, store_key(url, name=name, scopes=[
+                    "analytics:read", "privacy:export", *(f"termination:{right}" for right in rights)
+                ]))
+                for name, rights in SCOPES.items()
+            }  # fmt: skip
+            yield office
+            for each in office.people.values():
+                each.close()
 
 
 @pytest.fixture(autouse=True)
@@ -457,13 +477,12 @@ def test_what_the_next_refresh_is_given(office: Office) -> None:
     path = office.under_review(unit)
     loaded = office.run(lambda database: load_cases(database, as_of=office.now.date()))
     row = loaded.loc[unit]
-    # The steps were taken on the day of the published numbers, which did not move.
-    day = (START.date() - date(1970, 1, 1)).days
-    assert (row["termination_case"], row["case_day"]) == ("review", day)
+    opened = (START.date() - date(1970, 1, 1)).days
+    assert (row["termination_case"], row["case_day"]) == ("review", opened + 74)
     assert (row["remedy_failed_day"], row["hearing_closed_day"], row["opened_day"]) == (
-        day,
-        day,
-        day,
+        opened + 60,
+        opened + 74,
+        opened,
     )
     office.settle(**{unit: "de"})
     letter = office.get("reviewer", f"{path}/draft")
@@ -475,7 +494,7 @@ def test_what_the_next_refresh_is_given(office: Office) -> None:
     loaded = office.run(lambda database: load_cases(database, as_of=office.now.date()))
     assert unit not in loaded.index or pd.isna(loaded.loc[unit, "termination_case"])
     earlier = office.run(lambda database: load_cases(database, as_of=START.date()))
-    assert earlier.loc[unit, "closed_day"] == day
+    assert earlier.loc[unit, "closed_day"] == opened + 74
 
 
 def test_termination_data_are_shown_to_few_and_every_reading_is_logged(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -9,9 +10,10 @@ from sqlalchemy import bindparam, insert, select, update
 from uuid_utils import uuid7
 
 from services.analytics.catalogue.catalogue import Catalogue
-from services.analytics.customers.operations import find_customer
+from services.analytics.customers.operations import CustomerMissing, find_customer
 from services.analytics.publication import Publication, Publications
 from services.analytics.termination_cases import log, process
+from services.analytics.termination_cases.present import ChangedSince, Present
 from services.analytics.termination_cases.process import Actor, Case, Standing
 from services.analytics.termination_cases.strategies import checked_decision
 from services.analytics.termination_cases.table import termination_cases
@@ -57,12 +59,28 @@ class ClosedByItself(Problem):
 
 
 @dataclass(frozen=True)
+class Looked:
+    """Which version was compared with the CRM, and what stands against resting on it."""
+
+    version: int
+    problem: Problem | None
+
+
+@dataclass(frozen=True)
 class Asked:
     """Who asks for a step, and what that needs."""
 
     transaction: Transaction
     publications: Publications
     call: Call
+    looked: Looked | None = None
+
+    def check_present(self, publication: Publication) -> None:
+        """Refuse to rest on what is published if a refresh would publish something else."""
+        if self.looked is None or self.looked.version != publication.number:
+            raise ChangedSince()
+        if self.looked.problem is not None:
+            raise self.looked.problem
 
     def actor(self, publication: Publication) -> Actor:
         principal = self.call.principal
@@ -114,6 +132,21 @@ async def find_standing(
     return publication, standing_of(row, publication)
 
 
+async def look(
+    reader: Reader, publications: Publications, present: Present, unit_id: str, *, now: datetime
+) -> Looked | None:
+    """Compare what is published of a unit with the CRM; None if nothing is."""
+    try:
+        publication, _ = await find_standing(reader, publications, unit_id)
+    except CustomerMissing:
+        return None
+    try:
+        await present.check(publication.version, unit_id, now=now)
+    except Problem as problem:
+        return Looked(publication.number, problem)
+    return Looked(publication.number, None)
+
+
 async def find_case(reader: Reader, case_id: str) -> Case:
     """Return a case.
 
@@ -143,6 +176,8 @@ async def open_case(
         A profile is none of the catalogue.
     ProfileNotMet
         The signal of a profile is not met.
+    OfAnotherDay, ChangedSince, CrmUnread
+        What is published is not what holds now.
     """
     publication, standing = await find_standing(asked.transaction, asked.publications, unit_id)
     process.check_permissible(standing)
@@ -156,6 +191,7 @@ async def open_case(
     found = await asked.transaction.first(_OPEN, {"unit_id": unit_id})
     if found is not None:
         raise CaseIsOpen(extra={"existing_id": found["id"]})
+    asked.check_present(publication)
     case = process.open_case(
         str(uuid7()),
         unit_id,
@@ -223,6 +259,8 @@ async def take_checked_step(
     ------
     CaseMissing, CustomerMissing, StaleVersion, CaseBlocked, WrongStep, TermRunning
         It cannot be taken.
+    OfAnotherDay, ChangedSince, CrmUnread
+        What is published is not what holds now.
     """
     case = await lock(asked.transaction, case_id, version)
     publication, standing = await find_standing(
@@ -231,6 +269,7 @@ async def take_checked_step(
     actor = asked.actor(publication)
     outcome = process.fallen(case, standing)
     if outcome is not None:
+        asked.check_present(publication)
         by_itself = Actor(None, log.AUTOMATIC, actor.now, actor.day)
         closed = process.close(process.checked(case, standing), by_itself, outcome=outcome)
         return await _keep(asked, case, closed, "case_closed", by_itself=True), True
@@ -238,6 +277,7 @@ async def take_checked_step(
     if case["step"] != "closed" and case["content"]["execution"] is None and not standing.is_ended:
         process.check_permissible(standing)
     after = work(process.checked(case, standing), actor, standing)
+    asked.check_present(publication)
     return await _keep(asked, case, after, action), False
 
 

@@ -1,6 +1,6 @@
 """Termination cases over HTTP; every reading and every step goes into the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -32,11 +32,35 @@ _LINKS = (
     Link("withdraw_termination_case", "Give it up.", {**_PLACE, "If-Match": ANSWERED_VERSION}),
 )
 _CUT = "A step is refused while anything blocks it, and the case closes by itself (409 "
-_BY_ITSELF = f"{_CUT}`closed_by_itself`) once fewer than two signals are left."
+_BY_ITSELF = (
+    f"{_CUT}`closed_by_itself`) once fewer than two signals are left. It rests on what holds now: if "
+    "what is published is of another day (409 `version_of_another_day`), or the customer's records have "
+    "changed in the CRM since (409 `changed_since`), refresh first; while the CRM cannot be read, no step "
+    "is taken (503 `crm_unread`)."
+)
 
 
 def _asked(call: Call) -> Asked:
-    return Asked(call.transaction, call.app.state.publications, call)
+    return Asked(call.transaction, call.app.state.publications, call, call.prepared)
+
+
+async def _look(call: Call, arguments: Mapping[str, Any]) -> operations.Looked | None:
+    """Compare with the CRM before the transaction, in which nothing is waited for."""
+    try:
+        unit_id = (
+            (await operations.find_case(call.database, arguments["case_id"]))["unit_id"]
+            if "case_id" in arguments
+            else arguments["body"].unit_id
+        )
+    except operations.CaseMissing:
+        return None
+    state = call.app.state
+    return await operations.look(
+        call.database, state.publications, state.present, unit_id, now=call.now
+    )
+
+
+_CHECKED: dict[str, Any] = {"prepare": _look, "problems": (404, 409, 503)}
 
 
 def _answer(call: Call, case: Case, *, status: int = 200) -> Answer:
@@ -95,7 +119,7 @@ def _declared(path: str, scope: str, summary: str, **more: Any) -> Callable[[End
     scope=WRITE,
     writes=True,
     localized=True,
-    problems=(404, 409),
+    **_CHECKED,
     headers=(("Location", ""), ("ETag", "")),
     links=_LINKS,
     summary="Open a termination case",
@@ -104,7 +128,9 @@ async def open_termination_case(
     call: Call, body: Annotated[shapes.NewCase, typical(shapes.EXAMPLE)]
 ) -> Answer:
     """Opens a review of one customer, if the published version permits it: two different signals at
-    least, nothing that blocks it, no other open case. The service never proposes that by itself, and
+    least, nothing that blocks it, no other open case. What is published has to be of today
+    (`version_of_another_day`), the customer's records unchanged in the CRM since (`changed_since`), and
+    the CRM readable (503 `crm_unread`). The service never proposes that by itself, and
     nothing happens to the customer by it."""
     case = await operations.open_case(
         _asked(call),
@@ -249,7 +275,7 @@ async def list_termination_log(
 
 
 @_declared("remedy", WRITE, "Offer the remedy", description=f"Records that the remedy of the profiles "
-           f"was offered to the customer, who has 60 days. {_BY_ITSELF}")  # fmt: skip
+           f"was offered to the customer, who has 60 days. {_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def offer_termination_remedy(
     call: Call, case_id: CaseId, body: Annotated[shapes.NewRemedy, typical({"note": None})]
 ) -> Answer:
@@ -259,7 +285,7 @@ async def offer_termination_remedy(
 
 @_declared("remedy-result", WRITE, "Record how the remedy went", description="`kept` closes the case. "
            "`failed` lets a hearing follow; before the 60 days are over: 409 `term_running`. "
-           f"{_BY_ITSELF}")  # fmt: skip
+           f"{_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def record_termination_remedy(
     call: Call,
     case_id: CaseId,
@@ -274,7 +300,8 @@ async def record_termination_remedy(
 
 
 @_declared("hearing", WRITE, "Open the hearing", description="Records that the customer was told the "
-           f"facts; 14 days to answer begin. `GET …/draft` writes the letter. {_BY_ITSELF}")  # fmt: skip
+           f"facts; 14 days to answer begin. `GET …/draft` writes the letter. {_BY_ITSELF}",
+           **_CHECKED)  # fmt: skip
 async def open_termination_hearing(
     call: Call, case_id: CaseId, body: Annotated[shapes.NewHearing, typical({"language": "de"})]
 ) -> Answer:
@@ -305,14 +332,14 @@ async def add_termination_statement(
 
 
 @_declared("hearing-end", WRITE, "Close the hearing", description="The review by another person may "
-           f"begin; before the 14 days are over: 409 `term_running`. {_BY_ITSELF}")  # fmt: skip
+           f"begin; before the 14 days are over: 409 `term_running`. {_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def close_termination_hearing(call: Call, case_id: CaseId) -> Answer:
     return await _checked(call, case_id, process.close_hearing, action="hearing_closed")
 
 
 @_declared("justification", MANAGE, "Justify looking at covert ways", description="Without a written "
            "justification only open ways to end the relationship are shown, and can be chosen. "
-           f"{_BY_ITSELF}")  # fmt: skip
+           f"{_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def justify_termination_case(
     call: Call,
     case_id: CaseId,
@@ -325,10 +352,10 @@ async def justify_termination_case(
     return await _checked(call, case_id, work, action="case_justified")
 
 
-@_declared("decision", DECIDE, "Decide a termination case", description="By another key than the one that "
+@_declared("decision", DECIDE, "Decide a termination case", description="By another key, of another name, than the one that "
            "proposed the case, or decided it before, and only after that key opened the counter-evidence. "
            "To end the relationship needs a strategy all of whose prerequisites hold. Nothing is done to "
-           f"the customer: people carry the decision out. {_BY_ITSELF}")  # fmt: skip
+           f"the customer: people carry the decision out. {_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def decide_termination_case(
     call: Call,
     case_id: CaseId,
@@ -345,7 +372,7 @@ async def decide_termination_case(
 
 
 @_declared("execution", WRITE, "Record that the decision was carried out", description="On the planned day "
-           f"or later; before: 409 `term_running`. {_BY_ITSELF}")  # fmt: skip
+           f"or later; before: 409 `term_running`. {_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def execute_termination_case(
     call: Call,
     case_id: CaseId,
