@@ -39,7 +39,8 @@ END: dict[str, Any] = {
     "contact_person": "Mia Berg",
     "way_to_contest": "in writing to Mia Berg",
 }
-SCOPES = {
+SCOPES: dict[str, tuple[str, ...]] = {
+    " Proposer": ("read", "decide"),
     "proposer": ("read", "write"),
     "reviewer": ("read", "decide"),
     "second": ("read", "decide", "write"),
@@ -430,10 +431,9 @@ def test_the_proposer_never_decides_and_other_terms_can_be_contested(office: Off
     office.do("second", f"{path}/remedy", {}, version=1)
     office.now += timedelta(days=60)
     office.do("second", f"{path}/remedy-result", {"result": "failed"}, version=2)
-    told = office.do(
-        "second", f"{path}/hearing", {"language": "en", "text": "Told in person."}, version=3
-    )
-    assert told["hearing"]["text"] == "Told in person."
+    text = "Told in person, with both invoices on the table and time to ask."
+    told = office.do("second", f"{path}/hearing", {"language": "en", "text": text}, version=3)
+    assert told["hearing"]["text"] == text
     office.now += timedelta(days=14)
     office.do("second", f"{path}/hearing-end", version=4)
     for who in ("second", "reviewer"):
@@ -589,3 +589,58 @@ def test_no_word_of_the_process_recommends_an_end_and_problems_are_told_in_germa
         operations.ClosedByItself, strategies.PrerequisiteUnmet, QuarterMissing,
     ):  # fmt: skip
         assert translate(problem.title)
+
+
+def test_a_second_key_of_the_same_person_does_not_decide(office: Office) -> None:
+    unit = unit_id(171)
+    office.publish({"unit_id": unit})
+    path = office.under_review(unit)
+    office.get(" Proposer", f"{path}/counter-evidence")
+    assert office.refused(" Proposer", f"{path}/decision", END, version=5) == "four_eyes"
+    office.do("reviewer", f"{path}/decision", END, version=5)
+
+
+def test_a_customer_is_heard_in_words_and_in_its_own_language(office: Office) -> None:
+    unit = unit_id(172)
+    office.publish({"unit_id": unit, "language": "de"})
+    path = office.opened(unit)
+    letter = office.get("proposer", f"{path}/draft")
+    assert (letter["language"], letter["is_customer_language"]) == ("de", True)
+    undecided = office.get("proposer", f"{path}/draft?purpose=decision", status=409, language="de")
+    assert undecided["code"] == "not_decided"
+    assert undecided["title"].startswith("Entschieden ist noch nichts")
+    office.do("proposer", f"{path}/remedy", {}, version=1)
+    office.now += timedelta(days=60)
+    office.do("proposer", f"{path}/remedy-result", {"result": "failed"}, version=2)
+
+    def pointer(**body: str) -> str:
+        problem = office.do("proposer", f"{path}/hearing", body, version=3, status=422)
+        return str(problem["errors"][0]["pointer"])
+
+    assert pointer(language="en") == "/body/language"
+    assert pointer(language="de", text="x") == "/body/text"
+    office.do("proposer", f"{path}/hearing", {"language": "de"}, version=3)
+
+
+def test_an_objection_is_recorded_whatever_else_is_open(office: Office) -> None:
+    unit = unit_id(173)
+    office.publish({"unit_id": unit})
+    change = END | {"choice": "modify", "modification": "Prepayment.", "planned_end_on": None}
+
+    def modified() -> str:
+        path = office.under_review(unit)
+        office.do("reviewer", f"{path}/decision", change, version=5)
+        return path
+
+    first, second = modified(), modified()
+    newer = office.opened(unit)
+    said = {"statement": "Too hard."}
+    contested = office.do("proposer", f"{first}/contest", said, version=6)
+    assert contested["step"]["id"] == "review"
+    closed = office.get("proposer", newer)
+    assert closed["outcome"]["id"] == "objection_first"
+    loaded = office.run(lambda database: load_cases(database, as_of=office.now.date()))
+    assert loaded.loc[unit, "termination_case"] == "review"
+    both = office.do("proposer", f"{second}/contest", said, version=6)
+    assert (both["step"]["id"], len(both["contests"])) == ("closed", 1)
+    assert len(office.get("proposer", first)["contests"]) == 2

@@ -22,7 +22,9 @@ def end_it(case: Case, actor: Actor) -> Case:
 STEPS: dict[str, Any] = {
     "remedy": lambda case, actor: process.offer_remedy(case, actor, note=None),
     "failed": lambda case, actor: process.record_remedy(case, actor, result="failed", note=None),
-    "hearing": lambda case, actor: process.open_hearing(case, actor, text="Facts", language="en"),
+    "hearing": lambda case, actor: process.open_hearing(
+        case, actor, text="Facts " * 8, language="en"
+    ),
     "statement": lambda case, actor: process.add_statement(case, actor, text="No."),
     "heard": process.close_hearing,
     "read": process.note_opening,

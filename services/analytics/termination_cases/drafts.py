@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.termination_cases.process import HEARING, REMEDY, Case, Standing
 from services.analytics.texts import day_text
+from services.foundation.problems import Problem
 
 Purpose = Literal["remedy", "hearing", "decision"]
 
@@ -90,6 +91,11 @@ _NOTHING: Final[Mapping[Language, str]] = {
 }
 
 
+class NotDecided(Problem):
+    code, status = "not_decided", 409
+    title = "Nothing is decided yet, so there is no decision to write about."
+
+
 def draft(
     purpose: Purpose,
     case: Case,
@@ -104,8 +110,12 @@ def draft(
     Returns
     -------
     dict
-        ``subject`` and ``text``. What a person has to fill in stands in square brackets. Of a decision
-        that nobody has made yet the reason does.
+        ``subject`` and ``text``. What a person has to fill in stands in square brackets.
+
+    Raises
+    ------
+    NotDecided
+        A letter about the decision is asked for, and there is none.
     """
     if purpose == "remedy":
         remedies = [f"- {each['text']}" for each in remedy_texts(case, catalogue, language)]
@@ -150,11 +160,12 @@ def _hearing(standing: Standing, *, catalogue: Catalogue, language: Language, no
 
 def _decision(case: Case, *, language: Language) -> str:
     decisions = case["content"]["decisions"]
-    made: Mapping[str, Any] = decisions[-1] if decisions else {"choice": "continue"}
+    if not decisions:
+        raise NotDecided()
+    made: Mapping[str, Any] = decisions[-1]
     planned = made.get("planned_end_on")
-    reason = {"en": "[the written reason]", "de": "[die schriftliche Begründung]"}[language]
     body = _DECISIONS[made["choice"]][language].format(
-        reason=made.get("reason") or reason,
+        reason=made["reason"],
         modification=made.get("modification"),
         day=planned and day_text(datetime.fromisoformat(planned).date(), language=language),
     )

@@ -66,7 +66,7 @@ def quarter_start(day: date) -> date:
 
 
 async def load_cases(database: Database, *, as_of: date) -> pd.DataFrame:
-    """Return the newest case of each unit that was open in the quarter of the day.
+    """Return the open case of each unit, or else the newest that was open in the quarter of the day.
 
     Returns
     -------
@@ -76,7 +76,8 @@ async def load_cases(database: Database, *, as_of: date) -> pd.DataFrame:
         from when to when it was open; days since 1970.
     """
     rows = await database.all(_SINCE, {"since": quarter_start(as_of)})
-    newest = {row["unit_id"]: row for row in rows}
+    in_order = sorted(rows, key=lambda row: row["open_unit_id"] is not None)
+    newest = {row["unit_id"]: row for row in in_order}
     if not newest:
         return no_cases()
     columns: dict[str, list[Any]] = {"termination_case": [], "case_day": []}

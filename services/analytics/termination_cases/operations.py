@@ -20,7 +20,7 @@ from services.analytics.termination_cases.table import termination_cases
 from services.foundation.calls import Call
 from services.foundation.columns import Identifier
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import NotFound, Problem, StaleVersion, invalid
+from services.foundation.problems import NotFound, Problem, StaleVersion
 from services.foundation.statements import Record, Statement
 
 _c = termination_cases.c
@@ -34,7 +34,6 @@ _SET = Statement(
     .where(_c.id == bindparam("at_id", type_=Identifier))
     .values({name: bindparam(f"set_{name}", type_=_c[name].type) for name in _CHANGED})
 )
-SHORTEST_REASON = 40
 
 
 class CaseMissing(NotFound):
@@ -113,6 +112,7 @@ def standing_of(row: Record, publication: Publication) -> Standing:
         is_ended=row["state"] in ("excluded", "terminated"),
         has_active_contract=bool(row["has_active_contract"]),
         evidence=orjson.loads(row["termination_evidence"] or "{}"),
+        language=row["language"],
     )
 
 
@@ -281,6 +281,34 @@ async def take_checked_step(
     return await _keep(asked, case, after, action), False
 
 
+async def contest(asked: Asked, case_id: str, *, statement: str, version: int | None) -> Case:
+    """Record that the customer contests a decision, whatever else is open about the customer.
+
+    What was proposed since closes, as the earlier decision is reviewed first; if that is in review
+    because the customer contests it as well, one review answers both.
+
+    Raises
+    ------
+    CaseMissing, StaleVersion, WrongStep
+        There is no such decision.
+    """
+    case = await lock(asked.transaction, case_id, version)
+    actor = asked.actor(await asked.publications.current())
+    after = process.contest(case, actor, statement=statement)
+    found = await asked.transaction.first(_OPEN, {"unit_id": case["unit_id"]})
+    if found is not None and found["id"] != case_id:
+        other = await lock(asked.transaction, found["id"], None)
+        if other["step"] == "review" and other["content"]["contests"]:
+            joined = process.join_contest(other, after)
+            await _keep(asked, other, joined, "decision_contested")
+            after = case | {"content": case["content"] | {"contests": after["content"]["contests"]}}
+        else:
+            by_itself = Actor(None, log.AUTOMATIC, actor.now, actor.day)
+            closed = process.close(other, by_itself, outcome="objection_first")
+            await _keep(asked, other, closed, "case_closed", by_itself=True)
+    return await _keep(asked, case, after, "decision_contested")
+
+
 async def _keep(
     asked: Asked, before: Case, after: Case, action: str, *, by_itself: bool = False
 ) -> Case:
@@ -330,9 +358,7 @@ async def decide(
 
     def work(case: Case, actor: Actor, standing: Standing | None) -> Case:
         process.check_reviewer(case, actor)
-        if len("".join(decision["reason"].split())) < SHORTEST_REASON:
-            message = f"At least {SHORTEST_REASON} letters are expected, spaces not counted."
-            raise invalid("/body/reason", "too_short", message)
+        process.check_substance(decision["reason"], "/body/reason")
         shown = checked_decision(
             decision, case=case, standing=standing, today=actor.now.date(), catalogue=catalogue
         )

@@ -11,11 +11,13 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from services.foundation.problems import Problem, invalid
-from shared.values import wire_instant
+from shared.values import Language, wire_instant
 
 SIGNALS_FROM: Final = 2
 REMEDY: Final = timedelta(days=60)
 HEARING: Final = timedelta(days=14)
+SHORTEST_TEXT: Final = 40
+"""Letters of a text that a decision or a hearing rests on."""
 MOST_OF_A_KIND: Final = 20
 """Statements and contests that one case holds."""
 Case = dict[str, Any]
@@ -69,6 +71,8 @@ class Standing:
         A won contract runs.
     evidence
         Signal id -> ``grounds`` and ``counter_evidence``, ids of records.
+    language
+        That of the customer, None if it is not known.
     """
 
     version: int
@@ -78,6 +82,7 @@ class Standing:
     is_ended: bool
     has_active_contract: bool
     evidence: Mapping[str, Mapping[str, list[str]]]
+    language: Language | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def open_case(
         "step": "proposed",
         "step_day": actor.day,
         "outcome": None,
-        "language": None,
+        "language": standing.language,
         "opened_at": actor.now,
         "opened_day": actor.day,
         "remedy_failed_day": None,
@@ -189,9 +194,33 @@ def record_remedy(case: Case, actor: Actor, *, result: str, note: str | None) ->
     return _to(case, "remedy", actor, remedy=told) | {"remedy_failed_day": actor.day}
 
 
+def check_substance(text: str, place: str) -> None:
+    """Refuse a text that says too little.
+
+    Raises
+    ------
+    Invalid
+        It has too few letters.
+    """
+    if len("".join(text.split())) < SHORTEST_TEXT:
+        message = f"At least {SHORTEST_TEXT} letters are expected, spaces not counted."
+        raise invalid(place, "too_short", message)
+
+
 def open_hearing(case: Case, actor: Actor, *, text: str, language: str) -> Case:
-    """Record that the customer was told the facts; 14 days to answer begin."""
+    """Record that the customer was told the facts; 14 days to answer begin.
+
+    Raises
+    ------
+    WrongStep, Invalid
+        The remedy has not failed, the text says too little, or it is not in the customer's language.
+    """
     _at(case, "remedy", is_right=case["remedy_failed_day"] is not None)
+    check_substance(text, "/body/text")
+    known = case["language"]
+    if known is not None and language != known:
+        message = f"The customer is heard in the language {known}."
+        raise invalid("/body/language", "not_of_customer", message)
     hearing = actor.mark() | {"text": text, "language": language, "closed_at": None}
     hearing["due_at"] = wire_instant(actor.now + HEARING)
     return _to(case, "hearing", actor, hearing=hearing)
@@ -238,18 +267,26 @@ def check_reviewer(case: Case, actor: Actor) -> None:
     WrongStep
         There is no review.
     FourEyes
-        The key proposed the case, or decided it before.
+        The key, or another one of the same name, proposed the case, or decided it before.
     CounterEvidenceUnread
         The key has not opened the counter-evidence since the review began.
     """
     _at(case, "review")
     content = case["content"]
-    before = {content["proposed"]["key_id"], *(each["key_id"] for each in content["decisions"])}
-    if actor.key_id in before:
+    before = [content["proposed"], *content["decisions"]]
+    # A person may have several keys, and gives all of them the same name.
+    if any(
+        each["key_id"] == actor.key_id or _folded(each["name"]) == _folded(actor.name)
+        for each in before
+    ):
         raise FourEyes()
     since = content["review_since"]
     if not any(o["key_id"] == actor.key_id and o["at"] >= since for o in content["openings"]):
         raise CounterEvidenceUnread()
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def decide(case: Case, actor: Actor, *, decision: Mapping[str, Any]) -> Case:
@@ -290,6 +327,12 @@ def contest(case: Case, actor: Actor, *, statement: str) -> Case:
     since = wire_instant(actor.now)
     after = _to(case, "review", actor, contests=added, review_since=since, closing=None)
     return after | {"open_unit_id": case["unit_id"], "outcome": None, "closed_day": None}
+
+
+def join_contest(case: Case, contested: Case) -> Case:
+    """Let a contest be answered by the review that another decision of this customer is in."""
+    contests = [*case["content"]["contests"], contested["content"]["contests"][-1]]
+    return case | {"content": case["content"] | {"contests": contests[-MOST_OF_A_KIND:]}}
 
 
 def withdraw(case: Case, actor: Actor, *, reason: str) -> Case:

@@ -225,19 +225,20 @@ async def read_counter_evidence(call: Call, case_id: CaseId) -> Answer:
     answer=shapes.Draft,
     scope=READ,
     localized=True,
-    problems=(404,),
+    problems=(404, 409),
     summary="Read the draft of a letter",
 )
 async def read_termination_draft(
     call: Call, case_id: CaseId, query: Annotated[shapes.DraftQuery, Query()]
 ) -> Answer:
     """A letter that offers the remedy, tells the facts for the hearing, or tells the decision with
-    reasons, contact person and the way to contest it. Nothing is sent. The reading is logged."""
+    reasons, contact person and the way to contest it (409 `not_decided` before). Nothing is sent. The
+    reading is logged."""
     case = await operations.find_case(call.database, case_id)
     publications, catalogue = call.app.state.publications, call.app.state.catalogue
     _, standing = await operations.find_standing(call.database, publications, case["unit_id"])
     await _note(call, "draft_read", case)
-    own = case["language"]
+    own: Language | None = case["language"] or standing.language
     language: Language = query.language or own or call.language
     letter = draft(
         query.purpose, case, standing, catalogue=catalogue, language=language, now=call.now
@@ -300,7 +301,8 @@ async def record_termination_remedy(
 
 
 @_declared("hearing", WRITE, "Open the hearing", description="Records that the customer was told the "
-           f"facts; 14 days to answer begin. `GET …/draft` writes the letter. {_BY_ITSELF}",
+           "facts, in the customer's language where it is known; 14 days to answer begin. "
+           f"`GET …/draft` writes the letter. {_BY_ITSELF}",
            **_CHECKED)  # fmt: skip
 async def open_termination_hearing(
     call: Call, case_id: CaseId, body: Annotated[shapes.NewHearing, typical({"language": "de"})]
@@ -352,8 +354,8 @@ async def justify_termination_case(
     return await _checked(call, case_id, work, action="case_justified")
 
 
-@_declared("decision", DECIDE, "Decide a termination case", description="By another key, of another name, than the one that "
-           "proposed the case, or decided it before, and only after that key opened the counter-evidence. "
+@_declared("decision", DECIDE, "Decide a termination case", description="By another person (no key of "
+           "the same name) than who proposed or decided it before, after opening the counter-evidence. "
            "To end the relationship needs a strategy all of whose prerequisites hold. Nothing is done to "
            f"the customer: people carry the decision out. {_BY_ITSELF}", **_CHECKED)  # fmt: skip
 async def decide_termination_case(
@@ -383,14 +385,18 @@ async def execute_termination_case(
 
 
 @_declared("contest", WRITE, "Record that the customer contests", description="Of a decision to modify or "
-           "end the relationship: it is reviewed anew, by another reviewer.")  # fmt: skip
+           "end the relationship: it is reviewed anew, by another reviewer. A case that was opened since "
+           "closes (`objection_first`), or, if it is reviewed as it is contested as well, answers both.",
+           )  # fmt: skip
 async def contest_termination_case(
     call: Call,
     case_id: CaseId,
     body: Annotated[shapes.NewContest, typical({"statement": "The invoices were disputed."})],
 ) -> Answer:
-    work = partial(process.contest, statement=body.statement)
-    return await _step(call, case_id, work, action="decision_contested")
+    case = await operations.contest(
+        _asked(call), case_id, statement=body.statement, version=call.expected_version()
+    )
+    return _answer(call, case)
 
 
 @_declared("withdrawal", WRITE, "Withdraw a termination case", description="Closes the case; possible "

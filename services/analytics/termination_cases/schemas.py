@@ -15,6 +15,7 @@ from shared.values import text as bounded_text
 Step = Literal["proposed", "remedy", "hearing", "review", "approved", "closed"]
 Outcome = Literal[
     "signals_gone",
+    "objection_first",
     "ended_otherwise",
     "remedy_kept",
     "withdrawn",
@@ -68,9 +69,10 @@ class RemedyResult(Shape):
 class NewHearing(Shape):
     """The customer was told the facts."""
 
-    language: Language = Field(description="In which language.")
+    language: Language = Field(description="In which language: the customer's, if it is known.")
     text: Written | None = Field(
-        default=None, description="What the customer was told; absent: the draft as it is."
+        default=None,
+        description="What the customer was told, in 40 letters or more; absent: the draft as it is.",
     )
 
 
