@@ -135,10 +135,12 @@ class PlannedLimit(Shown):
     chosen_count: Count = Field(description="For how many they were chosen.")
     spent: Total = Field(description="What they cost together.")
     shadow_price: Ratio = Field(
-        description="What one more unit of currency of its budget would bring; 0 if it is no obstacle."
+        description="What one more unit of currency of its budget would bring about, where customers can "
+        "be divided; 0 if it is no obstacle."
     )
     value_of_one_more_customer: Total = Field(
-        description="What one more customer would bring; 0 if their number is no obstacle."
+        description="What one more customer would bring about, where customers can be divided; 0 if "
+        "their number is no obstacle."
     )
 
 
@@ -189,19 +191,21 @@ class PlanHead(Shown):
         description="What they are expected to bring together, beyond their cost."
     )
     upper_bound: Total = Field(
-        description="What no plan within the budget and limits can exceed: the optimum without whole "
-        "customers, or with limits a bound by their prices."
+        description="What no plan within the budget and limits can exceed: the expected value itself "
+        "where the plan is proven to be the best, else the optimum in which customers can be divided, or a "
+        "bound by the prices of the limits."
     )
     gap: Probability = Field(
         description="What the plan lacks to the upper bound at most, as a share of it."
     )
     is_optimal: Flag = Field(
-        description="True if it is proven that no plan brings more; that can be so with a gap, too, as "
-        "the bound lets customers be divided."
+        description="True if it is proven that no plan brings more; the gap is 0 then. Up to 6,000 options "
+        "the best plan is looked for by exact search, of more where few are still open."
     )
     shadow_price: Ratio = Field(
-        description="What one more unit of currency of the budget would bring about; 0 if it is no "
-        "obstacle."
+        description="What one more unit of currency of the budget would bring. Up to 6,000 options that "
+        "is computed by planning once more with it, so 0 if nothing better fits into one unit more; of "
+        "more options it is the price of the budget where customers can be divided."
     )
     created_at: Instant | None = Field(description="When it was saved; null if it was not.")
     created_by: Person | None = Field(description="Who saved it; null if it was not saved.")

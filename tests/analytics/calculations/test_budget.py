@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
 
 from services.analytics.calculations.budget.greedy import fill_by_efficiency, improve
-from services.analytics.calculations.budget.offers import SLACK, Limit, Offers, Plan
+from services.analytics.calculations.budget.offers import SLACK, Limit, Offers, Plan, fits
 from services.analytics.calculations.budget.planning import plan_within
 from services.analytics.calculations.purchases import Floats
 
@@ -53,10 +55,10 @@ def check(plan: Plan, cost: Floats, value: Floats, budget: float) -> None:
 def test_e6_is_chosen_as_in_the_specification() -> None:
     plan = plan_within(E6_COST, E6_VALUE, budget=60)
     assert plan.choice.tolist() == [1, 0, 0, -1, -1]
-    assert (plan.value, plan.spent, plan.bound) == (125, 55, 129)
-    assert plan.shadow_price == 0.8
-    assert plan.gap == pytest.approx(4 / 129)
-    assert plan.is_optimal
+    assert (plan.value, plan.spent, plan.relaxed_bound) == (125, 55, 129)
+    # It is proven to be the best, though the bound that divides customers lies above it.
+    assert (plan.bound, plan.gap, plan.is_optimal) == (125, 0, True)
+    assert plan.shadow_price == 0  # nothing new fits into 61
 
 
 def test_whose_next_increment_does_not_fit_is_closed_and_changes_follow() -> None:
@@ -120,6 +122,81 @@ def test_a_small_plan_is_as_good_as_the_best_of_all(
             assert richer.value >= plan.value - 1e-6
 
 
+@given(cases())
+def test_the_price_of_a_small_budget_is_what_one_more_unit_brings(
+    case: tuple[Floats, Floats, float, list[Limit]],
+) -> None:
+    cost, value, budget, limits = case
+    plan = plan_within(cost, value, budget=budget, limits=limits)
+    if plan.is_optimal:
+        more = best_by_trying(cost, value, budget + 1, limits)
+        assert plan.shadow_price == pytest.approx(more - plan.value, abs=1e-6)
+
+
+@pytest.mark.parametrize("budget", [0.0, 0.05, 0.1])
+def test_a_budget_in_which_nothing_fits_has_a_price(budget: float) -> None:
+    cost, value = np.array([[0.9], [0.95]]), np.array([[3.65], [3.0]])
+    plan = plan_within(cost, value, budget=budget)
+    assert (plan.value, plan.shadow_price, plan.gap) == (0, 3.65, 0)
+    many = plan_within(np.full((7_000, 1), 50.0), np.full((7_000, 1), 100.0), budget=budget)
+    assert many.shadow_price == 2.0
+
+
+def best_by_highs(cost: Floats, value: Floats, budget: float, limits: Sequence[Limit]) -> float:
+    """Return the value of the best plan as HiGHS finds it with all options and no bound of ours."""
+    row, place = np.nonzero((value > 0) & (cost <= budget + SLACK))
+    if not len(row):
+        return 0.0
+    each, weights, most = cost[row, place], [cost[row, place]], [budget]
+    for limit in limits:
+        inside = np.broadcast_to(limit.members, cost.shape)[row, place].astype(np.float64)
+        weights += [each * inside, inside]
+        most += [limit.budget, limit.most_customers]
+    once = csr_array((np.ones(len(row)), (row, np.arange(len(row)))), shape=(len(cost), len(row)))
+    found = milp(
+        -value[row, place],
+        integrality=np.ones(len(row), dtype=np.int64),
+        bounds=Bounds(0, 1),
+        constraints=[
+            LinearConstraint(once, -np.inf, 1),
+            LinearConstraint(np.array(weights), -np.inf, most),
+        ],
+        options={"mip_rel_gap": 0.0},
+    )
+    assert found.status == 0
+    return -float(found.fun)
+
+
+@pytest.mark.parametrize("count", [50, 179, 500])
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_plans_of_some_hundred_customers_are_the_best_with_limits_or_without(
+    count: int, is_tied: bool
+) -> None:
+    dice = np.random.default_rng(count)
+    cost = np.round(dice.lognormal(1, 1, (count, 3)), 2)
+    if is_tied:
+        cost = dice.choice([0.12, 1.5, 2.0, 5.6, 12.0, 21.0], cost.shape)
+    value = (
+        dice.lognormal(2, 1, cost.shape) if is_tied else cost * dice.lognormal(0.3, 0.8, (count, 3))
+    )
+    value[dice.random(cost.shape) < 0.3] = np.nan
+    channel, tier = dice.integers(0, 4, cost.shape), dice.integers(0, 3, (count, 1))
+    limits = [
+        Limit(channel == 0, budget=0.1 * count),
+        Limit(channel == 1, most_customers=count // 30),
+        Limit(tier == 0, budget=0.2 * count, most_customers=count // 10),
+    ]
+    for budget in (0.01 * count, 0.1 * count, 0.4 * count, 50.0 * count):
+        for some in ([], limits[:1], limits):
+            plan = plan_within(cost, value, budget=budget, limits=some)
+            check(plan, cost, value, budget)
+            assert fits(some, Offers.worthwhile(cost, value, budget=budget), plan.choice)
+            best = best_by_highs(cost, value, budget, some)
+            assert plan.is_optimal
+            assert plan.gap == 0
+            assert plan.value == pytest.approx(best, rel=1e-6)
+
+
 def invented(count: int, width: int) -> tuple[Floats, Floats, np.random.Generator]:
     dice = np.random.default_rng(5)
     cost = np.round(dice.lognormal(1, 1.2, (count, width)), 2)
@@ -137,9 +214,7 @@ def test_many_customers_are_planned_almost_without_a_gap(budget: float) -> None:
     more = plan_within(cost, value, budget=budget * 1.01)
     assert more.value >= plan.value
     # What one more unit brings is the price: value rises by no more than that.
-    assert (
-        more.value - plan.value <= 0.01 * budget * plan.shadow_price + plan.gap * plan.bound + 1e-6
-    )
+    assert more.value - plan.relaxed_bound <= 0.01 * budget * plan.shadow_price + 1e-6
 
 
 @pytest.mark.parametrize("is_tied", [False, True])

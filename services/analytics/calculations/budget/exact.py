@@ -14,8 +14,14 @@ from services.analytics.calculations.budget.offers import NOBODY, Offers
 from services.analytics.calculations.budget.resources import Resources
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 
+MODERATE: Final = 6_000
+"""So many options HiGHS solves in seconds."""
 _MOST_OPEN: Final = 1_500
-_NODES: Final = 100
+"""So many it may be at most where the plan lacks next to nothing already."""
+_NODES: Final = 5_000
+_SECONDS: Final = 10.0
+_SOLVED: Final = 0
+_INFEASIBLE: Final = 2
 _CORE: Final = 500
 _WORTH_A_TRY: Final = 1e-4
 """Gap to the bound from which a better plan is looked for among a few options."""
@@ -39,22 +45,38 @@ class _Open:
 
 def settle(
     offers: Offers, resources: Resources, prices: Floats, bound: float, choice: Integers
-) -> tuple[Integers, bool]:
-    """Return the best plan and True, or the best found and False where more would take too long.
+) -> tuple[Integers, float]:
+    """Return the best plan, or the best found where more would take too long, and what bounds it.
 
     An option that loses more at the prices than the bound exceeds the value of the given plan is
-    in no better plan. If few are left, HiGHS finds the best of them. If there are more, those that
-    lose least are tried first, as a better plan leaves fewer.
+    in no better plan. If few are left, HiGHS finds the best of them, and its bound holds for all. If
+    there are more, those that lose least are tried first, as a better plan leaves fewer.
     """
-    found = _open_options(offers, resources, prices, _missing(offers, bound, choice))
+    most = _most_open(offers, bound, choice)
+    found = _open_options(offers, resources, prices, _missing(offers, bound, choice), most)
     if found is None and _missing(offers, bound, choice) > _WORTH_A_TRY * bound:
-        core = _open_options(offers, resources, prices, _core_loss(offers, resources, prices))
+        core_loss = _core_loss(offers, resources, prices)
+        core = _open_options(offers, resources, prices, core_loss, most)
         if core is not None:
             choice, _ = _best_of(offers, resources, core, choice)
-            found = _open_options(offers, resources, prices, _missing(offers, bound, choice))
+            missing = _missing(offers, bound, choice)
+            found = _open_options(offers, resources, prices, missing, most)
     if found is None:
-        return choice, False
-    return _best_of(offers, resources, found, choice)
+        return choice, bound
+    choice, best = _best_of(offers, resources, found, choice)
+    return choice, min(bound, best)
+
+
+def is_proven(value: float, bound: float) -> bool:
+    """Tell whether no plan can be better than one of this value."""
+    return bound - value <= _ENOUGH * max(1.0, value)
+
+
+def _most_open(offers: Offers, bound: float, choice: Integers) -> int:
+    """Return how many options are worth the time that it takes to choose among them."""
+    is_small = np.count_nonzero(np.isfinite(offers.value)) <= MODERATE
+    is_short = _missing(offers, bound, choice) > _WORTH_A_TRY * bound
+    return MODERATE if is_small or is_short else _MOST_OPEN
 
 
 def _missing(offers: Offers, bound: float, choice: Integers) -> float:
@@ -65,19 +87,20 @@ def _missing(offers: Offers, bound: float, choice: Integers) -> float:
 
 def _best_of(
     offers: Offers, resources: Resources, found: _Open, choice: Integers
-) -> tuple[Integers, bool]:
-    """Return the given plan or a better one of open options, and whether the best of these is known."""
+) -> tuple[Integers, float]:
+    """Return the given plan or a better one of open options, and what no plan of these exceeds."""
+    _, value = offers.totals(choice)
     known, counts = np.unique(found.customer, return_counts=True)
     if len(known) < offers.count:
-        return choice, True  # whatever is done for one of the customers, no plan is better
+        return choice, value  # whatever is done for one of the customers, no plan is better
     is_settled = (counts == 1)[found.customer]
     fixed = np.full(offers.count, NOBODY)
     fixed[found.customer[is_settled]] = found.option[is_settled]
     left = _Open(found.customer[~is_settled], found.option[~is_settled])
-    better, is_best = _solve(offers, resources, left, fixed)
-    if better is None or offers.totals(better)[1] <= offers.totals(choice)[1]:
-        return choice, is_best
-    return better, is_best
+    better, bound = _solve(offers, resources, left, fixed)
+    if better is None or offers.totals(better)[1] <= value:
+        return choice, max(bound, value)
+    return better, max(bound, offers.totals(better)[1])
 
 
 def _losses(offers: Offers, resources: Resources, prices: Floats, block: slice) -> Floats:
@@ -100,16 +123,16 @@ def _core_loss(offers: Offers, resources: Resources, prices: Floats) -> float:
 
 
 def _open_options(
-    offers: Offers, resources: Resources, prices: Floats, most_loss: float
+    offers: Offers, resources: Resources, prices: Floats, most_loss: float, most_open: int
 ) -> _Open | None:
-    """Return what loses so much at most; None where that leaves too many with a choice."""
+    """Return what loses so much at most; None where that leaves more than `most_open` to choose."""
     customers, options, count = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
     for block in blocks(offers.count):
         losses = _losses(offers, resources, prices, block)
         row, place = np.nonzero(losses <= most_loss)
         several = np.bincount(row, minlength=len(losses)) > 1
         count += int(several[row].sum())
-        if count > _MOST_OPEN:
+        if count > most_open:
             return None
         customers.append(row + block.start)
         options.append(place - 1)
@@ -118,15 +141,16 @@ def _open_options(
 
 def _solve(
     offers: Offers, resources: Resources, left: _Open, fixed: Integers
-) -> tuple[Integers | None, bool]:
-    """Choose among open options what HiGHS finds best; tells whether that is proven."""
+) -> tuple[Integers | None, float]:
+    """Choose among open options what HiGHS finds best; returns it, if any, and what bounds it."""
     amount = resources.amount - resources.used(offers, fixed)
     if resources.exceeded(resources.amount - amount).any():
-        return None, True  # what a better plan must contain does not fit
+        return None, -np.inf  # what a better plan must contain does not fit
     is_real = left.option >= 0
     customer, option = left.customer[is_real], left.option[is_real]
+    _, settled = offers.totals(fixed)
     if not len(customer):
-        return fixed, True
+        return fixed, settled
     value, cost = offers.value[customer, option], offers.cost[customer, option]
     uses: Booleans = resources.uses[resources.signature[customer, option]]
     weights = np.where(resources.counts, 1.0, cost[:, None]) * uses
@@ -142,15 +166,17 @@ def _solve(
             LinearConstraint(once.tocsr(), must_choose.astype(np.float64), 1.0),
             LinearConstraint(weights.T, -np.inf, amount),
         ],
-        # Its presolve writes lines of its own to standard output.
-        options={"mip_rel_gap": 0.0, "node_limit": _NODES, "presolve": False},
+        options={"mip_rel_gap": 0.0, "node_limit": _NODES, "time_limit": _SECONDS},
     )
-    is_done = result.status in (0, 2)  # solved, or proven that nothing open fits
+    if result.status == _INFEASIBLE:
+        return None, -np.inf  # nothing open fits
+    bound = np.inf if result.mip_dual_bound is None else settled - result.mip_dual_bound
     if result.x is None:
-        return None, is_done
+        return None, bound
     choice = fixed.copy()
     taken = result.x > 0.5
     choice[customer[taken]] = option[taken]
     if resources.exceeded(resources.used(offers, choice)).any():
-        return None, False  # within the solver's tolerance, not within ours
-    return choice, is_done
+        return None, bound  # within the solver's tolerance, not within ours
+    # What is solved is bounded by itself, whatever the solver's sums differ by.
+    return choice, offers.totals(choice)[1] if result.status == _SOLVED else bound

@@ -64,7 +64,9 @@ class Plan:
     spent, value
         Cost and expected value of what is chosen; base currency.
     bound
-        What no plan can exceed; base currency.
+        What no plan can exceed; base currency; the value where that is proven to be the best.
+    relaxed_bound
+        The bound of the relaxation in which customers can be divided; base currency.
     is_optimal
         Whether it is proven that no plan brings more.
     shadow_price
@@ -77,6 +79,7 @@ class Plan:
     spent: float
     value: float
     bound: float
+    relaxed_bound: float
     is_optimal: bool
     shadow_price: float
     limit_prices: tuple[LimitPrice, ...]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from services.analytics.calculations.budget.exact import settle
+from services.analytics.calculations.budget.exact import MODERATE, is_proven, settle
 from services.analytics.calculations.budget.greedy import Relaxed, fill_by_efficiency, improve
 from services.analytics.calculations.budget.limited import choose_within
 from services.analytics.calculations.budget.offers import (
     NOBODY,
+    SLACK,
     Limit,
     LimitPrice,
     Offers,
@@ -54,8 +56,12 @@ def plan_within(
     -------
     Plan
         Choice, cost, value, an upper bound that holds for every plan, and what more of budget or of
-        a limit would bring. The bound is the optimum of the linear relaxation, or with limits that
-        bind the lowest that was found of the Lagrangian dual.
+        a limit would bring. The bound is the value itself where it is proven to be the best; else
+        the optimum of the linear relaxation, with limits that bind the lowest that was found of the
+        Lagrangian dual, or what the search for the best has shown. The shadow price of the budget
+        is what the best plan would gain by one more of base currency where both are known to be the
+        best and options are few, else the price of the budget in the relaxation, in which options
+        dearer than the budget count as well.
 
     Raises
     ------
@@ -68,6 +74,26 @@ def plan_within(
     """
     if len(limits) > MOST_LIMITS:
         raise ValueError(f"at most {MOST_LIMITS} limits")
+    plan = _plan(cost, value, budget, limits)
+    if np.count_nonzero(value > 0) > MODERATE:
+        return replace(plan, shadow_price=_price(cost, value, budget, plan))
+    more = _plan(cost, value, budget + 1.0, limits)
+    if plan.is_optimal and more.is_optimal:
+        return replace(plan, shadow_price=max(more.value - plan.value, 0.0))
+    return replace(plan, shadow_price=_price(cost, value, budget, plan))
+
+
+def _price(cost: Floats, value: Floats, budget: float, plan: Plan) -> float:
+    """Return the price of the budget in the relaxation, also where options exceed it alone."""
+    is_dearer = (value > 0) & (cost > budget + SLACK)
+    if not is_dearer.any():
+        return plan.shadow_price
+    offers = Offers.worthwhile(cost, value, budget=float(cost[is_dearer].max()))
+    return max(plan.shadow_price, fill_by_efficiency(offers, budget).shadow_price)
+
+
+def _plan(cost: Floats, value: Floats, budget: float, limits: Sequence[Limit]) -> Plan:
+    """Plan with the price of the budget as the relaxation of what fits into it has it."""
     all_offers = Offers.worthwhile(cost, value, budget=budget)
     rows = np.flatnonzero(np.isfinite(all_offers.value).any(axis=1))
     offers = all_offers.take(rows)
@@ -76,7 +102,7 @@ def plan_within(
         for each in limits
     ]
     relaxed = fill_by_efficiency(offers, budget)
-    choice, bound = improve(offers, budget, relaxed.choice), relaxed.bound
+    choice, relaxed_bound = improve(offers, budget, relaxed.choice), relaxed.bound
     if fits(members, offers, choice):
         resources = Resources.of(offers, budget, ())
         prices = np.array([relaxed.shadow_price])
@@ -85,16 +111,18 @@ def plan_within(
         resources = Resources.of(offers, budget, members)
         found = find_prices(offers, resources, budget_price=relaxed.shadow_price)
         choice = choose_within(offers, resources, found)
-        prices, bound = found.best.prices, found.best.bound
-    choice, is_optimal = _settled(offers, resources, prices, bound, choice, members)
+        prices, relaxed_bound = found.best.prices, found.best.bound
+    choice, bound = _settled(offers, resources, prices, relaxed_bound, choice, members)
     spent, total = offers.totals(choice)
+    is_optimal = is_proven(total, bound)
     complete = np.full(len(cost), NOBODY)
     complete[rows] = choice
     return Plan(
         choice=complete,
         spent=spent,
         value=total,
-        bound=max(bound, total),
+        bound=total if is_optimal else bound,
+        relaxed_bound=max(relaxed_bound, total),
         is_optimal=is_optimal,
         shadow_price=float(prices[0]),
         limit_prices=_limit_prices(members, prices),
@@ -119,12 +147,17 @@ def _settled(
     bound: float,
     choice: Integers,
     limits: Sequence[Limit],
-) -> tuple[Integers, bool]:
-    """Settle the plan; one that was settled without limits which it breaks is not taken."""
-    found, is_optimal = settle(offers, resources, prices, bound, choice)
+) -> tuple[Integers, float]:
+    """Settle the plan; where the best without limits breaks them, settle it with them."""
+    found, best = settle(offers, resources, prices, bound, choice)
     if fits(limits, offers, found):
-        return found, is_optimal
-    return choice, False
+        return found, best
+    within = Resources.of(offers, resources.amount[0], limits)
+    all_prices = np.zeros(len(within.amount))
+    all_prices[0] = prices[0]
+    # What is left open follows from the bound that these prices give, not from a better one.
+    found, bound = settle(offers, within, all_prices, bound, choice)
+    return found, min(bound, best)
 
 
 def _limit_prices(limits: Sequence[Limit], prices: Floats) -> tuple[LimitPrice, ...]:
