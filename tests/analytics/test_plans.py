@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from services.analytics.app import create_app
 from services.analytics.calculations.quality import Quality
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
+from services.analytics.frames.clock import day_number
 from services.analytics.ledger import Ledger, Mark
 from services.analytics.plans import solving
 from services.analytics.plans.operations import forget_units
@@ -55,6 +57,8 @@ def invented_steps(version: int) -> Ledger:
         "phase": [phases[code] for code in phase],
         "tier": dice.choice(["A", "B", "C"], COUNT),
         "owner_id": dice.choice(["anna", "ben"], COUNT),
+        "rfm_segment": dice.choice(["champions", "hibernating"], COUNT),
+        "quadrant": dice.choice(["partners", "occasional"], COUNT),
         "has_profiling_objection": False,
     }
     for step in (1, 2, 3):
@@ -68,6 +72,9 @@ def invented_steps(version: int) -> Ledger:
             f"step{step}_product": np.nan,
             f"step{step}_value": np.where(has_step, dice.lognormal(2, 1, COUNT), np.nan),
             f"step{step}_contact_cost": np.where(has_step, dice.lognormal(1, 1, COUNT), np.nan),
+            f"step{step}_until_day": np.where(
+                dice.random(COUNT) < 0.3, day_number(date(2026, 3, 31)), np.nan
+            ),
             f"step{step}_incentive_cost": np.where(dice.random(COUNT) < 0.3, 2.0, 0.0),
         }
     nobody = frozenset({unit_id(COUNT - 1)})
@@ -202,6 +209,37 @@ def test_more_budget_brings_more_and_limits_are_kept(plans: Plans) -> None:
     assert parts["A"]["spent"] == by_tier["spent"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "word", "column"),
+    [("segment", "champions", "rfm_segment"), ("quadrant", "occasional", "quadrant")],
+)
+def test_segments_and_quadrants_can_be_limited(
+    plans: Plans, kind: str, word: str, column: str
+) -> None:
+    of = plans.ledger.customers.set_index("unit_id")[column]
+    limit = {"kind": kind, "id": word, "most_customers": 2}
+    plan = plans.make(limits=[limit])
+    inside = [each for each in plans.choices(plan["id"]) if of[each["unit_id"]] == word]
+    assert len(inside) == plan["limits"][0]["chosen_count"] == 2
+    refused = plans.http.post("/v1/plans", json=PLAIN | {"limits": [limit | {"id": "friends"}]})
+    assert refused.status_code == 422
+    assert word in refused.json()["errors"][0]["message"]
+
+
+def test_what_ends_before_the_period_is_not_planned(plans: Plans) -> None:
+    spring = plans.make(save=False)
+    summer = plans.make(save=False, period={"from": "2026-04-01", "until": "2026-08-31"})
+    frame = plans.ledger.customers
+    lasting = [
+        (frame[f"step{step}_value"] > 0) & frame[f"step{step}_until_day"].isna()
+        for step in (1, 2, 3)
+    ]
+    has_one = lasting[0] | lasting[1] | lasting[2]
+    is_there = ~frame["unit_id"].isin(plans.ledger.erased)
+    assert summer["candidate_count"] == int((has_one & is_there).sum())
+    assert summer["candidate_count"] < spring["candidate_count"]
+
+
 def test_filters_leave_out_whom_they_do_not_name(plans: Plans) -> None:
     frame = plans.ledger.customers.set_index("unit_id")
     strategy = CANDIDATES[int(frame["step1_option"].dropna().iloc[0])].strategy_id
@@ -315,6 +353,16 @@ def test_who_is_erased_leaves_all_plans(plans: Plans) -> None:
     ("changes", "pointer", "code"),
     [
         ({"period": {"from": "2026-03-02", "until": "2026-03-01"}}, "/body/period/until", None),
+        (
+            {"period": {"from": "1900-01-01", "until": "1900-12-31"}},
+            "/body/period/until",
+            "in_the_past",
+        ),
+        (
+            {"period": {"from": "1900-01-01", "until": "9999-12-31"}},
+            "/body/period/until",
+            "out_of_range",
+        ),
         ({"budget": {"amount": "5.00", "currency": "USD"}}, "/body/budget/currency", None),
         ({"budget": {"amount": "-5.00", "currency": "EUR"}}, "/body/budget/amount", None),
         ({"limits": [{"kind": "tier", "id": "A"}]}, "/body/limits/0", "limits_nothing"),

@@ -132,6 +132,9 @@ def test_what_was_decided_on_is_not_listed_and_without_the_crm_nothing_is(
     made = analytics.client.post("/v1/decisions", json=decision)
     assert made.status_code == 201, made.text
     assert export(analytics, plan) == (everybody - {unit_id}, {"decided": 1})
+    again = analytics.client.post("/v1/plans", json=PLAN).json()
+    planned_anew = analytics.get(f"/v1/plans/{again['id']}/choices")["items"]
+    assert items[0]["recommendation_id"] not in {item["recommendation_id"] for item in planned_anew}
     crm.stop()
     path = f"/v1/plans/{plan['id']}/export?reason=Mailing"
     answer = analytics.client.get(path, headers={"Accept-Language": "de"})

@@ -1,7 +1,8 @@
 """Checks what is asked of plans, keeps them, and reads who was chosen."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
@@ -9,8 +10,10 @@ from uuid_utils import uuid7
 
 from services.analytics import store
 from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.customers.filters import Quadrant, Tier
+from services.analytics.frames.clock import day_number
 from services.analytics.packing import unpack
-from services.analytics.plans.schemas import NewPlan, PlanLimit
+from services.analytics.plans.schemas import MOST_DAYS, NewPlan, PlanLimit
 from services.analytics.plans.solving import Choice, Solved, Wanted, WantedLimit
 from services.analytics.plans.table import plan_choices, plan_exports, plans
 from services.analytics.publication import NotComputedYet, Publication
@@ -28,8 +31,9 @@ _SECTIONS = {
     "instrument": "instruments",
     "channel": "channels",
     "phase": "phases",
+    "segment": "rfm_segments",
 }
-_TIERS = ("A", "B", "C")
+_WORDS = {"tier": get_args(Tier), "quadrant": get_args(Quadrant)}
 _POSITION = TypeAdapter(tuple[Instant, RecordId])
 _NUMBER = TypeAdapter(tuple[int])
 _place = tuple_(plans.c.created_at, plans.c.id)
@@ -109,17 +113,26 @@ class PlanCanceled(Conflict):
     code, title = "plan_canceled", "The plan was canceled."
 
 
-def wanted(body: NewPlan, *, currency: str, catalogue: Catalogue) -> Wanted:
+def wanted(body: NewPlan, *, as_of: date, currency: str, catalogue: Catalogue) -> Wanted:
     """Turn what is asked for into what can be computed.
 
     Raises
     ------
     Invalid
-        The period ends before it begins, an amount is negative or in another currency than the
+        The period ends before it begins or before the day that the numbers are of, or is longer than
+        a year, an amount is negative or in another currency than the
         base's, an id is not in the catalogue, or a limit limits nothing.
     """
     if body.period.until < body.period.from_:
         raise invalid("/body/period/until", "ends_before_start", "A plan ends after it begins.")
+    if body.period.until < as_of:
+        raise invalid(
+            "/body/period/until", "in_the_past", f"A plan ends not before {as_of.isoformat()}."
+        )
+    if (body.period.until - body.period.from_).days >= MOST_DAYS:
+        raise invalid(
+            "/body/period/until", "out_of_range", f"A plan is for {MOST_DAYS} days at most."
+        )
     limits = [
         _wanted_limit(limit, f"/body/limits/{place}", currency, catalogue)
         for place, limit in enumerate(body.limits)
@@ -128,7 +141,12 @@ def wanted(body: NewPlan, *, currency: str, catalogue: Catalogue) -> Wanted:
         for place, word in enumerate(getattr(body.filters, kind)):
             _check_word(kind, word, f"/body/filters/{kind}/{place}", catalogue)
     filters = {kind: words for kind, words in body.filters.model_dump().items() if words}
-    return Wanted(_amount(body.budget, "/body/budget", currency), limits, filters)
+    return Wanted(
+        budget=_amount(body.budget, "/body/budget", currency),
+        first_day=day_number(body.period.from_),
+        limits=limits,
+        filters=filters,
+    )
 
 
 def _wanted_limit(limit: PlanLimit, place: str, currency: str, catalogue: Catalogue) -> WantedLimit:
@@ -157,11 +175,9 @@ def _wanted_limit(limit: PlanLimit, place: str, currency: str, catalogue: Catalo
 
 
 def _check_word(kind: str, word: str, place: str, catalogue: Catalogue) -> None:
-    known: Collection[str] = (
-        _TIERS if kind == "tier" else catalogue.sections[_SECTIONS[kind]].keys()
-    )
+    known: Collection[str] = _WORDS.get(kind) or catalogue.sections[_SECTIONS[kind]].keys()
     if word not in known:
-        raise invalid(place, "unknown_id", "This id is not in the catalogue.")
+        raise invalid(place, "unknown_id", f"Known are: {', '.join(known)}.")
 
 
 def _amount(money: Money, place: str, currency: str) -> float:

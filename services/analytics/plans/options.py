@@ -15,11 +15,13 @@ from services.analytics.calculations.recommendations.candidates import STEPS
 from services.analytics.ledger import Ledger
 
 _CODES: Final = ("option", "channel", "product")
-_AMOUNTS: Final = ("value", "contact_cost", "incentive_cost")
+_AMOUNTS: Final = ("value", "contact_cost", "incentive_cost", "until_day")
 _COLUMNS: Final = tuple(
     f"step{step}_{name}" for step in range(1, STEPS + 1) for name in (*_CODES, *_AMOUNTS)
 )
-_OF_CUSTOMERS: Final = ("unit_id", "phase", "tier", "owner_id", "has_profiling_objection")
+_OF_CUSTOMERS: Final = (
+    *("unit_id", "phase", "tier", "rfm_segment", "quadrant", "owner_id", "has_profiling_objection"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,23 @@ class StepOptions:
     ----------
     unit_ids
         Of the customers.
-    phase, tier, owner
-        Of the customers.
+    phase, tier, segment, quadrant, owner
+        Of the customers; the segment is that of RFM.
     strategy, instrument, channel, product
         Of the steps; codes of shape (customers, steps).
     cost
         Contact and incentive together; base currency.
     value
         Expected value; base currency; NaN where there is no step.
+    until_day
+        Last day on which the occasion of a step lasts, as a day number; NaN if it has none.
     """
 
     unit_ids: pd.Series
     phase: Coded
     tier: Coded
+    segment: Coded
+    quadrant: Coded
     owner: Coded
     strategy: Coded
     instrument: Coded
@@ -97,6 +103,7 @@ class StepOptions:
     product: Coded
     cost: Floats
     value: Floats
+    until_day: Floats
 
     def only(self, is_meant: Booleans) -> StepOptions:
         """Leave out the options that are not meant."""
@@ -132,6 +139,8 @@ def step_options(ledger: Ledger, words: Words) -> StepOptions:
         unit_ids=about["unit_id"],
         phase=Coded.of(about["phase"]),
         tier=Coded.of(about["tier"]),
+        segment=Coded.of(about["rfm_segment"]),
+        quadrant=Coded.of(about["quadrant"]),
         owner=Coded.of(about["owner_id"]),
         strategy=_named(candidate, words.strategies),
         instrument=_named(candidate, words.instruments),
@@ -139,7 +148,30 @@ def step_options(ledger: Ledger, words: Words) -> StepOptions:
         product=Coded(places("product"), words.products),
         cost=np.nan_to_num(numbers("contact_cost")) + np.nan_to_num(numbers("incentive_cost")),
         value=value,
+        until_day=numbers("until_day"),
     )
+
+
+def without(options: StepOptions, decided: Iterable[tuple[str, str | None, str]]) -> StepOptions:
+    """Leave out what was decided on: unit, strategy and instrument."""
+    known = list(decided)
+    place = pd.Index(options.unit_ids).get_indexer(pd.Index([unit_id for unit_id, *_ in known]))
+    value = options.value.copy()
+    for row, (_, strategy, instrument) in zip(place.tolist(), known, strict=True):
+        if row >= 0:
+            is_same = _is(options.strategy, row, strategy) & _is(
+                options.instrument, row, instrument
+            )
+            value[row, is_same] = np.nan
+    return replace(options, value=value)
+
+
+def _is(column: Coded, row: int, word: str | None) -> Booleans:
+    """Tell which steps of a customer are of a word."""
+    if word not in column.words:
+        return np.zeros(column.codes.shape[1], dtype=np.bool_)
+    found: Booleans = column.codes[row] == column.words.index(word)
+    return found
 
 
 def _named(candidate: Integers, names: Sequence[str]) -> Coded:

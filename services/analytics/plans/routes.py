@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Path, Query
 
+from services.analytics.decisions.automatic import load_rejections
 from services.analytics.plans import listing, operations, showing
 from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.dropping import DROP_REASONS, NewestSteps
@@ -68,13 +69,20 @@ async def create_plan(call: Call, body: Annotated[NewPlan, typical(EXAMPLE)]) ->
     The answer says how good that is: no plan can bring more than `upper_bound`, and `gap` is what this
     one lacks to it at most. `shadow_price` tells what one more unit of currency would bring. With `save`
     false nothing is kept: try what another budget or limit would change. The plan is of the version that
-    is published at this moment; later ones do not change it.
+    is published at this moment; later ones do not change it. What was decided on since is left out.
     """
     publication = await call.app.state.publications.current()
     catalogue = call.app.state.catalogue
-    wanted = operations.wanted(body, currency=publication.currency, catalogue=catalogue)
+    wanted = operations.wanted(
+        body,
+        as_of=publication.version["as_of"],
+        currency=publication.currency,
+        catalogue=catalogue,
+    )
     solved = await call.app.state.planner.solve(
-        wanted, Words.of(publication.version, publication.products)
+        wanted,
+        Words.of(publication.version, publication.products),
+        await load_rejections(call.database, now=call.now),
     )
     described = await operations.describe(call.database, body, solved)
     language = {"Content-Language": call.language}

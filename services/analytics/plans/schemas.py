@@ -26,10 +26,13 @@ from shared.values import (
     word,
 )
 
-LimitKind = Literal["campaign", "strategy", "instrument", "channel", "phase", "tier"]
+LimitKind = Literal[
+    "campaign", "strategy", "instrument", "channel", "phase", "tier", "segment", "quadrant"
+]
 Status = Literal["active", "canceled"]
 Format = Literal["csv", "ndjson"]
 MOST_LIMITS = 20
+MOST_DAYS = 366
 Ratio = number(0, 1e15, example=4.94)
 StrategyId = word(example="attachment")
 InstrumentId = word(example="personal_attention")
@@ -39,14 +42,17 @@ Next = next_page("/v1/plans?cursor=WyI5")
 
 
 class Period(Shape):
-    """The days that a plan is for, both included."""
+    """The days that a plan is for, both included, 366 at most. Steps whose occasion ends before the first
+    day are not planned; nothing else depends on it."""
 
     from_: Day = Field(alias="from", description="Its first day.")
-    until: Day = Field(description="Its last day; not before the first.")
+    until: Day = Field(
+        description="Its last day; not before the first, nor before the day that the numbers are of."
+    )
 
 
 class Coverage(Shape):
-    """What belongs to a campaign, as the campaign in the CRM names it: all that is given must hold."""
+    """What belongs to a campaign: all that is given must hold."""
 
     phase: Phase | None = Field(default=None, description="For customers in this phase.")
     strategy: StrategyId | None = Field(default=None, description="Steps of this strategy.")
@@ -59,7 +65,9 @@ class PlanLimit(Shape):
 
     kind: LimitKind = Field(description="What is limited.")
     id: text(64, shortest=1, example="phone") = Field(
-        description="Which: an id of the catalogue, `A`, `B` or `C` of a tier, the key of a campaign."
+        description="Which: an id of the catalogue, `A`, `B` or `C` of a tier; of a segment an RFM segment, "
+        "of a quadrant one of value and risk, such as `value_at_stake`; of a campaign a name for what "
+        "`covers` says, best its key in the CRM, in which it is not looked up."
     )
     covers: Coverage | None = Field(
         default=None, description="Of a campaign, and needed there: the steps that belong to it."
@@ -314,6 +322,7 @@ EXAMPLE: dict[str, Any] = {
     "limits": [
         {"kind": "channel", "id": "phone", "most_customers": 200},
         {"kind": "tier", "id": "C", "budget": {"amount": "500.00", "currency": "EUR"}},
+        {"kind": "segment", "id": "hibernating", "most_customers": 100},
         {
             "kind": "campaign",
             "id": "spring-2026",

@@ -16,13 +16,14 @@ _SECTIONS = {
     "instrument": "instruments",
     "channel": "channels",
     "phase": "phases",
+    "segment": "rfm_segments",
 }
 _AMOUNTS = ("spent", "expected_value", "upper_bound")
 _RATIOS = ("candidate_count", "chosen_count", "gap", "is_optimal", "shadow_price")
 
 
 def label(kind: str, word: str | None, catalogue: Catalogue, language: Language) -> str | None:
-    """Return the name of a phase, strategy, instrument or channel; anything else names itself."""
+    """Return the name of what is in the catalogue; anything else names itself."""
     entries = catalogue.sections.get(_SECTIONS.get(kind, ""), {})
     entry = None if word is None else entries.get(word)
     return word if entry is None else entry.name(language)

@@ -14,7 +14,7 @@ from services.analytics.calculations.budget.offers import Limit, Plan
 from services.analytics.calculations.budget.planning import plan_within
 from services.analytics.calculations.purchases import Booleans
 from services.analytics.ledger import Ledger, read_ledger
-from services.analytics.plans.options import Coded, StepOptions, Words, step_options
+from services.analytics.plans.options import Coded, StepOptions, Words, step_options, without
 from services.analytics.publication import NotComputedYet
 from services.analytics.turns import Busy, Turns
 
@@ -39,9 +39,13 @@ class WantedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for; amounts in base currency, filters by the name of a property."""
+    """What is asked for; amounts in base currency, filters by the name of a property.
+
+    `first_day` is the number of the day on which the plan begins: what ends before it is no candidate.
+    """
 
     budget: float
+    first_day: int
     limits: Sequence[WantedLimit]
     filters: Mapping[str, Sequence[str]]
 
@@ -77,8 +81,10 @@ class Planner:
         self._data_dir = data_dir
         self._turns = Turns(at_once=1, most_waiting=_MOST_WAITING - 1, busy=PlansBusy)
 
-    async def solve(self, wanted: Wanted, words: Words) -> Solved:
-        """Compute a plan of the version of the ledger.
+    async def solve(
+        self, wanted: Wanted, words: Words, decided: Sequence[tuple[str, str | None, str]]
+    ) -> Solved:
+        """Compute a plan of the version of the ledger, without what was decided on since.
 
         Raises
         ------
@@ -87,7 +93,7 @@ class Planner:
         PlansBusy
             Too many wait already.
         """
-        return await self.ask(partial(solve, wanted=wanted, words=words))
+        return await self.ask(partial(solve, wanted=wanted, words=words, decided=decided))
 
     async def ask(self, question: Callable[[Ledger], Result]) -> Result:
         """Ask a question of the ledger in a thread; raises what `solve` does."""
@@ -100,9 +106,16 @@ class Planner:
         return ledger
 
 
-def solve(ledger: Ledger, *, wanted: Wanted, words: Words) -> Solved:
+def solve(
+    ledger: Ledger,
+    *,
+    wanted: Wanted,
+    words: Words,
+    decided: Sequence[tuple[str, str | None, str]] = (),
+) -> Solved:
     """Choose for every customer of the ledger at most one step, and sum up."""
-    options = step_options(ledger, words)
+    options = without(step_options(ledger, words), decided)
+    options = options.only(~(options.until_day < wanted.first_day))
     for name, meant in wanted.filters.items():
         options = options.only(options.members(name, meant))
     limits = [
