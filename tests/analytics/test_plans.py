@@ -4,7 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -31,7 +31,7 @@ from services.crm_api.changes.operations import START, write_position
 from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.connecting import connect
 from services.local.__main__ import WORKER_SCOPES
-from tests.analytics.published import publish_simulated, unit_id
+from tests.analytics.published import PRODUCTS, publish_simulated, unit_id
 from tests.conftest import BOTH, Templates, store_key
 from tests.live import LiveServer, client
 
@@ -425,11 +425,39 @@ def test_a_list_has_its_header_whoever_is_dropped_first(
         plans.ledger = before
 
 
+def test_a_list_for_a_german_spreadsheet_opens_as_it_should(plans: Plans) -> None:
+    plan = plans.make()
+    path = f"/v1/plans/{plan['id']}/export?reason=Mailing&format=excel_csv"
+    answer = plans.http.get(path, headers={"Accept-Language": "de"})
+    assert answer.headers["content-disposition"].endswith('.csv"')
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";"))
+    spent = sum(float(row["cost"].replace(",", ".")) for row in rows)
+    assert len(rows) == int(answer.headers["x-listed-count"])
+    assert all("," in row["cost"] for row in rows)
+    assert spent == pytest.approx(amount(plan["spent"]), abs=1)
+    english = plans.http.get(path, headers={"Accept-Language": "en"})
+    assert b"," in english.content.splitlines()[0]
+
+
+def test_choices_name_products_by_id_and_key(plans: Plans) -> None:
+    before = plans.ledger
+    customers = before.customers.copy()
+    for step in (1, 2, 3):
+        customers[f"step{step}_product"] = 1.0
+    plans.ledger = replace(before, customers=customers)
+    try:
+        item = plans.choices(plans.make()["id"])[0]
+    finally:
+        plans.ledger = before
+    assert (item["product_id"], item["product_key"]) == (PRODUCTS[1].id, PRODUCTS[1].key)
+
+
 def test_a_text_that_would_be_a_formula_is_made_harmless(plans: Plans) -> None:
-    from services.analytics.plans.listing import _csv
+    from services.analytics.plans.listing import Form, _csv
 
     line = {"unit_id": "1", "product_id": '=HYPERLINK("x")'}
-    assert b"\"'=HYPERLINK(" in _csv([line], has_header=True)
+    assert b"\"'=HYPERLINK(" in _csv([line], Form(), has_header=True)
 
 
 def test_while_many_are_computed_others_are_asked_to_wait(

@@ -112,8 +112,8 @@ class DecidedOn(Shown):
     strategy: Choice | None = Field(description="How.")
     instrument: Choice = Field(description="With what.")
     channel: Choice | None = Field(description="Over which channel; null if none was named.")
-    product_id: text(200, example="P-17") | None = Field(
-        description="Which product, by its key in the CRM; null if none was named."
+    product_id: text(200, example="019abf10-7a5c-7000-8000-000000000017") | None = Field(
+        description="Which product, by its id in the CRM; null if none was named."
     )
     expected_value: Amount = Field(description="What it was expected to bring beyond its cost.")
     stake: Amount = Field(description="What was at stake.")

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 
 from services.analytics import store
 from services.analytics.calculations.feedback.known import Holdout
-from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.catalogue.options import addressable_channels
 from services.analytics.decisions.automatic import load_rejections
 from services.analytics.experiments.loading import load_holdouts
@@ -29,10 +29,10 @@ from services.analytics.plans.dropping import (
     told_now,
     why_not,
 )
-from services.analytics.plans.showing import show_line
+from services.analytics.plans.showing import AMOUNTS, show_line
 from services.analytics.publication import Publication
 from services.foundation.database import Database, Reader
-from services.foundation.sheet_texts import harmless
+from services.foundation.sheet_texts import BYTE_ORDER_MARK, harmless
 from services.foundation.statements import Record
 
 _AT_ONCE: Final = 5_000
@@ -178,30 +178,56 @@ async def _pieces(reader: Reader, plan_id: str) -> AsyncIterator[list[Record]]:
         last = rows[-1]["number"]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a list is written; a spreadsheet is told its alphabet by a byte order mark."""
+
+    is_json: bool = False
+    has_mark: bool = False
+    delimiter: str = ","
+    decimal_sign: str = "."
+
+    @classmethod
+    def of(cls, name: str, language: Language) -> Self:
+        if name != "excel_csv":
+            return cls(is_json=name == "ndjson")
+        delimiter, decimal_sign = (";", ",") if language == "de" else (",", ".")
+        return cls(has_mark=True, delimiter=delimiter, decimal_sign=decimal_sign)
+
+
 async def write_list(
     reader: Reader,
     plan_id: str,
     checked: Checked,
     *,
-    form: str,
+    form: Form,
     period: tuple[date, date],
     show: Callable[[Record], Mapping[str, Any]],
 ) -> AsyncIterator[bytes]:
     """Yield the list: CSV with a header, or one JSON object a line; `show` says what a choice is."""
     is_first = True
+    if form.has_mark:
+        yield BYTE_ORDER_MARK
     async for rows in _pieces(reader, plan_id):
         shown = [show(row) for row in rows if row["number"] not in checked.dropped_numbers]
-        if form == "ndjson":
+        if form.is_json:
             yield b"".join(orjson.dumps(each) + b"\n" for each in shown)
         else:
-            yield _csv([show_line(each, period=period) for each in shown], has_header=is_first)
+            lines = [show_line(each, period=period) for each in shown]
+            yield _csv(lines, form, has_header=is_first)
         is_first = is_first and not shown
 
 
-def _csv(lines: Sequence[Mapping[str, str]], *, has_header: bool) -> bytes:
+def _csv(lines: Sequence[Mapping[str, str]], form: Form, *, has_header: bool) -> bytes:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
+    writer = csv.writer(out, lineterminator="\r\n", delimiter=form.delimiter)
     if has_header and lines:
         writer.writerow(lines[0])
-    writer.writerows([harmless(text) for text in line.values()] for line in lines)
+    writer.writerows(
+        [
+            text.replace(".", form.decimal_sign) if name in AMOUNTS else harmless(text)
+            for name, text in line.items()
+        ]
+        for line in lines
+    )
     return out.getvalue().encode()

@@ -1,5 +1,6 @@
 """Plans over HTTP."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -20,6 +21,7 @@ from services.analytics.plans.schemas import (
     PlanChoicePage,
     PlanPage,
 )
+from services.analytics.publication import Publication
 from services.foundation import idempotency
 from services.foundation.answers import StreamAnswer
 from services.foundation.bodies import typical
@@ -40,7 +42,9 @@ _LINKS = (
     Link("export_plan", "Take the list.", _HERE),
     Link("cancel_plan", "Cancel this version.", {**_HERE, "If-Match": ANSWERED_VERSION}),
 )
-_MEDIA = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+_CSV = "text/csv; charset=utf-8"
+_MEDIA = {"csv": _CSV, "excel_csv": _CSV, "ndjson": "application/x-ndjson"}
+_ENDINGS = {"csv": "csv", "excel_csv": "csv", "ndjson": "ndjson"}
 
 
 def _shown(call: Call, row: Record, exports: list[Record]) -> bytes:
@@ -153,20 +157,29 @@ async def list_plan_choices(
     """Each chosen customer with the step, its cost and what it is expected to bring, the most worth
     first. Who was erased since or objects to profiling now is left out."""
     row = await operations.find_plan(call.database, plan_id)
-    _, (rows, cursor) = await call.app.state.publications.read(
+    publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_choices(
             call.database, current, plan_id, cursor=query.cursor, limit=query.limit
         )
     )
     following, link = call.following(cursor)
     headers = {"Content-Language": call.language, **link}
-    items = [_choice(call, each, row["currency"]) for each in rows]
+    keys = _product_keys(publication)
+    items = [_choice(call, each, row["currency"], keys) for each in rows]
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
 
 
-def _choice(call: Call, row: Record, currency: str) -> dict[str, Any]:
+def _product_keys(publication: Publication) -> dict[str, str]:
+    return {product["id"]: product["key"] for product in publication.products}
+
+
+def _choice(call: Call, row: Record, currency: str, keys: Mapping[str, str]) -> dict[str, Any]:
     return showing.show_choice(
-        row, currency=currency, catalogue=call.app.state.catalogue, language=call.language
+        row,
+        currency=currency,
+        product_keys=keys,
+        catalogue=call.app.state.catalogue,
+        language=call.language,
     )
 
 
@@ -235,7 +248,7 @@ async def export_plan(
     checks = await listing.gather_checks(
         call.database, newest, crm, now=call.now, catalogue=call.app.state.catalogue
     )
-    _, checked = await call.app.state.publications.read(
+    publication, checked = await call.app.state.publications.read(
         lambda current: listing.check(call.database, current, row, checks, crm)
     )
     await operations.note_export(
@@ -249,16 +262,17 @@ async def export_plan(
         stamp=call.stamp,
     )
     counts = [(reason, checked.counts.get(reason, 0)) for reason in DROP_REASONS]
+    keys = _product_keys(publication)
     chunks = listing.write_list(
         call.database,
         plan_id,
         checked,
-        form=query.format,
+        form=listing.Form.of(query.format, call.language),
         period=(row["period_from"], row["period_until"]),
-        show=lambda each: _choice(call, each, row["currency"]),
+        show=lambda each: _choice(call, each, row["currency"], keys),
     )
     headers = {
-        "Content-Disposition": f'attachment; filename="plan-{plan_id}.{query.format}"',
+        "Content-Disposition": f'attachment; filename="plan-{plan_id}.{_ENDINGS[query.format]}"',
         "Content-Language": call.language,
         "X-Listed-Count": str(checked.listed_count),
         "X-Dropped": ", ".join(f"{reason}={count}" for reason, count in counts),

@@ -30,7 +30,7 @@ LimitKind = Literal[
     "campaign", "strategy", "instrument", "channel", "phase", "tier", "segment", "quadrant"
 ]
 Status = Literal["active", "canceled"]
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "excel_csv", "ndjson"]
 MOST_LIMITS = 20
 MOST_DAYS = 366
 Ratio = number(0, 1e15, example=4.94)
@@ -282,8 +282,11 @@ class PlanChoice(Shown):
     instrument_label: Label = Field(description="Its name.")
     channel: ChannelId | None = Field(description="The channel; null: none is named.")
     channel_label: Label | None = Field(description="Its name.")
-    product_id: text(64, example="P-100") | None = Field(
-        description="The product that is offered; null: none."
+    product_id: text(64, example="019abf10-7a5c-7000-8000-000000000100") | None = Field(
+        description="The product that is offered, by its id in the CRM; null: none."
+    )
+    product_key: text(64, example="P-100") | None = Field(
+        description="Its key in the CRM; null: none, or it is not offered any more."
     )
     cost: Total = Field(description="What contact and incentive are expected to cost.")
     expected_value: Total = Field(description="What it is expected to bring beyond its cost.")
@@ -311,7 +314,9 @@ class ExportPlan(Query):
 
     reason: Reason = Field(description="What the list is for; it is kept with who took it.")
     format: Format = Field(
-        default="csv", description="`csv` for people and mailing tools, `ndjson` for programs."
+        default="csv",
+        description="`csv` for mailing tools, `ndjson` for programs, `excel_csv` for a spreadsheet: with a "
+        "byte order mark, in German with semicolons and a decimal comma, as exports of the CRM have it.",
     )
 
 

@@ -19,6 +19,8 @@ _SECTIONS = {
     "segment": "rfm_segments",
 }
 _AMOUNTS = ("spent", "expected_value", "upper_bound")
+AMOUNTS = ("cost", "expected_value")
+"""Of a choice."""
 _RATIOS = ("candidate_count", "chosen_count", "gap", "is_optimal", "shadow_price")
 
 
@@ -121,7 +123,12 @@ def _show_export(row: Row) -> dict[str, Any]:
 
 
 def show_choice(
-    row: Row, *, currency: str, catalogue: Catalogue, language: Language
+    row: Row,
+    *,
+    currency: str,
+    product_keys: Mapping[str, str],
+    catalogue: Catalogue,
+    language: Language,
 ) -> dict[str, Any]:
     """Return what is planned for a customer."""
     strategy, instrument, channel = row["strategy_id"], row["instrument_id"], row["channel"]
@@ -140,6 +147,7 @@ def show_choice(
         "channel": channel,
         "channel_label": label("channel", channel, catalogue, language),
         "product_id": product,
+        "product_key": product_keys.get(product),
         "cost": money(row["cost"], currency),
         "expected_value": money(row["value"], currency),
     }
@@ -147,10 +155,9 @@ def show_choice(
 
 def show_line(choice: Mapping[str, Any], *, period: tuple[date, date]) -> dict[str, str]:
     """Return a choice as a flat line of a list, with the days that it is for."""
-    amounts = {"cost": choice["cost"], "expected_value": choice["expected_value"]}
     return {
-        **{name: value or "" for name, value in choice.items() if name not in amounts},
-        **{name: amount["amount"] for name, amount in amounts.items()},
+        **{name: value or "" for name, value in choice.items() if name not in AMOUNTS},
+        **{name: choice[name]["amount"] for name in AMOUNTS},
         "currency": choice["cost"]["currency"],
         "from": period[0].isoformat(),
         "until": period[1].isoformat(),
