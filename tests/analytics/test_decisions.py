@@ -289,6 +289,12 @@ def test_what_breaks_a_rule_is_refused_by_name(
         ({"cost": {"amount": "1.00", "currency": "EUR"}}, "field_out_of_place"),
         ({"status": "executed", "planned_for": "2026-12-01"}, "field_out_of_place"),
         ({"status": "executed", "executed_at": "2026-11-20T12:06:00Z"}, "invalid_request"),
+        ({"status": "executed", "executed_at": "2026-11-19T12:00:00Z"}, "invalid_request"),
+        ({"status": "executed", "executed_at": "1971-01-01T00:00:00Z"}, "invalid_request"),
+        (
+            {"status": "executed", "cost": {"amount": "-99999.00", "currency": "EUR"}},
+            "invalid_request",
+        ),
         ({"status": "expired"}, "invalid_request"),
         ({"planned_for": "2026-11-19"}, "invalid_request"),
     ],
@@ -378,6 +384,12 @@ def test_what_was_decided_lately_is_not_to_be_recommended_again(desk: Desk) -> N
         }
         return {kind for kind, step in on.items() if step in rows}
 
+    # The CRM may say of an interaction that it was done long before.
+    early = update(decisions).where(decisions.c.status == "executed")
+    early = early.values(executed_at=NOON - timedelta(days=40))
+    desk.on_database(
+        lambda database: database.write(lambda transaction: transaction.run(Statement(early)))
+    )
     assert barred(29) == {*kinds}
     assert barred(31) == {"open", "rejected", "expired"}
     assert barred(91) == {"open", "expired"}

@@ -411,7 +411,7 @@ def test_a_contact_costs_what_instrument_and_channel_do_unless_somebody_says_wha
     catalogue = load_catalogue()
     instrument = next(each for each in catalogue.instruments if each.id == "return_offer")
     phone = next(each for each in catalogue.channels if each.id == "phone")
-    both = instrument.unit_cost + phone.unit_cost
+    both = (instrument.unit_cost or 0.0) + phone.unit_cost
     experiment = service.started(channel_id=channel, ends_at="2026-02-06T00:00:00Z")
     people = customers(PEOPLE)
     number = next(n for n, c in enumerate(OPTIONS.candidates) if c.instrument_id == "return_offer")
@@ -422,7 +422,7 @@ def test_a_contact_costs_what_instrument_and_channel_do_unless_somebody_says_wha
     treated = [name for name in PEOPLE if is_treated(name) and name not in ("p001", "p005")]
 
     async def execute(transaction: Transaction) -> None:
-        plain = dict.fromkeys(column.name for column in decisions.columns)
+        plain: dict[str, Any] = dict.fromkeys(column.name for column in decisions.columns)
         for number, (currency, status, days) in enumerate(
             [
                 ("EUR", "executed", 1),

@@ -188,12 +188,14 @@ def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_st
     rejected, other = office.decide(), office.decide()
     office.carry_out()
     office.patch(rejected, status="rejected", reason="wrong_time")
-    office.patch(other, status="executed")
+    cost = {"amount": "12.50", "currency": "EUR"}
+    office.patch(other, status="executed", cost=cost)
     office.carry_out()
     assert office.planned(rejected) == []
     assert office.read(rejected)["crm"]["state"] == "removed"
     (done,) = office.planned(other)
     assert (done["is_planned"], done["done_at"]) == (False, office.read(other)["executed_at"])
+    assert done["cost"] == cost
 
     # Asked for and taken back before anything was sent: the CRM never hears of it.
     unsent = office.decide(rejected)

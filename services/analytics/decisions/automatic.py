@@ -57,6 +57,7 @@ def _forget(chosen: Any) -> tuple[Statement, ...]:
 
 
 _FORGET, _FORGET_OLD = _forget(_OF_UNITS), _forget(_OLD_ONES)
+_executed_since = bindparam("executed_since", type_=Instant)
 _NOT_AGAIN = Statement(
     select(_c.unit_id, _c.instrument_id)
     .where(
@@ -68,7 +69,8 @@ _NOT_AGAIN = Statement(
             ),
             and_(
                 _c.status == "executed",
-                _c.executed_at > bindparam("executed_since", type_=Instant),
+                # An interaction that is noticed may say that it was done long before.
+                or_(_c.executed_at > _executed_since, _c.decided_at > _executed_since),
             ),
         )
     )

@@ -14,7 +14,6 @@ from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.table import decision_writes
 from services.foundation.database import Transaction
 from services.foundation.statements import Record, Statement
-from shared.values import wire_instant
 
 _LIVE = ("pending", "written")
 _CHANGING = tuple(
@@ -93,12 +92,11 @@ async def take_back(transaction: Transaction, intent: Record, *, now: datetime) 
 
 
 async def tell_done(
-    transaction: Transaction, intent: Record, *, executed_at: datetime, now: datetime
+    transaction: Transaction, intent: Record, change: Mapping[str, Any], *, now: datetime
 ) -> None:
     """Want the interaction done, unless it is not there."""
     if is_live(intent):
-        done = {"wanted": "done", "change": {"done_at": wire_instant(executed_at)}}
-        await _again(transaction, intent, done, now=now)
+        await _again(transaction, intent, {"wanted": "done", "change": change}, now=now)
 
 
 async def _again(

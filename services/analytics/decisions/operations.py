@@ -260,9 +260,18 @@ def _check_plan(day: date | None, *, today: date) -> None:
         raise invalid("/body/planned_for", "out_of_range", "A day from today to a year ahead.")
 
 
-def _check_execution(at: datetime | None, *, now: datetime) -> None:
-    if at is not None and at > now + _TOLERANCE:
+def _check_execution(
+    at: datetime | None, *, decided_at: datetime, planning: Planning, now: datetime
+) -> None:
+    """Refuse what was done in the future, or before the day on which it was decided."""
+    if at is None:
+        return
+    if at > now + _TOLERANCE:
         message = "What was done lies not in the future."
+        raise invalid("/body/executed_at", "out_of_range", message)
+    day = planning.today(decided_at)
+    if planning.today(at) < day:
+        message = f"It was decided on {day}; what was done lies not before that day."
         raise invalid("/body/executed_at", "out_of_range", message)
 
 
@@ -329,12 +338,19 @@ def _changed(
     values: Record = {name: given[name] for name in named if name in given}
     values["status"] = status
     if status == "executed":
-        _check_execution(given.get("executed_at"), now=actor.now)
+        _check_execution(
+            given.get("executed_at"),
+            decided_at=before["decided_at"],
+            planning=planning,
+            now=actor.now,
+        )
         values["executed_at"] = given.get("executed_at") or actor.now
         if values.get("interaction_id") is None and intent is not None:
             values["interaction_id"] = intent["interaction_id"]
         if given.get("cost") is not None:
             cost = Money.model_validate(given["cost"])
+            if cost.minor() < 0:
+                raise invalid("/body/cost/amount", "out_of_range", "A cost is not negative.")
             values |= {"cost_minor": cost.minor(), "cost_currency": cost.currency}
     if values.get("planned_for") not in (None, before["planned_for"]):
         _check_plan(values["planned_for"], today=planning.today(actor.now))
@@ -357,8 +373,7 @@ async def _tell_crm(
         if any(before[name] != after[name] for name in ("planned_for", "assigned_to")):
             await intents.follow(transaction, after, intent, planning, now=now)
     elif after["status"] == "executed" and after["interaction_id"] == intent["interaction_id"]:
-        done_at = after["executed_at"]
-        await intents.tell_done(transaction, intent, executed_at=done_at, now=now)
+        await intents.tell_done(transaction, intent, planning.done(after), now=now)
     else:
         # It was rejected or is not wanted in the CRM, or it was another interaction.
         await intents.take_back(transaction, intent, now=now)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.foundation.statements import Record
-from shared.values import wire_instant
+from shared.values import Total, wire_instant
 
 _KINDS: Final[Mapping[str, str]] = {
     "email": "email",
@@ -64,6 +64,14 @@ class Planning:
         day = decision["planned_for"] or decision["valid_until"]
         due_at = datetime.combine(day, _DUE, self.time_zone).astimezone(UTC)
         return {"due_at": wire_instant(due_at), "user_id": decision["assigned_to"]}
+
+    def done(self, decision: Mapping[str, Any]) -> Record:
+        """Return what of the interaction says that it was done, and what that cost if it is known."""
+        done = {"done_at": wire_instant(decision["executed_at"])}
+        if decision["cost_minor"] is None:
+            return done
+        cost = Total.of_minor(decision["cost_minor"], decision["cost_currency"])
+        return {**done, "cost": cost.model_dump()}
 
     def _kind(self, decision: Mapping[str, Any]) -> str:
         """Choose by the channel; where none is named, a talk is a call and all else is a note."""

@@ -95,12 +95,17 @@ class DecisionPatch(Shape):
     )
     executed_at: Instant | None = Field(
         default=None,
-        description="When it was done, absent: now; not more than five minutes ahead. Only if executed.",
+        description="When it was done, absent: now; not before the day on which it was decided, and not "
+        "more than five minutes ahead. Only if executed.",
     )
     interaction_id: RecordId | None = Field(
         default=None, description="The interaction in the CRM that it was. Only if executed."
     )
-    cost: Money | None = Field(default=None, description="What it cost. Only if executed.")
+    cost: Money | None = Field(
+        default=None,
+        description="What it cost in all, nothing or more; the CRM is told with the interaction, and the "
+        "result of an experiment counts it. Only if executed.",
+    )
 
 
 class DecidedOn(Shown):

@@ -124,8 +124,9 @@ async def assign_new(
         if experiment["status"] != "running" or is_past or not first <= today.as_of_day < end:
             continue
         new = await _newcomers(database, customers, experiment, today, erased=erased)
-        new = new.assign(contact_cost=_contact_cost(new, experiment, options))
-        await _assign(database, new, experiment, feedback, today, parameters=parameters)
+        await _assign(
+            database, new, experiment, feedback, today, options=options, parameters=parameters
+        )
         looked = {
             "new_version": today.version,
             "new_day": today.as_of_day,
@@ -188,11 +189,14 @@ async def _assign(
     feedback: Feedback,
     today: Today,
     *,
+    options: StrategyOptions,
     parameters: FeedbackParameters,
 ) -> None:
     for start in range(0, len(new), _CHUNK):
         people = new.iloc[start : start + _CHUNK]
-        rows = list(_rows(people, experiment, feedback, today, parameters=parameters))
+        rows = list(
+            _rows(people, experiment, feedback, today, options=options, parameters=parameters)
+        )
         treated = sum(row["is_treated"] for row in rows)
         close_day = today.as_of_day + max(row["window_days"] for row in rows)
         counts = {"treated": treated, "control": len(rows) - treated, "close_day": close_day}
@@ -214,6 +218,7 @@ def _rows(
     feedback: Feedback,
     today: Today,
     *,
+    options: StrategyOptions,
     parameters: FeedbackParameters,
 ) -> Iterator[dict[str, Any]]:
     """Write down the arm of each, and what was known and expected of it on that day."""
@@ -231,7 +236,7 @@ def _rows(
         "tier": people["tier"].astype(object).where(people["tier"].notna(), None).tolist(),
         "is_under_contract": _is(people["churn_basis"], "contract").tolist(),
         "expected_contribution": _known(float_column(people, "clv_365") * windows / 365),
-        "contact_cost": people["contact_cost"].tolist(),
+        "contact_cost": _contact_cost(people, experiment, options).tolist(),
         **{name: _known(float_column(people, name)) for name in FEATURES},
     }
     same = {

@@ -240,8 +240,8 @@ def test_an_experiment_is_judged_in_all_and_by_tier() -> None:
 
 def test_what_treating_is_known_to_have_cost_counts_instead_of_what_was_assumed() -> None:
     some = people(800)
-    some.iloc[1, some.columns.get_loc("recorded_cost")] = 50.0  # treated
-    some.iloc[0, some.columns.get_loc("recorded_cost")] = 50.0  # held out
+    # The first is held out, the second treated.
+    some.loc[["u0", "u1"], "recorded_cost"] = 50.0
     everybody = evaluate(some, incentive=1.0, seed=1, parameters=QUICK).rows[0]
     other_successes = everybody.counts.k1 - some["has_succeeded"].iloc[1]
     assert everybody.cost == 2.0 * 599 + other_successes + 50.0
