@@ -295,7 +295,8 @@ def test_what_breaks_a_rule_is_refused_by_name(
             {"status": "executed", "cost": {"amount": "-99999.00", "currency": "EUR"}},
             "invalid_request",
         ),
-        ({"status": "expired"}, "invalid_request"),
+        ({"status": "expired"}, "reason_missing"),
+        ({"reason": "other"}, "field_out_of_place"),
         ({"planned_for": "2026-11-19"}, "invalid_request"),
     ],
 )
@@ -324,6 +325,18 @@ def test_what_is_not_done_in_time_expires_and_says_that_nobody_did_it(desk: Desk
     assert (step["key_id"], step["cause"]) == ("system", "deadline")
     assert (step["from_status"], step["to_status"]) == ("accepted", "expired")
     assert desk.patch(shown, 409, status="executed")["code"] == "decision_closed"
+    assert desk.decide(customer)["status"] == "accepted"
+
+
+def test_a_person_ends_a_decision_before_its_time_and_says_why(desk: Desk) -> None:
+    customer = desk.customer()
+    made = desk.decide(customer, write_to_crm=True)
+    ended = desk.patch(made, status="expired", reason="wrong_time")
+    assert (ended["status"], ended["reason"]["id"]) == ("expired", "wrong_time")
+    assert ended["crm"]["state"] == "removed"
+    step = desk.read(made["id"])["history"][-1]
+    assert (step["key_name"], step["cause"]) == ("Sales", None)
+    assert desk.patch(ended, 409, status="executed")["code"] == "decision_closed"
     assert desk.decide(customer)["status"] == "accepted"
 
 

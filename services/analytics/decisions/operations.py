@@ -92,7 +92,7 @@ class DecisionClosed(Conflict):
 
 
 class ReasonMissing(Invalid):
-    code, title = "reason_missing", "A rejection needs its reason."
+    code, title = "reason_missing", "A rejection, or an end before its time, needs its reason."
 
 
 class FieldOutOfPlace(Invalid):
@@ -230,27 +230,32 @@ def _snapshot(publication: Publication, step: Step) -> Record:
     }
 
 
+_NEEDS_REASON = ("rejected", "expired")
 _GOES_WITH = {
-    "reason": "rejected",
-    "planned_for": "accepted",
-    "assigned_to": "accepted",
-    "write_to_crm": "accepted",
-    "executed_at": "executed",
-    "interaction_id": "executed",
-    "cost": "executed",
+    "reason": _NEEDS_REASON,
+    "planned_for": ("accepted",),
+    "assigned_to": ("accepted",),
+    "write_to_crm": ("accepted",),
+    "executed_at": ("executed",),
+    "interaction_id": ("executed",),
+    "cost": ("executed",),
 }
 
 
 def _check_fields(sent: set[str], status: str, reason: str | None) -> None:
-    """Refuse fields that mean nothing in this status, and a rejection without its reason."""
+    """Refuse fields that mean nothing in this status, and one that needs its reason without it."""
     faults = [
-        FieldError(f"/body/{name}", FieldOutOfPlace.code, f"{name} goes with {goes_with} only.")
+        FieldError(
+            f"/body/{name}",
+            FieldOutOfPlace.code,
+            f"{name} goes with {' or '.join(goes_with)} only.",
+        )
         for name, goes_with in _GOES_WITH.items()
-        if name in sent and goes_with != status
+        if name in sent and status not in goes_with
     ]
     if faults:
         raise FieldOutOfPlace(faults[0].message, errors=faults)
-    if status == "rejected" and reason is None:
+    if status in _NEEDS_REASON and reason is None:
         message = f"Send reason, one of: {', '.join(get_args(Reason))}."
         raise ReasonMissing(message, errors=[FieldError("/body/reason", "missing", message)])
 
@@ -375,7 +380,7 @@ async def _tell_crm(
     elif after["status"] == "executed" and after["interaction_id"] == intent["interaction_id"]:
         await intents.tell_done(transaction, intent, planning.done(after), now=now)
     else:
-        # It was rejected or is not wanted in the CRM, or it was another interaction.
+        # It was rejected, ended early or is not wanted in the CRM, or it was another interaction.
         await intents.take_back(transaction, intent, now=now)
 
 

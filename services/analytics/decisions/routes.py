@@ -9,6 +9,7 @@ from services.analytics.decisions import automatic, operations, showing
 from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.schemas import (
     EXAMPLE,
+    EXAMPLE_EXPIRED,
     EXAMPLE_PATCH,
     EXAMPLE_REJECTED,
     Decision,
@@ -155,13 +156,15 @@ async def get_decision(call: Call, decision_id: DecisionId) -> Answer:
     summary="Change a decision",
 )
 async def patch_decision(
-    call: Call, decision_id: DecisionId, body: Annotated[DecisionPatch, typical(EXAMPLE_PATCH)]
+    call: Call,
+    decision_id: DecisionId,
+    body: Annotated[DecisionPatch, typical(EXAMPLE_PATCH, expired=EXAMPLE_EXPIRED)],
 ) -> Answer:
-    """JSON merge patch (RFC 7396) of an accepted decision: it is executed, rejected after all, or planned in
-    another way; what has ended stays as it is: 409 `decision_closed`.
+    """JSON merge patch (RFC 7396) of an accepted decision: it is executed, rejected after all, ended before
+    its time, or planned in another way; what has ended stays as it is: 409 `decision_closed`.
 
-    The planned interaction in the CRM follows: another day or user is set there, a rejected decision takes
-    it out, an executed one marks it as done, or takes it out if `interaction_id` names another that it was.
+    The planned interaction in the CRM follows: another day or user is set there, a rejected or expired
+    decision takes it out, an executed one marks it as done, or takes it out if `interaction_id` names another that it was.
     Whoever completes the interaction in the CRM need not tell it here: the next refresh notices.
     """
     sent = body.model_dump(include=body.model_fields_set)

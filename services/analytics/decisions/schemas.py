@@ -76,12 +76,15 @@ class DecisionPatch(Shape):
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
-    status: Literal["accepted", "executed", "rejected"] = Field(
+    status: Status = Field(
         default="accepted",
-        description="`executed` and `rejected` end the decision; absent: it stays accepted.",
+        description="All but `accepted` end the decision: `executed`, `rejected`, which is not recommended "
+        "again for 90 days, and `expired`, which ends it before its time and may be recommended again; "
+        "absent: it stays accepted.",
     )
     reason: Reason | None = Field(
-        default=None, description="Why it is rejected after all; needed then, and only then."
+        default=None,
+        description="Why it is rejected after all or ends before its time; needed then, and only then.",
     )
     note: Note | None = Field(default=None, description="For colleagues; no program reads it.")
     planned_for: Day | None = Field(
@@ -167,7 +170,9 @@ class Decision(Shown):
     status: Status = Field(
         description="`accepted` is open; `executed`, `rejected` and `expired` are final."
     )
-    reason: Choice | None = Field(description="Why it was rejected.")
+    reason: Choice | None = Field(
+        description="Why it was rejected, or ended by a person before its time."
+    )
     note: Note | None = Field(description="For colleagues.")
     planned_for: Day | None = Field(description="The day on which it is to be done.")
     valid_until: Day | None = Field(
@@ -265,6 +270,7 @@ EXAMPLE_REJECTED = {
     "decision": "rejected",
     "reason": "wrong_time",
 }
+EXAMPLE_EXPIRED = {"status": "expired", "reason": "wrong_time"}
 EXAMPLE_PATCH = {
     "status": "executed",
     "executed_at": "2026-11-21T15:00:00Z",
