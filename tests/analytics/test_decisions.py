@@ -224,8 +224,30 @@ def test_one_recommendation_has_one_open_decision_however_many_decide_at_once(de
         if answer.status_code == 409:
             assert answer.json()["code"] == "decision_open"
             assert answer.json()["existing_id"] == made["id"]
-    assert desk.patch(made, status="rejected", reason="other")["status"] == "rejected"
+    assert desk.patch(made, status="expired", reason="other")["status"] == "expired"
     assert desk.decide(customer)["status"] == "accepted"
+
+
+def test_what_was_rejected_or_done_is_not_decided_on_again(desk: Desk) -> None:
+    rejected, done = desk.customer(), desk.customer()
+    body = {
+        "unit_id": rejected["unit_id"],
+        "recommendation_id": rejected["recommendation"]["id"],
+        "decision": "rejected",
+        "reason": "other",
+    }
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: desk.http.post(PATH, json=body), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 3]
+    (made,) = (answer.json() for answer in answers if answer.status_code == 201)
+    told = desk.decide(rejected, 409)
+    assert (told["code"], told["existing_id"]) == ("decision_stands", made["id"])
+    german = desk.http.post(PATH, json=body, headers={"Accept-Language": "de"}).json()
+    assert german["detail"].startswith(f"Die Entscheidung {made['id']} lehnt sie ab")
+    executed = desk.patch(desk.decide(done), status="executed")
+    assert desk.decide(done, 409)["existing_id"] == executed["id"]
+    desk.now += timedelta(days=91)
+    assert desk.decide(rejected)["status"] == "accepted"
 
 
 def test_sent_again_with_its_key_a_decision_is_made_once(desk: Desk) -> None:

@@ -185,20 +185,22 @@ def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: O
 def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_stays(
     office: Office,
 ) -> None:
-    rejected, other = office.decide(), office.decide()
+    rejected, other, ended = (office.decide() for _ in range(3))
     office.carry_out()
+    office.patch(ended, status="expired", reason="other")
     office.patch(rejected, status="rejected", reason="wrong_time")
     cost = {"amount": "12.50", "currency": "EUR"}
     office.patch(other, status="executed", cost=cost)
     office.carry_out()
-    assert office.planned(rejected) == []
-    assert office.read(rejected)["crm"]["state"] == "removed"
+    for each in (rejected, ended):
+        assert office.planned(each) == []
+        assert office.read(each)["crm"]["state"] == "removed"
     (done,) = office.planned(other)
     assert (done["is_planned"], done["done_at"]) == (False, office.read(other)["executed_at"])
     assert done["cost"] == cost
 
     # Asked for and taken back before anything was sent: the CRM never hears of it.
-    unsent = office.decide(rejected)
+    unsent = office.decide(ended)
     assert office.patch(unsent, write_to_crm=False)["crm"]["state"] == "removed"
     assert office.patch(unsent, write_to_crm=True)["crm"]["state"] == "pending"
     office.carry_out()

@@ -58,25 +58,27 @@ def _forget(chosen: Any) -> tuple[Statement, ...]:
 
 _FORGET, _FORGET_OLD = _forget(_OF_UNITS), _forget(_OLD_ONES)
 _executed_since = bindparam("executed_since", type_=Instant)
+STANDS: Final = or_(
+    _is_open,
+    and_(_c.status == "rejected", _c.updated_at > bindparam("rejected_since", type_=Instant)),
+    and_(
+        _c.status == "executed",
+        # An interaction that is noticed may say that it was done long before.
+        or_(_c.executed_at > _executed_since, _c.decided_at > _executed_since),
+    ),
+)
+"""A decision that keeps what it is on from being recommended again; asked with `standing_at`."""
 _NOT_AGAIN = Statement(
     select(_c.unit_id, _c.instrument_id)
-    .where(
-        or_(
-            _is_open,
-            and_(
-                _c.status == "rejected",
-                _c.updated_at > bindparam("rejected_since", type_=Instant),
-            ),
-            and_(
-                _c.status == "executed",
-                # An interaction that is noticed may say that it was done long before.
-                or_(_c.executed_at > _executed_since, _c.decided_at > _executed_since),
-            ),
-        )
-    )
+    .where(STANDS)
     .distinct()
     .order_by(_c.unit_id, _c.instrument_id)
 )
+
+
+def standing_at(now: datetime) -> dict[str, datetime]:
+    """Return since when decisions stand."""
+    return {"rejected_since": now - REJECTED_FOR, "executed_since": now - EXECUTED_FOR}
 
 
 async def load_rejections(database: Database, *, now: datetime) -> list[tuple[str, str]]:
@@ -86,8 +88,7 @@ async def load_rejections(database: Database, *, now: datetime) -> list[tuple[st
     30 days, whatever strategy it was part of: the customer gets the same thing. What expired may be
     recommended again.
     """
-    asked = {"rejected_since": now - REJECTED_FOR, "executed_since": now - EXECUTED_FOR}
-    rows = await database.all(_NOT_AGAIN, asked)
+    rows = await database.all(_NOT_AGAIN, standing_at(now))
     return [(row["unit_id"], row["instrument_id"]) for row in rows]
 
 

@@ -46,12 +46,15 @@ _PARTS = (
     *("rank", "expected_value", "stake", "base_probability", "effect_probability"),
     *("contact_cost", "incentive_cost", "risk_cost"),
 )
-_OPEN = Statement(
-    select(decisions.c.id).where(
+_STANDING = Statement(
+    select(decisions.c.id, decisions.c.status)
+    .where(
         decisions.c.unit_id == bindparam("unit_id"),
         decisions.c.recommendation_id == bindparam("recommendation_id"),
-        decisions.c.status == "accepted",
+        automatic.STANDS,
     )
+    .order_by(decisions.c.decided_at.desc(), decisions.c.id.desc())
+    .limit(1)
 )
 _SLOT = Statement(select(versions.c.slot).order_by(versions.c.number.desc()).limit(1))
 _CUSTOMERS = {
@@ -83,6 +86,17 @@ class DecisionOpen(Conflict):
     def __init__(self, decision_id: str) -> None:
         super().__init__(
             f"It is decision {decision_id}: change it with PATCH /v1/decisions/{decision_id}.",
+            extra={"existing_id": decision_id},
+        )
+
+
+class DecisionStands(Conflict):
+    code, title = "decision_stands", "This recommendation was decided on already."
+
+    def __init__(self, decision_id: str, status: str) -> None:
+        super().__init__(
+            f"It is decision {decision_id}, which is {status} and final; the next refresh does not "
+            "recommend this again.",
             extra={"existing_id": decision_id},
         )
 
@@ -168,13 +182,15 @@ async def create_decision(
     ------
     RecommendationGone
         The published version has no such recommendation for the customer.
-    DecisionOpen
-        It is accepted already.
+    DecisionOpen, DecisionStands
+        It is accepted already, or was rejected or executed lately.
     ReasonMissing, FieldOutOfPlace, Invalid
         A rule is broken.
     NotComputedYet
         Nothing is published.
     """
+    asked = {name: given[name] for name in ("unit_id", "recommendation_id")}
+    await transaction.alone([f"decision on {' '.join(asked.values())}"])
     status, today = given["decision"], planning.today(actor.now)
     sent = {name for name, value in given.items() if value not in (None, False)}
     _check_fields(sent, status, given.get("reason"))
@@ -183,10 +199,11 @@ async def create_decision(
     publication, step, phase = await _recommended(
         transaction, publications, given["unit_id"], given["recommendation_id"]
     )
-    asked = {name: given[name] for name in ("unit_id", "recommendation_id")}
-    existing = await transaction.first(_OPEN, asked)
-    if existing is not None:
+    existing = await transaction.first(_STANDING, asked | automatic.standing_at(actor.now))
+    if existing is not None and existing["status"] == "accepted":
         raise DecisionOpen(existing["id"])
+    if existing is not None:
+        raise DecisionStands(existing["id"], existing["status"])
     row: Record = dict.fromkeys(column.name for column in decisions.columns)
     row |= asked | _snapshot(publication, step) | {"phase": phase, "status": status}
     row |= {name: given[name] for name in ("reason", "note", "planned_for", "assigned_to")}
