@@ -37,8 +37,25 @@ def reason_text(
         name: _value_text(params[name], kind, catalogue=catalogue, language=language)
         for name, kind in reason.params.items()
     }
-
+    texts |= _interval_texts(reason, params, language=language)
     return _fill(reason.description(language), texts)
+
+
+def _interval_texts(
+    reason: ReasonCode, params: Mapping[str, object], *, language: Language
+) -> dict[str, str]:
+    """Write both ends of an interval with the same number of decimals: -7.0 to 13.1."""
+    scales = {"number": 1, "share": 100}
+    ends = {
+        name: _decimal(params[name]) * scales[reason.params[name]]
+        for name in ("low", "high")
+        if reason.params.get(name) in scales
+    }
+    decimals = max(map(_decimals, ends.values()), default=0)
+    return {
+        name: number_text(value, decimals=decimals, language=language)
+        for name, value in ends.items()
+    }
 
 
 def effect_text(
@@ -136,7 +153,10 @@ def _chance(percent: Decimal, *, language: Language) -> str:
 
 def _short(value: Decimal, *, language: Language) -> str:
     """Write a number with one decimal, two where one would hide it, and none where it is zero."""
+    return number_text(value, decimals=_decimals(value), language=language)
+
+
+def _decimals(value: Decimal) -> int:
     decimals = 2 if Decimal(0) < abs(value) < Decimal("0.1") else 1
     rounded = value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
-    is_whole = rounded == rounded.to_integral_value()
-    return number_text(value, decimals=0 if is_whole else decimals, language=language)
+    return 0 if rounded == rounded.to_integral_value() else decimals

@@ -169,6 +169,37 @@ def pointer(part: Any) -> str:
 
 
 _MOST_GUESSES = 10
+_SAID = tuple(
+    (re.compile(jargon, re.DOTALL), plain)
+    for jargon, plain in (
+        (r"Input should be (?:an object|a valid dictionary.*)", "an object is expected"),
+        (r"Input should be a valid string.*", "a text is expected"),
+        (r"Input should be a valid (?:array|list)", "a list is expected"),
+        (r"Input should be a valid boolean.*", "true or false is expected"),
+        (r"Input should be a valid integer.*", "a whole number is expected"),
+        (r"Input should be a (?:valid|finite) number.*", "a number is expected"),
+        (r"\w+ should have at least 1 item after .*", "at least one entry is expected"),
+        (r"\w+ should have at least (\d+) items after .*", r"at least \1 entries are expected"),
+        (r"\w+ should have at most 1 item after .*", "at most one entry is allowed"),
+        (r"\w+ should have at most (\d+) items after .*", r"at most \1 entries are allowed"),
+        (
+            r"Unable to extract tag using discriminator '(.+)'",
+            r"the field `\1` is missing; it tells what is meant",
+        ),
+        (
+            r"Input tag '.*' found using '(.+)' does not match any of the expected tags: (.+)",
+            r"the field `\1` takes: \2",
+        ),
+    )
+)
+"""What pydantic says in words of programs, and what is said instead."""
+
+
+def _plainly(message: str) -> str:
+    for jargon, plain in _SAID:
+        if found := jargon.fullmatch(message):
+            return found.expand(plain)
+    return message
 
 
 def field_errors(
@@ -189,7 +220,7 @@ def field_errors(
         location = ([name] if name else []) + inside
         if location[-1:] == ["[key]"] and item["type"] != "extra_forbidden":
             location.pop()  # pydantic's mark of a fault of a key, which is the part before it
-        message = item["msg"].removeprefix("Value error, ")
+        message = _plainly(item["msg"].removeprefix("Value error, "))
         if item["type"] == "extra_forbidden" and model is not None:
             *path, unknown = item["loc"]
             guess = len(found) < _MOST_GUESSES

@@ -457,6 +457,16 @@ def test_a_contact_costs_what_instrument_and_channel_do_unless_somebody_says_wha
     assert float(total["cost"]["amount"]) == pytest.approx(expected, abs=0.01)
 
 
+def test_an_experiment_that_took_in_nobody_had_too_few(service: Service, tmp_path: Path) -> None:
+    experiment = service.started(ends_at="2026-02-06T00:00:00Z")
+    assert close(service, mirrored(tmp_path / "mirror", [])) == 1
+    total = service.get(f"experiments/{experiment}/result")["total"]
+    assert (total["is_hidden"], total["verdict"]) == (False, "too_few")
+    assert (total["treatment_count"], total["control_count"]) == (0, 0)
+    assert total["verdict_text"].startswith("0 treated and 0 held out")
+    assert service.get("effects", is_learned="true")["items"] == []
+
+
 @pytest.mark.parametrize("service", ["sqlite"], indirect=True)
 def test_control_groups_are_told_until_the_end_and_change_the_mark(service: Service) -> None:
     before = service.on_database(load_feedback)

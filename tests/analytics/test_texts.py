@@ -36,6 +36,14 @@ def test_thousands_and_decimals_are_written_as_usual(language: Language, expecte
     assert number_text(Decimal("1234567.5"), decimals=2, language=language) == expected
 
 
+def test_both_ends_of_an_interval_have_the_same_number_of_decimals() -> None:
+    told = {"treated": 0.2, "control": 0.1, "uplift": 10, "low": -7.04, "high": 13.1}
+    german = text("V_EFFECT_INCONCLUSIVE", "de", **told)
+    assert "-7,0 bis 13,1" in german
+    told |= {"low": -0.02, "high": 2.9}
+    assert "-0.02 to 2.90" in text("V_EFFECT_INCONCLUSIVE", "en", **told)
+
+
 def test_rounding_is_half_even_and_zero_has_no_sign() -> None:
     assert number_text(Decimal("0.125"), decimals=2, language="en") == "0.12"
     assert number_text(Decimal("-0.001"), decimals=2, language="en") == "0.00"

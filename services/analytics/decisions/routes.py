@@ -84,9 +84,9 @@ async def create_decision(
     """Accepts or rejects what the published version recommends to a customer, and keeps what that was.
 
     Recommendations change with every refresh: 404 `recommendation_gone` if this one is not published any
-    more; read the customer again. 409 `decision_open` names a decision that is open on it already, to be changed by `PATCH`, and
-    `decision_stands` one that has ended and still keeps it from being recommended. What is
-    rejected is not recommended again for 90 days, what was executed for 30 days, under any strategy.
+    more; read the customer again. 409 `decision_open` names a decision that is open on it already, to be
+    changed by `PATCH`, and `decision_stands` one that has ended and still keeps it from being recommended:
+    what is rejected is not recommended again for 90 days, what was executed for 30 days, under any strategy.
 
     With `write_to_crm` it becomes a planned interaction of the customer in the CRM, due at 17:00 on the day
     that it is planned for, else on the last day that it is open; the subject is the instrument's name in the
@@ -166,7 +166,8 @@ async def patch_decision(
 
     The planned interaction in the CRM follows: another day or user is set there, a rejected or expired
     decision takes it out, an executed one marks it as done, or takes it out if `interaction_id` names
-    another that it was. Whoever completes the interaction in the CRM need not tell it here: the next refresh notices.
+    another that it was. Whoever completes the interaction in the CRM need not tell it here: the next
+    refresh notices.
     """
     sent = body.model_dump(include=body.model_fields_set)
     row = await operations.change_decision(

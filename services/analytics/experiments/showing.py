@@ -140,7 +140,8 @@ def show_rows(result: Row, *, catalogue: Catalogue, language: Language) -> list[
 
 def _is_small(row: Row) -> bool:
     """Tell whether an arm has so few people that they could be told from its figures."""
-    return min(int(row["treatment_count"]), int(row["control_count"])) < SMALLEST_GROUP
+    counts = int(row["treatment_count"]), int(row["control_count"])
+    return min(counts) < SMALLEST_GROUP and any(counts)
 
 
 def hidden_tiers(rows: list[Row]) -> set[str]:
