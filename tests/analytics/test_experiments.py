@@ -457,6 +457,52 @@ def test_a_contact_costs_what_instrument_and_channel_do_unless_somebody_says_wha
     assert float(total["cost"]["amount"]) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "english", "german"),
+    [
+        ("experiments", [], "An object is expected", "Ein Objekt wird erwartet"),
+        ("experiments", PLAN | {"name": 5}, "A text is expected", "Ein Text wird erwartet"),
+        ("experiments", PLAN | {"tiers": "A"}, "A list is expected", "Eine Liste wird erwartet"),
+        (
+            "experiments",
+            PLAN | {"tiers": ["A", "B", "C", "A"]},
+            "At most 3 entries are allowed",
+            "Höchstens 3 Einträge sind erlaubt",
+        ),
+        (
+            f"customers/{identify('p000')}/explain-what-if",
+            {"changes": []},
+            "At least one entry is expected",
+            "Mindestens ein Eintrag ist nötig",
+        ),
+        (
+            f"customers/{identify('p000')}/explain-what-if",
+            {"changes": [{}]},
+            "The field `fact` is missing; it tells what is meant",
+            "Das Feld `fact` fehlt; es sagt, was gemeint ist",
+        ),
+        (
+            f"customers/{identify('p000')}/explain-what-if",
+            {"changes": [{"fact": "nope"}]},
+            "The field `fact` takes: ",
+            "Im Feld `fact` sind erlaubt: ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
+def test_what_does_not_fit_is_told_plainly_in_both_languages(
+    service: Service, path: str, body: Any, english: str, german: str
+) -> None:
+    for language, expected in (("en", english), ("de", german)):
+        answer = service.http.post(f"/v1/{path}", json=body, headers={"Accept-Language": language})
+        assert answer.status_code == 422, answer.text
+        (error,) = answer.json()["errors"]
+        assert error["message"].startswith(expected)
+        assert "nope" not in answer.text
+    page = service.http.get("/v1/experiments?cursor=bad", headers={"Accept-Language": "de"})
+    assert page.json()["detail"].startswith("Das ist keiner unserer Cursor")
+
+
 def test_an_experiment_that_took_in_nobody_had_too_few(service: Service, tmp_path: Path) -> None:
     experiment = service.started(ends_at="2026-02-06T00:00:00Z")
     assert close(service, mirrored(tmp_path / "mirror", [])) == 1

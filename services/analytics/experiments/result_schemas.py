@@ -45,8 +45,8 @@ class ResultRow(Shown):
 
     tier: Tier | None = Field(description="Their value tier when assigned; null for all of them.")
     is_hidden: Flag = Field(
-        description="True if an arm has fewer than five customers, unless there are none in both, or if such a row could be told from "
-        "this one and the total."
+        description="True if an arm has fewer than five customers, unless both have none, or if such a "
+        "row could be told from this one and the total."
     )
     treatment_count: Count | None = Field(description="To be treated, whether it was done or not.")
     control_count: Count | None = Field(description="Held out.")
