@@ -23,6 +23,7 @@ from services.analytics.calculations.parameters import Parameters, RhythmParamet
 from services.analytics.calculations.quality import Quality
 from services.analytics.calculations.recommendations.candidates import StrategyOptions
 from services.analytics.calculations.recommendations.facts import Decided
+from services.analytics.calculations.recommendations.triage import triage
 from services.analytics.calculations.scores import score
 from services.analytics.calculations.standing.ambassadors import referral_values
 from services.analytics.calculations.standing.ranks import place_by_rank
@@ -318,7 +319,7 @@ def place(
         base=estimates.referrals,
         parameters=rules.parameters.standing.ambassadors,
     )
-    ranks = place_by_rank(customers)
+    ranks = place_by_rank(customers).assign(complaint_priority=triage(customers))
     worth = pd.Series(value, index=customers.index, name="referral_value")
     return replace(computed, customers=pd.concat([customers, ranks, worth], axis=1))
 

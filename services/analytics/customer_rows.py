@@ -15,6 +15,7 @@ from services.analytics.tables import (
     FLAG_COLUMNS,
     NUMBER_COLUMNS,
     ORDERS,
+    PRIORITY_COLUMN,
     RANK_COLUMNS,
     RFM_COLUMNS,
     SIGNALS,
@@ -24,7 +25,11 @@ from services.analytics.tables import (
 
 # Of those who object to profiling only these are stored, as an answer that is owed is no profile;
 # domain specification 6.1 and 10, privacy.
-_STAYS = frozenset({"unit_id", "kind", "recommendation_basis", "obligation_ids"})
+_STAYS = frozenset(
+    {"unit_id", "kind", "recommendation_basis", "obligation_ids", PRIORITY_COLUMN}
+    | {f"must_answer_{name}" for name in ("interaction", "person", "language")}
+    | {f"complaint_{name}" for name in ("interaction", "person", "language", "severity", "due_day")}
+)
 
 
 def customer_rows(
@@ -43,6 +48,7 @@ def customer_rows(
     columns: list[Any] = [numbers.tolist()]
     columns += [chunk.texts(name) for name in ("unit_id", "kind", *TEXT_COLUMNS)]
     columns += [chunk.counts(name) for name in RFM_COLUMNS]
+    columns.append(chunk.numbers(PRIORITY_COLUMN))
     columns += [chunk.texts(name) for name in EVIDENCE_COLUMNS]
     for name in FLAG_COLUMNS:
         flags = _flags(frame, name)
@@ -60,7 +66,12 @@ def rank_values(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     chunk = _Chunk(frame, objectors(frame), unknown=None)
     columns = [chunk.texts("unit_id")]
     columns += [
-        chunk.counts(name) if name in RFM_COLUMNS else chunk.texts(name) for name in RANK_COLUMNS
+        chunk.counts(name)
+        if name in RFM_COLUMNS
+        else chunk.numbers(name)
+        if name == PRIORITY_COLUMN
+        else chunk.texts(name)
+        for name in RANK_COLUMNS
     ]
     names = ["at_unit_id", *(f"set_{name}" for name in RANK_COLUMNS)]
     return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
@@ -96,7 +107,11 @@ class _Chunk:
         if name not in self.frame:
             return np.full(len(self.frame), np.nan)
         values = self.frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(np.isfinite(values) & ~self.objects, values, np.nan)
+        is_shown = np.isfinite(values) & (~self.objects | (name in _STAYS))
+        return np.where(is_shown, values, np.nan)
+
+    def numbers(self, name: str) -> list[Any]:
+        return [self.unknown if value != value else value for value in self.floats(name).tolist()]
 
     def counts(self, name: str) -> list[Any]:
         values = self.floats(name).tolist()

@@ -111,9 +111,16 @@ _REACH_COUNTS = (
     *("touches_30", "cap_30", "wait_days", "channel_barriers"),
     *(f"{kind}_count_{channel}" for channel in CHANNELS for kind in ("touch", "response")),
 )
-_REACH_TEXTS = ("language", "style", "preferred_channel")
-_REACH_RECORDS = ("person", "must_answer_interaction")
-REACH_COLUMNS = (*_REACH_COUNTS, "spent_365", *_REACH_TEXTS, *_REACH_RECORDS)
+_REACH_TEXTS = (
+    *("language", "style", "preferred_channel"),
+    *("must_answer_language", "complaint_language"),
+)
+_REACH_RECORDS = (
+    *("person", "must_answer_interaction", "must_answer_person"),
+    *("complaint_interaction", "complaint_person"),
+)
+_REACH_NUMBERS = ("spent_365", "complaint_severity", "complaint_due_day")
+REACH_COLUMNS = (*_REACH_COUNTS, *_REACH_NUMBERS, *_REACH_TEXTS, *_REACH_RECORDS)
 """What is stored of who may be reached, how and how often."""
 CONTRACT_PARTS = ("tenure", "term", "ending", "amount", "products")
 TEXT_COLUMNS = (
@@ -213,7 +220,7 @@ FLOAT_COLUMNS = (
     "contract_left_days",
     "contract_monthly_amount",
     *(f"contract_part_{group}" for group in CONTRACT_PARTS),
-    "spent_365",
+    *_REACH_NUMBERS,
     *PRODUCT_COLUMNS,
 )
 EVIDENCE_COLUMNS = ("first_deal_id", "last_deal_id", *_REACH_RECORDS, "event_record_id")
@@ -226,7 +233,11 @@ FLAG_COLUMNS = (
 NUMBER_COLUMNS = (*COUNT_COLUMNS, *FLOAT_COLUMNS)
 """Kept in one packed value (`packing`): a column each would cost more than all else of publishing."""
 
-RANK_COLUMNS = ("tier", "historic_tier", "quadrant", "rfm_segment", *RFM_COLUMNS)
+PRIORITY_COLUMN = "complaint_priority"
+RANK_COLUMNS = (
+    *("tier", "historic_tier", "quadrant", "rfm_segment"),
+    *(*RFM_COLUMNS, PRIORITY_COLUMN),
+)
 """What can change because of others."""
 
 ORDERS = {
@@ -273,6 +284,7 @@ def _slot(letter: str) -> Table:
         Column("kind", String(16), nullable=False),
         *(Column(text, _text_type(text)) for text in TEXT_COLUMNS),
         *(Column(count, Whole) for count in RFM_COLUMNS),
+        Column(PRIORITY_COLUMN, Float(53)),
         *(Column(evidence, Identifier) for evidence in EVIDENCE_COLUMNS),
         *(Column(flag, Boolean, nullable=False) for flag in FLAG_COLUMNS),
         # Bit i is set while the strength of signal i is above zero.

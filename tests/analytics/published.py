@@ -21,6 +21,7 @@ from services.analytics.calculations.quality import (
     quality_document,
 )
 from services.analytics.calculations.reach.parameters import BARRIERS
+from services.analytics.calculations.recommendations.triage import triage
 from services.analytics.calculations.report import calculate
 from services.analytics.calculations.standing.ranks import place_by_rank
 from services.analytics.calculations.standing.summary import standing_summary
@@ -152,6 +153,15 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
             f"product{rank}_owned": dice.integers(0, len(PRODUCTS), count).astype(float),
             f"product{rank}_flags": dice.choice([0, 1, 2, 4], count).astype(float),
         }
+    complains = customers["complaint_severity"].notna().tolist()
+    more |= {
+        "complaint_interaction": [
+            unit_id(50_000 + n) if complains[n] else None for n in range(count)
+        ],
+        "complaint_person": [unit_id(60_000 + n) if complains[n] else None for n in range(count)],
+        "complaint_language": ["de" if complaint else None for complaint in complains],
+        "complaint_due_day": np.where(complains, 20_000.0, np.nan),
+    }
     # Some first steps offer a product.
     more["step1_product"] = np.where(
         customers["step1_option"].notna(), np.arange(count) % len(PRODUCTS), np.nan
@@ -194,7 +204,12 @@ def publish_simulated(
     }
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
-    ranks = place_by_rank(customers).assign(referral_value=0.0)
+    severity = dice.choice([1.0, 2.0, 3.0], len(customers))
+    severity[~units["has_open_complaint"]] = np.nan
+    customers = customers.assign(complaint_severity=severity)
+    ranks = place_by_rank(customers).assign(
+        referral_value=0.0, complaint_priority=triage(customers)
+    )
     customers = pd.concat([customers, ranks], axis=1)
     standing = standing_summary(customers) if standing is OWN else standing
     customers = with_more_scores(customers, dice)

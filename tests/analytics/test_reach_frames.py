@@ -1,5 +1,6 @@
 """Who may be reached, how and how often, as the records of a day say it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -336,6 +337,41 @@ def test_a_message_waits_for_its_answer(base: Base) -> None:
     people = [contact(f"c{place}") for place in range(len(cases))]
     found = names(base.reach(people, [], given)["must_answer_interaction"])
     assert found == [f"m{place}" if waits else None for place, (*_, waits) in enumerate(cases)]
+
+
+def test_who_wrote_or_complained_is_told_with_the_record(base: Base) -> None:
+    house = [
+        organisation("a"),
+        contact("b", parent_id="a", language="de"),
+        email("c", parent_id="a", language="en"),
+    ]
+    open_case: Row = {"resolution": None, "resolved_at": None}
+    told = [
+        interaction("m", "email", "b", direction="inbound"),
+        interaction("n", "email", "c", direction="inbound", occurred_at=BEFORE + DAY),
+        *(
+            interaction(name, "complaint", of, severity=severity, occurred_at=at) | open_case
+            for name, of, severity, at in (
+                ("p", "c", None, BEFORE),
+                ("q", "b", 2, BEFORE + 2 * DAY),
+                ("r", "b", 2, BEFORE + DAY),
+            )
+        ),
+        interaction("s", "complaint", "b", severity=3, resolution="fixed", resolved_at=BEFORE),
+    ]
+    unit = base.one(house, [], told)
+    assert unit["person"] == identify("c")
+    parts = ("interaction", "person", "language")
+    waiting = [unit[f"must_answer_{part}"] for part in parts]
+    assert waiting == [identify("m"), identify("b"), "de"]
+    complaint = [unit[f"complaint_{part}"] for part in parts]
+    assert complaint == [identify("r"), identify("b"), "de"]
+    assert unit["complaint_severity"] == 2
+    alone = base.one(house, [], told[2:3])
+    assert (alone["complaint_severity"], alone["complaint_person"]) == (1, identify("c"))
+    assert unit["complaint_due_day"] - alone["complaint_due_day"] == 1 + 7 - 14
+    nothing = base.one(house)
+    assert pd.isna(nothing["complaint_person"]) and math.isnan(nothing["complaint_severity"])
 
 
 def test_who_waits_for_an_answer_itself_has_an_open_request(base: Base) -> None:

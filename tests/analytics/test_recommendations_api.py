@@ -173,6 +173,31 @@ def test_what_is_owed_to_who_objects_is_told_and_nothing_else(analytics: httpx.C
         assert [reason["code"] for reason in item["explanation"]][:2] == [
             *("R_OBJECTION", "R_OPEN_COMPLAINT")
         ]
+        weight = {1: 0.4, 2: 0.7, 3: 1.0}[owed["triage"]["severity"]]
+        assert owed["triage"]["priority"] == pytest.approx(0.5 * weight)
+
+
+def test_complaints_are_a_queue_by_priority(analytics: httpx.Client) -> None:
+    found = items(analytics, obligation="complaint_handling", sort="-priority")
+    owed = [item["obligations"][0] for item in found]
+    order = [each["triage"]["priority"] for each in owed]
+    assert len(found) > 5 and order == sorted(order, reverse=True)
+    path, paged = "/v1/recommendations?obligation=complaint_handling&sort=-priority&limit=4", []
+    while path:
+        answer = analytics.get(path).json()
+        paged += [item["unit_id"] for item in answer["items"]]
+        path = answer["next"]
+    assert paged == [item["unit_id"] for item in found]
+    assert {each["triage"]["severity"] for each in owed} == {1, 2, 3}
+    for each in owed:
+        is_worst = each["triage"]["severity"] == 3
+        assert each["triage"]["at_once"] is is_worst
+        code = "R_COMPLAINT_AT_ONCE" if is_worst else "R_COMPLAINT_DUE"
+        assert code in {reason["code"] for reason in each["reasons"]}
+        assert each["event_record_id"] and each["person_id"]
+        assert each["draft"]["language"] == "de"
+    (last,) = items(analytics, sort="-priority")[-1:]
+    assert not last["obligations"]
 
 
 @pytest.mark.parametrize(

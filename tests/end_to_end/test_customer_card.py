@@ -39,6 +39,8 @@ class Counter:
         self._talk(self.ben, "note", "2026-01-07", "Likes tea")
         self._talk(self.anna, "complaint", "2026-01-20", "Tisch wackelt", severity=3, status="open")
         self._talk(self.eva, "email", "2026-01-12", None, direction="inbound")
+        self.bob = self._person("Bob Lang", language="en", parent_id=self.firm)
+        self._talk(self.bob, "email", "2026-01-11", "Where is it?", direction="inbound")
         self.carl = self._person("Carl Contract", language="en")
         sell(crm, self.carl, "2025-03-01", "6000.00", contract_end_at="2026-12-31T10:00:00Z")
         self.version = analytics.published()
@@ -128,6 +130,12 @@ def test_a_card_opens_with_the_last_talk_not_with_a_note_in_english(counter: Cou
 
 def test_the_card_of_an_organisation_names_the_person_that_is_addressed(counter: Counter) -> None:
     card = counter.card(counter.firm)
+    (owed,) = card["obligations"]
+    assert owed["person_id"] == counter.bob
+    assert owed["draft"]["language"] == "en"
+    assert owed["draft"]["text"].startswith("Dear Bob Lang")
+    shown = counter.analytics.get(f"/v1/customers/{counter.firm}")
+    assert owed["event_record_id"] == shown["contact"]["must_answer_interaction_id"]
     assert card["crm"]["contact"]["name"] == "Weber Möbel GmbH"
     assert (card["crm"]["person"]["id"], card["salutation"]) == (counter.eva, "Guten Tag Eva Kraus")
     assert card["opening_line"] == "Am 12.01.2026 haben Sie uns geschrieben."
@@ -196,6 +204,11 @@ def test_a_resolved_complaint_changes_danger_and_duties_and_writes_nothing(
     path = f"/v1/customers/{counter.anna}/recommendations"
     recommended = counter.analytics.get(path, headers=GERMAN)
     assert found["is_published"]
+    # Where the complaint stands among all is not tried.
+    (owed,) = recommended["obligations"]
+    assert (owed["triage"]["severity"], owed["triage"]["at_once"]) == (3, True)
+    assert owed["triage"].pop("priority") > 0.5
+    assert found["before"]["obligations"][0]["triage"].pop("priority") is None
     same = ("state", "phase", "basis", "obligations", "steps", "ruled_out")
     assert {name: found["before"][name] for name in same} == {
         name: recommended[name] for name in same

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -42,6 +42,8 @@ class CrmAnswer:
 
     card: dict[str, Any] | None
     is_available: bool
+    persons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Whom steps address, by id."""
 
 
 class CrmCards(CrmConnection):
@@ -49,11 +51,16 @@ class CrmCards(CrmConnection):
 
     patience_seconds = SECONDS
 
-    async def read(self, unit_id: str, person_id: str, *, request_id: str) -> CrmAnswer:
-        """Read the card of a customer and who is addressed; whatever goes wrong is an answer, in time."""
+    async def read(
+        self, unit_id: str, person_id: str, *, others: Collection[str] = (), request_id: str
+    ) -> CrmAnswer:
+        """Read the card of a customer and who is addressed; whatever goes wrong is an answer, in time.
+
+        `others` are those who wait for an answer.
+        """
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._read(unit_id, person_id)
+                return await self._read(unit_id, person_id, others)
         except _Failed as failed:
             reason = str(failed)
         except OSError:
@@ -68,23 +75,25 @@ class CrmCards(CrmConnection):
         )
         return CrmAnswer(None, is_available=False)
 
-    async def _read(self, unit_id: str, person_id: str) -> CrmAnswer:
+    async def _read(self, unit_id: str, person_id: str, others: Collection[str]) -> CrmAnswer:
         key = self._key_file.read_text().strip()
-        paths = [f"/v1/contacts/{unit_id}/card"]
-        if person_id != unit_id:
-            paths.append(f"/v1/contacts/{person_id}")
-        card, *persons = await asyncio.gather(*(self._get(path, key) for path in paths))
+        ids = sorted({person_id, *others} - {unit_id})
+        paths = [f"/v1/contacts/{unit_id}/card", *(f"/v1/contacts/{each}" for each in ids)]
+        card, *contacts = await asyncio.gather(*(self._get(path, key) for path in paths))
         if card is None:
             return CrmAnswer(None, is_available=True)
-        addressed = persons[0] if persons else card["contact"]
-        is_person = addressed is not None and addressed["kind"] == "person"
+        persons = {
+            each: _only(CardPerson, contact)
+            for each, contact in ((unit_id, card["contact"]), *zip(ids, contacts, strict=True))
+            if contact is not None and contact["kind"] == "person"
+        }
         shown = {
             "contact": _only(CardPerson, card["contact"]),
-            "person": _only(CardPerson, addressed) if is_person else None,
+            "person": persons.get(person_id),
             **{name: [_only(kind, each) for each in card[name]] for name, kind in _LISTS.items()},
         }
         CrmCard.model_validate_json(orjson.dumps(shown))
-        return CrmAnswer(shown, is_available=True)
+        return CrmAnswer(shown, is_available=True, persons=persons)
 
     async def _get(self, path: str, key: str) -> Any:
         """Return what is there, None if nothing is."""

@@ -51,7 +51,13 @@ async def get_customer_card(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )
     person_id = row["person"] or unit_id
-    answer = await call.app.state.crm_cards.read(unit_id, person_id, request_id=call.request_id)
+    waiting = (row["must_answer_person"], row["complaint_person"])
+    answer = await call.app.state.crm_cards.read(
+        unit_id,
+        person_id,
+        others=[each for each in waiting if each is not None],
+        request_id=call.request_id,
+    )
     fields = {"unit_id": unit_id, "key_id": call.principal.key_id, "request_id": call.request_id}
     log.info("customer card read", extra={"fields": fields})
     body = show_card(

@@ -51,11 +51,10 @@ def show_card(
     shown = describe(row, publication, catalogue=catalogue, language=language)
     steps = show_all(row, publication, catalogue=catalogue, language=language)
     churn, crm = shown["explanations"]["churn_probability"], answer.card
-    to_contact = contact_language(row, language)
-    salutation = greet(crm, to_contact)
+    to_contact = contact_language(row.get("language"), language)
+    salutation = greet(_person(crm), to_contact)
     owed, next_steps = (
-        [_addressed(step, crm, salutation) for step in steps[name]]
-        for name in ("obligations", "steps")
+        [_addressed(step, answer) for step in steps[name]] for name in ("obligations", "steps")
     )
 
     def say(reason: Reason) -> dict[str, Any]:
@@ -109,24 +108,27 @@ def _style(
     return {**shown, "hint": entry.description(language)}
 
 
-def greet(crm: Row | None, language: Language) -> str:
+def greet(person: Row | None, language: Language) -> str:
     """Write a form of address that fits everybody: by the whole name, as no title is known."""
-    name = _name(crm)
+    name = person and _name(person)
     return f"{_NAMED[language]} {name}" if name else _UNNAMED[language]
 
 
-def _name(crm: Row | None) -> str | None:
-    person = crm and crm["person"]
-    if not person:
-        return None
+def _person(crm: Row | None) -> Row | None:
+    return crm and crm["person"]
+
+
+def _name(person: Row) -> str | None:
     parts = (person["given_name"], person["family_name"])
     return person["name"] or " ".join(part for part in parts if part) or None
 
 
-def _addressed(step: dict[str, Any], crm: Row | None, salutation: str) -> dict[str, Any]:
-    """Fill in who is addressed; without the CRM a person does."""
-    if step["draft"] is None or crm is None:
+def _addressed(step: dict[str, Any], answer: CrmAnswer) -> dict[str, Any]:
+    """Fill in who is addressed, of what is owed whom it is owed to; without the CRM a person does."""
+    if step["draft"] is None or answer.card is None:
         return step
+    person = answer.persons.get(step["person_id"])
+    salutation = greet(person, step["draft"]["language"])
     text = _GREETING.sub(lambda _: salutation, step["draft"]["text"])
     return {**step, "draft": {**step["draft"], "text": text}}
 

@@ -31,6 +31,7 @@ from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.tables import (
     NUMBER_COLUMNS,
     ORDERS,
+    PRIORITY_COLUMN,
     SIGNALS,
     SLOTS,
     UNKNOWN_ORDER,
@@ -190,6 +191,14 @@ def _signal_strength(slot: Table) -> ColumnElement[bool]:
     )
 
 
+def _ordered_by(slot: Table, sort: str) -> ColumnElement[Any]:
+    name = _order(sort)
+    if name in slot.c:
+        return slot.c[name]
+    # Few have a complaint, and ranks move: no place in the row of every customer is kept for it.
+    return func.coalesce(slot.c[PRIORITY_COLUMN], literal(UNKNOWN_ORDER, Float(53)))
+
+
 def _has_work(slot: Table, kinds: Collection[str]) -> ColumnElement[bool]:
     """Build the condition that there is a step that pays, or something owed, as asked for."""
     holds = {
@@ -229,7 +238,7 @@ def _page(
     work: frozenset[str],
     continued: bool,
 ) -> Statement:
-    column, number = slot.c[_order(sort)], slot.c.number
+    column, number = _ordered_by(slot, sort), slot.c.number
     clauses = [
         clause
         for name in sorted(filters - ({"signal"} if "signal_gte" in filters else set()))
@@ -243,9 +252,11 @@ def _page(
             bindparam("last_value", type_=column.type), bindparam("last_number", type_=number.type)
         )
         clauses.append(here < there if sort.startswith("-") else here > there)
+    # An order with a column of its own is among those of the table.
+    shown = [] if _order(sort) in slot.c else [column.label(_order(sort))]
     order = (column.desc(), number.desc()) if sort.startswith("-") else (column, number)
     return Statement(
-        select(_PUBLISHED.scalar_subquery().label("published"), slot)
+        select(_PUBLISHED.scalar_subquery().label("published"), slot, *shown)
         .where(*clauses)
         .order_by(*order)
         .limit(bindparam("page_size"))

@@ -22,6 +22,7 @@ from services.analytics.frames.arrays import (
     strings_of,
 )
 from services.analytics.frames.clock import Clock, day_number
+from services.analytics.frames.complaints import urgent_complaints
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.interactions import Interactions
@@ -81,6 +82,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
     ).quality
     service, survey = permissions.service[addressed], permissions.survey[addressed]
     waiting = unanswered_messages(snapshot, interactions, contacts, clock, parameters)
+    complaint, severity, due_day = urgent_complaints(snapshot, interactions, contacts, clock)
     columns: dict[str, Any] = {
         "person": strings_of(contacts.ids.take(pa.array(addressed))),
         "language": language.category(),
@@ -93,6 +95,11 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         "survey_allowed": ~touches.was_surveyed(),
         "spent_365": touches.spent(snapshot, contacts, records.deals, records.interaction_cost),
         "must_answer_interaction": _record_ids(snapshot, waiting),
+        **_author(records, waiting, "must_answer"),
+        "complaint_interaction": _record_ids(snapshot, complaint),
+        **_author(records, complaint, "complaint"),
+        "complaint_severity": severity,
+        "complaint_due_day": due_day,
         "has_open_request": _asks(records, waiting, parameters)[addressed],
         "channel_barriers": barriers.astype(np.int64) @ len(BARRIERS) ** np.arange(len(ids)),
         **_conditions(records, permissions, addressed, style, parameters),
@@ -112,6 +119,21 @@ def _record_ids(snapshot: Snapshot, rows: Integers) -> Any:
     """Return the id of the interaction in each row; missing at -1."""
     ids = snapshot.read("interactions", ["id"]).column("id")
     return strings_of(ids.take(pa.array(rows, mask=rows < 0)))
+
+
+def _author(records: Records, rows: Integers, what: str) -> dict[str, Any]:
+    """Return who spoke in the interaction in each row, and in which language; missing at -1."""
+    contacts = records.contacts
+    person = np.append(records.interactions.contact, -1)[rows]
+    ids = contacts.ids.take(pa.array(person, mask=person < 0))
+    language, *_ = _words(
+        records.snapshot, contacts, np.where(person < 0, contacts.unit_rows, person)
+    )
+    codes = np.where(person < 0, -1, language.codes)
+    return {
+        f"{what}_person": strings_of(ids),
+        f"{what}_language": Words(codes, language.words).category(),
+    }
 
 
 def _asks(records: Records, waiting: Integers, parameters: ReachParameters) -> Booleans:

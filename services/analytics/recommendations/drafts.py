@@ -11,10 +11,10 @@ _PRODUCT = "{product}"
 _UNNAMED: Mapping[Language, str] = {"en": "[product]", "de": "[Produkt]"}
 
 
-def contact_language(row: Mapping[str, Any], otherwise: Language) -> Language:
+def contact_language(told: str | None, otherwise: Language) -> Language:
     """Return the language of the person that is addressed, another one where it is not known."""
     languages: Mapping[Any, Language] = {each: each for each in get_args(Language)}
-    return languages.get(row.get("language"), otherwise)
+    return languages.get(told, otherwise)
 
 
 def draft_of(
@@ -28,7 +28,7 @@ def draft_of(
     draft = catalogue.sections["drafts"].get(step.instrument_id)
     if not isinstance(draft, Draft):
         return None
-    contact = contact_language(row, language)
+    contact = contact_language(step.language, language)
     product = step.product_name or _UNNAMED[contact]
     subject = draft.subject(contact)
     return {

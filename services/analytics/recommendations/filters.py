@@ -81,8 +81,10 @@ class ListRecommendations(Page):
         "-churn",
         "value_at_risk",
         "-value_at_risk",
+        "priority",
+        "-priority",
     ] = Field(
         default="-recommendation_value",
         description="A minus means descending. Whoever is owed something and has no step that pays comes "
-        "last by expected value.",
+        "last by expected value. `priority` is that of the gravest open complaint.",
     )

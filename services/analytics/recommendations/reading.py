@@ -6,12 +6,14 @@ from typing import Any
 
 from services.analytics.calculations.recommendations.barriers import BARRIERS
 from services.analytics.calculations.recommendations.candidates import RULED_OUT, STEPS
-from services.analytics.calculations.recommendations.steps import RuledOut, Step
+from services.analytics.calculations.recommendations.steps import RuledOut, Step, Triage
 from services.analytics.publication import Publication
 from services.analytics.recommendations.identity import recommendation_id
 from services.analytics.tables import SIGNALS
 
 _EPOCH = date(1970, 1, 1)
+_RECORDS = {"complaint_handling": "complaint", "answer_message": "must_answer"}
+"""The records that what is owed answers, as the columns about them begin."""
 Row = Mapping[str, Any]
 
 
@@ -68,7 +70,28 @@ def _owed(row: Row, publication: Publication) -> Iterator[Step]:
             goal_id=duty.get("goal_id"),
             strategy_id=duty.get("strategy_id"),
             instrument_id=instrument_id,
+            **_owed_to(row, _RECORDS.get(instrument_id)),
+            triage=_triage(row) if instrument_id == "complaint_handling" else None,
         )
+
+
+def _owed_to(row: Row, record: str | None) -> dict[str, Any]:
+    """Return which record asks for an answer, and who is waiting for it."""
+    if record is None:
+        return {}
+    return {
+        "event_record_id": row.get(f"{record}_interaction"),
+        "person_id": row.get(f"{record}_person"),
+        "language": row.get(f"{record}_language"),
+    }
+
+
+def _triage(row: Row) -> Triage | None:
+    severity, due_day = row.get("complaint_severity"), row.get("complaint_due_day")
+    if severity is None or due_day is None:
+        return None
+    due_on = _EPOCH + timedelta(days=int(due_day))
+    return Triage(int(severity), row.get("complaint_priority"), due_on)
 
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:
@@ -107,6 +130,8 @@ def _valued(row: Row, publication: Publication) -> Iterator[Step]:
             signal_id=None if part["signal"] is None else SIGNALS[int(part["signal"])],
             event_id=event.get("id"),
             event_record_id=row["event_record_id"] if rank == 1 else None,
+            person_id=row.get("person") or row["unit_id"],
+            language=row.get("language"),
             valid_until=None if until is None else _EPOCH + timedelta(days=int(until)),
         )
 

@@ -52,6 +52,23 @@ class WordingDraft(Shown):
     )
 
 
+class ComplaintTriage(Shown):
+    """How urgent an open complaint is: the gravest, of equally grave ones the oldest."""
+
+    severity: whole(1, 3, example=2) = Field(
+        description="3 is worst; one that nobody has judged yet counts as 1."
+    )
+    priority: number(0, 1, example=0.64) | None = Field(
+        description="Orders the queue: 0.5 x weight of the severity (0.4, 0.7, 1) + 0.3 x churn "
+        "probability + 0.2 x share of customers of lower value; of who objects to profiling the first "
+        "part alone; null in a trial, where nobody is placed."
+    )
+    due_on: Day = Field(
+        description="The last day to settle it: 14, 7 or 2 days by severity, whoever complains."
+    )
+    at_once: Flag = Field(description="True for severity 3: a person takes care of it at once.")
+
+
 class RecommendedStep(Shown):
     """A step: what to do, over which channel, why, and what it is worth."""
 
@@ -67,8 +84,16 @@ class RecommendedStep(Shown):
         description="What it is expected to bring beyond its cost; null for what is owed."
     )
     parts: StepParts
+    person_id: RecordId | None = Field(
+        description="The contact that it addresses; of what is owed who wrote or complained; null: not "
+        "known."
+    )
+    triage: ComplaintTriage | None = Field(
+        description="Of `complaint_handling`; null for everything else."
+    )
     event_record_id: RecordId | None = Field(
-        description="The deal or interaction in the CRM that the occasion follows from; of the first step."
+        description="The deal or interaction in the CRM that the occasion follows from, of the first step; "
+        "of what is owed the message or complaint."
     )
     valid_until: Day | None = Field(description="Until when the occasion lasts; null without one.")
     reasons: Annotated[list[Reason], Field(max_length=12)] = Field(

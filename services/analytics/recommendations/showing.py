@@ -119,6 +119,14 @@ def _step(
             "incentive_cost": money(step.incentive_cost, currency),
             "risk_cost": money(step.risk_cost, currency),
         },
+        "person_id": step.person_id,
+        "triage": step.triage
+        and {
+            "severity": step.triage.severity,
+            "priority": step.triage.priority,
+            "due_on": step.triage.due_on.isoformat(),
+            "at_once": step.triage.is_at_once,
+        },
         "event_record_id": step.event_record_id,
         "valid_until": step.valid_until and step.valid_until.isoformat(),
         "reasons": [show_reason(each, catalogue, language) for each in reasons],

@@ -50,9 +50,11 @@ def show_trial(
     """Return both situations, whether the first is published, and what differs between them."""
     # What the numbers of options stand for: it may have changed since the version was published.
     trying = replace(publication, version={**publication.version, "options": options})
+    # A place among all customers is not tried.
+    unplaced = {**published, "complaint_priority": None}
     shown = [
         show_situation(row, source, catalogue=catalogue, language=language)
-        for row, source in ((published, publication), (before, trying), (after, trying))
+        for row, source in ((unplaced, publication), (before, trying), (after, trying))
     ]
     differences = list(differ(shown[1], shown[2])) or [Reason("R_IF_NOTHING", {})]
     return {

@@ -26,6 +26,7 @@ _OWED: Final = {
     "complaint_handling": "R_OPEN_COMPLAINT",
     "answer_message": "R_ANSWER_WAITING",
 }
+_WORST: Final = 3
 _RULED_OUT: Final = {
     "not_met": "R_UNMET_CONDITION",
     "holds": "R_HINDERING_CONDITION",
@@ -35,6 +36,30 @@ _RULED_OUT: Final = {
     "to_be_asked": "R_TO_BE_ASKED",
     "spend_cap": "R_SPEND_CAP",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """How urgent an open complaint is: `triage`.
+
+    Attributes
+    ----------
+    severity
+        1 to 3, 3 is worst.
+    priority
+        Its place in the queue, 0 to 1; None before it was computed.
+    due_on
+        The last day to settle it.
+    """
+
+    severity: int
+    priority: float | None
+    due_on: date
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether a person takes care of it without delay (domain specification 6.9)."""
+        return self.severity == _WORST
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +81,15 @@ class Step:
     event_id
         The event that calls for it.
     event_record_id
-        The record of that event, of the first step.
+        The record of that event, of the first step; of what is owed the message or complaint.
     valid_until
         The last day on which the event is open; None without one.
+    person_id
+        Whom it addresses: of what is owed who wrote or complained.
+    language
+        Of that person, if it is known.
+    triage
+        Of an open complaint.
     """
 
     rank: int
@@ -82,6 +113,9 @@ class Step:
     event_id: str | None = None
     event_record_id: str | None = None
     valid_until: date | None = None
+    person_id: str | None = None
+    language: str | None = None
+    triage: Triage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +175,7 @@ def explain_step(step: Step, *, money: Callable[[float], Money]) -> list[Reason]
     if step.rank == 0:
         return [
             Reason(_OWED[step.instrument_id], {}),
+            *_urgency(step.triage),
             Reason("R_NEXT_OBLIGATION", {"instrument": step.instrument_id}),
         ]
     named: dict[str, Value] = {
@@ -156,6 +191,13 @@ def explain_step(step: Step, *, money: Callable[[float], Money]) -> list[Reason]
     if step.product_name is not None:
         reasons.append(Reason("R_OFFERED_PRODUCT", {"product": step.product_name}))
     return reasons + _parts(step, money)
+
+
+def _urgency(triage: Triage | None) -> list[Reason]:
+    if triage is None:
+        return []
+    named: dict[str, Value] = {"severity": triage.severity, "due": triage.due_on.isoformat()}
+    return [Reason("R_COMPLAINT_AT_ONCE" if triage.is_at_once else "R_COMPLAINT_DUE", named)]
 
 
 def _parts(step: Step, money: Callable[[float], Money]) -> list[Reason]:
