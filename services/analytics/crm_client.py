@@ -42,7 +42,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
     "interactions": schema_of(
         texts="id_ contact_id_ parent_id deal_id kind_ channel direction resolution outcome"
         " decline_reason competitor_id product_id event_type tags ratings cost_currency campaign_id",
-        instants="occurred_at_ resolved_at effective_at",
+        instants="occurred_at_ resolved_at effective_at valid_until",
         amounts="cost_minor",
         counts="severity nps",
         numbers="sentiment",

@@ -202,11 +202,10 @@ def publish_simulated(
         "first_deal_id": [unit_id(10_000 + number) for number in range(len(units))],
         "last_deal_id": [unit_id(20_000 + number) for number in range(len(units))],
     }
+    severity = dice.choice([1.0, 2.0, 3.0], len(units))
+    beside["complaint_severity"] = np.where(units["has_open_complaint"], severity, np.nan)
     beside |= {name: units[name] for name in BESIDE if name in units and name != "unit_id"}
     customers = report.customers.join(pd.DataFrame(beside, index=units.index))
-    severity = dice.choice([1.0, 2.0, 3.0], len(customers))
-    severity[~units["has_open_complaint"]] = np.nan
-    customers = customers.assign(complaint_severity=severity)
     ranks = place_by_rank(customers).assign(
         referral_value=0.0, complaint_priority=triage(customers)
     )

@@ -760,6 +760,8 @@ def test_the_dictionary_names_every_column_once_and_says_what_it_is() -> None:
         *(([], [("offer", {"outcome": word})], None)
           for word in (None, "sent", "delivered", "clicked", "replied")),
         ([], [("offer", {"outcome": "sent", "occurred_at": END})], True),
+        ([], [("offer", {"outcome": "sent", "valid_until": END - timedelta(microseconds=1)})], True),
+        ([], [("offer", {"outcome": "sent", "valid_until": END})], None),
         ([], [("quote_request", {}), ("campaign_touch", {"outcome": "sent"})], True),
         *(([{"stage": stage, "stage_history": history((stage, BEFORE))}], [], stage in ("new", "qualified"))
           for stage in ("new", "qualified", "proposal", "negotiation")),

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.analytics.frames.arrays import NEVER, Booleans, booleans_of, floats_of
+from services.analytics.frames.arrays import NEVER, Booleans, booleans_of, floats_of, instants_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
@@ -34,8 +34,8 @@ def condition_columns(
 ) -> dict[str, Any]:
     """Answer the conditions that records alone decide; their rules are those of the catalogue.
 
-    An undecided offer may have run out, which nobody records: whether it conflicts is not known. What
-    the customer minds is known from a complaint, a survey answer with a reason or a deal that was lost
+    Whether an offer that is still valid conflicts is not known: its terms are compared where a new one
+    is made. One that ran out does not, by domain specification 6.5. What the customer minds is known from a complaint, a survey answer with a reason or a deal that was lost
     for one; the gap of satisfaction is told where signals are.
     """
     kind = interactions.kind
@@ -44,7 +44,8 @@ def condition_columns(
         return contacts.flags(interactions.unit, rows)
 
     is_undecided = kind.are("offer") & ~interactions.outcome.are(*_SETTLED_OFFERS)
-    may_conflict = flags(interactions.happened & is_undecided)
+    until = instants_of(snapshot.read("interactions", ["valid_until"]), "valid_until")
+    may_conflict = flags(interactions.happened & is_undecided & (until >= clock.end))
     start = clock.start_of_window(parameters.reason_window_days)
     names_one = kind.are("complaint")
     names_one |= booleans_of(snapshot.read("interactions", ["has_reason"]), "has_reason")
