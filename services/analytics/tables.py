@@ -148,6 +148,7 @@ TEXT_COLUMNS = (
     "recommendation_basis",
     "obligation_ids",
     "recommendation_gap_ids",
+    "avoid_ids",
     "owner_id",
     "contract_product",
     "contract_basis",

@@ -41,6 +41,8 @@ class Counter:
         self._talk(self.eva, "email", "2026-01-12", None, direction="inbound")
         self.bob = self._person("Bob Lang", language="en", parent_id=self.firm)
         self._talk(self.bob, "email", "2026-01-11", "Where is it?", direction="inbound")
+        self.mia = self._person("Mia Weber", language="en", flags=["minor"])
+        sell(crm, self.mia, "2025-10-10", "10.00")
         self.carl = self._person("Carl Contract", language="en")
         sell(crm, self.carl, "2025-03-01", "6000.00", contract_end_at="2026-12-31T10:00:00Z")
         self.version = analytics.published()
@@ -142,6 +144,11 @@ def test_the_card_of_an_organisation_names_the_person_that_is_addressed(counter:
     problem = counter.analytics.get(f"/v1/customers/{counter.eva}/card", 404, headers=GERMAN)
     assert problem["code"] == "customer_missing"
     assert "Eine Person einer Organisation steht bei dieser" in problem["detail"]
+
+
+def test_what_a_rule_forbids_is_always_told(counter: Counter) -> None:
+    assert "R_AVOID_MINOR" in codes(counter.card(counter.mia)["avoid"])
+    assert codes(counter.card(counter.objector)["avoid"])[:1] == ["R_OBJECTION"]
 
 
 def test_without_the_crm_a_card_still_says_what_is_computed(counter: Counter) -> None:

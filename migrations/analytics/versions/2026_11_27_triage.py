@@ -1,4 +1,4 @@
-"""Customers show to whom an answer is owed, in which language, and how urgent a complaint is.
+"""Customers show to whom an answer is owed, how urgent a complaint is, and what always to avoid.
 
 Nothing of it is known until the next refresh publishes a version.
 """
@@ -19,6 +19,7 @@ identifier = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgre
 COLUMNS: dict[str, TypeEngine[Any]] = {
     "must_answer_language": sa.String(64),
     "complaint_language": sa.String(64),
+    "avoid_ids": sa.String(300),
     "must_answer_person": identifier,
     "complaint_interaction": identifier,
     "complaint_person": identifier,

@@ -33,6 +33,11 @@ _LETTERS: Final[Mapping[str, str]] = {
 }
 _NOTED: Final = frozenset({"call", "visit", "chat"})
 """Their subjects are notes of our own, unless the customer came with them."""
+_ALWAYS: Final[Mapping[str, str]] = {
+    "minor": "R_AVOID_MINOR",
+    "deal_hunter": "R_AVOID_PRICE",
+}
+"""What conditions rule out, whatever it would bring."""
 _GREETING = re.compile(r"(?:Dear|Hello|Guten Tag) \[Name\]")
 _UNNAMED: Final[Mapping[Language, str]] = {"en": "Hello", "de": "Guten Tag"}
 _NAMED: Final[Mapping[Language, str]] = {"en": "Dear", "de": "Guten Tag"}
@@ -157,8 +162,12 @@ def avoid(
     row: Row, publication: Publication, crm: Row | None, contact: Row | None
 ) -> Iterator[Reason]:
     """Yield what not to do, the most important first. Source: domain specification 10 (X-CARD)."""
+    if row["recommendation_basis"] == "profiling_objection":
+        yield Reason("R_OBJECTION", {})
     if row["has_open_complaint"] or (crm and crm["open_complaints"]):
         yield Reason("R_AVOID_SELLING", {})
+    for name in (row["avoid_ids"] or "").split():
+        yield Reason(_ALWAYS[name], {})
     yield from _not_reached(row, contact)
     if _style_of(row, crm) == "brief":
         yield Reason("R_AVOID_TALK", {})

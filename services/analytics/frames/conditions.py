@@ -35,8 +35,9 @@ def condition_columns(
     """Answer the conditions that records alone decide; their rules are those of the catalogue.
 
     Whether an offer that is still valid conflicts is not known: its terms are compared where a new one
-    is made. One that ran out does not, by domain specification 6.5. What the customer minds is known from a complaint, a survey answer with a reason or a deal that was lost
-    for one; the gap of satisfaction is told where signals are.
+    is made. One that ran out does not, by domain specification 6.5. What the customer minds is known
+    from a complaint, a survey answer with a reason or a deal that was lost for one; the gap of
+    satisfaction is told where signals are.
     """
     kind = interactions.kind
 

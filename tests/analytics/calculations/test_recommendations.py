@@ -1002,6 +1002,11 @@ def test_no_incentive_is_given_that_the_margin_does_not_cover() -> None:
     assert paid > 50
 
 
+def test_what_is_always_to_be_avoided_is_told_whatever_it_would_bring() -> None:
+    assert one(minor=True, deal_hunter=True, clv_alive_365=0.2)["avoid_ids"] == "minor deal_hunter"
+    assert one(minor=False, deal_hunter=None)["avoid_ids"] is None
+
+
 def test_minors_are_offered_nothing_but_service() -> None:
     assert {item.instrument_type for row, item, _ in STEPS if row["minor"] is True} == {"service"}
 

@@ -20,6 +20,7 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyParameters,
 )
 from services.analytics.calculations.recommendations.facts import (
+    Answers,
     Codes,
     Decided,
     Facts,
@@ -50,6 +51,9 @@ BASES: Final = (
 GAPS: Final = ("order_value_unknown", "value_unknown", "consent_unknown")
 """What a recommendation could not take into account; ids of the catalogue's `data_gaps`."""
 
+AVOIDED: Final = ("minor", "deal_hunter")
+"""Conditions that always rule something out, whatever it would bring; ids of the catalogue."""
+
 STEP_COLUMNS: Final = tuple(
     f"step{rank}_{part}" for rank in range(1, STEPS + 1) for part in STEP_PARTS
 )
@@ -59,7 +63,7 @@ RULED_OUT_COLUMNS: Final = tuple(
 )
 TEXT_COLUMNS: Final = (
     *("goal_id", "strategy_id", "instrument_id", "channel_id", "event_id"),
-    *("recommendation_basis", "obligation_ids", "recommendation_gap_ids"),
+    *("recommendation_basis", "obligation_ids", "recommendation_gap_ids", "avoid_ids"),
 )
 RECOMMENDATION_COLUMNS: Final = (
     *TEXT_COLUMNS,
@@ -140,6 +144,7 @@ def recommend(
         "recommendation_basis": _category(basis, BASES),
         "obligation_ids": joined_ids(obligations),
         "recommendation_gap_ids": _gaps(facts, basis, is_valued),
+        "avoid_ids": _avoided(facts),
         "recommendation_value": value,
         **parts,
         **event_parts(steps.event, units, options=options),
@@ -274,6 +279,13 @@ def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical[str
         "consent_unknown": is_valued & is_unreachable,
     }
     return joined_ids({name: holds[name] for name in GAPS})
+
+
+def _avoided(facts: Facts) -> pd.Categorical[str]:
+    """Name what is known to hold of each unit and always rules something out."""
+    none = np.zeros(len(facts), dtype=np.bool_)
+    known = {name: facts.conditions.get(name, Answers(none, none)) for name in AVOIDED}
+    return joined_ids({name: each.holds & ~each.is_unknown for name, each in known.items()})
 
 
 def _numbered(words: list[str], *, extra: list[str] | None = None) -> tuple[list[str], Codes]:
