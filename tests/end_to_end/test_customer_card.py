@@ -45,6 +45,12 @@ class Counter:
         sell(crm, self.mia, "2025-10-10", "10.00")
         self.carl = self._person("Carl Contract", language="en")
         sell(crm, self.carl, "2025-03-01", "6000.00", contract_end_at="2026-12-31T10:00:00Z")
+        self.dora = self._person("Dora Kurz", language="de", communication_style="brief")
+        for month in range(2, 12, 2):
+            sell(crm, self.dora, f"2025-{month:02}-10", "4000.00")
+        self._consent(self.dora, "email")
+        for day in ("2026-01-19", "2026-01-30"):
+            self._talk(self.dora, "campaign_touch", day, None, channel="email", outcome="delivered")
         self.version = analytics.published()
 
     def _person(self, name: str, **fields: Any) -> str:
@@ -254,7 +260,7 @@ def test_facts_are_changed_together_and_those_that_are_so_are_named(counter: Cou
 def test_a_fact_that_is_so_differs_in_nothing_even_while_the_mirror_is_replaced(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, calls = computing._frames_of, []
+    read, calls = computing._records_of, []
 
     def vanishing(*arguments: Any) -> Any:
         calls.append(arguments)
@@ -262,7 +268,7 @@ def test_a_fact_that_is_so_differs_in_nothing_even_while_the_mirror_is_replaced(
             raise FileNotFoundError
         return read(*arguments)
 
-    monkeypatch.setattr(computing, "_frames_of", vanishing)
+    monkeypatch.setattr(computing, "_records_of", vanishing)
     found = counter.if_only(counter.ben, {"fact": "complaint_resolved"})
     assert (len(calls), found["before"]) == (2, found["after"])
     assert codes(found["differences"]) == ["R_IF_NOTHING"]
@@ -297,3 +303,15 @@ def test_unknown_facts_and_fields_are_errors(
 ) -> None:
     problem = counter.if_only(counter.ben, change, status=422)
     assert [each["pointer"] for each in problem["errors"]] == [f"/body/changes/0{where}"]
+
+
+def test_another_style_is_what_it_would_be_after_a_refresh(counter: Counter) -> None:
+    """Under the old cap the gap between two contacts was not seen, and a step was possible at once."""
+    style = {"fact": "communication_style", "style": "normal"}
+    tried = counter.if_only(counter.dora, style)["after"]
+    path = f"/v1/contacts/{counter.dora}"
+    assert counter.crm.patch(path, {"communication_style": "normal"}, version="*").is_success
+    counter.analytics.published()
+    really = counter.if_only(counter.dora, {"fact": "complaint_resolved"})["before"]
+    assert tried == really
+    assert "pressure_ok" in str(really["ruled_out"]), really

@@ -116,14 +116,15 @@ def _try(
     estimates = _estimates_of(data_dir, estimates_made_for(rules))
     if snapshot is None or estimates is None or not _goes_with(snapshot, version):
         raise NothingToCompute()
-    frames, referrals = _frames_of(snapshot, unit_id, rules)
+    records, referrals = _records_of(snapshot, unit_id, rules)
+    frames = rules.frames_of(records)
     if unit_id not in set(frames.units["unit_id"]):
         raise NothingToCompute()
     score = partial(_row, unit_id, rules=rules, estimates=estimates, referrals=referrals)
     known = Known(frames.units, frames.deals, frames.events, frames.reach, frames.as_of_day)
     without_effect = []
     for place, change in enumerate(wanted):
-        changed = _changer(change, rules)(known)
+        changed = _changer(change, rules, records)(known)
         if changed is known:
             without_effect.append(place)
         known = changed
@@ -155,15 +156,14 @@ def _goes_with(snapshot: Snapshot, version: Mapping[str, Any]) -> bool:
     return bool(is_same or snapshot.loaded_at >= version["crm_read_at"])
 
 
-def _frames_of(snapshot: Snapshot, unit_id: str, rules: Rules) -> tuple[Frames, pd.DataFrame]:
-    """Build the frames of one unit, and find whom it referred."""
+def _records_of(snapshot: Snapshot, unit_id: str, rules: Rules) -> tuple[Snapshot, pd.DataFrame]:
+    """Find the records of one unit, and whom it referred."""
     own = whole_units(pa.array([unit_id], pa.string()), snapshot)
     table = snapshot.read("contacts", ["id", "referred_by_id"])
     referred = table.filter(pc.is_in(table.column("referred_by_id"), value_set=own))
     both = pa.concat_arrays([own, referred.column("id").combine_chunks()])
     around = snapshot.restricted_to(whole_units(both, snapshot).to_pylist())
-    referrals = read_referrals(around, rules.frames_of)
-    return rules.frames_of(snapshot.restricted_to(own.to_pylist())), referrals
+    return snapshot.restricted_to(own.to_pylist()), read_referrals(around, rules.frames_of)
 
 
 def _row(
@@ -182,7 +182,15 @@ def _row(
     return unpack(dict(zip(_COLUMNS, values, strict=True)), NUMBER_COLUMNS)
 
 
-def _changer(change: Change, rules: Rules) -> Callable[[Known], Known]:
+def _pressure(style: str, rules: Rules, records: Snapshot) -> pd.DataFrame:
+    """Read who may be reached as a refresh would, were everybody of this style."""
+    reach = rules.frames.reach
+    cap = reach.style_caps.get(style, reach.default_cap)
+    alike = replace(rules.frames, reach=replace(reach, style_caps={}, default_cap=cap))
+    return replace(rules, frames=alike).frames_of(records).reach
+
+
+def _changer(change: Change, rules: Rules, records: Snapshot) -> Callable[[Known], Known]:
     """Return what a change does to what is known."""
     reach = rules.frames.reach
     match change:
@@ -203,7 +211,8 @@ def _changer(change: Change, rules: Rules) -> Callable[[Known], Known]:
                 default_margin=rules.parameters.value.default_margin,
             )
         case StyleChanged():
-            return partial(reaching.change_style, style=change.style, parameters=reach)
+            pressure = _pressure(change.style, rules, records)
+            return partial(reaching.change_style, style=change.style, pressure=pressure)
         case NoContactAsked():
             return partial(reaching.ask_no_contact, parameters=reach)
         case ConsentChanged():

@@ -100,6 +100,14 @@ def grant(channel: str, granted: bool, purpose: Any = "marketing") -> Callable[[
     )
 
 
+def like(before: Known, style: Any, *, cap_30: int, wait_days: int = 0) -> Known:
+    allowed = wait_days == 0
+    pressure = before.reach.assign(
+        cap_30=cap_30, wait_days=wait_days, pressure_allowed=allowed, pressure_ok=allowed
+    )
+    return change_style(before, style=style, pressure=pressure)
+
+
 CHANGES: dict[str, Callable[[Known], Known]] = {
     "complaint": resolve_complaints,
     "price": lambda each: change_price(each, percent=-10, default_margin=0.35),
@@ -110,7 +118,7 @@ CHANGES: dict[str, Callable[[Known], Known]] = {
     "withdrawn": grant("post", False),
     "survey": grant("post", True, "survey"),
     "silence": lambda each: ask_no_contact(each, parameters=REACH),
-    "style": lambda each: change_style(each, style="brief", parameters=REACH),
+    "style": lambda each: like(each, "brief", cap_30=2),
     "answer": answer_messages,
 }
 
@@ -185,20 +193,8 @@ def test_whoever_withdraws_the_last_consent_is_left_alone() -> None:
     assert not asked[["survey_email", "survey_post"]].any(axis=None)
 
 
-@pytest.mark.parametrize(
-    ("told", "style", "cap", "allowed"),
-    [
-        ({}, "brief", 2, False),
-        ({"touches_30": 1}, "brief", 2, True),
-        ({"cap_30": 2, "pressure_allowed": False, "wait_days": 9}, "brief", 1, False),
-        ({"style": "brief", "cap_30": 2, "wait_days": 9}, "normal", 4, True),
-        ({"style": "brief", "cap_30": 2, "touches_30": 1, "wait_days": 2}, "normal", 4, False),
-    ],
-)
-def test_the_cap_follows_the_style_and_the_gap_stays(
-    told: dict[str, Any], style: Any, cap: int, allowed: bool
-) -> None:
-    after = change_style(known(reach=told), style=style, parameters=REACH).reach
-    assert after["cap_30"].tolist() == [cap]
-    assert after["pressure_ok"].tolist() == after["pressure_allowed"].tolist() == [allowed]
-    assert after["brief_style"].tolist() == [style == "brief"]
+def test_the_pressure_of_another_style_is_taken_as_it_was_read() -> None:
+    after = like(known(reach={"style": "brief"}), "normal", cap_30=4, wait_days=2).reach
+    assert (after["cap_30"].tolist(), after["wait_days"].tolist()) == ([4], [2])
+    assert after["pressure_ok"].tolist() == after["pressure_allowed"].tolist() == [False]
+    assert (after["style"].tolist(), after["brief_style"].tolist()) == (["normal"], [False])

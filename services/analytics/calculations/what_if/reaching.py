@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from services.analytics.calculations.purchases import Booleans, Integers
 from services.analytics.calculations.reach.channels import (
@@ -16,6 +18,7 @@ from services.analytics.calculations.reach.channels import (
 from services.analytics.calculations.reach.parameters import BARRIERS, ReachParameters
 from services.analytics.calculations.what_if.known import Known
 
+_OF_PRESSURE = ("cap_30", "wait_days", "pressure_allowed", "pressure_ok")
 _REFUSED, _NOT_ACTIVE = BARRIERS.index("refused"), BARRIERS.index("not_active")
 
 
@@ -68,38 +71,26 @@ def ask_no_contact(known: Known, *, parameters: ReachParameters) -> Known:
 
 
 def change_style(
-    known: Known, *, style: Literal["brief", "normal", "extensive"], parameters: ReachParameters
+    known: Known, *, style: Literal["brief", "normal", "extensive"], pressure: pd.DataFrame
 ) -> Known:
-    """Let the person like it so; the cap of contacts follows, halved where it was halved before.
+    """Let the person like it so; how often it may be addressed follows.
 
-    When the next touch is possible is known on the day: not while the new cap is reached, nor while
-    the least time between two touches runs. Source: domain specification 6.4.
+    Parameters
+    ----------
+    pressure
+        The reach of the same units, read with the cap of that style for all of them.
     """
     reach = known.reach
     if (reach["style"] == style).all():
         return known
-    before = reach["cap_30"].to_numpy()
-    usual = np.array(
-        [parameters.style_caps.get(each, parameters.default_cap) for each in reach["style"]]
-    )
-    cap = np.full(len(reach), parameters.style_caps.get(style, parameters.default_cap))
-    cap = np.where(before < usual, np.maximum(cap // 2, 1), cap)
-    used, wait = reach["touches_30"].to_numpy(), reach["wait_days"].to_numpy()
-    is_between = (used < before) & (wait > 0)
-    wait = np.where(used >= cap, np.maximum(wait, 1), np.where(is_between, wait, 0))
     words = reach["style"].cat.add_categories(
         [] if style in reach["style"].cat.categories else [style]
     )
-    changed = Known(
-        known.units, known.deals, known.events, reach.assign(style=words), known.as_of_day
-    )
+    changed = replace(known, reach=reach.assign(style=words))
     return changed.with_reach(
         style=style,
         brief_style=style == "brief",
-        cap_30=cap,
-        wait_days=wait,
-        pressure_allowed=wait == 0,
-        pressure_ok=wait == 0,
+        **{name: pressure[name].to_numpy() for name in _OF_PRESSURE},
     )
 
 
