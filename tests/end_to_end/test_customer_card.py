@@ -1,5 +1,6 @@
 """The customer card before a contact, and changed facts on trial, beside a running CRM."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -303,6 +304,19 @@ def test_unknown_facts_and_fields_are_errors(
 ) -> None:
     problem = counter.if_only(counter.ben, change, status=422)
     assert [each["pointer"] for each in problem["errors"]] == [f"/body/changes/0{where}"]
+
+
+def test_the_deeper_a_price_is_cut_the_less_is_left(counter: Counter) -> None:
+    """The mean and the limits of the base hid most of a cut: a price near nothing seemed to pay."""
+
+    def value_at(percent: int) -> float:
+        found = counter.if_only(counter.ben, {"fact": "price_changed", "percent": percent})
+        return float(found["after"]["value"]["amount"])
+
+    found = [value_at(percent) for percent in (50, 0, -30, -50, -70, -90)]
+    steps = [first - then for first, then in itertools.pairwise(found)]
+    assert min(steps) > 0 > found[-1]
+    assert steps[3:] == pytest.approx([steps[3]] * 2, rel=0.05)
 
 
 def test_another_style_is_what_it_would_be_after_a_refresh(counter: Counter) -> None:

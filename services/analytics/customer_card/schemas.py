@@ -18,7 +18,10 @@ class CardChurn(Shown):
     """The danger that the customer leaves, and what it rests on."""
 
     probability: Probability | None = Field(description="Of no purchase within the horizon.")
-    value_at_risk: Amount = Field(description="What would be lost.")
+    value_at_risk: Amount = Field(
+        description="`probability` times the value of 365 days if the customer is one still; more than `value` "
+        "of one who most likely has left already."
+    )
     reasons: Annotated[list[Reason], Field(max_length=5)] = Field(
         description="Why, the first to be read first."
     )

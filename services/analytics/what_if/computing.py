@@ -120,20 +120,23 @@ def _try(
     frames = rules.frames_of(records)
     if unit_id not in set(frames.units["unit_id"]):
         raise NothingToCompute()
-    score = partial(_row, unit_id, rules=rules, estimates=estimates, referrals=referrals)
+    score = partial(_row, unit_id, rules=rules, referrals=referrals)
     known = Known(frames.units, frames.deals, frames.events, frames.reach, frames.as_of_day)
     without_effect = []
+    tried_estimates = estimates
     for place, change in enumerate(wanted):
         changed = _changer(change, rules, records)(known)
         if changed is known:
             without_effect.append(place)
+        elif isinstance(change, PriceChanged):
+            tried_estimates = changes.priced(tried_estimates, percent=change.percent)
         known = changed
     after = replace(
         frames, units=known.units, deals=known.deals, events=known.events, reach=known.reach
     )
-    before = score(frames)
+    before = score(frames, estimates=estimates)
     is_changed = len(without_effect) < len(wanted)
-    tried = score(after) if is_changed else before
+    tried = score(after, estimates=tried_estimates) if is_changed else before
     return Tried(before, tried, options_document(rules.options), without_effect)
 
 

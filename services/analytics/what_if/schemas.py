@@ -71,8 +71,8 @@ class StyleChanged(Shape):
 class PriceChanged(Shape):
     """What this customer pays changes, as if it had always been so, while costs stay.
 
-    That changes what a purchase earns, up to the limit to which single margins count, and what a running
-    contract bills. Whether the customer would buy less or more at that price is not guessed.
+    That changes what a purchase earns, and what a running contract bills. Whether the customer would buy
+    less or more at that price is not guessed.
     """
 
     fact: Literal["price_changed"] = Field(description="Which fact.")
@@ -132,7 +132,10 @@ class Situation(Shown):
     phase: Choice | None = Field(description="Phase of the relationship.")
     churn_probability: Probability | None = Field(description="Of no purchase within the horizon.")
     value: Amount = Field(description="Lifetime value of 365 days; null: unknown.")
-    value_at_risk: Amount = Field(description="What of it would be lost with the customer.")
+    value_at_risk: Amount = Field(
+        description="`churn_probability` times the value of 365 days if the customer is one still: of one who "
+        "most likely has left already it is more than `value`, which weighs that in."
+    )
     basis: RecommendationBasis = Field(
         description="Why the recommendation is what it is, or why there is none."
     )

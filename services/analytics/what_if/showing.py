@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from services.analytics.calculations.reasons import Reason, rounded
@@ -13,8 +14,8 @@ from services.foundation.statements import Record
 
 Shown = Mapping[str, Any]
 _OF_STEP = ("obligations", "steps", "ruled_out")
-_CHANCE_DIGITS = 4
-"""A chance that differs by less is the same in words."""
+_SHOWN_CHANCE = Decimal("0.001")
+"""Chances that differ by less read the same in words."""
 
 
 def show_situation(
@@ -88,14 +89,16 @@ def _words(before: Shown, after: Shown) -> Iterator[Reason]:
 def _numbers(before: Shown, after: Shown) -> Iterator[Reason]:
     chances = [each["churn_probability"] for each in (before, after)]
     if None not in chances:
-        first, then = (round(chance, _CHANCE_DIGITS) for chance in chances)
-        if first != then:
-            code = "R_IF_CHURN_HIGHER" if then > first else "R_IF_CHURN_LOWER"
+        shown = [Decimal(str(rounded(chance))).quantize(_SHOWN_CHANCE) for chance in chances]
+        if shown[0] != shown[1]:
+            code = "R_IF_CHURN_HIGHER" if shown[1] > shown[0] else "R_IF_CHURN_LOWER"
             yield Reason(code, {"before": rounded(chances[0]), "after": rounded(chances[1])})
     for name, code in (("value", "R_IF_VALUE"), ("value_at_risk", "R_IF_AT_RISK")):
         amounts = [each[name] for each in (before, after)]
         if None not in amounts and amounts[0] != amounts[1]:
             first, then = (float(amount["amount"]) for amount in amounts)
+            if name == "value_at_risk" and first <= 0 and then <= 0:
+                continue  # A loss that may go is no risk.
             ending = "HIGHER" if then > first else "LOWER"
             yield Reason(f"{code}_{ending}", {"before": amounts[0], "after": amounts[1]})
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.purchases import float_column
 from services.analytics.calculations.what_if.known import Known
 
@@ -56,6 +57,29 @@ def change_price(known: Known, *, percent: float, default_margin: float) -> Know
     )
     billed = float_column(contracts, "amount") * factor
     return replace(known, deals=changed).with_rows("contracts", runs, amount=billed)
+
+
+def priced(estimates: Estimates, *, percent: float) -> Estimates:
+    """Move what is believed of prices before a unit's own are seen, and where single ones are capped.
+
+    Else the mean and the limits of the base, which pays other prices, would hide most of a change: a
+    price near nothing would cost hardly more than half of it.
+    """
+    share, orders, margins = percent / 100, estimates.orders, estimates.margins
+    weighing, most = margins.weighing, share * orders.highest
+    moved = replace(
+        weighing,
+        base_mean=weighing.base_mean + share * orders.base_mean,
+        lowest=weighing.lowest + min(most, 0.0),
+        highest=weighing.highest + max(most, 0.0),
+    )
+    paid = replace(
+        orders,
+        base_mean=orders.base_mean * (1 + share),
+        lowest=orders.lowest * (1 + share),
+        highest=orders.highest * (1 + share),
+    )
+    return replace(estimates, margins=replace(margins, weighing=moved), orders=paid)
 
 
 def buy(known: Known, *, amount: float) -> Known:
