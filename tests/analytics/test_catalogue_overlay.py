@@ -150,6 +150,9 @@ def test_own_prices_and_barriers_keep_to_the_guard_rails() -> None:
     [
         ("instrumnts:\n  newsletter:\n    unit_cost: 1", "1: instrumnts: There is no section `instrumnts`; did you mean `instruments`"),
         ("# costs\n\ninstruments:\n  newsleter:\n    unit_cost: 1", "4: instruments.newsleter: There is no entry `newsleter`; did you mean `newsletter`?"),
+        ("goals:\nevents: {}", "2: events: There is no section `events`"),
+        ("goals:\nnonsense:", "2: nonsense: There is no section `nonsense`"),
+        ("conditions:\n  dissatisfied:\n    holds: false", "3: conditions.dissatisfied.holds: holds is told by the records of a customer, not by the company; leave `holds` out"),
         ("channels:\n  fax: {unit_cost: 1}", "2: channels.fax: There is no entry `fax`; there are: email, post"),
         ("instruments:\n  gift:\n    unitcost: 1", "3: instruments.gift.unitcost: There is no field `unitcost`; did you mean `unit_cost`"),
         ("instruments:\n  gift:\n    channels: [post]", "3: instruments.gift.channels: an overlay file does not change this; it may change: enabled"),
@@ -181,7 +184,7 @@ def test_own_prices_and_barriers_keep_to_the_guard_rails() -> None:
         ("- instruments", "1: sections are expected, such as `instruments:`"),
         ("instruments:\n  gift: {unit_cost: 1}\n  gift: {unit_cost: 2}", "3: instruments.gift: is there twice, first on line 2; keep one of the two"),
         ("instruments:\n\tgift: 1", "2: this is no YAML: "),
-        ("a: [\n", "2: this is no YAML: "),
+        ("a: [\n", "1: this is no YAML: "),
         ("a: \x07", "1: this is no YAML: "),
         (f"instruments:\n{BIRTHDAY_CALL.replace('    uplift: [0.03, 0.02]', '')}", "2: instruments.birthday_call.uplift: is missing: a list of two shares"),
         (f"instruments:\n{BIRTHDAY_CALL.replace('gesture', 'obligation')}", "10: instruments.birthday_call.type: one of price, product"),

@@ -246,7 +246,7 @@ class Condition(Entry):
     @model_validator(mode="after")
     def _is_declarable(self) -> Self:
         if self.holds is not None and not self.declarable:
-            raise ValueError("the records of a customer say whether this holds, not the company")
+            raise ValueError("holds is told by the records of a customer, not by the company")
         return self
 
 
@@ -254,7 +254,8 @@ class Draft(Entry):
     """What to write or say when an instrument is used; its id is that of the instrument.
 
     The descriptions are hints for who does it. Subject and text are drafts for the customer, in its
-    language; ``[...]`` is to be filled in by a person, ``{product}`` is the product on offer.
+    language; ``[...]`` is to be filled in by a person, ``{product}`` is the product on offer and
+    ``{incentive}`` the percentage of the instrument.
     """
 
     subject_en: Text | None = None

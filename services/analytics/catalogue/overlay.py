@@ -17,6 +17,7 @@ from services.analytics.catalogue.checking import (
     unknown_ids,
 )
 from services.analytics.catalogue.entries import (
+    Condition,
     Entry,
     Instrument,
     ReasonCode,
@@ -68,14 +69,13 @@ def apply_overlay(catalogue: Catalogue, document: str, *, name: str) -> Catalogu
     marked = read_marked(document)
     faults = list(marked.faults)
     entries = {section: dict(each) for section, each in catalogue.sections.items()}
-    sections: set[str] = set()
+    for section, line in marked.sections.items():
+        if section not in entries:
+            advice = advice_among(list(entries), section, what="section")
+            faults.append(LineFault(line, section, advice))
     good: list[Given] = []
     for given in marked.entries:
         if given.section not in entries:
-            if given.section not in sections:
-                advice = advice_among(list(entries), given.section, what="section")
-                faults.append(LineFault(given.section_line, given.section, advice))
-            sections.add(given.section)
             continue
         found, entry = _read(catalogue, given)
         faults += found
@@ -180,12 +180,19 @@ def _faults_of_values(
             if name in given.lines:  # what is missing is told already
                 yield given.fault(name, expectation(name))
             continue
-        # The rules of templates, which begin with the field that they are about.
+        # The rules of entries, which begin with the field that they are about.
         message = fault["msg"].removeprefix("Value error, ")
-        kept = "as the catalogue has them"
-        if isinstance(known, ReasonCode):
-            kept = " ".join(f"{{{value}}}" for value in known.params) or "none"
-        yield given.fault(message.split()[0], f"{message}; write the values in braces: {kept}")
+        name = message.split()[0]
+        yield given.fault(name, f"{message}; {_advice(known, name)}")
+
+
+def _advice(known: Entry | None, name: str) -> str:
+    if isinstance(known, Condition):
+        return f"leave `{name}` out"
+    kept = "as the catalogue has them"
+    if isinstance(known, ReasonCode):
+        kept = " ".join(f"{{{value}}}" for value in known.params) or "none"
+    return f"write the values in braces: {kept}"
 
 
 def _faults_between(adjusted: Catalogue, entries: list[Given]) -> Iterator[LineFault]:

@@ -29,7 +29,6 @@ class Given:
     """What a file says of one entry: values by field, and the lines of all."""
 
     section: str
-    section_line: int
     entry_id: str
     line: int
     values: Mapping[str, Any]
@@ -43,8 +42,9 @@ class Given:
 
 @dataclass(slots=True)
 class Marked:
-    """All entries of a file, and what is wrong with its form."""
+    """The lines of all sections of a file, their entries, and what is wrong with its form."""
 
+    sections: dict[str, int] = field(default_factory=dict)
     entries: list[Given] = field(default_factory=list)
     faults: list[LineFault] = field(default_factory=list)
 
@@ -74,6 +74,7 @@ def read_marked(document: str) -> Marked:
         return found
     expected = "sections are expected, such as `instruments:`, and under each the ids of entries"
     for section, section_line, entries in _pairs(root, "", expected, found):
+        found.sections[section] = section_line
         if _is_nothing(entries):
             continue
         expected = "ids of entries are expected under it, such as `newsletter:`"
@@ -89,7 +90,7 @@ def read_marked(document: str) -> Marked:
                 except (yaml.YAMLError, ValueError):
                     message = "this value cannot be read; write texts in quotes"
                     found.faults.append(LineFault(name_line, f"{where}.{name}", message))
-            found.entries.append(Given(section, section_line, entry_id, line, values, lines))
+            found.entries.append(Given(section, entry_id, line, values, lines))
     return found
 
 
@@ -138,5 +139,7 @@ def _syntax(error: yaml.YAMLError, document: str) -> LineFault:
         line, problem = (mark.line + 1 if mark else 1), error.problem or problem
     elif isinstance(error, yaml.reader.ReaderError):
         line, problem = document.count("\n", 0, error.position) + 1, error.reason
+    # What is missing at the end is found behind it.
+    line = min(line, max(len(document.splitlines()), 1))
     message = f"this is no YAML: {problem}; indent with spaces and quote texts that hold a colon"
     return LineFault(line, "", message)
