@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 from services.analytics.calculations.recommendations.steps import Step
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.catalogue.entries import Draft
+from services.analytics.catalogue.entries import Draft, Entry, Instrument
 
-_PRODUCT = "{product}"
+_PRODUCT, _INCENTIVE = "{product}", "{incentive}"
 _UNNAMED: Mapping[Language, str] = {"en": "[product]", "de": "[Produkt]"}
 
 
@@ -30,11 +30,28 @@ def draft_of(
         return None
     contact = contact_language(step.language, language)
     product = step.product_name or _UNNAMED[contact]
+    instrument = catalogue.sections["instruments"][draft.id]
+    values = {_PRODUCT: product, _INCENTIVE: _incentive(instrument, contact)}
     subject = draft.subject(contact)
     return {
         "hint": draft.description(language),
         "language": contact,
-        "subject": subject and subject.replace(_PRODUCT, product),
-        "text": draft.text(contact).replace(_PRODUCT, product),
+        "subject": subject and _filled(subject, values),
+        "text": _filled(draft.text(contact), values),
         "needs_approval": row["phase"] == "winback",
     }
+
+
+def _incentive(instrument: Entry, language: Language) -> str:
+    """Write the percentage that the value of the step was computed with, else leave it to a person."""
+    percent = instrument.incentive_pct if isinstance(instrument, Instrument) else 0.0
+    if not percent:
+        return "…"
+    written = f"{percent:g}"
+    return written.replace(".", ",") if language == "de" else written
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(name, value)
+    return text
