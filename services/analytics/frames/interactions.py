@@ -129,7 +129,10 @@ def interaction_columns(
     effective = instants_of(table, "effective_at")
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
-    is_charged = happened & ~_is_own_fault(snapshot, table, kind, unit)
+    # Whose fault it is, is open as long as the complaint is.
+    is_undecided = kind.are("complaint") & is_open
+    is_undecided &= np.asarray(table.column("justified").is_null().to_numpy())
+    is_charged = happened & ~is_undecided & ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
 
     def total(rows: Booleans) -> Floats:
