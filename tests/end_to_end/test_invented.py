@@ -84,6 +84,13 @@ def test_the_readme_names_every_persona_with_its_story() -> None:
         assert f"| `{persona.id}-1` | {persona.count} | {persona.summary} |" in readme
 
 
+def test_the_readme_names_what_the_invented_company_declares() -> None:
+    readme = (Path(load.__file__).parent / "README.md").read_text()
+    declared = load_catalogue(load.DECLARED).adjustments.fields
+    assert set(declared) == {"conditions"}
+    assert all(f"`{condition}`" in readme for condition in declared["conditions"])
+
+
 # On PostgreSQL the demo base holds them; what is computed of them is the same on both.
 @pytest.mark.parametrize("demo", ["postgresql"], indirect=True)
 def test_each_phase_state_stage_signal_and_block_that_records_can_show_is_shown(
