@@ -178,6 +178,12 @@ def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: O
     assert noticed["interaction_id"] == plan["id"]
     step = noticed["history"][-1]
     assert (step["key_id"], step["cause"]) == ("system", "interaction_done")
+    # Done, it is not recommended again, under no strategy.
+    shown = office.analytics.get(f"/v1/customers/{made['unit_id']}/recommendations")
+    done_with = made["decided_on"]["instrument"]["id"]
+    assert done_with not in {each["instrument"]["id"] for each in shown["steps"]}
+    ruled_out = {each["instrument"]["id"]: each["why"] for each in shown["ruled_out"]}
+    assert ruled_out[done_with] == "decided"
     office.carry_out()
     assert [each["id"] for each in office.planned(made)] == [plan["id"]]
 
