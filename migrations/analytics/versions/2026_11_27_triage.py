@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 revision = "2026_11_27_triage"
-down_revision = "2026_11_27_events"
+down_revision = "2026_11_27_started_day"
 branch_labels = None
 depends_on = None
 
