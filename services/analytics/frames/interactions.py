@@ -130,7 +130,7 @@ def interaction_columns(
     effective = np.where(effective == NEVER, interactions.occurred, effective)
     is_cancelled = happened & kind.are("cancellation") & (effective < clock.end)
     # Whose fault it is, is open as long as the complaint is.
-    is_undecided = kind.are("complaint") & is_open
+    is_undecided = interactions.open_cases(clock, "complaint")
     is_undecided &= np.asarray(table.column("justified").is_null().to_numpy())
     is_charged = happened & ~is_undecided & ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))

@@ -28,8 +28,8 @@ DropReason = Literal[
 ]
 DROP_REASONS: Final[tuple[DropReason, ...]] = get_args(DropReason)
 NOBODY_BARRED: Final[Mapping[str, DropReason]] = {}
-Decision = tuple[str, str | None, str]
-"""Unit, strategy and instrument of a decision."""
+Decision = tuple[str, str]
+"""Unit and instrument of a decision."""
 _OF_BARRIERS: Final[Mapping[str, DropReason]] = {
     "not_active": "unreachable",
     "no_address": "unreachable",
@@ -101,7 +101,7 @@ def dropped(
             reasons[unit_id] = barred[unit_id]
         elif unit_id in controls:
             reasons[unit_id] = "control_group"
-        elif (unit_id, choice["strategy_id"], choice["instrument_id"]) in decided:
+        elif (unit_id, choice["instrument_id"]) in decided:
             reasons[unit_id] = "decided"
         elif not _is_recommended(choice, newest.options, place):
             reasons[unit_id] = "no_longer_recommended"

@@ -70,7 +70,7 @@ class Checks:
     holdouts
         Experiments whose control groups are left alone.
     decided
-        Unit, strategy and instrument of what is not to be done again.
+        Unit and instrument of what is not to be done again.
     channels
         Ids of the addressable channels.
     """

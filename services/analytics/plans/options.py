@@ -152,21 +152,18 @@ def step_options(ledger: Ledger, words: Words) -> StepOptions:
     )
 
 
-def without(options: StepOptions, decided: Iterable[tuple[str, str | None, str]]) -> StepOptions:
-    """Leave out what was decided on: unit, strategy and instrument."""
+def without(options: StepOptions, decided: Iterable[tuple[str, str]]) -> StepOptions:
+    """Leave out what was decided on: unit and instrument, whatever strategy it is part of."""
     known = list(decided)
-    place = pd.Index(options.unit_ids).get_indexer(pd.Index([unit_id for unit_id, *_ in known]))
+    place = pd.Index(options.unit_ids).get_indexer(pd.Index([unit_id for unit_id, _ in known]))
     value = options.value.copy()
-    for row, (_, strategy, instrument) in zip(place.tolist(), known, strict=True):
+    for row, (_, instrument) in zip(place.tolist(), known, strict=True):
         if row >= 0:
-            is_same = _is(options.strategy, row, strategy) & _is(
-                options.instrument, row, instrument
-            )
-            value[row, is_same] = np.nan
+            value[row, _is(options.instrument, row, instrument)] = np.nan
     return replace(options, value=value)
 
 
-def _is(column: Coded, row: int, word: str | None) -> Booleans:
+def _is(column: Coded, row: int, word: str) -> Booleans:
     """Tell which steps of a customer are of a word."""
     if word not in column.words:
         return np.zeros(column.codes.shape[1], dtype=np.bool_)

@@ -82,7 +82,7 @@ class Planner:
         self._turns = Turns(at_once=1, most_waiting=_MOST_WAITING - 1, busy=PlansBusy)
 
     async def solve(
-        self, wanted: Wanted, words: Words, decided: Sequence[tuple[str, str | None, str]]
+        self, wanted: Wanted, words: Words, decided: Sequence[tuple[str, str]]
     ) -> Solved:
         """Compute a plan of the version of the ledger, without what was decided on since.
 
@@ -111,7 +111,7 @@ def solve(
     *,
     wanted: Wanted,
     words: Words,
-    decided: Sequence[tuple[str, str | None, str]] = (),
+    decided: Sequence[tuple[str, str]] = (),
 ) -> Solved:
     """Choose for every customer of the ledger at most one step, and sum up."""
     options = without(step_options(ledger, words), decided)
