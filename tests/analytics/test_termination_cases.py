@@ -180,7 +180,7 @@ def office(
         with LiveServer(app) as live:
             office.people = {
                 name: client(live.url, store_key(url, name=name, scopes=[
-                    "analytics:read", "privacy:export", *(f"termination:{right}" for right in rights)
+                    "analytics:read", "privacy:export", "customers:card", *(f"termination:{right}" for right in rights)
                 ]))
                 for name, rights in SCOPES.items()
             }  # fmt: skip
@@ -644,3 +644,27 @@ def test_an_objection_is_recorded_whatever_else_is_open(office: Office) -> None:
     both = office.do("proposer", f"{second}/contest", said, version=6)
     assert (both["step"]["id"], len(both["contests"])) == ("closed", 1)
     assert len(office.get("proposer", first)["contests"]) == 2
+
+
+def test_who_has_an_open_case_is_told_to_few(office: Office) -> None:
+    unit = unit_id(174)
+    office.publish({"unit_id": unit, "state": "to_terminate", "phase": "termination"})
+    for asked in (
+        "state=to_terminate",
+        "phase=termination",
+        "recommendation_basis=termination_case",
+    ):
+        refused = office.get("agent", f"customers?{asked}", status=403)
+        assert refused["code"] == "scope_missing"
+    office.get("agent", "recommendations?state=to_terminate", status=403)
+    (listed,) = office.get("agent", "customers")["items"]
+    one = office.get("agent", f"customers/{unit}")
+    assert [listed["state"], listed["phase"], one["state"], one["phase"]] == [None] * 4
+    steps = office.get("agent", f"customers/{unit}/recommendations")
+    card = office.get("agent", f"customers/{unit}/card")
+    assert "to_terminate" not in str([listed, one, steps, card])
+    (listed,) = office.get("manager", "customers?state=to_terminate")["items"]
+    assert listed["state"] == "to_terminate"
+    path = office.opened(unit)
+    actions = {each["action"] for each in office.get("manager", f"{path}/log")["items"]}
+    assert "customer_listed" in actions

@@ -9,6 +9,7 @@ from fastapi import Path
 from services.analytics.customer_card.schemas import CustomerCard
 from services.analytics.customer_card.showing import show_card
 from services.analytics.customers import operations
+from services.analytics.customers.routes import visible
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer
@@ -60,8 +61,9 @@ async def get_customer_card(
     )
     fields = {"unit_id": unit_id, "key_id": call.principal.key_id, "request_id": call.request_id}
     log.info("customer card read", extra={"fields": fields})
+    (visible_row,) = await visible(call, [row])
     body = show_card(
-        row,
+        visible_row,
         publication,
         answer,
         catalogue=call.app.state.catalogue,

@@ -65,8 +65,9 @@ class CustomerCard(Published):
         "said or written to the contact; what we noted for ourselves is not quoted. Null if there was none "
         "lately, or the CRM did not answer."
     )
-    basis: RecommendationBasis = Field(
-        description="Why the recommendation is what it is, or why there is none."
+    basis: RecommendationBasis | None = Field(
+        description="Why the recommendation is what it is, or why there is none; null if only keys "
+        "with the scope `termination:read` are told."
     )
     obligations: Annotated[list[RecommendedStep], Field(max_length=3)] = Field(
         description="What is owed, before everything else."

@@ -145,6 +145,20 @@ def _below(what: str) -> Any:
     return Field(default=None, description=f"{what}: below this; unknown is not.")
 
 
+def asks_for_cases(query: BaseModel) -> bool:
+    """Tell whether filters ask who has an open termination case, or how far it has come."""
+    telling = {
+        "termination_step": None,
+        "state": "to_terminate",
+        "phase": "termination",
+        "recommendation_basis": "termination_case",
+    }
+    asked = {name: getattr(query, name, []) for name in telling}
+    return any(
+        (word is None and asked[name]) or word in asked[name] for name, word in telling.items()
+    )
+
+
 class ListCustomers(Page):
     """Filters and order of the list of customers. Amounts are decimals in base currency."""
 

@@ -1,13 +1,19 @@
 """Customers over HTTP."""
 
 import logging
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations, showing
-from services.analytics.customers.filters import ListCustomers, ListHistory, check_entries
+from services.analytics.customers.filters import (
+    ListCustomers,
+    ListHistory,
+    asks_for_cases,
+    check_entries,
+)
 from services.analytics.customers.personal_data import PersonalData
 from services.analytics.customers.schemas import Customer, CustomerHistory, CustomerPage
 from services.analytics.termination_cases import log as termination_log
@@ -35,24 +41,37 @@ UnitId = Annotated[RecordId, Path(description="The id of the contact in the CRM.
 async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -> Answer:
     """A page of customers of the published version, by any score and within bounds of any score.
 
-    A page and its `next` speak of the version that is published at that moment.
+    A page and its `next` speak of the version that is published at that moment. Who has an open
+    termination case is told to keys with the scope `termination:read` alone, and that is logged: without
+    it the filters for that are refused, and such a customer is shown without state and phase.
     """
     check_entries(query, call.app.state.catalogue)
-    if query.termination_step:
-        await _note_termination(call, "customers_filtered", needed=True)
+    if asks_for_cases(query):
+        await note_termination(call, "customers_filtered", needed=True)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )
     catalogue, language = call.app.state.catalogue, call.language
     following, link = call.following(cursor)
+    shown = await visible(call, rows)
     items = [
-        showing.summarize(row, publication, catalogue=catalogue, language=language) for row in rows
+        showing.summarize(row, publication, catalogue=catalogue, language=language) for row in shown
     ]
     body = {**publication.about(), "items": items, "next": following}
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})
 
 
-async def _note_termination(
+async def visible(call: Call, rows: Sequence[showing.Row]) -> Sequence[showing.Row]:
+    """Return rows as the key may see them; whose open case it sees is logged."""
+    if not call.may("termination:read"):
+        return [showing.without_termination(row) for row in rows]
+    for row in rows:
+        if row["state"] == "to_terminate":
+            await note_termination(call, "customer_listed", row["unit_id"])
+    return rows
+
+
+async def note_termination(
     call: Call, action: str, unit_id: str | None = None, *, needed: bool = False
 ) -> bool:
     """Log that termination data are read; tells whether the key may.
@@ -102,13 +121,14 @@ async def get_customer(call: Call, unit_id: UnitId) -> Answer:
     publication, row = await call.app.state.publications.read(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )
+    shown = row if call.may("termination:read") else showing.without_termination(row)
     body = showing.describe(
-        row, publication, catalogue=call.app.state.catalogue, language=call.language
+        shown, publication, catalogue=call.app.state.catalogue, language=call.language
     )
-    if row["termination_signal_ids"] is None:
+    if row["termination_signal_ids"] is None and row["state"] != "to_terminate":
         is_shown = call.may("termination:read")
     else:
-        is_shown = await _note_termination(call, "customer_read", unit_id)
+        is_shown = await note_termination(call, "customer_read", unit_id)
     if not is_shown:
         body["termination"] = None
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
@@ -139,6 +159,8 @@ async def list_customer_history(
     )
     catalogue, language = call.app.state.catalogue, call.language
     following, link = call.following(cursor)
+    if not call.may("termination:read"):
+        rows = [row for row in rows if row["state"] != "to_terminate"]
     items = [showing.show_past(row, catalogue=catalogue, language=language) for row in rows]
     body = {"unit_id": unit_id, **publication.about(), "items": items, "next": following}
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})

@@ -56,6 +56,13 @@ def state_label(state: str, catalogue: Catalogue, language: Language) -> str:
     return catalogue.entry("lifecycle_states", state).name(language)
 
 
+def without_termination(row: Row) -> Row:
+    """Return a row as it is shown to who may not know that a case is open: without what tells it."""
+    if row["state"] != "to_terminate":
+        return row
+    return {**row, **dict.fromkeys(("state", "phase", "recommendation_basis"))}
+
+
 def summarize(
     row: Row, publication: Publication, *, catalogue: Catalogue, language: Language
 ) -> dict[str, Any]:

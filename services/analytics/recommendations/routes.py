@@ -6,7 +6,8 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations
-from services.analytics.customers.filters import check_entries
+from services.analytics.customers.filters import asks_for_cases, check_entries
+from services.analytics.customers.routes import note_termination, visible
 from services.analytics.recommendations import showing
 from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.recommendations.schemas import (
@@ -38,8 +39,9 @@ async def get_customer_recommendations(call: Call, unit_id: UnitId) -> Answer:
     publication, row = await call.app.state.publications.read(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )
+    (visible_row,) = await visible(call, [row])
     shown = showing.show_all(
-        row, publication, catalogue=call.app.state.catalogue, language=call.language
+        visible_row, publication, catalogue=call.app.state.catalogue, language=call.language
     )
     body = {**publication.about(), **shown}
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language})
@@ -65,9 +67,12 @@ async def list_recommendations(
     A page and its `next` speak of the version that is published at that moment.
     """
     check_entries(query, call.app.state.catalogue)
+    if asks_for_cases(query):
+        await note_termination(call, "customers_filtered", needed=True)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )
+    rows = await visible(call, rows)
     items = [
         showing.show_all(
             row, publication, catalogue=call.app.state.catalogue, language=call.language

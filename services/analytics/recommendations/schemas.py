@@ -141,8 +141,9 @@ class Recommended(Shown):
     owner_id: bounded_text(64, example="anna") | None = Field(
         description="Who looks after the customer in the CRM."
     )
-    basis: RecommendationBasis = Field(
-        description="Why the recommendation is what it is, or why there is none."
+    basis: RecommendationBasis | None = Field(
+        description="Why the recommendation is what it is, or why there is none; null if only keys "
+        "with the scope `termination:read` are told."
     )
     obligations: Annotated[list[RecommendedStep], Field(max_length=3)] = Field(
         description="What is owed, the most urgent first; before every other step."
