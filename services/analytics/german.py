@@ -52,6 +52,7 @@ translate = Translator(
         (r"A profile needs a signal that is not met\.",
          "Ein Profil braucht ein Signal, das nicht erfüllt ist."),
         (r"The profile (\S+) needs the signal (\S+)\.", r"Das Profil \1 braucht das Signal \2."),
+        (r"There is no such product\.", "Dieses Produkt gibt es nicht."),
         (r"There is no such strategy\.", "Diese Strategie gibt es nicht."),
         (r"The strategy takes: (.+)\.", r"Zu dieser Strategie gehören: \1."),
         (r"This decision needs this field\.", "Diese Entscheidung braucht dieses Feld."),

@@ -306,6 +306,12 @@ def test_nothing_opens_without_two_signals_or_against_a_block(office: Office) ->
 
     assert code(one) == code(none) == "review_not_permissible"
     assert code(blocked) == "case_blocked"
+    office.publish({"unit_id": blocked}, {"unit_id": unit_id(24)})
+    path = office.opened(blocked)
+    entries = office.get("manager", f"{path}/log")["items"]
+    assert [each["details"] for each in entries if each["action"] == "opening_refused"] == [
+        {"code": "case_blocked"}
+    ]
     assert code(unit_id(99), status=404) == "customer_missing"
     assert code(unit_id(24), profiles=["serial_complainer"]) == "profile_not_met"
     assert code(unit_id(24), profiles=["nobody"], status=404) == "profile_missing"
@@ -392,6 +398,11 @@ def test_covert_ways_are_hidden_until_justified_and_need_every_condition(office:
     assert wrong(whole_offer=unit_id(5)) == "/body/whole_offer"
     split = {"strategy_id": "covert_unbundling", "whole_offer": unit_id(5)}
     assert unmet(**split) == "What does not hold yet: offer_has_components."
+    proof = [
+        {"condition": name, "proof": "File 17."}
+        for name in ("lawful_terms", "offer_has_components")
+    ]
+    assert wrong(**split, confirmations=proof) == "/body/whole_offer"
     sure = [{"condition": "two_signals", "proof": "I say so."}]
     assert wrong(confirmations=sure) == "/body/confirmations/0/condition"
     assert wrong(instrument_id="price_increase") == "/body/instrument_id"

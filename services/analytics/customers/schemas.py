@@ -135,7 +135,7 @@ class Recommendation(Shown):
         description="What `POST /v1/decisions` names it by: the same step for the same customer has the same "
         "id in every version; null where no step is recommended."
     )
-    basis: word(example="expected_value") | None = Field(  # type: ignore[valid-type]
+    basis: word(example="expected_value") | None = Field(
         description="Why it is what it is: expected_value, obligation, do_nothing, or why there is none; "
         "null if only keys with the scope `termination:read` are told."
     )

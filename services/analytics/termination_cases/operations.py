@@ -20,7 +20,7 @@ from services.analytics.termination_cases.table import termination_cases
 from services.foundation.calls import Call
 from services.foundation.columns import Identifier
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import NotFound, Problem, StaleVersion
+from services.foundation.problems import NotFound, Problem, StaleVersion, invalid
 from services.foundation.statements import Record, Statement
 
 _c = termination_cases.c
@@ -356,12 +356,18 @@ async def decide(
         The reason is too short, or the strategy cannot be chosen so.
     """
 
+    publication = await asked.publications.current()
+    products = {product["id"] for product in publication.products}
+
     def work(case: Case, actor: Actor, standing: Standing | None) -> Case:
         process.check_reviewer(case, actor)
         process.check_substance(decision["reason"], "/body/reason")
         shown = checked_decision(
             decision, case=case, standing=standing, today=actor.now.date(), catalogue=catalogue
         )
+        whole = decision["whole_offer"]
+        if whole is not None and whole not in products:
+            raise invalid("/body/whole_offer", "unknown_product", "There is no such product.")
         return process.decide(case, actor, decision=shown)
 
     if decision["choice"] == "continue":

@@ -132,13 +132,30 @@ async def open_termination_case(
     (`version_of_another_day`), the customer's records unchanged in the CRM since (`changed_since`), and
     the CRM readable (503 `crm_unread`). The service never proposes that by itself, and
     nothing happens to the customer by it."""
-    case = await operations.open_case(
-        _asked(call),
-        unit_id=body.unit_id,
-        profile_ids=list(body.profile_ids),
-        note=body.note,
-        catalogue=call.app.state.catalogue,
-    )
+    try:
+        case = await operations.open_case(
+            _asked(call),
+            unit_id=body.unit_id,
+            profile_ids=list(body.profile_ids),
+            note=body.note,
+            catalogue=call.app.state.catalogue,
+        )
+    except (
+        process.CaseBlocked,
+        process.ReviewNotPermissible,
+        operations.ProfileNotMet,
+    ) as refused:
+        # It tells of signals and blocks, so it is kept like a reading; raised, it would be undone.
+        entry = log.entry(
+            "opening_refused",
+            now=call.now,
+            unit_id=body.unit_id,
+            by=call.principal,
+            request_id=call.request_id,
+            details={"code": refused.code},
+        )
+        await log.add(call.transaction, entry)
+        return problem_answer(refused, call.scope)
     return _answer(call, case, status=201)
 
 
