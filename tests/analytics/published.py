@@ -35,6 +35,7 @@ from services.analytics.publishing import NewVersion, publish
 from services.analytics.refresh import model_summary
 from services.analytics.tables import CHANNELS, RFM_COLUMNS, SIGNALS
 from services.foundation.application import utc_now
+from tests.analytics.beside import BEGINNING
 from tests.analytics.simulation import simulate_base
 from tests.databases import on_database
 
@@ -240,6 +241,6 @@ def publish_simulated(
         kept = customers[list(LEDGER_COLUMNS)].reset_index(drop=True)
         nothing = Quality({}, {}, {})
         write_ledger(
-            data_dir, Ledger(Mark(number, "", ""), kept, unconverted, nothing, frozenset())
+            data_dir, Ledger(Mark(number, BEGINNING, ""), kept, unconverted, nothing, frozenset())
         )
     return number

@@ -13,6 +13,7 @@ from services.analytics.app import create_app
 from services.analytics.plans.schemas import EXAMPLE as PLAN
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
+from tests.analytics.beside import empty_crm
 from tests.analytics.published import publish_simulated, unit_id
 from tests.conftest import BOTH, Templates, store_key
 from tests.examples import Request, Validators, check, examples, operations, send, undescribed
@@ -25,10 +26,16 @@ def http(
 ) -> Iterator[httpx.Client]:
     url = templates.fresh("analytics", request.param, tmp_path)
     publish_simulated(url, data_dir=tmp_path)
-    settings = Settings(data_dir=tmp_path, analytics_database_url=url, log_requests=False)
     key = store_key(url, scopes=SCOPES)
-    with LiveServer(create_app(settings, schedules=False)) as live, client(live.url, key) as http:
-        yield http
+    with empty_crm(request.param, templates, tmp_path) as crm_url:
+        settings = Settings(
+            data_dir=tmp_path, analytics_database_url=url, crm_url=crm_url, log_requests=False
+        )
+        with (
+            LiveServer(create_app(settings, schedules=False)) as live,
+            client(live.url, key) as http,
+        ):
+            yield http
 
 
 def _undecided(http: httpx.Client) -> dict[str, str]:

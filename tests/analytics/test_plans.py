@@ -26,11 +26,8 @@ from services.analytics.plans.schemas import EXAMPLE
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.turns import Turns
-from services.crm_api.app import create_app as create_crm
-from services.crm_api.changes.operations import START, write_position
-from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.connecting import connect
-from services.local.__main__ import WORKER_SCOPES
+from tests.analytics.beside import BEGINNING, empty_crm
 from tests.analytics.published import PRODUCTS, publish_simulated, unit_id
 from tests.conftest import BOTH, Templates, store_key
 from tests.live import LiveServer, client
@@ -79,9 +76,7 @@ def invented_steps(version: int) -> Ledger:
         }
     nobody = frozenset({unit_id(COUNT - 1)})
     frame = pd.DataFrame(columns)
-    return Ledger(
-        Mark(version, write_position(START), ""), frame, pd.DataFrame(), Quality({}, {}, {}), nobody
-    )
+    return Ledger(Mark(version, BEGINNING, ""), frame, pd.DataFrame(), Quality({}, {}, {}), nobody)
 
 
 @dataclass
@@ -119,23 +114,16 @@ def plans(
     folder = tmp_path_factory.mktemp("plans")
     url = templates.fresh("analytics", request.param, folder)
     ledger = invented_steps(publish_simulated(url, count=100))
-    of_crm = CrmSettings(
-        data_dir=folder,
-        crm_database_url=templates.fresh("crm_api", request.param, folder),
-        log_requests=False,
-    )
     key = store_key(url, scopes=SCOPES, name="anna")
-    crm_key = store_key(of_crm.database_url, scopes=WORKER_SCOPES)
-    (folder / "analytics.key").write_text(crm_key)
     with (
         pytest.MonkeyPatch.context() as patch,
-        LiveServer(create_crm(of_crm)) as crm,
+        empty_crm(request.param, templates, folder) as crm_url,
         LiveServer(
             create_app(
                 Settings(
                     data_dir=folder,
                     analytics_database_url=url,
-                    crm_url=crm.url,
+                    crm_url=crm_url,
                     log_requests=False,
                 ),
                 schedules=False,
