@@ -1,18 +1,18 @@
 """The rules of decisions, and how they are read."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, Table, bindparam, or_, select, tuple_
 from uuid_utils import uuid7
 
 from services.analytics.calculations.recommendations.steps import Step
-from services.analytics.decisions import automatic, intents, steps
+from services.analytics.decisions import automatic, checks, intents, steps
 from services.analytics.decisions.plans import Planning
-from services.analytics.decisions.schemas import MOST_STEPS, ListDecisions, Reason
+from services.analytics.decisions.schemas import MOST_STEPS, ListDecisions
 from services.analytics.decisions.steps import Actor
 from services.analytics.decisions.table import decision_steps, decision_writes, decisions
 from services.analytics.packing import unpack
@@ -26,8 +26,6 @@ from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader, Transaction
 from services.foundation.problems import (
     Conflict,
-    FieldError,
-    Invalid,
     NotFound,
     StaleVersion,
     invalid,
@@ -37,9 +35,7 @@ from shared.values import Instant as WireInstant
 from shared.values import Money, RecordId
 
 VALID_DAYS = 30
-_FURTHEST_DAYS = 366
 MOST_ABOUT = 1000
-_TOLERANCE = timedelta(minutes=5)
 _LISTS = ("unit_id", "status", "strategy_id", "instrument_id", "phase", "assigned_to")
 _POSITION = TypeAdapter(tuple[WireInstant, RecordId])
 _PARTS = (
@@ -103,14 +99,6 @@ class DecisionStands(Conflict):
 
 class DecisionClosed(Conflict):
     code, title = "decision_closed", "Only an accepted decision can be changed."
-
-
-class ReasonMissing(Invalid):
-    code, title = "reason_missing", "A rejection, or an end before its time, needs its reason."
-
-
-class FieldOutOfPlace(Invalid):
-    code, title = "field_out_of_place", "A field does not go with this decision."
 
 
 _SOURCE = decisions.outerjoin(decision_writes, decision_writes.c.id == decisions.c.id)
@@ -193,8 +181,8 @@ async def create_decision(
     await transaction.alone([f"decision on {' '.join(asked.values())}"])
     status, today = given["decision"], planning.today(actor.now)
     sent = {name for name, value in given.items() if value not in (None, False)}
-    _check_fields(sent, status, given.get("reason"))
-    _check_plan(given["planned_for"], today=today)
+    checks.check_fields(sent, status, given.get("reason"))
+    checks.check_plan(given["planned_for"], today=today)
     await automatic.expire_page(transaction, today=today, actor=actor)
     publication, step, phase = await _recommended(
         transaction, publications, given["unit_id"], given["recommendation_id"]
@@ -247,56 +235,6 @@ def _snapshot(publication: Publication, step: Step) -> Record:
     }
 
 
-_NEEDS_REASON = ("rejected", "expired")
-_GOES_WITH = {
-    "reason": _NEEDS_REASON,
-    "planned_for": ("accepted",),
-    "assigned_to": ("accepted",),
-    "write_to_crm": ("accepted",),
-    "executed_at": ("executed",),
-    "interaction_id": ("executed",),
-    "cost": ("executed",),
-}
-
-
-def _check_fields(sent: set[str], status: str, reason: str | None) -> None:
-    """Refuse fields that mean nothing in this status, and one that needs its reason without it."""
-    faults = [
-        FieldError(
-            f"/body/{name}",
-            FieldOutOfPlace.code,
-            f"{name} goes with {' or '.join(goes_with)} only.",
-        )
-        for name, goes_with in _GOES_WITH.items()
-        if name in sent and status not in goes_with
-    ]
-    if faults:
-        raise FieldOutOfPlace(faults[0].message, errors=faults)
-    if status in _NEEDS_REASON and reason is None:
-        message = f"Send reason, one of: {', '.join(get_args(Reason))}."
-        raise ReasonMissing(message, errors=[FieldError("/body/reason", "missing", message)])
-
-
-def _check_plan(day: date | None, *, today: date) -> None:
-    if day is not None and not today <= day <= today + timedelta(days=_FURTHEST_DAYS):
-        raise invalid("/body/planned_for", "out_of_range", "A day from today to a year ahead.")
-
-
-def _check_execution(
-    at: datetime | None, *, decided_at: datetime, planning: Planning, now: datetime
-) -> None:
-    """Refuse what was done in the future, or before the day on which it was decided."""
-    if at is None:
-        return
-    if at > now + _TOLERANCE:
-        message = "What was done lies not in the future."
-        raise invalid("/body/executed_at", "out_of_range", message)
-    day = planning.today(decided_at)
-    if planning.today(at) < day:
-        message = f"It was decided on {day}; what was done lies not before that day."
-        raise invalid("/body/executed_at", "out_of_range", message)
-
-
 async def change_decision(
     transaction: Transaction,
     decision_id: str,
@@ -330,7 +268,7 @@ async def change_decision(
         raise DecisionClosed(f"The decision is {before['status']}, which is final.")
     status = given.get("status", "accepted")
     sent = {name for name, value in given.items() if status == "accepted" or value is not None}
-    _check_fields(sent, status, given.get("reason"))
+    checks.check_fields(sent, status, given.get("reason"))
     intent = await intents.lock(transaction, decision_id)
     values = _changed(before, given, status, intent, actor=actor, planning=planning)
     wish = given.get("write_to_crm")
@@ -360,7 +298,7 @@ def _changed(
     values: Record = {name: given[name] for name in named if name in given}
     values["status"] = status
     if status == "executed":
-        _check_execution(
+        checks.check_execution(
             given.get("executed_at"),
             decided_at=before["decided_at"],
             planning=planning,
@@ -375,7 +313,7 @@ def _changed(
                 raise invalid("/body/cost/amount", "out_of_range", "A cost is not negative.")
             values |= {"cost_minor": cost.minor(), "cost_currency": cost.currency}
     if values.get("planned_for") not in (None, before["planned_for"]):
-        _check_plan(values["planned_for"], today=planning.today(actor.now))
+        checks.check_plan(values["planned_for"], today=planning.today(actor.now))
         values["valid_until"] = max(before["valid_until"], values["planned_for"])
     return values
 

@@ -273,6 +273,5 @@ EXAMPLE_REJECTED = {
 EXAMPLE_EXPIRED = {"status": "expired", "reason": "wrong_time"}
 EXAMPLE_PATCH = {
     "status": "executed",
-    "executed_at": "2026-11-21T15:00:00Z",
     "cost": {"amount": "12.50", "currency": "EUR"},
 }

@@ -1,0 +1,67 @@
+"""What may be sent of a decision: fields that go with its status, days and reasons."""
+
+from datetime import date, datetime, timedelta
+from typing import get_args
+
+from services.analytics.decisions.plans import Planning
+from services.analytics.decisions.schemas import Reason
+from services.foundation.problems import FieldError, Invalid, invalid
+
+_FURTHEST_DAYS = 366
+_TOLERANCE = timedelta(minutes=5)
+_NEEDS_REASON = ("rejected", "expired")
+_GOES_WITH = {
+    "reason": _NEEDS_REASON,
+    "planned_for": ("accepted",),
+    "assigned_to": ("accepted",),
+    "write_to_crm": ("accepted",),
+    "executed_at": ("executed",),
+    "interaction_id": ("executed",),
+    "cost": ("executed",),
+}
+
+
+class ReasonMissing(Invalid):
+    code, title = "reason_missing", "A rejection, or an end before its time, needs its reason."
+
+
+class FieldOutOfPlace(Invalid):
+    code, title = "field_out_of_place", "A field does not go with this decision."
+
+
+def check_fields(sent: set[str], status: str, reason: str | None) -> None:
+    """Refuse fields that mean nothing in this status, and one that needs its reason without it."""
+    faults = [
+        FieldError(
+            f"/body/{name}",
+            FieldOutOfPlace.code,
+            f"{name} goes with {' or '.join(goes_with)} only.",
+        )
+        for name, goes_with in _GOES_WITH.items()
+        if name in sent and status not in goes_with
+    ]
+    if faults:
+        raise FieldOutOfPlace(faults[0].message, errors=faults)
+    if status in _NEEDS_REASON and reason is None:
+        message = f"Send reason, one of: {', '.join(get_args(Reason))}."
+        raise ReasonMissing(message, errors=[FieldError("/body/reason", "missing", message)])
+
+
+def check_plan(day: date | None, *, today: date) -> None:
+    if day is not None and not today <= day <= today + timedelta(days=_FURTHEST_DAYS):
+        raise invalid("/body/planned_for", "out_of_range", "A day from today to a year ahead.")
+
+
+def check_execution(
+    at: datetime | None, *, decided_at: datetime, planning: Planning, now: datetime
+) -> None:
+    """Refuse what was done in the future, or before the day on which it was decided."""
+    if at is None:
+        return
+    if at > now + _TOLERANCE:
+        message = "What was done lies not in the future."
+        raise invalid("/body/executed_at", "out_of_range", message)
+    day = planning.today(decided_at)
+    if planning.today(at) < day:
+        message = f"It was decided on {day}; what was done lies not before that day."
+        raise invalid("/body/executed_at", "out_of_range", message)
