@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from services.analytics.app import create_app
+from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from tests.analytics.published import publish_simulated
@@ -115,6 +116,22 @@ def test_one_customer_is_told_what_to_do_why_and_what_not_to_do(analytics: httpx
     for each in found["ruled_out"]:
         assert each["why"] in ("not_met", "holds", "unknown", "spend_cap")
         assert (each["condition"] is None) == (each["why"] == "spend_cap")
+
+
+def test_a_step_tells_its_terms_its_evidence_and_why_this_channel(analytics: httpx.Client) -> None:
+    steps = [step for item in items(analytics) for step in item["steps"]]
+    assert any(step["terms"] for step in steps)
+    instruments = {each.id: each for each in load_catalogue().instruments}
+    for step in steps:
+        given = instruments[step["instrument"]["id"]]
+        terms = step["terms"] or {"discount_pct": None, "incentive": None}
+        assert (terms["discount_pct"] or 0) == given.incentive_pct
+        assert float((terms["incentive"] or {"amount": 0})["amount"]) == given.incentive_abs
+        codes = {reason["code"] for reason in step["reasons"]}
+        assert "R_CHANNEL" in codes
+        named = [each for each in step["reasons"] if each["code"] == "R_ANSWERS"]
+        signals = {each["params"]["signal"] for each in named}
+        assert {record["role"] for record in step["evidence"]} <= signals
 
 
 def test_the_first_step_names_the_record_that_its_occasion_follows_from(

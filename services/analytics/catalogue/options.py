@@ -102,6 +102,13 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
                 "goal_id": each.goal_id,
                 "strategy_id": each.strategy_id,
                 "instrument_id": each.instrument_id,
+                "incentive_share": each.incentive_share,
+                "incentive_amount": each.incentive_amount,
+                "favored_by": [
+                    motive
+                    for motive, strategy_id, factor in options.affinities
+                    if strategy_id == each.strategy_id and factor > 1
+                ],
                 "checks": [[check.condition_id, check.must_hold] for check in each.checks],
                 "holdouts": [
                     holdout.key

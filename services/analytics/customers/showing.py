@@ -12,6 +12,7 @@ from services.analytics.calculations.reasons import Explanation
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.customers.next_products import show_next_products
 from services.analytics.customers.reaching import contact_of
+from services.analytics.evidence import record, signal_records
 from services.analytics.publication import Publication
 from services.analytics.recommendations.showing import explain as explain_recommendation
 from services.analytics.recommendations.showing import show_first
@@ -128,7 +129,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return a customer with every score and why it is what it is."""
     currency = publication.currency
-    evidence = _signal_records(row)
+    evidence = signal_records(row)
     return {
         **publication.about(),
         **summarize(row, publication, catalogue=catalogue, language=language),
@@ -261,16 +262,7 @@ def _purchases(row: Row) -> Iterator[list[dict[str, Any]]]:
     for role in ("first", "last"):
         deal, day = row[f"{role}_deal_id"], row[f"{role}_purchase_day"]
         is_known = deal is not None and day is not None
-        yield [_record("deal", _day(day), deal, role=f"{role}_purchase")] if is_known else []
-
-
-def _signal_records(row: Row) -> dict[str, list[dict[str, Any]]]:
-    """Return what shows each signal; `calculations.signals.evidence` writes it."""
-    stored: Mapping[str, list[str]] = orjson.loads(row["signal_evidence"] or "{}")
-    return {
-        signal: [_record(*text.split(" "), role=signal) for text in texts]
-        for signal, texts in stored.items()
-    }
+        yield [record("deal", _day(day), deal, role=f"{role}_purchase")] if is_known else []
 
 
 def _of_churn(row: Row, evidence: Mapping[str, list[dict[str, Any]]]) -> Iterator[Any]:
@@ -278,10 +270,6 @@ def _of_churn(row: Row, evidence: Mapping[str, list[dict[str, Any]]]) -> Iterato
     for signal, records in evidence.items():
         if not row["has_active_contract"] or row[f"churn_part_{signal}"] is not None:
             yield records
-
-
-def _record(kind: str, day: str | None, record_id: str, *, role: str) -> dict[str, Any]:
-    return {"type": kind, "id": record_id, "occurred_at": day, "role": role}
 
 
 def _reasons(part: Explanation, catalogue: Catalogue, language: Language) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.analytics.customers.explained import Gap, Reason
+from services.analytics.customers.explained import Evidence, Gap, Reason
 from services.analytics.customers.filters import RecommendationBasis
 from services.analytics.customers.schemas import Amount, Choice, NamedProduct
 from services.analytics.schemas import Published, Shown, State, next_page
@@ -69,6 +69,18 @@ class ComplaintTriage(Shown):
     at_once: Flag = Field(description="True for severity 3: a person takes care of it at once.")
 
 
+class StepTerms(Shown):
+    """What a step gives on top, beside what it sells; paid on success."""
+
+    discount_pct: number(0, 100, example=10) | None = Field(
+        description="Off the order that follows; percent; null: none."
+    )
+    incentive: Amount = Field(description="A fixed amount or its worth; null: none.")
+    product_id: RecordId | None = Field(
+        description="The product that the terms are for; null: for whatever is bought."
+    )
+
+
 class RecommendedStep(Shown):
     """A step: what to do, over which channel, why, and what it is worth."""
 
@@ -84,6 +96,10 @@ class RecommendedStep(Shown):
         description="What it is expected to bring beyond its cost; null for what is owed."
     )
     parts: StepParts
+    terms: StepTerms | None = Field(description="What it gives on top; null: nothing.")
+    evidence: Annotated[list[Evidence], Field(max_length=3)] = Field(
+        description="The records that show the signal which it answers."
+    )
     person_id: RecordId | None = Field(
         description="The contact that it addresses; of what is owed who wrote or complained; null: not "
         "known."

@@ -12,6 +12,7 @@ from services.analytics.calculations.recommendations.steps import (
     explain_steps,
 )
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.evidence import signal_records
 from services.analytics.publication import Publication
 from services.analytics.recommendations.drafts import draft_of
 from services.analytics.recommendations.reading import ruled_out_of, steps_of
@@ -119,6 +120,8 @@ def _step(
             "incentive_cost": money(step.incentive_cost, currency),
             "risk_cost": money(step.risk_cost, currency),
         },
+        "terms": _terms(step, currency),
+        "evidence": [] if step.signal_id is None else signal_records(row).get(step.signal_id, []),
         "person_id": step.person_id,
         "triage": step.triage
         and {
@@ -131,6 +134,18 @@ def _step(
         "valid_until": step.valid_until and step.valid_until.isoformat(),
         "reasons": [show_reason(each, catalogue, language) for each in reasons],
         "draft": draft_of(step, row, catalogue=catalogue, language=language),
+    }
+
+
+def _terms(step: Step, currency: str) -> dict[str, Any] | None:
+    """Return what is given on top; a product without that is offered as it is."""
+    share, amount = step.incentive_share, step.incentive_amount
+    if share is None and amount is None:
+        return None
+    return {
+        "discount_pct": None if share is None else round(100 * share, 4),
+        "incentive": money(amount, currency),
+        "product_id": step.product_id,
     }
 
 

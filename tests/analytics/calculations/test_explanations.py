@@ -349,14 +349,17 @@ def test_what_is_missing_for_a_value_is_a_gap() -> None:
 
 
 def test_a_step_is_explained_by_goal_occasion_signal_and_parts() -> None:
-    found = explain_steps("expected_value", [STEP], [], gaps=["order_value_unknown"], money=EURO)
-    assert found.reasons[:4] == (
+    step = replace(STEP, motive_id="habit")
+    found = explain_steps("expected_value", [step], [], gaps=["order_value_unknown"], money=EURO)
+    assert found.reasons[:6] == (
         Reason("R_NEXT_STEP", {"instrument": "personal_attention", "strategy": "attachment", "goal": "satisfaction"}),
         Reason("R_EVENT", {"event": "rhythm_break"}),
         Reason("R_ANSWERS", {"signal": "inactivity"}),
+        Reason("R_MOTIVE", {"motive": "habit", "strategy": "attachment"}),
+        Reason("R_CHANNEL", {"channel": "phone"}),
         Reason("R_EV", {"ev": euro("15.84"), "effect": 0.0696, "value": euro("400.00"), "cost": euro("12.00")}),
     )  # fmt: skip
-    assert codes(found)[4:] == ["R_EV_EFFECT", "R_EV_CONTACT"]
+    assert codes(found)[6:] == ["R_EV_EFFECT", "R_EV_CONTACT"]
     assert found.data_gaps == ("order_value_unknown",)
 
 

@@ -90,6 +90,10 @@ class Step:
         Of that person, if it is known.
     triage
         Of an open complaint.
+    incentive_share, incentive_amount
+        What is given on success: share of the order, and base currency; None for nothing.
+    motive_id
+        The motive of the customer, if it favors the strategy.
     """
 
     rank: int
@@ -116,6 +120,9 @@ class Step:
     person_id: str | None = None
     language: str | None = None
     triage: Triage | None = None
+    incentive_share: float | None = None
+    incentive_amount: float | None = None
+    motive_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +195,11 @@ def explain_step(step: Step, *, money: Callable[[float], Money]) -> list[Reason]
         reasons.append(Reason("R_EVENT", {"event": step.event_id}))
     if step.signal_id is not None:
         reasons.append(Reason("R_ANSWERS", {"signal": step.signal_id}))
+    if step.motive_id is not None:
+        params: dict[str, Value] = {"motive": step.motive_id, "strategy": step.strategy_id or ""}
+        reasons.append(Reason("R_MOTIVE", params))
+    if step.channel_id is not None:
+        reasons.append(Reason("R_CHANNEL", {"channel": step.channel_id}))
     if step.product_name is not None:
         reasons.append(Reason("R_OFFERED_PRODUCT", {"product": step.product_name}))
     return reasons + _parts(step, money)
