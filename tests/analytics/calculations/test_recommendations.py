@@ -1012,7 +1012,7 @@ def test_minors_are_offered_nothing_but_service() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_more_consent_never_removes_a_recommendation(seed: int) -> None:
+def test_more_consent_never_lowers_the_best_recommendation(seed: int) -> None:
     customers, units = BASE
     dice, more = np.random.default_rng(seed), units.copy()
     given = dice.integers(0, len(CHANNELS), len(units))

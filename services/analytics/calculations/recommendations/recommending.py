@@ -124,6 +124,11 @@ def recommend(
         ``ruled_out5_*`` those that would bring more than nothing and are not allowed; options,
         channels, products, events and signals by their number, NaN for none. A lead keeps the goal
         of its stage while nothing is worth doing. Source: domain specification 6.1, 6.2.
+
+    Notes
+    -----
+    One more consent never lowers the value of the best step. As three are shown, a step can leave
+    them for one that is worth more, or by the terms of one that is.
     """
     parameters = parameters or StrategyParameters()
     if not units.index.equals(customers.index):
