@@ -679,3 +679,18 @@ def test_who_has_an_open_case_is_told_to_few(office: Office) -> None:
     path = office.opened(unit)
     actions = {each["action"] for each in office.get("manager", f"{path}/log")["items"]}
     assert "customer_listed" in actions
+
+
+def test_the_case_of_a_customer_who_is_no_more_closes_at_the_next_refresh(office: Office) -> None:
+    unit = unit_id(175)
+    office.publish({"unit_id": unit})
+    path = office.opened(unit)
+    office.publish({"unit_id": unit_id(176)})
+    office.settle()
+    assert office.get("proposer", path)["outcome"]["id"] == "ended_otherwise"
+    (entry,) = (
+        each
+        for each in office.get("manager", f"{path}/log")["items"]
+        if each["action"] == "case_closed"
+    )
+    assert entry["key_name"] == "automatic"

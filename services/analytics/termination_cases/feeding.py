@@ -119,15 +119,19 @@ async def settle_cases(
         async def settle(transaction: Transaction, found: Record = found) -> None:
             case = await lock(transaction, found["id"], None)
             after = case | {"language": languages.get(case["unit_id"])}
+            standing = None
             try:
                 row = await find_customer(transaction, publication, case["unit_id"])
             except CustomerMissing:
-                return
-            standing = standing_of(row, publication)
-            outcome = process.fallen(case, standing)
+                # It was merged into another one, or thrown away: there is nobody to proceed against.
+                outcome: str | None = "ended_otherwise"
+            else:
+                standing = standing_of(row, publication)
+                outcome = process.fallen(case, standing)
             if outcome is not None and version["as_of"] >= case["step_day"]:
                 actor = process.Actor(None, log.AUTOMATIC, now, version["as_of"])
-                after = process.close(process.checked(after, standing), actor, outcome=outcome)
+                found_now = after if standing is None else process.checked(after, standing)
+                after = process.close(found_now, actor, outcome=outcome)
                 after |= {"version": case["version"] + 1}
                 await log.add(transaction, log.case_entry("case_closed", after, now=now))
             if after != case:
