@@ -176,6 +176,8 @@ _SAID = tuple(
         (r"Input should be a valid string.*", "a text is expected"),
         (r"Input should be a valid (?:array|list)", "a list is expected"),
         (r"Input should be a valid boolean.*", "true or false is expected"),
+        (r"Input should be a valid datetime.*", "a day and a time that exist are expected"),
+        (r"Input should be a valid date\b.*", "a day that exists is expected"),
         (r"Input should be a valid integer.*", "a whole number is expected"),
         (r"Input should be a (?:valid|finite) number.*", "a number is expected"),
         (r"\w+ should have at least 1 item after .*", "at least one entry is expected"),

@@ -12,8 +12,8 @@ PACKAGE = load_catalogue()
 
 
 def text_of(catalogue: Catalogue, instrument_id: str, language: str) -> str:
-    step = Step(1, "r", None, "stimulation", instrument_id)
-    row = {"language": language, "phase": "retention"}
+    step = Step(1, "r", None, "stimulation", instrument_id, language=language)
+    row = {"phase": "retention"}
     draft = draft_of(step, row, catalogue=catalogue, language="en")
     assert draft is not None
     return f"{draft['subject']} {draft['text']}"

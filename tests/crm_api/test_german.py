@@ -1,5 +1,7 @@
 """Problems in German: every title is known, and what is known is told where German is preferred."""
 
+from typing import Any
+
 import pytest
 
 from services.analytics.german import translate as of_analytics
@@ -61,9 +63,31 @@ def test_what_the_ground_refuses_is_told_in_german_too(
 
 
 def test_what_no_german_is_known_for_stays_english_and_says_so(service: Crm) -> None:
-    answer = service.client.get("/v1/contacts?cursor=x", headers=GERMAN)
+    answer = service.client.get("/v1/contacts?fields=nope", headers=GERMAN)
     assert answer.headers["content-language"] == "de, en"
-    assert "cursor" in problem(answer, 422)["errors"][0]["pointer"]
+    assert "fields" in problem(answer, 422)["errors"][0]["pointer"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"phones": []},
+            "Ein Feld `phones` gibt es nicht; gemeint ist wohl `phone` oder `other_phones`.",
+        ),
+        ({"birth_date": "2000-02-30"}, "Ein Tag, den es gibt, wird erwartet"),
+        (
+            {"next_contact_at": "2026-13-01T00:00:00Z"},
+            "Tag und Uhrzeit, die es gibt, werden erwartet",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_field_is_told_in_german_alone(
+    service: Crm, body: Any, message: str
+) -> None:
+    answer = service.client.post("/v1/contacts", json={"kind": "person", **body}, headers=GERMAN)
+    assert [error["message"] for error in problem(answer, 422)["errors"]] == [message]
+    assert answer.headers["content-language"] == "de"
 
 
 def test_an_unknown_parameter_is_told_in_german(service: Crm) -> None:

@@ -4,10 +4,14 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from tests.conftest import Crm
+from services.analytics.termination_cases.table import termination_cases
+from services.foundation.statements import Statement
+from tests.conftest import Crm, store_key
 from tests.end_to_end.conftest import Analytics
 from tests.end_to_end.test_refresh import sell
+from tests.live import client
 
 PROFILES = ["chronic_late_payer"]
 
@@ -108,3 +112,30 @@ def test_without_the_crm_no_step_is_taken(crm: Crm, analytics: Analytics, case: 
     assert analytics.get(case.path)["step"]["id"] == "proposed"
     case.step("withdrawal", {"reason": "Settled."}, version=1)
     crm.start()
+
+
+def test_a_trial_tells_an_open_case_to_those_alone_who_may_know_it(
+    analytics: Analytics, case: Case
+) -> None:
+    case.open()
+    heard = update(termination_cases).values(
+        step="hearing", step_day=date(2026, 1, 31), remedy_failed_day=date(2026, 1, 30)
+    )
+    analytics.on_database(
+        lambda database: database.write(lambda transaction: transaction.run(Statement(heard)))
+    )
+    analytics.published()
+    path = f"/v1/customers/{case.unit_id}/explain-what-if"
+    body = {"changes": [{"fact": "consent", "channel": "phone", "granted": True}]}
+    told = analytics.client.post(path, json=body)
+    assert told.status_code == 200, told.text
+    assert told.json()["before"]["state"] == "to_terminate"
+    actions = [each["action"] for each in analytics.get(f"{case.path}/log")["items"]]
+    assert actions.count("customer_listed") == 1
+    key = store_key(analytics.settings.database_url, scopes=["analytics:read"])
+    with client(analytics.url, key) as agent:
+        untold = agent.post(path, json=body)
+    assert untold.status_code == 200, untold.text
+    assert "to_terminate" not in untold.text
+    for name in ("state", "phase", "basis"):
+        assert untold.json()["before"][name] is None

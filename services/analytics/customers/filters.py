@@ -43,7 +43,11 @@ RecommendationBasis = Literal[
     "termination_case",
     "insufficient_data",
 ]
-CatalogueId = word(example="attachment")
+GoalId = word(example="long_term_attachment")
+StrategyId = word(example="attachment")
+InstrumentId = word(example="personal_attention")
+ChannelId = word(example="email")
+EventId = word(example="first_purchase_made")
 OwnerId = text(64, shortest=1, example="anna")
 Sort = Literal[
     "value", "-value", "value_1095", "-value_1095", "churn", "-churn",
@@ -181,11 +185,11 @@ class ListCustomers(Page):
     signal: list[Signal] = _any(11, "With this churn signal above zero, or above `signal_gte`")
     signal_gte: Share | None = _from("Strength of a churn signal: any, or those named by `signal`")
     termination_step: list[TerminationStep] = _any(6, "At this step of due process")
-    goal: list[CatalogueId] = _any(20, "Whose best step has this goal, an id of the catalogue")
-    strategy: list[CatalogueId] = _any(20, "Whose best step is of this strategy")
-    instrument: list[CatalogueId] = _any(20, "Whose best step uses this instrument")
-    channel: list[CatalogueId] = _any(20, "Whose best step goes over this channel")
-    event: list[CatalogueId] = _any(20, "Whose best step has this occasion")
+    goal: list[GoalId] = _any(20, "Whose best step has this goal, an id of the catalogue")
+    strategy: list[StrategyId] = _any(20, "Whose best step is of this strategy")
+    instrument: list[InstrumentId] = _any(20, "Whose best step uses this instrument")
+    channel: list[ChannelId] = _any(20, "Whose best step goes over this channel")
+    event: list[EventId] = _any(20, "Whose best step has this occasion")
     owner: list[OwnerId] = _any(20, "Looked after by this user of the CRM")
     recommendation_basis: list[RecommendationBasis] = _any(
         9, "Whose recommendation is what it is for this reason"

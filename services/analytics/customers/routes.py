@@ -65,9 +65,8 @@ async def visible(call: Call, rows: Sequence[showing.Row]) -> Sequence[showing.R
     """Return rows as the key may see them; whose open case it sees is logged."""
     if not call.may("termination:read"):
         return [showing.without_termination(row) for row in rows]
-    for row in rows:
-        if row["state"] == "to_terminate":
-            await note_termination(call, "customer_listed", row["unit_id"])
+    for unit_id in dict.fromkeys(row["unit_id"] for row in rows if row["state"] == "to_terminate"):
+        await note_termination(call, "customer_listed", unit_id)
     return rows
 
 

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from services.analytics.customers.filters import (
     Amount,
-    CatalogueId,
+    ChannelId,
+    EventId,
+    GoalId,
+    InstrumentId,
     LeadStage,
     OwnerId,
     Quadrant,
+    StrategyId,
     Tier,
 )
 from services.analytics.schemas import Phase, State
@@ -37,19 +41,19 @@ class ListRecommendations(Page):
     quadrant: list[Quadrant] = Field(
         default=[], max_length=4, description="In this part of the portfolio; several times: any."
     )
-    goal: list[CatalogueId] = Field(
+    goal: list[GoalId] = Field(
         default=[], max_length=20, description="With this goal; several times: any of them."
     )
-    strategy: list[CatalogueId] = Field(
+    strategy: list[StrategyId] = Field(
         default=[], max_length=20, description="Of this strategy; several times: any of them."
     )
-    instrument: list[CatalogueId] = Field(
+    instrument: list[InstrumentId] = Field(
         default=[], max_length=20, description="With this instrument; several times: any of them."
     )
-    channel: list[CatalogueId] = Field(
+    channel: list[ChannelId] = Field(
         default=[], max_length=20, description="Over this channel; several times: any of them."
     )
-    event: list[CatalogueId] = Field(
+    event: list[EventId] = Field(
         default=[], max_length=20, description="With this occasion; several times: any of them."
     )
     obligation: list[Obligation] = Field(

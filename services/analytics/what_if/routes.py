@@ -5,6 +5,7 @@ from typing import Annotated
 import orjson
 from fastapi import Path
 
+from services.analytics.customers.routes import visible
 from services.analytics.what_if.schemas import EXAMPLE, EXAMPLES, WhatIf, WhatIfAnswer
 from services.analytics.what_if.showing import show_trial
 from services.foundation.bodies import typical
@@ -46,10 +47,9 @@ async def explain_what_if(
             now=call.now,
         )
     )
+    rows = await visible(call, (published, tried.before, tried.after))
     shown = show_trial(
-        published,
-        tried.before,
-        tried.after,
+        *(rows[0], rows[1], rows[2]),
         publication,
         options=tried.options,
         catalogue=state.catalogue,

@@ -136,8 +136,9 @@ class Situation(Shown):
         description="`churn_probability` times the value of 365 days if the customer is one still: of one who "
         "most likely has left already it is more than `value`, which weighs that in."
     )
-    basis: RecommendationBasis = Field(
-        description="Why the recommendation is what it is, or why there is none."
+    basis: RecommendationBasis | None = Field(
+        description="Why the recommendation is what it is, or why there is none; with state and phase null "
+        "while a termination case is open and the key lacks the scope `termination:read`."
     )
     obligations: Annotated[list[RecommendedStep], Field(max_length=3)] = Field(
         description="What is owed."

@@ -10,8 +10,8 @@ from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.publication import Publication
 from services.analytics.recommendations.showing import show_all, show_reason
 from services.analytics.wire import money
-from services.foundation.statements import Record
 
+Row = Mapping[str, Any]
 Shown = Mapping[str, Any]
 _OF_STEP = ("obligations", "steps", "ruled_out")
 _SHOWN_CHANCE = Decimal("0.001")
@@ -19,7 +19,7 @@ _SHOWN_CHANCE = Decimal("0.001")
 
 
 def show_situation(
-    row: Record,
+    row: Row,
     publication: Publication,
     *,
     catalogue: Catalogue,
@@ -39,9 +39,9 @@ def show_situation(
 
 
 def show_trial(
-    published: Record,
-    before: Record,
-    after: Record,
+    published: Row,
+    before: Row,
+    after: Row,
     publication: Publication,
     *,
     options: Mapping[str, Any],
