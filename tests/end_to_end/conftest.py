@@ -30,7 +30,7 @@ from services.foundation.application import utc_now
 from services.foundation.database import Database
 from services.foundation.statements import Record, Statement
 from services.local.__main__ import WORKER_SCOPES
-from services.local.demo.load import load_demo
+from services.local.demo.load import DECLARED, load_demo
 from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.databases import on_database
 from tests.live import LiveServer, client
@@ -240,7 +240,9 @@ def _load_demo(kind: str, templates: Templates, folder: Path) -> None:
     On SQLite it is the real log alone, on PostgreSQL the invented customers are beside it: loading
     either takes long, and `make run` is tried with both on SQLite.
     """
-    of_demo = {"as_of": date(1998, 7, 1), "base_currency": "USD"}
+    of_demo: dict[str, Any] = {"as_of": date(1998, 7, 1), "base_currency": "USD"}
+    if kind == "postgresql":
+        of_demo["catalogue_overlay"] = DECLARED
     with both_services(kind, templates, folder, **of_demo) as (crm, analytics):
         load_demo(crm.url, crm.key, say=lambda _: None, with_invented=kind == "postgresql")
         assert analytics.published() == 1

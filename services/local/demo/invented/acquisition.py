@@ -89,6 +89,26 @@ def _loyal_to_rival(story: Story) -> None:
     )
 
 
+def _house_to_win(story: Story) -> None:
+    """A house that the campaign for rooms found: not reached yet, aware, asking, or about to buy."""
+    story.organisation("decision_maker", source_campaign_id="rooms")
+    stage = ("intent", "unaware", "aware", "interested")[story.number % 4]
+    if stage == "unaware":
+        story.is_touched(story.about(60), "rooms", "bounced")
+        return
+    story.allows("email", "phone", "social", "video", ago=110)
+    story.is_touched(story.about(60), "rooms", "delivered", channel="post")
+    if stage != "aware":
+        story.says(
+            *(story.about(30), "call", "Which system suits us?", "Welche Anlage passt zu uns?"),
+            product_id="HALL-1",
+            tags=["need:systems"],
+            sentiment=0.4,
+        )
+    if stage == "intent":
+        story.negotiates(story.about(10), "qualified", "HALL-1", owner_id="ben.business")
+
+
 def _dormant(story: Story) -> None:
     """Asked once, long ago; silence since."""
     story.person()
@@ -117,6 +137,7 @@ PERSONAS = (
     Persona("quote", _asked_for_quote, 7),
     Persona("nearly", _nearly_first_buyer, 6),
     Persona("rivals-own", _loyal_to_rival, 6),
+    Persona("house-to-win", _house_to_win, 8),
     Persona("dormant", _dormant, 6),
     Persona("pupil", _minor, 3),
 )

@@ -66,6 +66,62 @@ def _big_spender(story: Story) -> None:
     story.answers_survey(story.about(40), 9, product=(9, 8), psychic=(9, 9))
 
 
+_ONLY = ("phone", "visit", "post", "chat", "sms", "app", "social", "video")
+
+
+def _house(story: Story) -> None:
+    """A hotel or school that lends discs and buys crates of them; each wants to hear of us in its own way."""
+    story.organisation("decision_maker", "buyer", source_campaign_id="rooms")
+    channel = _ONLY[(story.number - 1) % len(_ONLY)]
+    if channel != "post":
+        story.allows(channel, ago=500)
+        story.refuses("post", ago=500)
+    story.buys_regularly(story.about(12), 45, 8, "CRATE", times=2, late=0)
+    story.buys(story.random.randint(400, 430), "CRATE", times=2, late=0)
+    story.hears(story.about(30), "visit", "Counted the crates.", "Kisten gezählt.", sentiment=0.7)
+    story.answers_survey(story.about(120), 9, product=(9, 8), psychic=(9, 8))
+
+
+def _hall(story: Story) -> None:
+    """A house with a sound system: new, due for service, worn out, or too small for a second hall."""
+    story.organisation("decision_maker", purchase_motive="advantage_offer")
+    story.allows("email", "phone", ago=400)
+    case = ("is_new", "wears_out", "opens_hall", "needs_service")[story.number % 4]
+    ago = {"is_new": 18, "wears_out": 315, "opens_hall": 280, "needs_service": 160}[case]
+    story.buys(story.about(ago, 0.03), "HALL-1", late=0)
+    story.says(story.about(9), "call", "It sounds well.", "Es klingt gut.", sentiment=0.6)
+    if case != "is_new":
+        story.buys_regularly(story.about(15), 50, 2, "CD-JAZZ", "CD-POP", times=2, late=0)
+    if case == "opens_hall":
+        story.says(
+            *(story.about(20), "life_event", "We open a second hall.", "Wir eröffnen einen Saal."),
+            event_type="site_opening",
+            product_id="HALL-2",
+            tags=["need:systems"],
+        )
+
+
+def _first_thousand(story: Story) -> None:
+    """A club that orders by the app alone and has just spent its first thousand of a year."""
+    story.organisation("buyer")
+    story.allows("app", ago=200)
+    story.refuses("post", ago=200)
+    story.buys_regularly(story.about(130, 0.05), 30, 2, "CD-POP", times=15, late=0)
+    story.buys(story.about(60, 0.1), "CD-JAZZ", times=15, late=0)
+    story.buys(story.about(35, 0.1), "CD-POP", times=15, late=0)
+    story.buys(story.about(12), "LP-VINYL", times=25, late=0)
+    story.says(10, "message", "Ordered.", "Bestellt.", sentiment=0.2)
+    story.hears(9, "message", "On its way.", "Ist unterwegs.", channel="app")
+
+
+def _pauses(story: Story) -> None:
+    """A library that ordered crates every month and has let three months pass; nobody knows why."""
+    story.organisation("buyer")
+    story.allows("email", ago=450)
+    story.buys_regularly(105 + 4 * story.number, 32, 9, "CRATE", late=0)
+    story.hears(story.about(60), "email", "All well?", "Alles gut?")
+
+
 def _turntable_owner(story: Story) -> None:
     """The turntable wants its service, the stylus is worn: maintenance and replacement are due."""
     story.person(purchase_motive="advantage_assortment")
@@ -81,11 +137,12 @@ def _turntable_owner(story: Story) -> None:
 
 
 def _since_last_summer(story: Story) -> None:
-    """First bought a year ago this week: an anniversary, and the season begins again."""
+    """First bought a year ago this week, some for a whole choir: it is an anniversary."""
     story.person()
     story.allows("email", ago=360)
-    story.buys(story.random.randint(365, 374), "BOX-OPERA", late=0)
-    story.buys_regularly(story.about(20), 55, 4, *_DISCS, late=0)
+    times = 1 if story.number % 2 else 20  # some of them for a choir
+    story.buys(story.random.randint(365, 374), "BOX-OPERA", times=times, late=0)
+    story.buys_regularly(story.about(20), 55, 4, *_DISCS, times=times, late=0)
 
 
 def _brief_regular(story: Story) -> None:
@@ -130,16 +187,20 @@ def _contract_ends_soon(story: Story) -> None:
     """Its contract ends within ninety days and nothing is said of a renewal."""
     story.organisation("decision_maker")
     story.allows("email", "phone", ago=400)
-    left = story.random.randint(10, 75)
-    story.buys(365 - left, "LICENCE", times=2, late=0, contract_end_at=instant(-left))
+    left = story.random.randint(31, 75)
+    story.buys(365 - left, "LICENCE", times=12, late=0, contract_end_at=instant(-left))
     story.hears(story.about(80), "meeting", "A quiet talk.", "Ruhiges Gespräch.", sentiment=0.1)
 
 
 def _complaint_settled(story: Story) -> None:
     """Complained with good reason, was helped, and ought to be asked whether all is well."""
     story.person(purchase_motive="advantage_service")
-    story.allows("email", "phone", ago=350)
-    deals = story.buys_regularly(story.about(24), 40, 5, *_DISCS, late=0)
+    is_short = story.number % 3 == 0  # buys for many and wants short messages alone
+    story.allows(*(("sms",) if is_short else ("email", "phone")), ago=350)
+    if is_short:
+        story.refuses("post", ago=350)
+    times = 5 if is_short else 1
+    deals = story.buys_regularly(story.about(24), 40, 5, *_DISCS, times=times, late=0)
     ago = story.random.randint(14, 20)
     complaint = story.complains(
         *(ago, 2, "The CD was scratched.", "Die CD war zerkratzt."),
@@ -173,10 +234,12 @@ def _unanswered(story: Story) -> None:
 
 
 def _objects(story: Story) -> None:
-    """Does not want to be scored: no recommendation for this one."""
+    """Does not want to be scored: no recommendation, but an open complaint of some is owed an answer."""
     story.person(profiling_objection_at=instant(story.about(120)))
     story.refuses("email", "post", "phone", ago=120, objects=True)
     story.buys_regularly(story.about(16), 35, 4, *_DISCS, late=0)
+    if story.number % 2:
+        story.complains(story.about(6), 2, "The case is broken.", "Die Hülle ist zerbrochen.")
 
 
 def _on_hold(story: Story) -> None:
@@ -196,6 +259,10 @@ PERSONAS = (
     Persona("advocate", _advocate, 6),
     Persona("referred", _referred, 6),
     Persona("big-firm", _big_spender, 7),
+    Persona("house", _house, 8),
+    Persona("hall", _hall, 8),
+    Persona("first-thousand", _first_thousand, 4),
+    Persona("pauses", _pauses, 4),
     Persona("turntable", _turntable_owner, 7),
     Persona("anniversary", _since_last_summer, 6),
     Persona("brief", _brief_regular, 6),

@@ -89,18 +89,20 @@ def _pays_ever_later(story: Story) -> None:
 
 
 def _diverted(story: Story) -> None:
-    """Lost a deal to a competitor, declined an offer for it, and is about to go or gone."""
+    """Bought for itself or a bar, lost a deal to a competitor, declined an offer, is about to go or gone."""
     story.person(previous_supplier_id="disc-depot", supplier_loyalty="low")
     story.allows("email", "phone", ago=420)
     silent = 75 if story.number % 2 else 260
-    story.buys_regularly(silent + story.random.randint(0, 20), 38, 5, *_DISCS, late=0)
+    times = 20 if story.number % 4 > 1 else 1  # some of them for a bar
+    story.buys_regularly(silent + story.random.randint(0, 20), 38, 5, *_DISCS, times=times, late=0)
     story.loses(*(story.about(40), "PLAY-20", "competitor"), competitor_id="disc-depot")
     story.is_offered(
         *(story.about(55), "CD-POP", "declined"),
         decline_reason="competitor",
         competitor_id="disc-depot",
     )
-    story.says(story.about(200), "call", "A pleasant talk.", "Nettes Gespräch.", sentiment=0.6)
+    if times == 1:
+        story.says(story.about(200), "call", "A pleasant talk.", "Nettes Gespräch.", sentiment=0.6)
 
 
 def _says_it_leaves(story: Story) -> None:
@@ -126,10 +128,11 @@ def _unsubscribed(story: Story) -> None:
 
 
 def _lapsed_fond(story: Story) -> None:
-    """Loved it here once and has not come since last autumn; nobody knows why."""
+    """Loved it here once, some with a bar to fill, and has not come since last autumn; nobody knows why."""
     story.person(purchase_motive="familiarity")
     story.allows("email", "post", "phone", ago=500)
-    story.buys_regularly(story.about(280), 30, 5, *_DISCS, late=0)
+    times = 20 if story.number % 4 > 1 else 1  # some of them for a bar
+    story.buys_regularly(story.about(280), 30, 5, *_DISCS, times=times, late=0)
     story.says(story.about(300), "call", "What a find!", "Welch ein Fund!", sentiment=0.9)
     story.is_touched(story.about(70), "come-back", "delivered", channel="post")
 
