@@ -287,6 +287,6 @@ def test_refusals_are_as_promised(
 def test_schemathesis_finds_nothing(http: httpx.Client) -> None:
     key = http.headers["authorization"].removeprefix("Bearer ")
     url = str(http.base_url).rstrip("/")
-    good, said = schemathesis(url, key, examples=1, seed=SEED, phases="coverage,fuzzing")
+    good, said = schemathesis(url, key, examples=3, seed=SEED, phases="fuzzing")
     assert good, said
     assert cases_in(said) >= 100, said

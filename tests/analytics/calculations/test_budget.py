@@ -167,7 +167,7 @@ def best_by_highs(cost: Floats, value: Floats, budget: float, limits: Sequence[L
     return -float(found.fun)
 
 
-@pytest.mark.parametrize("count", [50, 179, 500])
+@pytest.mark.parametrize("count", [50, 200])
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_plans_of_some_hundred_customers_are_the_best_with_limits_or_without(
     count: int, is_tied: bool
