@@ -111,7 +111,9 @@ class _Change(BaseModel):
     subject: str = Field(max_length=200)
 
 
-class _ChangePage(BaseModel):
+class ChangePage(BaseModel):
+    """A page of the change feed, as far as it says whom it is about."""
+
     items: list[_Change] = Field(max_length=CHANGES_PER_PAGE)
     cursor: str = Field(min_length=1, max_length=4000)
     has_more: bool
@@ -380,11 +382,11 @@ class CrmClient:
         changed = {resource: frozenset(found) for resource, found in ids.items()}
         return Changes(changed, cursor, is_complete=not has_more)
 
-    def _change_page(self, cursor: str) -> _ChangePage:
+    def _change_page(self, cursor: str) -> ChangePage:
         params = [("after", cursor), ("limit", str(CHANGES_PER_PAGE))]
         try:
             body = self._get("/v1/changes", params, "application/json", self._body)
-            return _ChangePage.model_validate_json(body)
+            return ChangePage.model_validate_json(body)
         except _Rejected:
             raise ChangeCursorRejected("the CRM does not know the cursor") from None
         except ValidationError as error:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import httpx
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.analytics.crm_client import CHANGES_PER_PAGE, RECORDS_PER_REQUEST
+from services.analytics.crm_client import CHANGES_PER_PAGE, RECORDS_PER_REQUEST, ChangePage
 from services.analytics.crm_connection import CrmConnection
 from services.foundation.problems import Problem
 
@@ -39,16 +39,6 @@ class RefreshFirst(Problem):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "60"})
-
-
-class _Change(BaseModel):
-    subject: str = Field(max_length=200)
-
-
-class _ChangePage(BaseModel):
-    items: list[_Change] = Field(max_length=CHANGES_PER_PAGE)
-    cursor: str = Field(min_length=1, max_length=4000)
-    has_more: bool
 
 
 class _Consent(BaseModel):
@@ -118,10 +108,10 @@ class CrmNews(CrmConnection):
             found.update(_contacts_of(page))
         return frozenset(found)
 
-    async def _pages(self, cursor: str) -> AsyncIterator[_ChangePage]:
+    async def _pages(self, cursor: str) -> AsyncIterator[ChangePage]:
         for _ in range(_MOST_PAGES):
             body = await self._get("/v1/changes", after=cursor, limit=str(CHANGES_PER_PAGE))
-            page = _ChangePage.model_validate_json(body)
+            page = ChangePage.model_validate_json(body)
             yield page
             if not page.has_more:
                 return
@@ -157,7 +147,7 @@ class CrmNews(CrmConnection):
         return answer.content
 
 
-def _contacts_of(page: _ChangePage) -> Iterator[str]:
+def _contacts_of(page: ChangePage) -> Iterator[str]:
     for change in page.items:
         if match := _SUBJECT.fullmatch(change.subject):
             yield match[1]
