@@ -20,7 +20,7 @@ run: $(RUN_READY) ## Set up, start both services with the demo data, and say whe
 	@$(BIN)/python -m services.local
 
 test: $(DEV_READY) ## Set up and run all tests, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 5 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(DEV_READY) ## Lint, types, import contracts
 	@$(BIN)/ruff check services shared tests bench
