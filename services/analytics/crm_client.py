@@ -21,13 +21,13 @@ import stamina
 from pydantic import BaseModel, Field, ValidationError
 
 from services.analytics.crm_columns import INSTANT, schema_of
+from services.analytics.crm_feed import CHANGES_PER_PAGE, ChangePage, changed_record
 
 Resource = Literal["contacts", "interactions", "deals", "products"]
 _Received = TypeVar("_Received")
 
 RESOURCES: tuple[Resource, ...] = ("contacts", "interactions", "deals", "products")
 RECORDS_PER_REQUEST = 200
-CHANGES_PER_PAGE = 1000
 
 
 SCHEMAS: Mapping[Resource, pa.Schema] = {
@@ -80,7 +80,6 @@ _IDS = ("id", "contact_id")
 _ID_LENGTH = 36
 _PLANNED = {"interactions": {"is_planned": pa.bool_()}}
 """What has not happened is not read; the column goes no further."""
-_SUBJECT = re.compile(r"([a-z_-]{1,64})/([0-9a-f-]{36})")
 _BUSY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({401, 403})
 
@@ -105,18 +104,6 @@ class _Busy(Exception):
     def __init__(self, status: int, wait_seconds: float | None) -> None:
         super().__init__(f"the CRM answered {status}")
         self.wait_seconds = wait_seconds
-
-
-class _Change(BaseModel):
-    subject: str = Field(max_length=200)
-
-
-class ChangePage(BaseModel):
-    """A page of the change feed, as far as it says whom it is about."""
-
-    items: list[_Change] = Field(max_length=CHANGES_PER_PAGE)
-    cursor: str = Field(min_length=1, max_length=4000)
-    has_more: bool
 
 
 class _Gone(BaseModel):
@@ -426,7 +413,8 @@ class CrmClient:
 
 def _subject(subject: str) -> tuple[Resource | None, str]:
     """Take a subject apart; the resource is None if analytics has no use for it."""
-    match = _SUBJECT.fullmatch(subject)
-    if match is None:
+    found = changed_record(subject)
+    if found is None:
         raise CrmContractBroken("change feed: a subject is not <resource>/<id>")
-    return next((resource for resource in RESOURCES if resource == match[1]), None), match[2]
+    name, record_id = found
+    return next((resource for resource in RESOURCES if resource == name), None), record_id

@@ -35,6 +35,16 @@ class CrmConnection:
             headers={"User-Agent": "phasewise-analytics/1"},
         )
 
+    def _authorization(self) -> dict[str, str]:
+        """Return the header with the key, read each time, so that another one holds without a new start.
+
+        Raises
+        ------
+        OSError
+            The file of the key cannot be read.
+        """
+        return {"Authorization": f"Bearer {self._key_file.read_text().strip()}"}
+
     async def close(self) -> None:
         if "_http" in vars(self):
             await self._http.aclose()

@@ -76,10 +76,10 @@ class CrmCards(CrmConnection):
         return CrmAnswer(None, is_available=False)
 
     async def _read(self, unit_id: str, person_id: str, others: Collection[str]) -> CrmAnswer:
-        key = self._key_file.read_text().strip()
+        headers = self._authorization()
         ids = sorted({person_id, *others} - {unit_id})
         paths = [f"/v1/contacts/{unit_id}/card", *(f"/v1/contacts/{each}" for each in ids)]
-        card, *contacts = await asyncio.gather(*(self._get(path, key) for path in paths))
+        card, *contacts = await asyncio.gather(*(self._get(path, headers) for path in paths))
         if card is None:
             return CrmAnswer(None, is_available=True)
         persons = {
@@ -95,9 +95,9 @@ class CrmCards(CrmConnection):
         CrmCard.model_validate_json(orjson.dumps(shown))
         return CrmAnswer(shown, is_available=True, persons=persons)
 
-    async def _get(self, path: str, key: str) -> Any:
+    async def _get(self, path: str, headers: Mapping[str, str]) -> Any:
         """Return what is there, None if nothing is."""
-        answer = await self._http.get(path, headers={"Authorization": f"Bearer {key}"})
+        answer = await self._http.get(path, headers=headers)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

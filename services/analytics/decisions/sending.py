@@ -140,9 +140,7 @@ class PlanSender(CrmConnection):
     async def _send(
         self, method: str, path: str, *, headers: dict[str, str], json: Any = None
     ) -> httpx.Response:
-        # Read for each request, so that another key holds without a new start.
-        key = self._key_file.read_text().strip()
-        headers = {"Authorization": f"Bearer {key}", **headers}
+        headers = self._authorization() | headers
         return await self._http.request(method, path, json=json, headers=headers)
 
 

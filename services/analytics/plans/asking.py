@@ -1,7 +1,6 @@
 """Asks the CRM what was changed since the last refresh, so that no list is taken of people on old news."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -9,13 +8,13 @@ from typing import Any, Final, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.analytics.crm_client import CHANGES_PER_PAGE, RECORDS_PER_REQUEST, ChangePage
+from services.analytics.crm_client import RECORDS_PER_REQUEST
 from services.analytics.crm_connection import CrmConnection
+from services.analytics.crm_feed import CHANGES_PER_PAGE, ChangePage, changed_record
 from services.foundation.problems import Problem
 
 SECONDS = 30.0
 _MOST_PAGES: Final = 100
-_SUBJECT: Final = re.compile(r"contacts/([0-9a-f-]{36})")
 Result = TypeVar("Result")
 
 
@@ -138,10 +137,7 @@ class CrmNews(CrmConnection):
         return found
 
     async def _get(self, path: str, **params: str | list[str]) -> bytes:
-        key = self._key_file.read_text().strip()
-        answer = await self._http.get(
-            path, params=params, headers={"Authorization": f"Bearer {key}"}
-        )
+        answer = await self._http.get(path, params=params, headers=self._authorization())
         if answer.status_code != httpx.codes.OK:
             raise CrmNotAsked()
         return answer.content
@@ -149,5 +145,6 @@ class CrmNews(CrmConnection):
 
 def _contacts_of(page: ChangePage) -> Iterator[str]:
     for change in page.items:
-        if match := _SUBJECT.fullmatch(change.subject):
-            yield match[1]
+        match changed_record(change.subject):
+            case ("contacts", contact_id):
+                yield contact_id
