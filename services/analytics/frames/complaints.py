@@ -30,9 +30,7 @@ def urgent_complaints(
     rows = np.flatnonzero(interactions.open_cases(clock, "complaint"))
     if not len(rows):
         return found, severity, due_day
-    where = np.zeros(len(interactions.happened), dtype=np.bool_)
-    where[rows] = True
-    told = floats_of(snapshot.read("interactions", ["severity"], where=where), "severity")
+    told = floats_of(snapshot.read("interactions", ["severity"], where=rows), "severity")
     told = np.where(np.isnan(told), _RULES.severity_unknown, told)
     # The first one is put last and stays.
     order = np.lexsort((rows, interactions.occurred[rows], -told))[::-1]

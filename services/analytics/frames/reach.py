@@ -117,8 +117,12 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
 
 def _record_ids(snapshot: Snapshot, rows: Integers) -> Any:
     """Return the id of the interaction in each row; missing at -1."""
-    ids = snapshot.read("interactions", ["id"]).column("id")
-    return strings_of(ids.take(pa.array(rows, mask=rows < 0)))
+    known = np.flatnonzero(rows >= 0)
+    read, order = np.unique(rows[known], return_inverse=True)
+    ids = snapshot.read("interactions", ["id"], where=read).column("id").combine_chunks()
+    place = np.full(len(rows), -1)
+    place[known] = order
+    return strings_of(ids.take(pa.array(place, mask=place < 0)))
 
 
 def _author(records: Records, rows: Integers, what: str) -> dict[str, Any]:
