@@ -106,7 +106,7 @@ def create_app(
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = catalogue
-        app.state.as_of = settings.as_of
+        app.state.day_at = settings.day_at
         app.state.time_zone = ZoneInfo(settings.business_time_zone)
         every = timedelta(minutes=settings.refresh_minutes)
         app.state.publications = Publications(

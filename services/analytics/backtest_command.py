@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -64,7 +63,7 @@ def backtest(
     if model is not None and model not in MODELS:
         raise BacktestImpossible(f"there is no model {model}; there are: {', '.join(MODELS)}")
     catalogue = load_catalogue(settings.catalogue_overlay)
-    day = as_of or settings.as_of or now.astimezone(ZoneInfo(settings.business_time_zone)).date()
+    day = as_of or settings.day_at(now)
     try:
         with Mirror(settings.data_dir) as mirror:
             snapshot = _up_to_date(mirror, settings, now=now, say=say, limits=limits)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import pandas as pd
@@ -153,9 +152,7 @@ async def _compute(refresh: Record, run: _Run) -> int:
     """Read the CRM, publish what follows from it, and forget who is gone; returns the version."""
     settings, now = run.settings, run.clock()
     last = await store.last_finished(run.database)
-    as_of = refresh["as_of"] or settings.as_of or now.astimezone(
-        ZoneInfo(settings.business_time_zone)
-    ).date()  # fmt: skip
+    as_of = refresh["as_of"] or settings.day_at(now)
     await run.tell("reading_crm", STAGES["reading_crm"], as_of=as_of)
     reading = run.read_crm(is_full=refresh["is_full"])
     reading, number = await _computed(refresh, reading, run, as_of=as_of, now=now)

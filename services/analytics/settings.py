@@ -1,8 +1,9 @@
 """The settings of the analytics service, read once at the edge."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -59,6 +60,10 @@ class Settings(TokenSettings):
     @property
     def database_url(self) -> str:
         return self.analytics_database_url or f"sqlite:///{self.data_dir / 'analytics.sqlite3'}"
+
+    def day_at(self, now: datetime) -> date:
+        """Return the day that a refresh computes at an instant unless it is asked for another one."""
+        return self.as_of or now.astimezone(ZoneInfo(self.business_time_zone)).date()
 
     @property
     def crm_base_url(self) -> str:

@@ -139,7 +139,7 @@ async def patch_experiment(
         catalogue=state.catalogue,
         stamp=call.stamp,
         who=call.principal,
-        today=state.as_of or call.now.astimezone(state.time_zone).date(),
+        today=state.day_at(call.now),
     )
     return _answer(call, _shown(call, row), row)
 

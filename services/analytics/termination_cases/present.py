@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -58,11 +57,6 @@ class Present:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def today(self, now: datetime) -> date:
-        """Return the day that a refresh would compute now."""
-        zone = ZoneInfo(self._settings.business_time_zone)
-        return self._settings.as_of or now.astimezone(zone).date()
-
     async def check(self, version: Record, unit_id: str, *, now: datetime) -> None:
         """Refuse to rest on a version that a refresh would replace by another one.
 
@@ -75,7 +69,7 @@ class Present:
         CrmUnread
             That cannot be read.
         """
-        today = self.today(now)
+        today = self._settings.day_at(now)
         if version["as_of"] != today:
             raise OfAnotherDay(f"It is of {version['as_of']}, and today is {today}.")
         try:
