@@ -9,7 +9,7 @@ from fastapi import Path
 from services.analytics.customer_card.schemas import CustomerCard
 from services.analytics.customer_card.showing import show_card
 from services.analytics.customers import operations
-from services.analytics.customers.routes import visible
+from services.analytics.customers.visibility import visible
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
 from services.foundation.problems import Answer

@@ -1,25 +1,20 @@
 """Customers over HTTP."""
 
 import logging
-from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations, showing
-from services.analytics.customers.filters import (
-    ListCustomers,
-    ListHistory,
-    asks_for_cases,
-    check_entries,
-)
+from services.analytics.customers.filters import ListCustomers, ListHistory
 from services.analytics.customers.personal_data import PersonalData
 from services.analytics.customers.schemas import Customer, CustomerHistory, CustomerPage
+from services.analytics.customers.visibility import check_filters, note_termination, visible
 from services.analytics.termination_cases import log as termination_log
 from services.foundation.calls import Call
 from services.foundation.links import Link, of_answer
-from services.foundation.problems import Answer, Forbidden
+from services.foundation.problems import Answer
 from services.foundation.routing import Routes
 from shared.values import RecordId
 
@@ -45,9 +40,7 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
     termination case is told to keys with the scope `termination:read` alone, and that is logged: without
     it the filters for that are refused, and such a customer is shown without state and phase.
     """
-    check_entries(query, call.app.state.catalogue)
-    if asks_for_cases(query):
-        await note_termination(call, "customers_filtered", needed=True)
+    await check_filters(call, query)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )
@@ -59,37 +52,6 @@ async def list_customers(call: Call, query: Annotated[ListCustomers, Query()]) -
     ]
     body = {**publication.about(), "items": items, "next": following}
     return Answer(orjson.dumps(body), headers={"Content-Language": call.language, **link})
-
-
-async def visible(call: Call, rows: Sequence[showing.Row]) -> Sequence[showing.Row]:
-    """Return rows as the key may see them; whose open case it sees is logged."""
-    if not call.may("termination:read"):
-        return [showing.without_termination(row) for row in rows]
-    for unit_id in dict.fromkeys(row["unit_id"] for row in rows if row["state"] == "to_terminate"):
-        await note_termination(call, "customer_listed", unit_id)
-    return rows
-
-
-async def note_termination(
-    call: Call, action: str, unit_id: str | None = None, *, needed: bool = False
-) -> bool:
-    """Log that termination data are read; tells whether the key may.
-
-    Raises
-    ------
-    Forbidden
-        It may not, and nothing else is asked for.
-    """
-    scope = "termination:read"
-    if not call.may(scope):
-        if needed:
-            raise Forbidden(f"This needs a key with the scope {scope}.")
-        return False
-    entry = termination_log.entry(
-        action, now=call.now, unit_id=unit_id, by=call.principal, request_id=call.request_id
-    )
-    await termination_log.add_all(call.database, [entry])
-    return True
 
 
 @routes.add(

@@ -6,8 +6,7 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.customers import operations
-from services.analytics.customers.filters import asks_for_cases, check_entries
-from services.analytics.customers.routes import note_termination, visible
+from services.analytics.customers.visibility import check_filters, visible
 from services.analytics.recommendations import showing
 from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.recommendations.schemas import (
@@ -66,9 +65,7 @@ async def list_recommendations(
 
     A page and its `next` speak of the version that is published at that moment.
     """
-    check_entries(query, call.app.state.catalogue)
-    if asks_for_cases(query):
-        await note_termination(call, "customers_filtered", needed=True)
+    await check_filters(call, query)
     publication, (rows, cursor) = await call.app.state.publications.read(
         lambda current: operations.list_customers(call.database, current, query)
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import orjson
 from fastapi import Path
 
-from services.analytics.customers.routes import visible
+from services.analytics.customers.visibility import visible
 from services.analytics.what_if.schemas import EXAMPLE, EXAMPLES, WhatIf, WhatIfAnswer
 from services.analytics.what_if.showing import show_trial
 from services.foundation.bodies import typical
