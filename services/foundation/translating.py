@@ -1,7 +1,18 @@
 """Problems in German: each rule says it in English, and patterns of these texts know the German."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+German = str | Callable[[re.Match[str]], str]
+"""A text that may name the groups of its pattern, or what makes one of them."""
+
+
+def _guessed(found: re.Match[str]) -> str:
+    """Name all that may have been meant."""
+    what = {"field": "Ein Feld", "parameter": "Einen Parameter"}[found[1]]
+    meant = found[3].replace("` or `", "` oder `")
+    return f"{what} `{found[2]}` gibt es nicht; gemeint ist wohl {meant}."
+
 
 COMMON = (
     (r"Something failed on our side\.", "Bei uns ist etwas schiefgegangen."),
@@ -74,13 +85,9 @@ SHAPES = (
     (r"a rate above zero is expected", "ein Kurs über null wird erwartet"),
     (r"(\S+) is not an active ISO 4217 currency", r"\1 ist keine gültige Währung nach ISO 4217"),
     (r"(\S+) has (\d+) decimals", r"\1 hat \2 Nachkommastellen"),
-    (r"There is no field `(.+)`; did you mean (.+) or (.+)\?",
-     r"Ein Feld `\1` gibt es nicht; gemeint ist wohl \2 oder \3."),
-    (r"There is no field `(.+)`; did you mean (.+)\?", r"Ein Feld `\1` gibt es nicht; gemeint ist wohl \2."),
+    (r"There is no (field|parameter) `(.+)`; did you mean (.+)\?", _guessed),
     (r"There is no field `(.+)`; there are: (.+)", r"Ein Feld `\1` gibt es nicht; es gibt: \2"),
     (r"There is no field `(.+)`\.", r"Ein Feld `\1` gibt es nicht."),
-    (r"There is no parameter `(.+)`; did you mean (.+)\?",
-     r"Einen Parameter `\1` gibt es nicht; gemeint ist wohl \2."),
     (r"There is no parameter `(.+)`; there are: (.+)",
      r"Einen Parameter `\1` gibt es nicht; es gibt: \2"),
     (r"There is no parameter `(.+)`\.", r"Einen Parameter `\1` gibt es nicht."),
@@ -107,8 +114,8 @@ _PLACED = re.compile(r"(/\S*): (.+?)(?: \(and (\d+) more\))?", re.DOTALL)
 class Translator:
     """Knows the German of the texts that match one of its patterns from end to end."""
 
-    def __init__(self, *tables: Iterable[tuple[str, str]]) -> None:
-        """Take pairs of a regular expression and its German, which may name the groups."""
+    def __init__(self, *tables: Iterable[tuple[str, German]]) -> None:
+        """Take pairs of a regular expression and its German."""
         self._patterns = [
             (re.compile(english), german) for pairs in tables for english, german in pairs
         ]
@@ -117,7 +124,7 @@ class Translator:
         """Return the German of a text, or None if it is not known."""
         for pattern, german in self._patterns:
             if found := pattern.fullmatch(english):
-                return found.expand(german)
+                return found.expand(german) if isinstance(german, str) else german(found)
         # The same text begins small where it goes on from what was sent, and is a sentence elsewhere.
         begun = english[:1].lower() + english[1:]
         if begun != english and (told := self(begun)) is not None:

@@ -90,6 +90,15 @@ def test_what_is_wrong_with_a_field_is_told_in_german_alone(
     assert answer.headers["content-language"] == "de"
 
 
+def test_all_that_may_have_been_meant_is_named_in_german(service: Crm) -> None:
+    answer = service.client.get("/v1/contacts?create_at_gte=x", headers=GERMAN)
+    (error,) = problem(answer, 422)["errors"]
+    assert error["message"] == (
+        "Einen Parameter `create_at_gte` gibt es nicht; gemeint ist wohl `created_at_gte` oder "
+        "`created_at_lt` oder `updated_at_gte`."
+    )
+
+
 def test_an_unknown_parameter_is_told_in_german(service: Crm) -> None:
     answer = service.client.get("/v1/contacts?tagg=x", headers=GERMAN)
     assert answer.headers["content-language"] == "de"
