@@ -1,25 +1,26 @@
 """What takes long to make is made once for all workers of a run of tests."""
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import xdist
 
 
 @contextmanager
 def made_once(
-    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+    request: pytest.FixtureRequest, name: str, make: Callable[[Path], None]
 ) -> Iterator[Path]:
     """Give the folder that `make` filled: who asks first has it filled, others wait for that.
 
     What is in it may need the process of its maker, which therefore ends the block last.
     """
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
     own = factory.getbasetemp()
-    # Under xdist all workers of a run have their own folders beside each other.
-    place = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    # Workers of a run have their own folders beside each other.
+    place = (own.parent if xdist.is_xdist_worker(request) else own) / name
     note, users = place.with_suffix(".made"), place.with_suffix(".users")
     is_maker = False
     with _locked(users, fcntl.LOCK_SH):

@@ -254,7 +254,7 @@ def _load_demo(kind: str, templates: Templates, folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def demo_folder(
-    postgres: PostgresServer, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, postgres: PostgresServer, templates: Templates
 ) -> Iterator[Callable[[str], Path]]:
     """Where the demo base of a kind of database is; all workers share the two."""
     with ExitStack() as held:
@@ -262,7 +262,7 @@ def demo_folder(
         @cache
         def folder_of(kind: str) -> Path:
             load = partial(_load_demo, kind, templates)
-            return held.enter_context(made_once(tmp_path_factory, f"demo-{kind}", load))
+            return held.enter_context(made_once(request, f"demo-{kind}", load))
 
         yield folder_of
 

@@ -82,14 +82,14 @@ def generate_python(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def typescript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with made_once(tmp_path_factory, "typescript", compile_typescript) as folder:
+def typescript(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with made_once(request, "typescript", compile_typescript) as folder:
         yield folder
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with made_once(tmp_path_factory, "python", generate_python) as folder:
+def python(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with made_once(request, "python", generate_python) as folder:
         yield folder
 
 
