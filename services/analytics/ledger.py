@@ -19,7 +19,7 @@ from services.analytics.calculations.recommendations.recommending import STEP_CO
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),

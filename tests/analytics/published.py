@@ -163,6 +163,19 @@ def with_more_scores(customers: pd.DataFrame, dice: np.random.Generator) -> pd.D
         "complaint_language": ["de" if complaint else None for complaint in complains],
         "complaint_due_day": np.where(complains, 20_000.0, np.nan),
     }
+    asks = (
+        customers["obligation_ids"]
+        .astype("str")
+        .fillna("")
+        .str.contains("privacy_request")
+        .tolist()
+    )
+    more |= {
+        "privacy_interaction": [unit_id(70_000 + n) if asks[n] else None for n in range(count)],
+        "privacy_person": [unit_id(80_000 + n) if asks[n] else None for n in range(count)],
+        "privacy_language": ["de" if ask else None for ask in asks],
+        "privacy_due_day": np.where(asks, 20_030.0, np.nan),
+    }
     # Some first steps offer a product.
     more["step1_product"] = np.where(
         customers["step1_option"].notna(), np.arange(count) % len(PRODUCTS), np.nan
@@ -189,6 +202,7 @@ def publish_simulated(
     units, dice = base.units, np.random.default_rng(seed)
     units["has_profiling_objection"] = dice.random(len(units)) < 0.05
     units["has_open_complaint"] = dice.random(len(units)) < 0.1
+    units["has_pending_request"] = np.arange(len(units)) % 40 == 7
     units["status"] = pd.Categorical(
         np.where(dice.random(len(units)) < 0.03, "terminated", "active"),
         categories=["active", "blocked", "terminated"],

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ from tests.analytics.test_frames import (
 
 REACH = reach_parameters(load_catalogue())
 DAY = timedelta(days=1)
+
+
+def noon(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, 12, tzinfo=UTC)
+
+
+def day_of(number: float) -> date:
+    return date(1970, 1, 1) + DAY * number
 
 
 class Base(test_frames.Base):
@@ -372,6 +380,35 @@ def test_who_wrote_or_complained_is_told_with_the_record(base: Base) -> None:
     assert unit["complaint_due_day"] - alone["complaint_due_day"] == 1 + 7 - 14
     nothing = base.one(house)
     assert pd.isna(nothing["complaint_person"]) and math.isnan(nothing["complaint_severity"])
+
+
+def test_a_request_of_a_data_subject_is_told_by_its_tag_and_due_within_a_month(base: Base) -> None:
+    house = [organisation("a"), contact("b", parent_id="a", language="de"), contact("c")]
+    asked: Row = {"resolution": None, "resolved_at": None, "tags": '["vip","privacy_request"]'}
+    told = [
+        interaction(name, kind, of, occurred_at=at) | asked | fields
+        for name, kind, of, at, fields in (
+            ("p", "service_request", "b", noon(2024, 1, 31), {}),
+            ("q", "complaint", "b", noon(2024, 1, 30), {"tags": '["no_privacy_request"]'}),
+            ("r", "service_request", "b", noon(2024, 1, 29), {"resolution": "fixed"}),
+            ("s", "email", "b", noon(2024, 1, 28), {}),
+            ("t", "service_request", "b", noon(2024, 2, 1), {}),
+        )
+    ]
+    reach = base.reach(house, [], told)
+    parts = ("interaction", "person", "language")
+    first = [reach[f"privacy_{part}"].iloc[0] for part in parts]
+    assert first == [identify("p"), identify("b"), "de"]
+    assert day_of(reach["privacy_due_day"].iloc[0]) == date(2024, 2, 29)
+    assert pd.isna(reach["privacy_interaction"].iloc[1])
+    assert math.isnan(reach["privacy_due_day"].iloc[1])
+    due_days = [
+        base.one(house[2:], [], [interaction("u", "complaint", "c", occurred_at=at) | asked])
+        for at in (noon(2023, 12, 15), noon(2023, 12, 31), noon(2023, 1, 30))
+    ]
+    assert [day_of(each["privacy_due_day"]) for each in due_days] == [
+        *(date(2024, 1, 15), date(2024, 1, 31), date(2023, 2, 28))
+    ]
 
 
 def test_who_waits_for_an_answer_itself_has_an_open_request(base: Base) -> None:

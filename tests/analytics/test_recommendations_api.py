@@ -14,6 +14,13 @@ from tests.analytics.published import publish_simulated
 from tests.conftest import BOTH, Templates, store_key
 from tests.live import LiveServer, client
 
+OWED = {
+    "privacy_request": "R_PRIVACY_REQUEST",
+    "complaint_handling": "R_OPEN_COMPLAINT",
+    "answer_message": "R_ANSWER_WAITING",
+}
+"""What is owed, the most urgent first, and how it is explained."""
+
 
 @pytest.fixture(scope="module", params=BOTH)
 def analytics(
@@ -161,11 +168,35 @@ def test_what_is_owed_comes_first_and_nothing_is_sold_beside_a_complaint(
 ) -> None:
     owed = items(analytics, recommendation_basis="obligation")
     assert owed
+    catalogue = load_catalogue()
+    ways = (*catalogue.strategies, *catalogue.instruments)
+    selling = {each.id for each in ways if "open_complaint" in each.contraindications}
+    chosen = {step["strategy"]["id"] for item in items(analytics) for step in item["steps"]}
+    assert selling & chosen
     for item in owed:
-        assert item["obligations"][0]["instrument"]["id"] == "complaint_handling"
-        assert item["obligations"][0]["expected_value"] is None
-        code = "R_OBJECTION" if item["basis"] == "profiling_objection" else "R_OPEN_COMPLAINT"
+        ids = [each["instrument"]["id"] for each in item["obligations"]]
+        assert ids and ids == [each for each in OWED if each in ids]
+        assert {each["expected_value"] for each in item["obligations"]} == {None}
+        code = "R_OBJECTION" if item["basis"] == "profiling_objection" else OWED[ids[0]]
         assert item["explanation"][0]["code"] == code
+        if "complaint_handling" in ids:
+            for step in item["steps"]:
+                assert not selling & {step["strategy"]["id"], step["instrument"]["id"]}
+
+
+def test_a_request_of_a_data_subject_tells_its_record_its_person_and_its_last_day(
+    analytics: httpx.Client,
+) -> None:
+    found = items(analytics, obligation="privacy_request")
+    assert found
+    for item in found:
+        owed = item["obligations"][0]
+        assert owed["instrument"]["id"] == "privacy_request"
+        assert owed["event_record_id"] and owed["person_id"]
+        assert (owed["due_on"], owed["triage"]) == ("2024-11-03", None)
+        reasons = {reason["code"]: reason["text"] for reason in owed["reasons"]}
+        assert "3 Nov 2024" in reasons["R_PRIVACY_REQUEST_DUE"]
+        assert owed["draft"]["language"] == "de"
 
 
 def test_of_who_objects_to_profiling_nothing_is_recommended(analytics: httpx.Client) -> None:
@@ -196,7 +227,7 @@ def test_what_is_owed_to_who_objects_is_told_and_nothing_else(analytics: httpx.C
 
 def test_complaints_are_a_queue_by_priority(analytics: httpx.Client) -> None:
     found = items(analytics, obligation="complaint_handling", sort="-priority")
-    owed = [item["obligations"][0] for item in found]
+    owed = [each for item in found for each in item["obligations"] if each["triage"]]
     order = [each["triage"]["priority"] for each in owed]
     assert len(found) > 5 and order == sorted(order, reverse=True)
     path, paged = "/v1/recommendations?obligation=complaint_handling&sort=-priority&limit=4", []
@@ -211,10 +242,12 @@ def test_complaints_are_a_queue_by_priority(analytics: httpx.Client) -> None:
         assert each["triage"]["at_once"] is is_worst
         code = "R_COMPLAINT_AT_ONCE" if is_worst else "R_COMPLAINT_DUE"
         assert code in {reason["code"] for reason in each["reasons"]}
+        assert each["due_on"] == "2024-10-04"
         assert each["event_record_id"] and each["person_id"]
         assert each["draft"]["language"] == "de"
+    assert len(owed) == len(found)
     (last,) = items(analytics, sort="-priority")[-1:]
-    assert not last["obligations"]
+    assert not [each for each in last["obligations"] if each["triage"]]
 
 
 @pytest.mark.parametrize(

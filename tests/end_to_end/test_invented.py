@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from services.analytics.calculations.phases import LEAD_STAGES, PHASES
+from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.calculations.standing.newness import KINDS as NEWNESS
 from services.analytics.calculations.termination import BLOCKS
 from services.analytics.calculations.termination import SIGNALS as TERMINATION_SIGNALS
@@ -120,13 +121,13 @@ def test_each_phase_state_stage_signal_and_block_that_records_can_show_is_shown(
         shown["steps"] |= ids_of([termination["step"]] if termination else [])
         shown["bases"].add(customer["recommendation"]["basis"])
     catalogue = load_catalogue()
-    # A case that people opened and a request of the person are known to analytics, not to the CRM.
+    # A case that people opened is known to analytics, not to the CRM.
     assert shown["states"] >= STATES
     assert shown["phases"] >= set(PHASES)
     assert shown["stages"] >= set(LEAD_STAGES)
     assert shown["signals"] == {entry.id for entry in catalogue.churn_signals}
     assert shown["termination signals"] == set(TERMINATION_SIGNALS)
-    assert shown["termination blocks"] == set(BLOCKS) - {"pending_request"}
+    assert shown["termination blocks"] == set(BLOCKS)
     assert shown["steps"] == {"none", "observe", "blocked", "offer_remedy"}
     assert shown["newness"] == set(NEWNESS)
     assert shown["rungs"] == {entry.id for entry in catalogue.loyalty_ladder}
@@ -151,8 +152,8 @@ def test_each_strategy_event_channel_and_obligation_that_records_can_call_for_is
         for name in ("strategy", "event", "channel"):
             shown[name] |= {each[name]["id"] for each in (*owed, *steps) if each[name]}
     # The README of the demo says of each that is missing why.
-    assert shown["obligations"] == {"complaint_handling", "answer_message"}
-    assert shown["owed in spite of an objection"] == {"complaint_handling"}
+    assert shown["obligations"] == set(OBLIGATIONS)
+    assert shown["owed in spite of an objection"] == {"complaint_handling", "privacy_request"}
     catalogue = load_catalogue()
     strategies = {each.id for each in catalogue.strategies if each.auto_recommend}
     wholes = {"persuasion", "bondage", "positive_retention"}

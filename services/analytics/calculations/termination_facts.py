@@ -33,7 +33,7 @@ from services.analytics.calculations.termination import (
 
 GROUNDS: Final = "grounds"
 COUNTER_EVIDENCE: Final = "counter_evidence"
-CASE_FACTS: Final = ("remedy_failed_day", "hearing_closed_day", "has_pending_request")
+CASE_FACTS: Final = ("remedy_failed_day", "hearing_closed_day")
 """What is known of the case of a unit, and of requests of the person; NaN unknown."""
 _ENDED: Final = ("excluded", "terminated")
 _WITHDRAWN: Final = "withdrawn"
@@ -66,8 +66,8 @@ def termination_facts(
     Parameters
     ----------
     units
-        ``protection_ids`` (ids with a space between them, missing if none), in the order of the
-        surrogate.
+        ``protection_ids`` (ids with a space between them, missing if none) and ``has_pending_request``
+        (of a data subject; nobody has one unless given), in the order of the surrogate.
     customers
         ``state``, ``contribution_730`` and ``clv_optimistic_365`` (base currency) and ``age_days``
         (since the first purchase) of the same units in the same order. The optimistic value is
@@ -79,8 +79,8 @@ def termination_facts(
     parameters
         Windows and limits; those of the domain specification unless given.
     cases
-        ``remedy_failed_day`` and ``hearing_closed_day`` (NaN not yet) and ``has_pending_request``
-        (of a data subject) by unit; nobody has a case or a request unless given.
+        ``remedy_failed_day`` and ``hearing_closed_day`` (NaN not yet) by unit; nobody has a case
+        unless given.
 
     Returns
     -------
@@ -132,18 +132,17 @@ def termination_facts(
         "tenure_days": float_column(customers, "age_days"),
         "open_justified_complaint": complained(justified & is_open),
         "own_fault": complained(justified & is_recent),
+        "pending_request": (
+            is_true(units, "has_pending_request")
+            if "has_pending_request" in units
+            else np.zeros(count, dtype=np.bool_)
+        ),
         "protection_ids": _protections(units, events.invoices, as_of_day=as_of_day).array,
     }
-    columns = {
-        "remedy_failed_day": np.nan,
-        "hearing_closed_day": np.nan,
-        "has_pending_request": 0.0,
-    }
     if cases is None:
-        cases = pd.DataFrame(columns, index=customers.index)
+        cases = pd.DataFrame(np.nan, index=customers.index, columns=list(CASE_FACTS))
     cases = cases.reindex(customers.index)
-    facts["pending_request"] = float_column(cases, "has_pending_request") > 0
-    for name in ("remedy_failed_day", "hearing_closed_day"):
+    for name in CASE_FACTS:
         facts[name] = float_column(cases, name)
     return pd.DataFrame(facts, index=customers.index)
 

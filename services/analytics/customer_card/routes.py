@@ -52,7 +52,7 @@ async def get_customer_card(
         lambda current: operations.find_customer(call.database, current, unit_id)
     )
     person_id = row["person"] or unit_id
-    waiting = (row["must_answer_person"], row["complaint_person"])
+    waiting = (row["must_answer_person"], row["complaint_person"], row["privacy_person"])
     answer = await call.app.state.crm_cards.read(
         unit_id,
         person_id,

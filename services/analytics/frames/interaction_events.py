@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from services.analytics.frames.arrays import (
     NEVER,
@@ -24,6 +23,7 @@ from services.analytics.frames.deal_events import framed
 from services.analytics.frames.interactions import BY_THE_CUSTOMER, Interactions
 from services.analytics.frames.json_lists import read_entries, read_lists
 from services.analytics.frames.product_categories import ProductCategories
+from services.analytics.frames.tags import has_tag, tag_begins
 from services.analytics.mirror.snapshot import Snapshot
 
 _TELLING = (*BY_THE_CUSTOMER, "campaign_touch", "offer", "life_event")
@@ -37,7 +37,7 @@ _RATING = pa.struct(
 def telling_interactions(snapshot: Snapshot, interactions: Interactions) -> Booleans:
     """Choose the interactions that any number is computed from; most notes and calls are none."""
     table = snapshot.read("interactions", ["sentiment", "tags"])
-    says_something = ~np.isnan(floats_of(table, "sentiment")) | _matches(table, '"leave_intent"')
+    says_something = ~np.isnan(floats_of(table, "sentiment")) | has_tag(table, "leave_intent")
     is_telling = interactions.kind.are(*_TELLING) | interactions.direction.are("inbound")
     return interactions.happened & (is_telling | says_something)
 
@@ -88,7 +88,7 @@ def interaction_frame(
         outcome=outcome.category(),
         channel=Words.of(known.column("channel")).category(),
         nps=floats_of(table, "nps"),
-        has_leave_intent=_matches(table, '"leave_intent"'),
+        has_leave_intent=has_tag(table, "leave_intent"),
         effective_day=effective_day,
         names_competitor=declined_for_one
         | np.asarray(table.column("competitor_id").is_valid().to_numpy()),
@@ -126,7 +126,7 @@ def interaction_interest(
         category = products.of(table.column("product_id"))
         yield "offer", *_of_rows(interactions, np.flatnonzero(offered), category)
     tags = snapshot.read("interactions", ["tags"])
-    voiced = interactions.happened & _matches(tags, f'"{_NEED}')
+    voiced = interactions.happened & tag_begins(tags, _NEED)
     texts = tags.column("tags").filter(pa.array(voiced))
     answer, words = read_entries(texts, pa.string())
     tag = Words.of(pa.chunked_array([words]))
@@ -167,11 +167,6 @@ def complained_deals(
     deal_ids = snapshot.read("interactions", ["deal_id"], where=where).column("deal_id")
     has_deal = np.asarray(deal_ids.is_valid().to_numpy(), dtype=np.bool_)
     return interactions.unit[where][has_deal], deal_ids.drop_null()
-
-
-def _matches(table: pa.Table, text: str) -> Booleans:
-    found = pc.match_substring(table.column("tags").fill_null("[]"), text)
-    return np.asarray(found.to_numpy(), dtype=np.bool_)
 
 
 def _of(words: Words, where: Booleans) -> Words:

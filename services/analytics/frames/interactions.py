@@ -25,6 +25,7 @@ from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
+from services.analytics.frames.tags import has_tag
 from services.analytics.mirror.snapshot import Snapshot
 
 _DELIVERED = ("delivered", "clicked", "replied", "accepted", "declined", "unsubscribed")
@@ -34,6 +35,9 @@ BY_THE_CUSTOMER = (
     *("complaint", "service_request", "survey_response", "quote_request"),
     *("idea", "referral", "cancellation"),
 )
+CASES = ("complaint", "service_request")
+"""They are open until they are settled."""
+_PRIVACY_REQUEST = "privacy_request"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +153,16 @@ def interaction_columns(
         "has_open_qualified_deal": flags(in_window & kind.are("quote_request")),
         "is_active_in_window": flags(in_window & ~is_ours_alone),
         "has_open_complaint": flags(interactions.open_cases(clock, "complaint")),
+        "has_pending_request": flags(privacy_requests(snapshot, interactions, clock)),
         "cancelled_at": latest_of(effective[is_cancelled], unit[is_cancelled], contacts.unit_count),
     }
+
+
+def privacy_requests(snapshot: Snapshot, interactions: Interactions, clock: Clock) -> Booleans:
+    """Tell which cases are requests of data subjects, by their tag, that were not settled by the day."""
+    rows = interactions.open_cases(clock, *CASES)
+    rows[rows] = has_tag(snapshot.read("interactions", ["tags"], where=rows), _PRIVACY_REQUEST)
+    return rows
 
 
 def interaction_cost(

@@ -21,11 +21,11 @@ from services.analytics.frames.arrays import (
     booleans_of,
     strings_of,
 )
+from services.analytics.frames.cases_waiting import urgent_complaints, urgent_requests
 from services.analytics.frames.clock import Clock, day_number
-from services.analytics.frames.complaints import urgent_complaints
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
-from services.analytics.frames.interactions import Interactions
+from services.analytics.frames.interactions import CASES, Interactions
 from services.analytics.frames.json_lists import read_lists
 from services.analytics.frames.permissions import (
     Permissions,
@@ -83,6 +83,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
     service, survey = permissions.service[addressed], permissions.survey[addressed]
     waiting = unanswered_messages(snapshot, interactions, contacts, clock, parameters)
     complaint, severity, due_day = urgent_complaints(snapshot, interactions, contacts, clock)
+    request, answer_day = urgent_requests(snapshot, interactions, contacts, clock)
     columns: dict[str, Any] = {
         "person": strings_of(contacts.ids.take(pa.array(addressed))),
         "language": language.category(),
@@ -100,6 +101,9 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         **_author(records, complaint, "complaint"),
         "complaint_severity": severity,
         "complaint_due_day": due_day,
+        "privacy_interaction": _record_ids(snapshot, request),
+        **_author(records, request, "privacy"),
+        "privacy_due_day": answer_day,
         "has_open_request": _asks(records, waiting, parameters)[addressed],
         "channel_barriers": barriers.astype(np.int64) @ len(BARRIERS) ** np.arange(len(ids)),
         **_conditions(records, permissions, addressed, style, parameters),
@@ -146,7 +150,7 @@ def _asks(records: Records, waiting: Integers, parameters: ReachParameters) -> B
     A case that nobody settled for so long is no reason to get in touch. Shape (contacts,).
     """
     interactions, clock = records.interactions, records.clock
-    asked = interactions.open_cases(clock, "complaint", "service_request")
+    asked = interactions.open_cases(clock, *CASES)
     asked &= interactions.since(clock.start_of_window(parameters.answer_window_days))
     asked[waiting[waiting >= 0]] = True
     asks = np.zeros(len(records.contacts.ids), dtype=np.bool_)

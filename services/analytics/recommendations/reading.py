@@ -12,7 +12,11 @@ from services.analytics.recommendations.identity import recommendation_id
 from services.analytics.tables import SIGNALS
 
 _EPOCH = date(1970, 1, 1)
-_RECORDS = {"complaint_handling": "complaint", "answer_message": "must_answer"}
+_RECORDS = {
+    "privacy_request": "privacy",
+    "complaint_handling": "complaint",
+    "answer_message": "must_answer",
+}
 """The records that what is owed answers, as the columns about them begin."""
 Row = Mapping[str, Any]
 
@@ -70,16 +74,16 @@ def _owed(row: Row, publication: Publication) -> Iterator[Step]:
             goal_id=duty.get("goal_id"),
             strategy_id=duty.get("strategy_id"),
             instrument_id=instrument_id,
-            **_owed_to(row, _RECORDS.get(instrument_id)),
+            **_owed_to(row, _RECORDS[instrument_id]),
             triage=_triage(row) if instrument_id == "complaint_handling" else None,
         )
 
 
-def _owed_to(row: Row, record: str | None) -> dict[str, Any]:
-    """Return which record asks for an answer, and who is waiting for it."""
-    if record is None:
-        return {}
+def _owed_to(row: Row, record: str) -> dict[str, Any]:
+    """Return which record asks for an answer, who is waiting for it, and until when."""
+    due_day = row.get(f"{record}_due_day")
     return {
+        "due_on": None if due_day is None else _EPOCH + timedelta(days=int(due_day)),
         "event_record_id": row.get(f"{record}_interaction"),
         "person_id": row.get(f"{record}_person"),
         "language": row.get(f"{record}_language"),
@@ -87,11 +91,8 @@ def _owed_to(row: Row, record: str | None) -> dict[str, Any]:
 
 
 def _triage(row: Row) -> Triage | None:
-    severity, due_day = row.get("complaint_severity"), row.get("complaint_due_day")
-    if severity is None or due_day is None:
-        return None
-    due_on = _EPOCH + timedelta(days=int(due_day))
-    return Triage(int(severity), row.get("complaint_priority"), due_on)
+    severity = row.get("complaint_severity")
+    return None if severity is None else Triage(int(severity), row.get("complaint_priority"))
 
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:

@@ -63,9 +63,6 @@ class ComplaintTriage(Shown):
         "probability + 0.2 x share of customers of lower value; of who objects to profiling the first "
         "part alone; null in a trial, where nobody is placed."
     )
-    due_on: Day = Field(
-        description="The last day to settle it: 14, 7 or 2 days by severity, whoever complains."
-    )
     at_once: Flag = Field(description="True for severity 3: a person takes care of it at once.")
 
 
@@ -101,15 +98,20 @@ class RecommendedStep(Shown):
         description="The records that show the signal which it answers."
     )
     person_id: RecordId | None = Field(
-        description="The contact that it addresses; of what is owed who wrote or complained; null: not "
-        "known."
+        description="The contact that it addresses; of what is owed who wrote, complained or asked; "
+        "null: not known."
+    )
+    due_on: Day | None = Field(
+        description="The last day to settle what is owed: a complaint within 14, 7 or 2 days by severity, "
+        "whoever complains; a request of a data subject within a month of its receipt; null for "
+        "everything else."
     )
     triage: ComplaintTriage | None = Field(
         description="Of `complaint_handling`; null for everything else."
     )
     event_record_id: RecordId | None = Field(
         description="The deal or interaction in the CRM that the occasion follows from, of the first step; "
-        "of what is owed the message or complaint."
+        "of what is owed the message or case."
     )
     valid_until: Day | None = Field(description="Until when the occasion lasts; null without one.")
     reasons: Annotated[list[Reason], Field(max_length=12)] = Field(

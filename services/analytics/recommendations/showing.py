@@ -123,11 +123,11 @@ def _step(
         "terms": _terms(step, currency),
         "evidence": [] if step.signal_id is None else signal_records(row).get(step.signal_id, []),
         "person_id": step.person_id,
+        "due_on": step.due_on and step.due_on.isoformat(),
         "triage": step.triage
         and {
             "severity": step.triage.severity,
             "priority": step.triage.priority,
-            "due_on": step.triage.due_on.isoformat(),
             "at_once": step.triage.is_at_once,
         },
         "event_record_id": step.event_record_id,

@@ -208,7 +208,10 @@ class InteractionFields(Shape):
         default={}, description="Values of custom fields, by key; in a change null takes one away."
     )
     tags: Tags = Field(
-        default=[], description="Free words; `need:…` and `leave_intent` have meaning."
+        default=[],
+        description="Free words; three have meaning for analytics: `need:` with a word for what is needed, "
+        "`leave_intent`, and `privacy_request` on a service request or complaint by which a person asks "
+        "for access, correction, erasure or transfer of its data.",
     )
     external_refs: ExternalRefs = Field(
         default=[], description="How other systems name this record."

@@ -183,6 +183,7 @@ def facts_of(
     protections: str | None = None,
     age: float = 900.0,
     cases: pd.DataFrame | None = None,
+    has_pending_request: bool = False,
     **rows: list[Row],
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Count the facts of one unit and name its evidence."""
@@ -193,7 +194,12 @@ def facts_of(
     margins = deal_margins(deals, default_margin=0.35)
     given_events = events(**rows)
     facts = termination_facts(
-        pd.DataFrame({"protection_ids": pd.Series([protections], dtype="str")}),
+        pd.DataFrame(
+            {
+                "protection_ids": pd.Series([protections], dtype="str"),
+                "has_pending_request": [has_pending_request],
+            }
+        ),
         pd.DataFrame(
             {
                 "state": pd.Categorical(["retained"]),
@@ -304,13 +310,13 @@ def test_a_disputed_invoice_that_is_not_paid_is_an_open_dispute() -> None:
 
 
 def test_a_case_and_a_pending_request_are_taken_as_given() -> None:
-    cases = pd.DataFrame(
-        {"remedy_failed_day": [5.0], "hearing_closed_day": [np.nan], "has_pending_request": [True]}
-    )
-    facts, _ = facts_of(cases=cases)
+    cases = pd.DataFrame({"remedy_failed_day": [5.0], "hearing_closed_day": [np.nan]})
+    facts, _ = facts_of(cases=cases, has_pending_request=True)
     assert facts["remedy_failed_day"].tolist() == [5.0]
     assert facts["pending_request"].tolist() == [True]
-    assert facts_of(cases=cases.iloc[:0])[0]["pending_request"].tolist() == [False]
+    without, _ = facts_of(cases=cases.iloc[:0])
+    assert without["pending_request"].tolist() == [False]
+    assert without["remedy_failed_day"].isna().all()
 
 
 def test_deal_hunting_counts_the_discounts_of_730_days() -> None:

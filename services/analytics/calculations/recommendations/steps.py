@@ -40,7 +40,7 @@ _RULED_OUT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """How urgent an open complaint is: `triage`.
+    """How urgent an open complaint is: `complaint_priorities`.
 
     Attributes
     ----------
@@ -48,13 +48,10 @@ class Triage:
         1 to 3, 3 is worst.
     priority
         Its place in the queue, 0 to 1; None before it was computed.
-    due_on
-        The last day to settle it.
     """
 
     severity: int
     priority: float | None
-    due_on: date
 
     @property
     def is_at_once(self) -> bool:
@@ -81,13 +78,15 @@ class Step:
     event_id
         The event that calls for it.
     event_record_id
-        The record of that event, of the first step; of what is owed the message or complaint.
+        The record of that event, of the first step; of what is owed the message or case.
     valid_until
         The last day on which the event is open; None without one.
     person_id
-        Whom it addresses: of what is owed who wrote or complained.
+        Whom it addresses: of what is owed who wrote, complained or asked.
     language
         Of that person, if it is known.
+    due_on
+        The last day to settle what is owed; None of a message, which waits too long already.
     triage
         Of an open complaint.
     incentive_share, incentive_amount
@@ -119,6 +118,7 @@ class Step:
     valid_until: date | None = None
     person_id: str | None = None
     language: str | None = None
+    due_on: date | None = None
     triage: Triage | None = None
     incentive_share: float | None = None
     incentive_amount: float | None = None
@@ -182,7 +182,7 @@ def explain_step(step: Step, *, money: Callable[[float], Money]) -> list[Reason]
     if step.rank == 0:
         return [
             Reason(_OWED[step.instrument_id], {}),
-            *_urgency(step.triage),
+            *_urgency(step),
             Reason("R_NEXT_OBLIGATION", {"instrument": step.instrument_id}),
         ]
     named: dict[str, Value] = {
@@ -205,11 +205,14 @@ def explain_step(step: Step, *, money: Callable[[float], Money]) -> list[Reason]
     return reasons + _parts(step, money)
 
 
-def _urgency(triage: Triage | None) -> list[Reason]:
-    if triage is None:
+def _urgency(step: Step) -> list[Reason]:
+    if step.due_on is None:
         return []
-    named: dict[str, Value] = {"severity": triage.severity, "due": triage.due_on.isoformat()}
-    return [Reason("R_COMPLAINT_AT_ONCE" if triage.is_at_once else "R_COMPLAINT_DUE", named)]
+    named: dict[str, Value] = {"due": step.due_on.isoformat()}
+    if step.triage is None:
+        return [Reason("R_PRIVACY_REQUEST_DUE", named)]
+    named["severity"] = step.triage.severity
+    return [Reason("R_COMPLAINT_AT_ONCE" if step.triage.is_at_once else "R_COMPLAINT_DUE", named)]
 
 
 def _parts(step: Step, money: Callable[[float], Money]) -> list[Reason]:

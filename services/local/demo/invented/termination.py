@@ -101,7 +101,7 @@ def _costs_more_than_it_brings(story: Story) -> None:
 def _protected(story: Story) -> None:
     """Grounds for a review, and something that forbids it at present: each block once."""
     blocks = ("hardship", "legal_hold", "statutory_supply", "open_dispute",
-              "open_justified_complaint", "own_fault", "short_tenure")  # fmt: skip
+              "open_justified_complaint", "own_fault", "short_tenure", "pending_request")  # fmt: skip
     block = blocks[(story.number - 1) % len(blocks)]
     protections = [block] if block in blocks[:4] else []
     story.person(protections=protections)
@@ -120,6 +120,25 @@ def _protected(story: Story) -> None:
             settled=5,
             justified=True,
         )
+    if block == "pending_request":
+        _asks_for_data(story, 12)
+
+
+def _asks_for_data(story: Story, ago: int) -> None:
+    story.says(
+        *(ago, "service_request", "What do you know of me?", "Was wissen Sie über mich?"),
+        tags=["privacy_request"],
+        resolved_at=None,
+    )
+
+
+def _data_subject(story: Story) -> None:
+    """Asked which data we keep of it: the answer is due within a month; some object to profiling, too."""
+    objects = {"profiling_objection_at": instant(90)} if story.number % 2 == 0 else {}
+    story.person(**objects)
+    story.allows("email", ago=300)
+    story.buys_regularly(story.about(20), 45, 5, "CD-JAZZ", late=0)
+    _asks_for_data(story, story.about(12))
 
 
 def _ended(story: Story) -> None:
@@ -160,7 +179,8 @@ PERSONAS = (
     Persona("fraud", _fraudster, 4),
     Persona("below-cost", _hunter_below_cost, 4),
     Persona("loss", _costs_more_than_it_brings, 4),
-    Persona("protected", _protected, 7),
+    Persona("protected", _protected, 8),
     Persona("ended", _ended, 6),
     Persona("returns", _gives_back, 5),
+    Persona("data-subject", _data_subject, 4),
 )

@@ -1,4 +1,4 @@
-"""Which open complaint of each unit is to be taken up first."""
+"""Which open complaint and which request of a data subject each unit waits for longest, or worst."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.analytics.calculations.signals.complaints import ComplaintParamete
 from services.analytics.frames.arrays import Floats, Integers, floats_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
-from services.analytics.frames.interactions import Interactions
+from services.analytics.frames.interactions import Interactions, privacy_requests
 from services.analytics.mirror.snapshot import Snapshot
 
 _RULES: Final = ComplaintParameters()
@@ -40,3 +40,33 @@ def urgent_complaints(
     target = np.array(_RULES.target_days)[told[order].astype(np.int64) - 1]
     due_day[unit] = clock.days(interactions.occurred[rows[order]]) + target
     return found, severity, due_day
+
+
+def urgent_requests(
+    snapshot: Snapshot, interactions: Interactions, contacts: Contacts, clock: Clock
+) -> tuple[Integers, Floats]:
+    """Return row and last day of the oldest open request of a data subject of each unit.
+
+    The row is -1 and the day NaN without one. It is to be answered within a month of its receipt:
+    by the same date of the next month, or the last one of a shorter month. Source: GDPR, article
+    12(3); Regulation (EEC, Euratom) No 1182/71, article 3(2)(c).
+    """
+    found, due_day = np.full(contacts.unit_count, -1), np.full(contacts.unit_count, np.nan)
+    rows = np.flatnonzero(privacy_requests(snapshot, interactions, clock))
+    if not len(rows):
+        return found, due_day
+    # The first one is put last and stays.
+    rows = rows[np.lexsort((rows, interactions.occurred[rows]))[::-1]]
+    unit = interactions.unit[rows]
+    found[unit] = rows
+    due_day[unit] = _a_month_after(clock.days(interactions.occurred[rows]))
+    return found, due_day
+
+
+def _a_month_after(days: Integers) -> Integers:
+    received = days.astype("datetime64[D]")
+    month = received.astype("datetime64[M]")
+    day_of_month = (received - month.astype("datetime64[D]")).astype(np.int64)
+    first, last = ((month + step).astype("datetime64[D]").astype(np.int64) for step in (1, 2))
+    due: Integers = np.minimum(first + day_of_month, last - 1)
+    return due
