@@ -100,12 +100,14 @@ def test_only_what_tells_something_and_took_place_is_kept(base: Base) -> None:
         interaction("late", "complaint", occurred_at=END),
         interaction("last", "complaint", occurred_at=LAST_MOMENT),
         interaction("lost", "complaint", of="gone"),
+        interaction("asks", "service_request", tags='["privacy_request"]'),
+        interaction("help", "service_request"),
     ]
     kept = base.frames([contact("a")], interactions=rows).events.interactions
     found = dict(zip(names(kept["interaction_id"]), kept.itertuples(), strict=True))
-    assert found.keys() == {"mood", "rang", "tell", "sent", "last"}
+    assert found.keys() == {"mood", "rang", "tell", "sent", "last", "help"}
     assert {name for name, row in found.items() if row.has_leave_intent} == {"tell"}
-    assert {name for name, row in found.items() if row.is_inbound} == {"rang", "last"}
+    assert {name for name, row in found.items() if row.is_inbound} == {"rang", "last", "help"}
 
 
 def test_offers_and_cancellations_name_the_competitor_and_the_day_of_effect(base: Base) -> None:

@@ -573,6 +573,14 @@ def test_requests_about_our_own_fault_cost_the_customer_nothing(base: Base) -> N
     assert unit["service_cost"] == 25 + 12 + 6
 
 
+def test_to_ask_for_its_own_data_costs_nobody_anything(base: Base) -> None:
+    asked = interaction("0", "service_request", tags='["privacy_request"]')
+    unit = base.unit([contact("a")], [], [asked | {"cost_minor": 900, "cost_currency": "EUR"}])
+    assert (unit["service_cost"], unit["has_pending_request"]) == (0.0, True)
+    unit = base.unit([contact("a")], [], [asked | {"resolution": "fixed", "cost_minor": 900}])
+    assert (unit["service_cost"], unit["has_pending_request"]) == (0.0, False)
+
+
 def test_the_recent_service_cost_has_730_days_with_the_day_itself(base: Base) -> None:
     start = window_start(730)
     ticks = [start - timedelta(microseconds=1), start, LAST_MOMENT]

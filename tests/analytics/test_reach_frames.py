@@ -389,7 +389,8 @@ def test_a_request_of_a_data_subject_is_told_by_its_tag_and_due_within_a_month(b
         interaction(name, kind, of, occurred_at=at) | asked | fields
         for name, kind, of, at, fields in (
             ("p", "service_request", "b", noon(2024, 1, 31), {}),
-            ("q", "complaint", "b", noon(2024, 1, 30), {"tags": '["no_privacy_request"]'}),
+            ("q", "complaint", "b", noon(2024, 1, 30), {}),
+            ("n", "service_request", "b", noon(2024, 1, 30), {"tags": '["no_privacy_request"]'}),
             ("r", "service_request", "b", noon(2024, 1, 29), {"resolution": "fixed"}),
             ("s", "email", "b", noon(2024, 1, 28), {}),
             ("t", "service_request", "b", noon(2024, 2, 1), {}),
@@ -403,7 +404,7 @@ def test_a_request_of_a_data_subject_is_told_by_its_tag_and_due_within_a_month(b
     assert pd.isna(reach["privacy_interaction"].iloc[1])
     assert math.isnan(reach["privacy_due_day"].iloc[1])
     due_days = [
-        base.one(house[2:], [], [interaction("u", "complaint", "c", occurred_at=at) | asked])
+        base.one(house[2:], [], [interaction("u", "service_request", "c", occurred_at=at) | asked])
         for at in (noon(2023, 12, 15), noon(2023, 12, 31), noon(2023, 1, 30))
     ]
     assert [day_of(each["privacy_due_day"]) for each in due_days] == [

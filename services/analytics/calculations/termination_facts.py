@@ -34,7 +34,7 @@ from services.analytics.calculations.termination import (
 GROUNDS: Final = "grounds"
 COUNTER_EVIDENCE: Final = "counter_evidence"
 CASE_FACTS: Final = ("remedy_failed_day", "hearing_closed_day")
-"""What is known of the case of a unit, and of requests of the person; NaN unknown."""
+"""What is known of the case of a unit; NaN unknown."""
 _ENDED: Final = ("excluded", "terminated")
 _WITHDRAWN: Final = "withdrawn"
 
@@ -261,6 +261,13 @@ def _claims(
             recent & (margins.margin < 0),
             recent & (margins.margin > 0),
         ),
+        (
+            "persistently_unprofitable",
+            events.interactions,
+            "interaction_id",
+            _charged(events.interactions, as_of_day=as_of_day, parameters=parameters),
+            np.zeros(len(events.interactions), dtype=np.bool_),
+        ),
     ):
         yield _Claim(signal_id, GROUNDS, frame, grounds, record)
         yield _Claim(signal_id, COUNTER_EVIDENCE, frame, counter, record)
@@ -279,6 +286,18 @@ def _decisions(complaints: pd.DataFrame) -> tuple[Booleans, Booleans, Booleans]:
     )
     is_justified = justified.to_numpy(dtype=np.bool_, na_value=False)
     return is_decided, is_decided & ~is_justified, is_justified
+
+
+def _charged(
+    interactions: pd.DataFrame, *, as_of_day: int, parameters: TerminationParameters
+) -> Booleans:
+    """Tell which cases of the customer cost us and were not our fault."""
+    is_unjustified = ~interactions["is_justified"].to_numpy(dtype=np.bool_, na_value=True)
+    is_charged = words_are(interactions, "kind", "complaint") & is_unjustified
+    is_charged |= words_are(interactions, "kind", "service_request")
+    recent = within(interactions, as_of_day=as_of_day, days=parameters.hunting_days)
+    charged: Booleans = is_charged & recent
+    return charged
 
 
 def _invoices(

@@ -10,7 +10,7 @@ from services.analytics.calculations.signals.complaints import ComplaintParamete
 from services.analytics.frames.arrays import Floats, Integers, floats_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
-from services.analytics.frames.interactions import Interactions, privacy_requests
+from services.analytics.frames.interactions import Interactions
 from services.analytics.mirror.snapshot import Snapshot
 
 _RULES: Final = ComplaintParameters()
@@ -43,7 +43,7 @@ def urgent_complaints(
 
 
 def urgent_requests(
-    snapshot: Snapshot, interactions: Interactions, contacts: Contacts, clock: Clock
+    interactions: Interactions, contacts: Contacts, clock: Clock
 ) -> tuple[Integers, Floats]:
     """Return row and last day of the oldest open request of a data subject of each unit.
 
@@ -52,7 +52,7 @@ def urgent_requests(
     12(3); Regulation (EEC, Euratom) No 1182/71, article 3(2)(c).
     """
     found, due_day = np.full(contacts.unit_count, -1), np.full(contacts.unit_count, np.nan)
-    rows = np.flatnonzero(privacy_requests(snapshot, interactions, clock))
+    rows = np.flatnonzero(interactions.privacy_requests(clock))
     if not len(rows):
         return found, due_day
     # The first one is put last and stays.

@@ -39,7 +39,8 @@ def telling_interactions(snapshot: Snapshot, interactions: Interactions) -> Bool
     table = snapshot.read("interactions", ["sentiment", "tags"])
     says_something = ~np.isnan(floats_of(table, "sentiment")) | has_tag(table, "leave_intent")
     is_telling = interactions.kind.are(*_TELLING) | interactions.direction.are("inbound")
-    return interactions.happened & (is_telling | says_something)
+    is_telling = interactions.happened & (is_telling | says_something)
+    return is_telling & ~interactions.is_privacy_request
 
 
 def interaction_frame(

@@ -58,6 +58,9 @@ class Interactions:
         When; microseconds since 1970 in UTC.
     kind, outcome, direction
         Words of each.
+    is_privacy_request
+        Whether it is a service request, tagged as one of a data subject. To ask for its data costs
+        nobody anything, so it is no part of any number. Source: GDPR, article 12(5).
     """
 
     table: pa.Table
@@ -68,6 +71,7 @@ class Interactions:
     kind: Words
     outcome: Words
     direction: Words
+    is_privacy_request: Booleans
 
     @classmethod
     def read(
@@ -88,7 +92,9 @@ class Interactions:
             Words.of(table.column(name)) for name in ("kind", "outcome", "direction")
         )
         happened &= unit >= 0
-        return cls(table, contact, unit, happened, occurred, kind, outcome, direction)
+        asks = happened & kind.are("service_request")
+        asks[asks] = has_tag(snapshot.read("interactions", ["tags"], where=asks), _PRIVACY_REQUEST)
+        return cls(table, contact, unit, happened, occurred, kind, outcome, direction, asks)
 
     def since(self, instant: int) -> Booleans:
         """Tell which took place from an instant on, until the day."""
@@ -102,6 +108,10 @@ class Interactions:
         )
         rows: Booleans = self.happened & self.kind.are(*kinds) & is_open
         return rows
+
+    def privacy_requests(self, clock: Clock) -> Booleans:
+        """Tell which requests of data subjects were not settled by the day."""
+        return self.open_cases(clock, "service_request") & self.is_privacy_request
 
     @property
     def is_inbound(self) -> Booleans:
@@ -136,7 +146,8 @@ def interaction_columns(
     # Whose fault it is, is open as long as the complaint is.
     is_undecided = interactions.open_cases(clock, "complaint")
     is_undecided &= np.asarray(table.column("justified").is_null().to_numpy())
-    is_charged = happened & ~is_undecided & ~_is_own_fault(snapshot, table, kind, unit)
+    is_charged = happened & ~is_undecided & ~interactions.is_privacy_request
+    is_charged &= ~_is_own_fault(snapshot, table, kind, unit)
     is_recent = interactions.since(clock.start_of_window(parameters.service_window_days))
 
     def total(rows: Booleans) -> Floats:
@@ -153,16 +164,9 @@ def interaction_columns(
         "has_open_qualified_deal": flags(in_window & kind.are("quote_request")),
         "is_active_in_window": flags(in_window & ~is_ours_alone),
         "has_open_complaint": flags(interactions.open_cases(clock, "complaint")),
-        "has_pending_request": flags(privacy_requests(snapshot, interactions, clock)),
+        "has_pending_request": flags(interactions.privacy_requests(clock)),
         "cancelled_at": latest_of(effective[is_cancelled], unit[is_cancelled], contacts.unit_count),
     }
-
-
-def privacy_requests(snapshot: Snapshot, interactions: Interactions, clock: Clock) -> Booleans:
-    """Tell which cases are requests of data subjects, by their tag, that were not settled by the day."""
-    rows = interactions.open_cases(clock, *CASES)
-    rows[rows] = has_tag(snapshot.read("interactions", ["tags"], where=rows), _PRIVACY_REQUEST)
-    return rows
 
 
 def interaction_cost(

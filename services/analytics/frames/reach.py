@@ -83,7 +83,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
     service, survey = permissions.service[addressed], permissions.survey[addressed]
     waiting = unanswered_messages(snapshot, interactions, contacts, clock, parameters)
     complaint, severity, due_day = urgent_complaints(snapshot, interactions, contacts, clock)
-    request, answer_day = urgent_requests(snapshot, interactions, contacts, clock)
+    request, answer_day = urgent_requests(interactions, contacts, clock)
     columns: dict[str, Any] = {
         "person": strings_of(contacts.ids.take(pa.array(addressed))),
         "language": language.category(),

@@ -210,8 +210,8 @@ class InteractionFields(Shape):
     tags: Tags = Field(
         default=[],
         description="Free words; three have meaning for analytics: `need:` with a word for what is needed, "
-        "`leave_intent`, and `privacy_request` on a service request or complaint by which a person asks "
-        "for access, correction, erasure or transfer of its data.",
+        "`leave_intent`, and `privacy_request` on a service request by which a person asks for access, "
+        "correction, erasure or transfer of its data.",
     )
     external_refs: ExternalRefs = Field(
         default=[], description="How other systems name this record."

@@ -353,6 +353,23 @@ def test_evidence_names_the_newest_records_for_and_against_each_signal() -> None
     }
 
 
+def test_a_loss_rests_on_sales_below_cost_and_on_what_service_cost_us() -> None:
+    rows = [
+        complaint(False, age=3, interaction_id="unjustified"),
+        complaint(True, age=3, interaction_id="justified"),
+        complaint(None, age=3, interaction_id="undecided"),
+        complaint(False, age=730, interaction_id="old"),
+        {"kind": "service_request", "day": DAY - 4, "interaction_id": "asked"},
+        {"kind": "email", "day": DAY, "interaction_id": "wrote"},
+    ]
+    deals = plain_deals(unit=[0, 0], day=[DAY - 1, DAY - 5], cost=[200.0, 50.0])
+    _, evidence = facts_of(interactions=rows, deals=deals, optimistic=-1.0)
+    assert json.loads(evidence.iloc[0])["persistently_unprofitable"] == {
+        "grounds": ["deal-0", "unjustified", "asked"],
+        "counter_evidence": ["deal-1"],
+    }
+
+
 def test_without_a_signal_there_is_no_evidence() -> None:
     _, evidence = facts_of(interactions=[complaint(False)])
     assert evidence.isna().all()
