@@ -35,6 +35,7 @@ from services.analytics.scheduler import Scheduler
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.analytics.summary.routes import routes as summary
+from services.analytics.termination_cases.log_routes import routes as termination_log
 from services.analytics.termination_cases.present import Present
 from services.analytics.termination_cases.routes import routes as termination_cases
 from services.analytics.termination_fairness.routes import routes as termination_fairness
@@ -91,7 +92,7 @@ FEATURES = (
         effectiveness,
     ),
     *(summary, rfm, portfolio, loyalty_ladder, data_quality, model_cards),
-    *(termination_cases, termination_fairness),
+    *(termination_cases, termination_log, termination_fairness),
     *(catalogue_routes, refreshes),
 )
 

@@ -679,6 +679,15 @@ def test_who_has_an_open_case_is_told_to_few(office: Office) -> None:
     path = office.opened(unit)
     actions = {each["action"] for each in office.get("manager", f"{path}/log")["items"]}
     assert "customer_listed" in actions
+    office.get("manager", "termination-fairness")
+    office.get("proposer", "termination-log", status=403)
+    whole = office.get("manager", "termination-log?limit=100")["items"]
+    about_none = {each["action"] for each in whole if each["unit_id"] is None}
+    assert about_none >= {"customers_filtered", "fairness_read", "log_read"}
+    assert {each["unit_id"] for each in whole} > {None, unit}
+    of_one = office.get("manager", f"termination-log?unit_id={unit}&limit=3")
+    assert {each["unit_id"] for each in of_one["items"]} == {unit} and of_one["next"]
+    office.get("manager", "termination-log?colour=red", status=422)
 
 
 def test_the_case_of_a_customer_who_is_no_more_closes_at_the_next_refresh(office: Office) -> None:

@@ -23,12 +23,14 @@ POSITION = TypeAdapter(tuple[RecordId])
 """The last one of a page, of entries as of cases."""
 _c = termination_log.c
 _ADD = Statement(insert(termination_log))
-_PAGE = Statement(
+_PAGE = (
     select(termination_log)
-    .where(_c.unit_id == bindparam("unit_id"), _c.id < bindparam("before", type_=Identifier))
+    .where(_c.id < bindparam("before", type_=Identifier))
     .order_by(_c.id.desc())
     .limit(bindparam("page_size"))
 )
+_ALL = Statement(_PAGE)
+_OF_UNIT = Statement(_PAGE.where(_c.unit_id == bindparam("unit_id", type_=Identifier)))
 _LAST = "f" * 8 + "-ffff" * 3 + "-" + "f" * 12
 
 
@@ -91,18 +93,22 @@ async def add_all(database: Database, rows: Collection[Record]) -> None:
 
 
 async def list_entries(
-    reader: Reader, unit_id: str, *, cursor: str | None, limit: int
+    reader: Reader, unit_id: str | None, *, cursor: str | None, limit: int
 ) -> tuple[list[Record], str | None]:
-    """Return a page of what was read and changed of a unit, the newest first."""
+    """Return a page of what was read and changed, of one unit or of all, the newest first."""
     question = {"of": "termination_log", "unit_id": unit_id}
     before = _LAST
     if cursor is not None:
         (before,) = read_position(cursor, question, POSITION, length=1)
-    rows = await reader.all(_PAGE, {"unit_id": unit_id, "before": before, "page_size": limit + 1})
+    values: Record = {"before": before, "page_size": limit + 1}
+    if unit_id is None:
+        rows = await reader.all(_ALL, values)
+    else:
+        rows = await reader.all(_OF_UNIT, {**values, "unit_id": unit_id})
     return cut_page(rows, limit, question, "id")
 
 
 def show(row: Record) -> dict[str, Any]:
     """Return an entry as the wire shows it."""
-    names = ("id", "case_id", "action", "key_id", "key_name", "request_id", "details")
+    names = ("id", "unit_id", "case_id", "action", "key_id", "key_name", "request_id", "details")
     return {name: row[name] for name in names} | {"at": wire_instant(row["at"])}

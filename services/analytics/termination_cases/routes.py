@@ -177,10 +177,6 @@ async def list_termination_cases(call: Call, query: Annotated[shapes.ListCases, 
     await _note(call, "case_listed", *cases)
     catalogue, language = call.app.state.catalogue, call.language
     items = [showing.summarize(case, catalogue=catalogue, language=language) for case in cases]
-    return _page(call, items, cursor)
-
-
-def _page(call: Call, items: list[Any], cursor: str | None) -> Answer:
     following, link = call.following(cursor)
     headers = {"Content-Language": call.language, **link}
     return Answer(orjson.dumps({"items": items, "next": following}), headers=headers)
@@ -267,29 +263,6 @@ async def read_termination_draft(
         **letter,
     }
     return Answer(orjson.dumps(body), headers={"Content-Language": language})
-
-
-@routes.add(
-    "GET",
-    "/termination-cases/{case_id}/log",
-    answer=shapes.LogPage,
-    scope=READ,
-    localized=True,
-    problems=(404,),
-    headers=(("Link", ""),),
-    summary="Read the log of a termination case",
-)
-async def list_termination_log(
-    call: Call, case_id: CaseId, query: Annotated[shapes.ListLog, Query()]
-) -> Answer:
-    """Who read or changed what, the newest first: of all cases of this customer, and of what is published
-    about its termination signals. Entries are only added. Reading the log is logged as well."""
-    case = await operations.find_case(call.database, case_id)
-    await _note(call, "log_read", case)
-    rows, cursor = await log.list_entries(
-        call.database, case["unit_id"], cursor=query.cursor, limit=query.limit
-    )
-    return _page(call, [log.show(row) for row in rows], cursor)
 
 
 @_declared("remedy", WRITE, "Offer the remedy", description=f"Records that the remedy of the profiles "

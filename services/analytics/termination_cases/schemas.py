@@ -377,13 +377,18 @@ class LogEntry(Shown):
     id: RecordId = Field(description="Made by this service.")
     at: Instant = Field(description="When.")
     action: word(example="case_read") = Field(description="What.")
+    unit_id: RecordId | None = Field(
+        description="About which customer; null: about no single one, or about a person who was erased."
+    )
     case_id: RecordId | None = Field(
-        description="Of which case; null: of what is published about the customer."
+        description="Of which case; null: of what is published about the customer or about all."
     )
     key_id: KeyId | None = Field(description="By which key; null: the service by itself.")
     key_name: KeyName = Field(description="The name of the key.")
     request_id: RecordId | None = Field(description="In which request; null: in a refresh.")
-    details: dict[str, Any] | None = Field(description="The version and step of the case after it.")
+    details: dict[str, Any] | None = Field(
+        description="The version and step of the case after it, or what was asked for."
+    )
 
 
 class LogPage(Shown):
@@ -397,6 +402,14 @@ class LogPage(Shown):
 
 class ListLog(Page):
     """The log of a case."""
+
+
+class ListWholeLog(ListLog):
+    """The whole log, or that of one customer."""
+
+    unit_id: RecordId | None = Field(
+        default=None, description="Only what is about this customer, by its id in the CRM."
+    )
 
 
 EXAMPLE = {
