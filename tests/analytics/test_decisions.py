@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import httpx
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from services.analytics.app import create_app
 from services.analytics.catalogue.catalogue import load_catalogue
@@ -56,6 +56,16 @@ class Desk:
             ][:8]
         self.next += 1
         return self.recommended[self.next - 1]
+
+    def all_owed(self, obligation: str) -> list[dict[str, Any]]:
+        """Return to whom this is owed, as `decide` takes them."""
+        path = f"/v1/recommendations?limit=200&obligation={obligation}"
+        return [
+            {**item, "recommendation": owed, "obligation": owed}
+            for item in self.http.get(path).json()["items"]
+            for owed in item["obligations"]
+            if owed["instrument"]["id"] == obligation
+        ]
 
     def forget(self) -> None:
         """Leave nothing to the next test."""
@@ -143,6 +153,13 @@ def test_the_id_of_a_recommendation_never_changes() -> None:
         recommendation_id(unit_id(1), None, "advice", None, None),
     }
     assert len({plain, *others}) == 5
+    owed = [
+        recommendation_id(
+            unit_id(1), None, "complaint_handling", None, None, owed_for=unit_id(each)
+        )
+        for each in (8, 9)
+    ]
+    assert len({*owed}) == 2
 
 
 def test_a_decision_keeps_what_was_decided_on(desk: Desk) -> None:
@@ -264,6 +281,49 @@ def test_sent_again_with_its_key_a_decision_is_made_once(desk: Desk) -> None:
     assert first.json() == again.json()
     assert first.json()["valid_until"] is None
     assert desk.listed(unit_id=customer["unit_id"]) == [first.json()["id"]]
+
+
+def test_what_is_owed_is_done_in_time_and_again_until_it_is_settled(desk: Desk) -> None:
+    asking = desk.all_owed("privacy_request")[0]
+    refused = desk.decide(asking, 422, decision="rejected", reason="other")
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("owed", "/body/decision")
+    made = desk.decide(asking)
+    assert (made["planned_for"], made["decided_on"]["rank"]) == ("2026-11-20", 0)
+    assert made["decided_on"]["person_id"] and made["decided_on"]["event_record_id"]
+    assert desk.patch(made, 422, status="rejected", reason="other")["code"] == "owed"
+    assert desk.decide(asking, 409)["code"] == "decision_open"
+    desk.patch(made, status="executed")
+    desk.patch(desk.decide(asking), status="expired", reason="other")
+    desk.now = datetime(2024, 10, 10, 12, tzinfo=UTC)
+    assert desk.decide(asking)["planned_for"] == "2024-11-03"
+    by_severity = {
+        each["obligation"]["triage"]["severity"]: each
+        for each in desk.all_owed("complaint_handling")
+    }
+    desk.now = datetime(2024, 9, 1, 12, tzinfo=UTC)
+    days = [desk.decide(by_severity[severity])["planned_for"] for severity in (1, 2, 3)]
+    assert days == ["2024-10-04", "2024-10-04", "2024-09-01"]
+    taken = [each["unit_id"] for each in by_severity.values()]
+    (another, *_) = (
+        each for each in desk.all_owed("complaint_handling") if each["unit_id"] not in taken
+    )
+    assert desk.decide(another, planned_for="2024-09-02")["planned_for"] == "2024-09-02"
+
+
+def test_what_is_owed_to_who_objects_to_profiling_is_decided_and_tells_no_profile(
+    desk: Desk,
+) -> None:
+    objecting = next(
+        each
+        for each in desk.all_owed("complaint_handling")
+        if each["basis"] == "profiling_objection"
+    )
+    made = desk.decide(objecting, write_to_crm=True)
+    assert desk.read(made["id"])["status"] == "accepted"
+    on = made["decided_on"]
+    assert (on["phase"], on["goal"], on["strategy"]) == (None, None, None)
+    assert desk.listed() == [made["id"]]
+    assert desk.patch(made, status="executed")["status"] == "executed"
 
 
 def test_what_is_not_recommended_cannot_be_decided_on(desk: Desk) -> None:
@@ -445,6 +505,8 @@ def test_what_ended_long_ago_is_deleted(desk: Desk) -> None:
 
 def test_who_is_erased_is_forgotten_and_who_objects_is_not_shown(desk: Desk) -> None:
     objecting, erased = desk.customer(), desk.customer()
+    owed = next(each for each in desk.all_owed("complaint_handling") if each["phase"])
+    owed = desk.decide(owed)
     first, second = desk.decide(objecting), desk.decide(erased, write_to_crm=True, note="xylo")
     body = {"note": "xylo too"}
     headers = {"Content-Type": MERGE, "If-Match": "*", "Idempotency-Key": "erased"}
@@ -456,19 +518,23 @@ def test_who_is_erased_is_forgotten_and_who_objects_is_not_shown(desk: Desk) -> 
         async def work(transaction: Transaction) -> None:
             for slot in SLOTS.values():
                 values = {"has_profiling_objection": True}
-                where = slot.c.unit_id == objecting["unit_id"]
+                where = or_(*(slot.c.unit_id == each["unit_id"] for each in (objecting, owed)))
                 await transaction.run(Statement(update(slot).where(where).values(values)))
             await automatic.follow_wishes(
                 transaction,
                 erased={erased["unit_id"]},
-                objecting={objecting["unit_id"]},
+                objecting={objecting["unit_id"], owed["unit_id"]},
                 now=desk.now,
             )
 
         await database.write(work)
 
+    assert owed["decided_on"]["strategy"] and owed["decided_on"]["phase"]
     desk.on_database(publish)
-    assert desk.listed() == []
+    assert desk.listed() == [owed["id"]]
+    assert desk.listed(strategy_id=owed["decided_on"]["strategy"]["id"]) == []
+    shown = desk.read(owed["id"])
+    assert (shown["status"], shown["decided_on"]["strategy"]) == ("accepted", None)
     for each in (first, second):
         desk.read(each["id"], 404)
         desk.patch(each, 404, note="x")

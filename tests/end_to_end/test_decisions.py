@@ -188,6 +188,54 @@ def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: O
     assert [each["id"] for each in office.planned(made)] == [plan["id"]]
 
 
+def test_a_request_of_a_person_who_objects_is_a_task_with_that_person_until_it_is_settled(
+    office: Office,
+) -> None:
+    crm, analytics = office.crm, office.analytics
+    fields = {"name": "Lager", "profiling_objection_at": "2026-01-01T09:00:00Z"}
+    firm = crm.create("contacts", kind="organisation", **fields)["id"]
+    person = crm.create("contacts", kind="person", name="Ina Lager", parent_id=firm)["id"]
+
+    def ask(day: int) -> Any:
+        told = {"kind": "service_request", "tags": ["privacy_request"]}
+        at = f"2026-01-{day}T09:00:00Z"
+        return crm.create("interactions", contact_id=person, occurred_at=at, **told)
+
+    def owed() -> list[Any]:
+        analytics.published()
+        found = analytics.get(f"/v1/customers/{firm}/recommendations")
+        assert found["basis"] == "profiling_objection"
+        return list(found["obligations"])
+
+    request = ask(14)
+    (duty,) = owed()
+    assert (duty["event_record_id"], duty["person_id"]) == (request["id"], person)
+    made = office.decide({"unit_id": firm, "recommendation_id": duty["id"]})
+    day = max(duty["due_on"], analytics._clock().date().isoformat())
+    assert (duty["due_on"], made["planned_for"]) == ("2026-02-14", day)
+    office.carry_out()
+    (plan,) = office.planned({"unit_id": person})
+    assert (plan["contact_id"], plan["parent_id"]) == (person, request["id"])
+    assert (plan["kind"], plan["direction"]) == ("message", "outbound")
+    assert plan["due_at"][:10] == day
+    office.patch(made, status="executed")
+    office.carry_out()
+    assert [each["id"] for each in owed()] == [duty["id"]]
+    settled = crm.patch(
+        f"/v1/interactions/{request['id']}",
+        {"resolution": "fixed", "resolved_at": "2026-01-25T09:00:00Z"},
+        version="*",
+    )
+    assert settled.status_code == 200, settled.text
+    assert owed() == []
+    another = ask(20)
+    (duty,) = owed()
+    assert duty["event_record_id"] == another["id"]
+    office.decide({"unit_id": firm, "recommendation_id": duty["id"]})
+    office.carry_out()
+    assert len(office.planned({"unit_id": person})) == 2
+
+
 def test_what_is_rejected_or_not_done_in_time_leaves_the_crm_and_what_is_done_stays(
     office: Office,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, bindparam, delete, or_, select
 
+from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.decisions import intents, steps
 from services.analytics.decisions.steps import Actor
 from services.analytics.decisions.table import decision_steps, decision_writes, decisions
@@ -22,13 +23,18 @@ KEPT_FOR: Final = timedelta(days=730)  # 24 months; domain specification 10, pri
 _PAGE = 200
 _c = decisions.c
 _is_open = _c.status == "accepted"
+IS_OWED: Final = or_(*(_c.instrument_id == each for each in OBLIGATIONS))
+"""What is decided on is an obligation."""
 _is_over = _c.valid_until < bindparam("today", type_=Day)
 _ANY_OVER = Statement(select(_c.id).where(_is_open, _is_over).limit(1))
 _OVER = Statement(
     select(decisions).where(_is_open, _is_over).order_by(_c.id).limit(_PAGE).with_for_update()
 )
-_OPEN_OF = Statement(
-    select(decisions).where(_is_open, is_among(_c.unit_id)).order_by(_c.id).with_for_update()
+_OPEN_PROFILED = Statement(
+    select(decisions)
+    .where(_is_open, is_among(_c.unit_id), ~IS_OWED)
+    .order_by(_c.id)
+    .with_for_update()
 )
 _PLANNED = Statement(
     select(_c.id, decision_writes.c.interaction_id)
@@ -158,11 +164,14 @@ async def follow_wishes(
     objecting: Collection[str],
     now: datetime,
 ) -> None:
-    """Forget decisions about who was erased; end those about who objects to profiling from now on."""
+    """Forget decisions about who was erased; end those about who objects to profiling from now on.
+
+    What is owed rests on no profile, and stays.
+    """
     if objecting:
-        # What is open rests on a profile. It is noticed while a version is published.
+        # It is noticed while a version is published.
         actor = Actor.system(now=now, request_id="")
-        for row in await transaction.all(_OPEN_OF, {"ids": sorted(objecting)}):
+        for row in await transaction.all(_OPEN_PROFILED, {"ids": sorted(objecting)}):
             await _expire(transaction, row, cause="profiling_objection", actor=actor)
     if erased:
         ids = sorted(erased)

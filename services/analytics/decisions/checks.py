@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import get_args
 
+from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.schemas import Reason
 from services.foundation.problems import FieldError, Invalid, invalid
@@ -25,6 +26,10 @@ class ReasonMissing(Invalid):
     code, title = "reason_missing", "A rejection, or an end before its time, needs its reason."
 
 
+class Owed(Invalid):
+    code, title = "owed", "What is owed cannot be rejected."
+
+
 class FieldOutOfPlace(Invalid):
     code, title = "field_out_of_place", "A field does not go with this decision."
 
@@ -45,6 +50,16 @@ def check_fields(sent: set[str], status: str, reason: str | None) -> None:
     if status in _NEEDS_REASON and reason is None:
         message = f"Send reason, one of: {', '.join(get_args(Reason))}."
         raise ReasonMissing(message, errors=[FieldError("/body/reason", "missing", message)])
+
+
+def check_owed(instrument_id: str, status: str, *, field: str) -> None:
+    """Refuse to reject an obligation: it is owed as long as its record in the CRM is open."""
+    if status == "rejected" and instrument_id in OBLIGATIONS:
+        message = (
+            "Settle its case or answer its message in the CRM; an accepted decision is ended with the "
+            "status expired."
+        )
+        raise Owed(message, errors=[FieldError(f"/body/{field}", Owed.code, message)])
 
 
 def check_plan(day: date | None, *, today: date) -> None:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Table, bindparam, or_, select, tuple_
+from sqlalchemy import Select, Table, bindparam, false, func, or_, select, tuple_
 from uuid_utils import uuid7
 
+from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.calculations.recommendations.steps import Step
 from services.analytics.decisions import automatic, checks, intents, steps
 from services.analytics.decisions.plans import Planning
@@ -40,7 +41,8 @@ _LISTS = ("unit_id", "status", "strategy_id", "instrument_id", "phase", "assigne
 _POSITION = TypeAdapter(tuple[WireInstant, RecordId])
 _PARTS = (
     *("rank", "expected_value", "stake", "base_probability", "effect_probability"),
-    *("contact_cost", "incentive_cost", "risk_cost"),
+    *("contact_cost", "incentive_cost", "risk_cost", "incentive_share", "incentive_amount"),
+    *("person_id", "event_id", "event_record_id"),
 )
 _STANDING = Statement(
     select(decisions.c.id, decisions.c.status)
@@ -108,17 +110,16 @@ _OF_CRM = [
 ]
 
 
-def _shown(slot: Table) -> Select[Any]:
-    """Build what reads decisions with their intents, but not those about who objects to profiling."""
+def _shown(slot: Table, *, by_profile: bool = False) -> Select[Any]:
+    """Build what reads decisions with their intents; of who objects to profiling only what is owed.
+
+    That is in no phase and part of no strategy, so filters of these (`by_profile`) find it not.
+    """
+    is_objecting = func.coalesce(slot.c.has_profiling_objection, false())
     return (
-        select(decisions, *_OF_CRM)
+        select(decisions, *_OF_CRM, is_objecting.label("is_objecting"))
         .select_from(_SOURCE.outerjoin(slot, slot.c.unit_id == decisions.c.unit_id))
-        .where(
-            or_(
-                slot.c.has_profiling_objection.is_(None),
-                slot.c.has_profiling_objection.is_(False),
-            )
-        )
+        .where(~is_objecting if by_profile else or_(~is_objecting, automatic.IS_OWED))
     )
 
 
@@ -141,7 +142,7 @@ async def find(reader: Reader, decision_id: str) -> Record:
     Raises
     ------
     NotFound
-        There is none, or it is about a customer who objects to profiling.
+        There is none, or it is about a customer who objects to profiling and is owed nothing by it.
     NotComputedYet
         Nothing is published, so nothing was decided.
     """
@@ -172,7 +173,7 @@ async def create_decision(
         The published version has no such recommendation for the customer.
     DecisionOpen, DecisionStands
         It is accepted already, or was rejected or executed lately.
-    ReasonMissing, FieldOutOfPlace, Invalid
+    ReasonMissing, FieldOutOfPlace, Owed, Invalid
         A rule is broken.
     NotComputedYet
         Nothing is published.
@@ -187,18 +188,22 @@ async def create_decision(
     publication, step, phase = await _recommended(
         transaction, publications, given["unit_id"], given["recommendation_id"]
     )
+    is_owed = step.instrument_id in OBLIGATIONS
+    checks.check_owed(step.instrument_id, status, field="decision")
     existing = await transaction.first(_STANDING, asked | automatic.standing_at(actor.now))
     if existing is not None and existing["status"] == "accepted":
         raise DecisionOpen(existing["id"])
-    if existing is not None:
+    if existing is not None and not is_owed:
         raise DecisionStands(existing["id"], existing["status"])
     row: Record = dict.fromkeys(column.name for column in decisions.columns)
     row |= asked | _snapshot(publication, step) | {"phase": phase, "status": status}
     row |= {name: given[name] for name in ("reason", "note", "planned_for", "assigned_to")}
     row |= {"id": str(uuid7()), "version": 1, "decided_at": actor.now, "updated_at": actor.now}
+    if is_owed:
+        row["planned_for"] = row["planned_for"] or planning.day_of_owed(step, now=actor.now)
     if status == "accepted":
         last = max(today, step.valid_until or today + timedelta(days=VALID_DAYS))
-        row["valid_until"] = max(last, given["planned_for"] or last)
+        row["valid_until"] = max(last, row["planned_for"] or last)
     changed = sorted(sent - {"unit_id", "recommendation_id", "decision"})
     await steps.add(transaction, row, changed=changed, actor=actor)
     if given["write_to_crm"]:
@@ -252,7 +257,7 @@ async def change_decision(
         There is none, or not in this version.
     DecisionClosed
         It is executed, rejected or expired.
-    ReasonMissing, FieldOutOfPlace, Invalid
+    ReasonMissing, FieldOutOfPlace, Owed, Invalid
         A rule is broken.
     """
     await automatic.expire_page(transaction, today=planning.today(actor.now), actor=actor)
@@ -269,6 +274,7 @@ async def change_decision(
     status = given.get("status", "accepted")
     sent = {name for name, value in given.items() if status == "accepted" or value is not None}
     checks.check_fields(sent, status, given.get("reason"))
+    checks.check_owed(before["instrument_id"], status, field="status")
     intent = await intents.lock(transaction, decision_id)
     values = _changed(before, given, status, intent, actor=actor, planning=planning)
     wish = given.get("write_to_crm")
@@ -355,7 +361,7 @@ async def list_decisions(reader: Reader, query: ListDecisions) -> tuple[list[Rec
 @lru_cache(maxsize=200)
 def _page(slot: Table, filters: frozenset[str], continued: bool) -> Statement:
     c = decisions.c
-    statement = _shown(slot)
+    statement = _shown(slot, by_profile=bool(filters & {"phase", "strategy_id"}))
     for name in sorted(filters & {*_LISTS}):
         statement = statement.where(any_of(c[name], bindparam(name, type_=Texts)))
     since, until = (bindparam(f"decided_at_{end}", type_=Instant) for end in ("gte", "lt"))

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
+from services.analytics.calculations.recommendations.steps import Step
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.foundation.statements import Record
 from shared.values import Total, wire_instant
@@ -26,6 +28,8 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 """Kinds of interactions by channel; any other channel reaches nobody in person, and leaves a note."""
 _TALKS: Final = frozenset({"dialogue", "obligation"})
+_IN_WRITING: Final = "privacy_request"
+"""Answered in writing, by whatever way. Source: GDPR, article 12(1)."""
 _DUE = time(17)
 _TAG = "phasewise"
 
@@ -41,12 +45,25 @@ class Planning:
     def today(self, now: datetime) -> date:
         return now.astimezone(self.time_zone).date()
 
+    def day_of_owed(self, step: Step, *, now: datetime) -> date:
+        """Return the day on which what is owed is to be done: the last one, or today if that is late.
+
+        A message waits too long already, and a grave complaint is taken up at once.
+        """
+        today = self.today(now)
+        if step.due_on is None or (step.triage is not None and step.triage.is_at_once):
+            return today
+        return max(today, step.due_on)
+
     def body(self, decision: Mapping[str, Any]) -> Record:
         """Return the interaction to create, as the CRM takes it."""
         instrument = self.catalogue.entry("instruments", decision["instrument_id"])
         kind = self._kind(decision)
+        on = decision["snapshot"]
+        is_owed = decision["instrument_id"] in OBLIGATIONS
         body = {
-            "contact_id": decision["unit_id"],
+            "contact_id": on.get("person_id") or decision["unit_id"],
+            "parent_id": on.get("event_record_id") if is_owed else None,
             "kind": kind,
             "channel": decision["channel_id"],
             "direction": "internal" if kind == "note" else "outbound",
@@ -77,5 +94,7 @@ class Planning:
         """Choose by the channel; where none is named, a talk is a call and all else is a note."""
         if decision["channel_id"] is not None:
             return _KINDS.get(decision["channel_id"], "note")
+        if decision["instrument_id"] == _IN_WRITING:
+            return "message"
         instruments = {each.id: each for each in self.catalogue.instruments}
         return "call" if instruments[decision["instrument_id"]].type in _TALKS else "note"

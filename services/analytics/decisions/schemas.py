@@ -47,7 +47,9 @@ class NewDecision(Shape):
     recommendation_id: RecordId = Field(
         description="`recommendation.id` of the customer, as it is published now."
     )
-    decision: Literal["accepted", "rejected"] = Field(description="Whether it is to be done.")
+    decision: Literal["accepted", "rejected"] = Field(
+        description="Whether it is to be done. What is owed (rank 0) cannot be rejected."
+    )
     reason: Reason | None = Field(
         default=None,
         description="Why it is rejected, and only then: an id of the catalogue's rejection_reasons.",
@@ -55,7 +57,8 @@ class NewDecision(Shape):
     note: Note | None = Field(default=None, description="For colleagues; no program reads it.")
     planned_for: Day | None = Field(
         default=None,
-        description="The day on which it is to be done: today or within a year. Only if accepted.",
+        description="The day on which it is to be done: today or within a year. Only if accepted; absent of "
+        "what is owed: its last day, or today if that is past, it is to be done at once, or a message waits.",
     )
     assigned_to: UserId | None = Field(
         default=None, description="Who is to do it, a user of the CRM. Only if accepted."
@@ -114,8 +117,13 @@ class DecisionPatch(Shape):
 class DecidedOn(Shown):
     """The recommendation as it was published when somebody decided on it."""
 
-    rank: whole(1, 100, example=1) = Field(description="Its place among the recommended ones.")
-    phase: Choice | None = Field(description="The phase that the customer was in.")
+    rank: whole(0, 100, example=1) = Field(
+        description="Its place among the recommended ones; 0 is owed."
+    )
+    phase: Choice | None = Field(
+        description="The phase that the customer was in; null, like goal and strategy, of who objects to "
+        "profiling."
+    )
     goal: Choice | None = Field(description="What it was meant to reach.")
     strategy: Choice | None = Field(description="How.")
     instrument: Choice = Field(description="With what.")
@@ -123,6 +131,19 @@ class DecidedOn(Shown):
     product_id: text(200, example="019abf10-7a5c-7000-8000-000000000017") | None = Field(
         description="Which product, by its id in the CRM; null if none was named."
     )
+    event: Choice | None = Field(description="The occasion, if there was one.")
+    event_record_id: RecordId | None = Field(
+        description="The record in the CRM that the occasion followed from, or the case or message that is "
+        "answered; null: none."
+    )
+    person_id: RecordId | None = Field(
+        description="The contact whom it addresses: the planned interaction is with it. Null: not known, then "
+        "with the customer."
+    )
+    discount_pct: number(0, 100, example=10) | None = Field(
+        description="What it gave off the order that follows; percent; null: none."
+    )
+    incentive: Amount = Field(description="What else it gave on top; null: nothing.")
     expected_value: Amount = Field(description="What it was expected to bring beyond its cost.")
     stake: Amount = Field(description="What was at stake.")
     base_probability: Probability | None = Field(

@@ -18,6 +18,7 @@ _SECTIONS = {
     "instrument_id": "instruments",
     "channel_id": "channels",
 }
+_OF_PROFILE = ("phase", "goal_id", "strategy_id")
 _SAME = ("id", "version", "unit_id", "recommendation_id", "status", "note", "assigned_to")
 
 
@@ -32,13 +33,18 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         return {"id": entry, "label": known.name(language) if known else entry}
 
     snapshot: Mapping[str, Any] = row["snapshot"]
+    # What is owed was recommended by its place in a phase, before the person objected to profiling.
+    known = {**row, **dict.fromkeys(_OF_PROFILE)} if row.get("is_objecting") else row
     decided_on = {
         **{name: snapshot[name] for name in _PLAIN},
         **{name: money(snapshot[name], snapshot["currency"]) for name in _AMOUNTS},
         **{
-            name.removesuffix("_id"): choice(section, row[name])
+            name.removesuffix("_id"): choice(section, known[name])
             for name, section in _SECTIONS.items()
         },
+        "event": choice("marketing_events", snapshot.get("event_id")),
+        **{name: snapshot.get(name) for name in ("person_id", "event_record_id")},
+        **_terms(snapshot),
         "product_id": row["product_id"],
     }
     return {
@@ -53,6 +59,14 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         "crm": _crm(row),
         "decided_at": _instant(row["decided_at"]),
         "updated_at": _instant(row["updated_at"]),
+    }
+
+
+def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    share = snapshot.get("incentive_share")
+    return {
+        "discount_pct": None if share is None else round(100 * share, 4),
+        "incentive": money(snapshot.get("incentive_amount"), snapshot["currency"]),
     }
 
 

@@ -68,13 +68,17 @@ def _owed(row: Row, publication: Publication) -> Iterator[Step]:
     duties = {(each["phase"], each["instrument_id"]): each for each in known.get("duties", ())}
     for instrument_id in (row["obligation_ids"] or "").split():
         duty = duties.get((row["phase"], instrument_id), {})
+        owed_to = _owed_to(row, _RECORDS[instrument_id])
         yield Step(
             rank=0,
-            recommendation_id=recommendation_id(row["unit_id"], None, instrument_id, None, None),
+            recommendation_id=recommendation_id(
+                *(row["unit_id"], None, instrument_id, None, None),
+                owed_for=owed_to["event_record_id"],
+            ),
             goal_id=duty.get("goal_id"),
             strategy_id=duty.get("strategy_id"),
             instrument_id=instrument_id,
-            **_owed_to(row, _RECORDS[instrument_id]),
+            **owed_to,
             triage=_triage(row) if instrument_id == "complaint_handling" else None,
         )
 
