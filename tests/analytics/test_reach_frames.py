@@ -14,7 +14,8 @@ import pytest
 from services.analytics.calculations.reach.parameters import BARRIERS
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import reach_parameters
-from services.analytics.frames.dictionary import check_frame, reach_columns
+from services.analytics.frames.dictionary import check_frame
+from services.analytics.frames.reach_dictionary import reach_columns
 from services.analytics.tables import CHANNELS, REACH_COLUMNS
 from shared.values import wire_instant
 from tests.analytics import test_frames

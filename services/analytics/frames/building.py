@@ -23,7 +23,6 @@ from services.analytics.frames.dictionary import (
     UNCONVERTED,
     UNITS,
     check_frame,
-    reach_columns,
 )
 from services.analytics.frames.events import build_events
 from services.analytics.frames.gaps import DataGaps, Gap
@@ -36,6 +35,7 @@ from services.analytics.frames.parameters import FrameParameters
 from services.analytics.frames.product_list import read_products
 from services.analytics.frames.quality import count_quality
 from services.analytics.frames.reach import Records, reach_frame
+from services.analytics.frames.reach_dictionary import reach_columns
 from services.analytics.frames.standing import standing_columns
 from services.analytics.mirror.snapshot import Snapshot
 

@@ -53,7 +53,7 @@ class Records:
 
 
 def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
-    """Build the frame of the reach of all units: see `dictionary.reach_columns`.
+    """Build the frame of the reach of all units: see `reach_dictionary.reach_columns`.
 
     Raises
     ------

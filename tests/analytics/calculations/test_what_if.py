@@ -28,7 +28,8 @@ from services.analytics.calculations.what_if.reaching import (
     change_consent,
     change_style,
 )
-from services.analytics.frames.dictionary import DEALS, UNITS, Column, reach_columns
+from services.analytics.frames.dictionary import DEALS, UNITS, Column
+from services.analytics.frames.reach_dictionary import reach_columns
 
 DAY = 20_000
 REACH = ReachParameters(
