@@ -74,6 +74,7 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "purchased_categories": {"unit": "int64", "day": "int32", "category": "category"},
     "bought_products": {"unit": "int64", "day": "int32", "product": "int32"},
     "declined_products": {"unit": "int64", "day": "int32", "product": "int32"},
+    "live_terms": {"unit": "int64", "day": "int32", "product": "int32", "is_quote": "bool"},
     "opened_products": {
         "unit": "int64",
         "day": "int32",
@@ -115,6 +116,7 @@ class Events:
     purchased_categories: pd.DataFrame
     bought_products: pd.DataFrame
     declined_products: pd.DataFrame
+    live_terms: pd.DataFrame
     opened_products: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame

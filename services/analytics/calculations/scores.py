@@ -25,6 +25,9 @@ from services.analytics.calculations.recommendations.candidates import (
 )
 from services.analytics.calculations.recommendations.facts import Decided
 from services.analytics.calculations.recommendations.hunting import find_deal_hunters
+from services.analytics.calculations.recommendations.product_conditions import (
+    product_conditions,
+)
 from services.analytics.calculations.recommendations.recommending import recommend
 from services.analytics.calculations.rhythms import of_all_units
 from services.analytics.calculations.signals.columns import SIGNALS
@@ -113,6 +116,7 @@ def score(
         standing,
         score_termination(observed, customers, parameters=parameters),
     ]
+    offered = None
     if len(observed.products):
         offered = next_products(
             observed.events,
@@ -138,9 +142,18 @@ def score(
         occasions = find_occasions(
             observed, options.events, model=fit.model, parameters=parameters.occasions
         )
+        known = [answered, occasions]
+        if offered is not None:
+            of_products = product_conditions(
+                offered,
+                observed.events,
+                as_of_day=purchases.as_of_day,
+                parameters=weighing,
+            )
+            known.append(of_products)
         recommended = recommend(
             pd.concat([customers, *beside], axis=1),
-            pd.concat([answered, occasions], axis=1),
+            pd.concat(known, axis=1),
             options=options,
             parameters=weighing,
             decided=decided,

@@ -9,16 +9,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.analytics.frames.arrays import NEVER, Booleans, booleans_of, floats_of, instants_of
+from services.analytics.frames.arrays import NEVER, Booleans, booleans_of, floats_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.interactions import Interactions
 from services.analytics.frames.json_lists import read_lists
+from services.analytics.frames.live_terms import undecided_offers
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
 
-_SETTLED_OFFERS = ("accepted", "declined", "unsubscribed", "bounced")
 _POSITIVE_SENTIMENT = 0.5
 _POSITIVE_PERCEPTION = 8
 _RATING = pa.struct([("perception", pa.float64())])
@@ -44,9 +44,7 @@ def condition_columns(
     def flags(rows: Booleans) -> Booleans:
         return contacts.flags(interactions.unit, rows)
 
-    is_undecided = kind.are("offer") & ~interactions.outcome.are(*_SETTLED_OFFERS)
-    until = instants_of(snapshot.read("interactions", ["valid_until"]), "valid_until")
-    may_conflict = flags(interactions.happened & is_undecided & (until >= clock.end))
+    may_conflict = flags(undecided_offers(snapshot, interactions, clock))
     start = clock.start_of_window(parameters.reason_window_days)
     names_one = kind.are("complaint")
     names_one |= booleans_of(snapshot.read("interactions", ["has_reason"]), "has_reason")

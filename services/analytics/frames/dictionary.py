@@ -169,7 +169,13 @@ BOUGHT_PRODUCTS = columns(
 DECLINED_PRODUCTS = columns(
     _UNIT,
     ("day", "int32", DAY, "when the offer was made"),
-    ("product", "int32", "place", "of the product declined in the list of products"),
+    ("product", "int32", "place", "of the product declined in the list; -1 where none is named"),
+)
+LIVE_TERMS = columns(
+    _UNIT,
+    ("day", "int32", DAY, "when the offer was made or the deal began"),
+    ("product", "int32", "place", "of the product offered in the list; -1 where none is named"),
+    ("is_quote", "bool", "", "in an open deal; else an offer that nobody has decided on"),
 )
 OPENED_PRODUCTS = columns(
     _UNIT,
@@ -219,6 +225,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "purchased_categories": PURCHASED_CATEGORIES,
     "bought_products": BOUGHT_PRODUCTS,
     "declined_products": DECLINED_PRODUCTS,
+    "live_terms": LIVE_TERMS,
     "opened_products": OPENED_PRODUCTS,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,

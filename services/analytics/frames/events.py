@@ -21,6 +21,7 @@ from services.analytics.frames.interaction_events import (
     telling_interactions,
 )
 from services.analytics.frames.interactions import Interactions
+from services.analytics.frames.live_terms import live_terms_frame
 from services.analytics.frames.product_categories import ProductCategories
 from services.analytics.mirror.snapshot import Snapshot
 
@@ -50,6 +51,7 @@ def build_events(
     frames = deal_events(snapshot, deals, products, complaints, clock, since_day=since_day) | {
         "interactions": interaction_frame(snapshot, interactions, telling, clock),
         "declined_products": declined_products_frame(snapshot, interactions, products, clock),
+        "live_terms": live_terms_frame(snapshot, deals, interactions, products, clock),
         "ratings": ratings_frame(snapshot, interactions, telling, clock),
         "interest": _interest(snapshot, deals, interactions, products, clock),
         "referrals": _referrals(snapshot, contacts, deals, interactions, clock),

@@ -142,16 +142,18 @@ def interaction_interest(
 def declined_products_frame(
     snapshot: Snapshot, interactions: Interactions, products: ProductCategories, clock: Clock
 ) -> pd.DataFrame:
-    """Build the frame of offers of a known product that were declined."""
+    """Build the frame of offers that were declined, of a known product or of none."""
     where = interactions.happened & interactions.kind.are("offer")
     where &= interactions.outcome.are("declined")
-    place = products.places(snapshot.read("interactions", ["product_id"], where=where).column(0))
-    rows = np.flatnonzero(where)[place >= 0]
+    named = snapshot.read("interactions", ["product_id"], where=where).column("product_id")
+    place = products.places(named)
+    is_told = (place >= 0) | np.asarray(named.is_null().to_numpy(), dtype=np.bool_)
+    rows = np.flatnonzero(where)[is_told]
     return framed(
         "declined_products",
         unit=interactions.unit[rows],
         day=clock.days(interactions.occurred[rows]).astype(np.int32),
-        product=place[place >= 0].astype(np.int32),
+        product=place[is_told].astype(np.int32),
     )
 
 

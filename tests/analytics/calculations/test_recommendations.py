@@ -20,6 +20,7 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyOptions,
     StrategyParameters,
 )
+from services.analytics.calculations.recommendations.product_conditions import OF_PRODUCTS
 from services.analytics.calculations.recommendations.recommending import (
     BASES,
     RECOMMENDATION_COLUMNS,
@@ -264,6 +265,7 @@ def base(
             *FREE,
             *("deal_hunter", "minor", "tier_a_or_b", "pressure_ok", "asked_no_contact"),
             *("solvent", "need_voiced", "good_reason", "brief_style", "recently_declined"),
+            *(f"product{n}_{name}" for n in (1, 2, 3) for name in OF_PRODUCTS),
         ):
             values = dice.choice(np.array([True, False, None], dtype=object), count)
             units[name] = pd.array(list(values), dtype="boolean")
@@ -709,6 +711,17 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
+def permits(candidate: Candidate, unit: dict[str, Any], number: int) -> bool:
+    """Tell the slow way whether no condition forbids a product to a candidate."""
+    for check in candidate.checks:
+        answer = unit.get(f"product{number}_{check.condition_id}", check.must_hold)
+        if answer is pd.NA or answer is None:
+            answer = dict(OPTIONS.while_unknown)[check.condition_id]
+        if bool(answer) != check.must_hold:
+            return False
+    return True
+
+
 def naive(
     candidate: Candidate, customer: dict[str, Any], unit: dict[str, Any], *, by_event: bool
 ) -> tuple[float, bool, int | None] | None:
@@ -736,17 +749,13 @@ def naive(
     incentive = candidate.incentive_amount
     if candidate.incentive_share:
         incentive += candidate.incentive_share * order
-    named = customer["product1"] if candidate.instrument_type in ("price", "product") else math.nan
-    if candidate.instrument_id in ("service_paid", "service_hybrid"):
-        named = math.nan
-    offers: list[tuple[float, float, int | None]] = [
-        (stake, chance, None if math.isnan(named) else 1)
-    ]
-    if (
-        candidate.instrument_type == "product"
-        and candidate.phase != "winback"
-        and candidate.instrument_id not in ("service_paid", "service_hybrid")
-    ):
+    there = [n for n in (1, 2, 3) if not math.isnan(customer[f"product{n}"])]
+    free = [n for n in there if permits(candidate, unit, n)]
+    is_own = candidate.instrument_id in ("service_paid", "service_hybrid")
+    names_one = candidate.instrument_type in ("price", "product") and not is_own
+    named = next(iter((*free, *there)), None) if names_one else None
+    offers: list[tuple[float, float, int | None]] = [(stake, chance, named)]
+    if candidate.instrument_type == "product" and candidate.phase != "winback" and not is_own:
         offers = []
         for number in (1, 2, 3):
             flags = customer[f"product{number}_flags"]
@@ -766,6 +775,7 @@ def naive(
                         number,
                     )
                 )
+        offers = [offer for offer in offers if offer[2] in free] or offers
     ways = []
     for place in candidate.channels:
         channel = OPTIONS.channels[place]
@@ -818,7 +828,8 @@ def naive(
     for check in candidate.checks:
         if by_event and check.condition_id in ("good_reason", "need_voiced", "successor_exists"):
             continue
-        answer = known.get(check.condition_id)
+        of_unit = known.get(check.condition_id)
+        answer = unit.get(f"product{best[2]}_{check.condition_id}", of_unit)
         if answer is None or answer is pd.NA:
             answer = dict(OPTIONS.while_unknown)[check.condition_id]
         permitted &= bool(answer) == check.must_hold

@@ -70,6 +70,7 @@ def declined_of_late(
 ) -> Integers:
     """Return ``unit * products + product`` of what was declined within the days, in order."""
     is_recent = declined["day"].to_numpy() > as_of_day - declined_days
+    is_recent &= declined["product"].to_numpy() >= 0
     unit = declined["unit"].to_numpy(dtype=np.int64)[is_recent]
     return np.unique(unit * product_count + declined["product"].to_numpy()[is_recent])
 

@@ -94,7 +94,25 @@ def _answers(check: Check, candidate: Candidate, facts: Facts, way: Way) -> Answ
         return Answers(left > 0, np.isnan(left))
     if check.condition_id == "open_complaint":
         return Answers(facts.is_selling_blocked, known)
-    return facts.conditions.get(check.condition_id)
+    return _of_product(check.condition_id, facts, way)
+
+
+def _of_product(condition_id: str, facts: Facts, way: Way) -> Answers | None:
+    """Answer for the product that a step offers, as far as that is known; else for the unit."""
+    answers = facts.conditions.get(condition_id)
+    for number, product in enumerate(facts.products, start=1):
+        told = product.conditions.get(condition_id)
+        is_offered = way.product == number
+        if told is None or not is_offered.any():
+            continue
+        if answers is None:
+            holds = np.full(len(facts), facts.while_unknown[condition_id])
+            answers = Answers(holds, np.ones(len(facts), dtype=np.bool_))
+        answers = Answers(
+            np.where(is_offered, told.holds, answers.holds),
+            np.where(is_offered, told.is_unknown, answers.is_unknown),
+        )
+    return answers
 
 
 def _contact_cost(candidate: Candidate, way: Way, options: StrategyOptions) -> Floats:

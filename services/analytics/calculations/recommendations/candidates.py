@@ -250,6 +250,9 @@ class StrategyParameters:
     tier_floor
         Least value of tiers A and B, contribution of three years if alive; base currency; unknown by
         default.
+    declined_window_days
+        For how long a declined product counts as refused, the day itself included; days; default 180
+        (6.6; catalogue, condition ``recently_declined``).
     hunting_window_days
         Window in which a deal hunter shows, the day itself included; days; default 730 (catalogue,
         condition ``deal_hunter``).
@@ -272,6 +275,7 @@ class StrategyParameters:
     base_margin: float = float("nan")
     base_order_value: float = float("nan")
     tier_floor: float = float("nan")
+    declined_window_days: int = 180
     hunting_window_days: int = 730
     hunting_from_purchases: int = 4
     hunting_discount_share: float = 0.6

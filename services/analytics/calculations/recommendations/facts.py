@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeAlias, get_args
 
 import numpy as np
@@ -54,16 +54,23 @@ class Product:
         What it earns; base currency.
     flags
         `OBVIOUS`, `UPGRADE`, `REPEAT`.
+    conditions
+        Answers to the conditions that ask of the product offered.
     """
 
     place: Floats
     probability: Floats
     margin: Floats
     flags: Codes
+    conditions: dict[str, Answers] = field(default_factory=dict)
 
     def take(self, rows: NDArray[np.intp]) -> Product:
         return Product(
-            self.place[rows], self.probability[rows], self.margin[rows], self.flags[rows]
+            self.place[rows],
+            self.probability[rows],
+            self.margin[rows],
+            self.flags[rows],
+            {name: each.take(rows) for name, each in self.conditions.items()},
         )
 
 
@@ -150,7 +157,7 @@ class Facts:
                 return value.take(rows)
             return tuple(map(part, value)) if isinstance(value, tuple) else value
 
-        return Facts(*(part(getattr(self, field.name)) for field in fields(self)))
+        return Facts(*(part(getattr(self, each.name)) for each in fields(self)))
 
     def __len__(self) -> int:
         return len(self.stake)
@@ -204,7 +211,7 @@ def collect_facts(
             tier_floor=parameters.tier_floor,
         ),
         quality={purpose: _channels(units, purpose, options) for purpose in get_args(Purpose)},
-        products=_products(customers),
+        products=_products(customers, units, options),
         events=_events(units, options),
         controls={
             place: holdout.holds_out(units["unit_id"].tolist())
@@ -274,17 +281,40 @@ def _channels(units: pd.DataFrame, purpose: Purpose, options: StrategyOptions) -
     return found
 
 
-def _products(customers: pd.DataFrame) -> tuple[Product, ...]:
+def _products(
+    customers: pd.DataFrame, units: pd.DataFrame, options: StrategyOptions
+) -> tuple[Product, ...]:
+    """Read what could be offered; a column named as a product and a condition answers that for it."""
+    declared = dict(options.declared)
+    asked = [pair for pair in options.while_unknown if pair[0] not in declared]
     return tuple(
         Product(
             float_column(customers, f"product{number}"),
             float_column(customers, f"product{number}_probability"),
             float_column(customers, f"product{number}_margin"),
             np.nan_to_num(float_column(customers, f"product{number}_flags")).astype(np.int16),
+            {
+                name: _answers(units[f"product{number}_{name}"], while_unknown)
+                for name, while_unknown in asked
+                if f"product{number}_{name}" in units
+            },
         )
+        for number in _offered(customers)
+    )
+
+
+def _offered(customers: pd.DataFrame) -> list[int]:
+    """List the numbers under which some unit has a product."""
+    return [
+        number
         for number in range(1, PRODUCTS + 1)
         if f"product{number}" in customers and customers[f"product{number}"].notna().any()
-    )
+    ]
+
+
+def _answers(column: pd.Series, while_unknown: bool) -> Answers:
+    is_unknown = column.isna().to_numpy(dtype=np.bool_)
+    return Answers(column.to_numpy(dtype=np.bool_, na_value=while_unknown), is_unknown)
 
 
 def _events(units: pd.DataFrame, options: StrategyOptions) -> dict[int, Booleans]:
@@ -323,9 +353,7 @@ def _conditions(
         if name in declared:
             continue
         if column is not None:
-            is_unknown = column.isna().to_numpy(dtype=np.bool_)
-            holds = column.to_numpy(dtype=np.bool_, na_value=while_unknown)
-            answers[name] = Answers(holds, is_unknown)
+            answers[name] = _answers(column, while_unknown)
         elif name == "motive_monopoly" and "monopoly" in motives:
             answers[name] = Answers(motive == motives.index("monopoly"), motive < 0)
     return answers
@@ -360,11 +388,15 @@ def _of_satisfaction(customers: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _of_products(customers: pd.DataFrame) -> dict[str, pd.Series]:
     """Tell who has a next product and who a successor of what it owns."""
-    products = _products(customers)
-    if not products:
+    numbers = _offered(customers)
+    if not numbers:
         return {}
-    is_there = np.logical_or.reduce([~np.isnan(each.place) for each in products])
-    is_upgrade = np.logical_or.reduce([each.flags & UPGRADE > 0 for each in products])
+    is_there = np.logical_or.reduce([customers[f"product{each}"].notna() for each in numbers])
+    flags = [
+        np.nan_to_num(float_column(customers, f"product{each}_flags")).astype(np.int16)
+        for each in numbers
+    ]
+    is_upgrade = np.logical_or.reduce([each & UPGRADE > 0 for each in flags])
     return {
         "next_product_exists": pd.Series(is_there, index=customers.index, dtype="boolean"),
         "successor_exists": pd.Series(is_upgrade, index=customers.index, dtype="boolean"),

@@ -105,7 +105,8 @@ def recommend(
         ``survey_*`` and ``service_*`` by channel, ``has_open_request``, ``spent_365``,
         ``is_loyal_to_competitor``, ``must_answer_interaction``, ``has_pending_request``,
         ``event_*`` (records of open events) and ``event_*_until_day``; and any column named as a
-        condition of the catalogue (booleans, NA unknown), which answers it.
+        condition of the catalogue (booleans, NA unknown), which answers it. One that begins with
+        ``product1_`` to ``product3_`` answers it for that product, as a step that offers it asks.
     options
         What can be recommended.
     parameters

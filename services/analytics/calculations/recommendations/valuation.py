@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -168,7 +168,7 @@ def best_way(
             better = best.improved_by(value)
             np.copyto(best.value, value, where=better)
             best.channel[better] = place
-            best.product[better] = number
+            np.copyto(best.product, number, where=better)
         if beyond is not None:
             value = np.full(len(facts), np.nan)
             value[out] = weigh(
@@ -182,7 +182,7 @@ def best_way(
             ).value
             better = best.improved_by(value)
             np.copyto(best.value, value, where=better)
-            best.product[better] = number
+            np.copyto(best.product, number, where=better)
     possible = _possible(option, facts, options=options)
     if possible is not None:
         best.value[~possible] = np.nan
@@ -296,28 +296,60 @@ def events_of(candidate: Candidate, options: StrategyOptions) -> Iterator[int]:
             yield place
 
 
-def _offers(candidate: Candidate, facts: Facts) -> Iterator[tuple[int, Product | None]]:
+def _offers(candidate: Candidate, facts: Facts) -> Iterator[tuple[Codes, Product | None]]:
     """Yield the products that a candidate can offer, by number, the best first; else none at all.
 
-    An offer without a value of its own names the best product, so one is enough.
+    A product that a condition forbids is offered only where there is no other: the step is ruled out
+    then, and what it would bring is told. An offer without a value of its own names the best one.
     """
+    none = _codes(facts, NO_PRODUCT)
     if candidate.instrument_type not in ("product", "price") or is_own_service(candidate):
-        yield NO_PRODUCT, None
+        yield none, None
         return
     if not is_valued_by_product(candidate):
-        yield (1, facts.products[0]) if facts.products else (NO_PRODUCT, None)
+        fitting = [~np.isnan(product.place) for product in facts.products]
+        for number, fits in reversed([*enumerate(_preferred(fitting, candidate, facts), start=1)]):
+            none[fits] = number
+        yield none, None
         return
-    for number, product in enumerate(facts.products, start=1):
-        fits = ~np.isnan(product.place)
-        if candidate.instrument_id in _UPGRADES:
-            fits &= product.flags & UPGRADE > 0
-        elif candidate.instrument_id in _COMPLEMENTS:
-            fits &= product.flags & OBVIOUS > 0
-        else:
-            fits &= product.flags & UPGRADE == 0
+    fitting = [_fits(candidate, product) for product in facts.products]
+    for number, fits in enumerate(_preferred(fitting, candidate, facts), start=1):
+        product = facts.products[number - 1]
         if fits.any():
             margin = np.where(fits, product.margin, np.nan)
-            yield number, Product(product.place, product.probability, margin, product.flags)
+            yield _codes(facts, number), replace(product, margin=margin)
+
+
+def _fits(candidate: Candidate, product: Product) -> Booleans:
+    """Tell for whom a product is what an instrument is for."""
+    fits: Booleans = ~np.isnan(product.place)
+    if candidate.instrument_id in _UPGRADES:
+        fits &= product.flags & UPGRADE > 0
+    elif candidate.instrument_id in _COMPLEMENTS:
+        fits &= product.flags & OBVIOUS > 0
+    else:
+        fits &= product.flags & UPGRADE == 0
+    return fits
+
+
+def _preferred(fitting: list[Booleans], candidate: Candidate, facts: Facts) -> list[Booleans]:
+    """Leave out what a condition forbids wherever there is a product that none does."""
+    free = [
+        fits & _are_permitted(candidate, product)
+        for fits, product in zip(fitting, facts.products, strict=True)
+    ]
+    has_free = np.logical_or.reduce(free) if free else np.zeros(0, dtype=np.bool_)
+    return [is_free | (fits & ~has_free) for fits, is_free in zip(fitting, free, strict=True)]
+
+
+def _are_permitted(candidate: Candidate, product: Product) -> Booleans:
+    """Tell for whom no condition that asks of the product offered forbids this one."""
+    permitted = np.ones(len(product.place), dtype=np.bool_)
+    for check in candidate.checks:
+        told = product.conditions.get(check.condition_id)
+        if told is not None:
+            permitted &= told.holds == check.must_hold
+    return permitted
 
 
 def _possible(option: Option, facts: Facts, *, options: StrategyOptions) -> Booleans | None:
