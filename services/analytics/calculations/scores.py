@@ -147,6 +147,7 @@ def score(
             of_products = product_conditions(
                 offered,
                 observed.events,
+                products=observed.products,
                 as_of_day=purchases.as_of_day,
                 parameters=weighing,
             )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from services.analytics.calculations.next_products.choosing import UPGRADE
 from services.analytics.calculations.recommendations.candidates import StrategyParameters
 from services.analytics.calculations.recommendations.product_conditions import (
     OF_PRODUCTS,
     product_conditions,
 )
 from tests.analytics.calculations.event_frames import Row, events
-from tests.analytics.calculations.test_next_products import TODAY
+from tests.analytics.calculations.test_next_products import TODAY, products
 from tests.analytics.calculations.test_recommendations import (
     FREE,
     one,
@@ -37,12 +39,19 @@ DEVELOPING: dict[str, Any] = {"state": "developing", "phase": "development", **T
 
 
 def answers(offered: list[tuple[float, float]], **rows: list[Row]) -> dict[str, list[Any]]:
-    """Answer for the first two products of units."""
+    """Answer for the first two products of units; product 1 is replaced by 2."""
+    listed = products(
+        4,
+        category=np.array([0, 1, -1, 1]),
+        replacement_days=np.array([100.0, 100.0, np.nan, np.nan]),
+        successor=np.array([-1, 2, -1, -1]),
+    )
     first, second = zip(*offered, strict=True)
     frame = pd.DataFrame({"product1": first, "product2": second, "product3": math.nan})
     found = product_conditions(
         frame,
         events(**rows),
+        products=listed,
         as_of_day=TODAY,
         parameters=StrategyParameters(),
     )
@@ -78,6 +87,21 @@ def test_a_refusal_holds_for_180_days_and_for_its_product_alone() -> None:
     found = answers([(1.0, 2.0)] * 4, declined_products=declined)
     assert found["product1_recently_declined"] == [True, False, True, False]
     assert found["product2_recently_declined"] == [False, False, True, False]
+
+
+def test_what_was_just_bought_is_of_the_same_category_or_replaced_by_it() -> None:
+    bought: list[Row] = [
+        {"unit": 0, "product": 0, "day": TODAY - 49},
+        {"unit": 1, "product": 0, "day": TODAY - 50},
+        {"unit": 2, "product": 1, "day": TODAY - 49},
+        {"unit": 3, "product": 3, "day": TODAY},
+        {"unit": 4, "product": 2, "day": TODAY},
+    ]
+    units = [(0.0, 3.0), (0.0, 3.0), (2.0, 3.0), (3.0, 2.0), (2.0, 0.0)]
+    found = answers(units, bought_products=bought)
+    # Of a product without a usual time of replacement nothing can be told.
+    assert found["product1_recent_purchase_same_product"] == [True, False, True, False, False]
+    assert found["product2_recent_purchase_same_product"] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -130,3 +154,14 @@ def test_a_step_that_names_no_product_is_judged_for_the_customer() -> None:
     found = one(**facts | named | {"no_conflicting_offer": False}, options=options)
     ranks = {name: rank for rank, (_, name, _) in enumerate(steps_of(found), start=1)}
     assert found[f"step{ranks['future_purchase_discount']}_product"] == 7.0
+
+
+def test_nothing_newer_is_sold_to_whom_has_just_bought_its_like() -> None:
+    facts = {**DEVELOPING, **FREE, "product1_flags": float(UPGRADE), "need_voiced": True}
+    options = stronger(upsell_offer=0.5)
+    assert one(**facts, options=options)["instrument_id"] == "upsell_offer"
+    found = one(**facts, product1_recent_purchase_same_product=True, options=options)
+    assert ruled_out(found, options=options)["upsell_offer"] == (
+        "holds",
+        "recent_purchase_same_product",
+    )

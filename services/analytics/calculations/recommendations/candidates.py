@@ -253,6 +253,9 @@ class StrategyParameters:
     declined_window_days
         For how long a declined product counts as refused, the day itself included; days; default 180
         (6.6; catalogue, condition ``recently_declined``).
+    young_share
+        Share of the usual life below which something owned is far from being replaced; default 0.5
+        (catalogue, condition ``recent_purchase_same_product``).
     hunting_window_days
         Window in which a deal hunter shows, the day itself included; days; default 730 (catalogue,
         condition ``deal_hunter``).
@@ -276,6 +279,7 @@ class StrategyParameters:
     base_order_value: float = float("nan")
     tier_floor: float = float("nan")
     declined_window_days: int = 180
+    young_share: float = 0.5
     hunting_window_days: int = 730
     hunting_from_purchases: int = 4
     hunting_discount_share: float = 0.6
