@@ -90,6 +90,7 @@ class Base:
         contacts: Sequence[Row] = (),
         deals: Sequence[Row] = (),
         interactions: Sequence[Row] = (),
+        products: Sequence[Row] = (),
         *,
         as_of: date = DAY,
         zone: ZoneInfo = BERLIN,
@@ -97,6 +98,7 @@ class Base:
         parameters: FrameParameters = PARAMETERS,
     ) -> Frames:
         given = {"contacts": contacts, "deals": deals, "interactions": interactions}
+        given["products"] = products
         ids = ("id", "contact_id", "parent_id", "deal_id", "referred_by_id")
         batches = {}
         for resource in RESOURCES:

@@ -505,6 +505,18 @@ def test_further_conditions_are_answered_by_records(base: Base) -> None:
     assert {name: [*map(known, reach[name])] for name in expected} == expected
 
 
+def test_something_can_be_tried_where_a_product_is_a_sample(base: Base) -> None:
+    cases: list[tuple[list[bool], bool | None]] = [
+        ([], None),
+        ([False], False),
+        ([False, True], True),
+    ]
+    for flags, answer in cases:
+        listed = [{"id": f"{n}", "key": f"P{n}", "is_sample": flag} for n, flag in enumerate(flags)]
+        found = base.reach([contact("a"), contact("b")], [], [], listed)["sample_available"]
+        assert [*map(known, found)] == [answer, answer]
+
+
 def test_lost_deals_and_survey_answers_name_the_problem(base: Base) -> None:
     lost = {"stage": "lost", "lost_reason": "price"}
     assert base.unit([contact("a")], [deal("d", **lost)])["leave_reason_known"]

@@ -227,7 +227,17 @@ def _conditions(
         "offer_has_components": _answers(_offers_components(records)),
         "asked_no_contact": _answers(asked[addressed] | asked[contacts.unit_rows]),
         "reference_price_ok": _answers(is_business, ~is_business),
+        "sample_available": _has_sample(snapshot, count),
     }
+
+
+def _has_sample(snapshot: Snapshot, unit_count: int) -> Any:
+    """Tell whether anything can be given to be tried; not known where no product is recorded.
+
+    The same holds for all units, as trials name no product.
+    """
+    is_sample = booleans_of(snapshot.read("products", ["is_sample"]), "is_sample")
+    return _answers(np.full(unit_count, is_sample.any()), np.full(unit_count, not len(is_sample)))
 
 
 def _overdue(

@@ -39,6 +39,7 @@ _OF_UNIT = columns(
     ("offer_has_components", "boolean", "", "an open deal holds a bundle"),
     ("asked_no_contact", "boolean", "", "all that was said about marketing is no"),
     ("reference_price_ok", "boolean", "", "a business; missing unknown"),
+    ("sample_available", "boolean", "", "a product is a sample; missing without any product"),
     ("addressable", "boolean", "", "some channel is allowed for marketing"),
     ("pressure_ok", "boolean", "", "as pressure_allowed"),
 )
