@@ -230,7 +230,8 @@ def test_the_example_of_every_field_can_be_copied() -> None:
 def test_the_example_in_the_readme_is_good() -> None:
     readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
     example = readme.partition("catalogue.yaml <<'END'\n")[2].partition("\nEND\n")[0]
-    assert set(adjusted(example).adjustments.fields) == {"channels", "instruments", "strategies"}
+    fields = adjusted(example).adjustments.fields
+    assert set(fields) == {"channels", "conditions", "instruments", "strategies"}
 
 
 def test_what_is_computed_has_another_name_with_every_number_and_none_with_texts() -> None:

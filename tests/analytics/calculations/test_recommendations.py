@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -653,6 +654,33 @@ def test_a_declared_condition_counts_for_everybody() -> None:
     )
     declared = replace(options, declared=(("reference_price_ok", True),))
     assert one(**facts, options=declared)["instrument_id"] == "promotion_discount"
+
+
+@pytest.mark.parametrize(
+    ("condition", "instrument", "facts"),
+    [
+        ("competitor_facts_current", "competitor_comparison", {"signal_competitor_loss": 0.9}),
+        ("sample_available", "trial_period", LEAD | {"lead_stage": "interested"}),
+        ("sample_available", "trial_period", LEAD | {"lead_stage": "interested", "sample_available": False}),
+    ],
+)  # fmt: skip
+def test_what_records_do_not_tell_the_overlay_declares_for_everybody(
+    tmp_path: Path, condition: str, instrument: str, facts: dict[str, Any]
+) -> None:
+    overlay = tmp_path / "own.yaml"
+    found = {}
+    for holds in ("true", "false"):
+        overlay.write_text(
+            f"conditions: {{{condition}: {{holds: {holds}}}}}\n"
+            f"instruments: {{{instrument}: {{uplift: [0.5, 0.1]}}}}\n"
+        )
+        options = strategy_options(load_catalogue(overlay))
+        facts = {"state": "lapsed", "phase": "winback", **FREE, "order_value": 50.0, **facts}
+        found[holds] = one(**facts, options=options), options
+    recommended, options = found["true"]
+    assert instrument in {name for _, name, _ in steps_of(recommended, options=options)}
+    forbidden, options = found["false"]
+    assert ruled_out(forbidden, options=options)[instrument] == ("not_met", condition)
 
 
 @pytest.mark.parametrize(
