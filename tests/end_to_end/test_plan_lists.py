@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from services.analytics.calculations.feedback.known import Holdout
+from services.analytics.catalogue.catalogue import load_catalogue
 from tests.conftest import Crm
 from tests.end_to_end.conftest import Analytics
 from tests.end_to_end.test_refresh import make_reachable, sell
 
+CATALOGUE = load_catalogue()
 PLAN: dict[str, Any] = {
     "name": "Spring",
     "budget": {"amount": "10000.00", "currency": "EUR"},
@@ -84,14 +86,13 @@ def test_a_list_knows_what_no_refresh_has_read_yet(
     assert export(analytics, plan) == (expected | {renamed}, after_refresh)
 
 
-def test_nobody_of_a_control_group_is_listed_whatever_the_strategy(
-    analytics: Analytics, planned: tuple[Any, list[Any]]
-) -> None:
-    plan, items = planned
-    strategy, instrument, phase = (
-        items[0][name] for name in ("strategy_id", "instrument_id", "phase")
+def begin_experiment(analytics: Analytics, instrument: str, *, phase: str) -> Holdout:
+    """Begin one that leaves every second alone, and return whom it holds out."""
+    strategy = next(
+        each.id
+        for each in CATALOGUE.strategies
+        if phase in each.phases and instrument in each.instruments
     )
-    everybody, _ = export(analytics, plan)
     body = {
         "key": "tried",
         "name": "Does it work?",
@@ -107,12 +108,22 @@ def test_nobody_of_a_control_group_is_listed_whatever_the_strategy(
     path = f"/v1/experiments/{made.json()['id']}"
     started = analytics.client.patch(path, json={"status": "running"}, headers=headers)
     assert started.status_code == 200, started.text
-    same = [
-        item["unit_id"]
-        for item in items
-        if (item["instrument_id"], item["phase"]) == (instrument, phase)
-    ]
-    holdout = Holdout("", "tried", phase, strategy, instrument, None, 0.5, ())
+    return Holdout("", "tried", phase, strategy, instrument, None, 0.5, ())
+
+
+@pytest.mark.parametrize("is_in_its_phase", [True, False])
+def test_nobody_of_a_control_group_is_listed_whatever_strategy_and_phase(
+    analytics: Analytics, planned: tuple[Any, list[Any]], is_in_its_phase: bool
+) -> None:
+    plan, items = planned
+    instrument, phase = items[0]["instrument_id"], items[0]["phase"]
+    everybody, _ = export(analytics, plan)
+    if not is_in_its_phase:
+        # Whoever came into another phase still waits for the outcome.
+        phases = next(each.phases for each in CATALOGUE.instruments if each.id == instrument)
+        phase = next(other for other in phases if other != phase)
+    holdout = begin_experiment(analytics, instrument, phase=phase)
+    same = [item["unit_id"] for item in items if item["instrument_id"] == instrument]
     held = {unit for unit, is_held in zip(same, holdout.holds_out(same), strict=True) if is_held}
     assert held
     assert export(analytics, plan) == (everybody - held, {"control_group": len(held)})

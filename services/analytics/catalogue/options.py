@@ -111,9 +111,7 @@ def options_document(options: StrategyOptions) -> dict[str, Any]:
                 ],
                 "checks": [[check.condition_id, check.must_hold] for check in each.checks],
                 "holdouts": [
-                    holdout.key
-                    for holdout in options.holdouts
-                    if holdout.instrument_id == each.instrument_id
+                    holdout.key for holdout in options.holdouts if holdout.tries(each.instrument_id)
                 ],
             }
             for each in options.candidates

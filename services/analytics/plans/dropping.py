@@ -78,7 +78,7 @@ def dropped(
     Parameters
     ----------
     choices
-        ``unit_id``, ``phase``, ``strategy_id``, ``instrument_id``, ``channel``, ``product_id`` of each.
+        ``unit_id``, ``strategy_id``, ``instrument_id``, ``channel``, ``product_id`` of each.
     newest
         What the newest version recommends.
     barred
@@ -109,14 +109,10 @@ def dropped(
 
 
 def _controls(choices: Sequence[Mapping[str, Any]], holdouts: Sequence[Holdout]) -> set[str]:
-    """Return who is held out of the instrument of the choice in its phase, whatever its strategy is."""
+    """Return who is held out of the instrument of the choice, in whichever phase it was made."""
     found = set[str]()
     for holdout in holdouts:
-        tried = [
-            choice["unit_id"]
-            for choice in choices
-            if (choice["instrument_id"], choice["phase"]) == (holdout.instrument_id, holdout.phase)
-        ]
+        tried = [choice["unit_id"] for choice in choices if holdout.tries(choice["instrument_id"])]
         is_control = holdout.holds_out(tried).tolist()
         found.update(unit_id for unit_id, held in zip(tried, is_control, strict=True) if held)
     return found

@@ -232,7 +232,7 @@ async def export_plan(
     `refresh_first` if that is too much to look through. Dropped is, by the first reason that holds, who
     was erased, objects to profiling, refused the channel or changed in another way since the last refresh
     (`changed_since_refresh`: take the list again after the next), is in the control group of an open
-    experiment with this instrument in this phase, was decided on, or is not recommended this step any
+    experiment with this instrument, was decided on, or is not recommended this step any
     more: for want of consent or of an address, for the contact cap, or because something else is better.
     `X-Dropped` says how many by reason; with `X-Listed-Count` that is everybody who was chosen.
     `GET /v1/plans/{plan_id}` keeps it with the reason for which the list was taken and by whom. In CSV a

@@ -42,6 +42,15 @@ class Holdout:
     holdout_share: float
     tiers: tuple[str, ...]
 
+    def tries(self, instrument_id: str) -> bool:
+        """Tell whether this instrument is what is tried.
+
+        Customers get the same thing whatever strategy names it, and their outcome is awaited also once
+        they are in another phase; so neither is looked at. Source: domain specification 6.1 (exclusions
+        before conditions), 7 (effects by instrument and phase).
+        """
+        return self.instrument_id == instrument_id
+
     def holds_out(self, unit_ids: list[str]) -> Booleans:
         """Tell which units are held out, whether they have been assigned yet or not."""
         return is_control(arm_numbers(self.key, unit_ids), holdout_share=self.holdout_share)

@@ -37,14 +37,13 @@ _BY_EVENT: Final = frozenset({"good_reason", "need_voiced", "successor_exists"})
 def barrier_of(option: Option, facts: Facts, way: Way, *, options: StrategyOptions) -> Codes | None:
     """Find what rules a candidate out for each unit, `FREE` for nothing; none if free for everyone.
 
-    Who is held out, and what was decided on, go by the instrument: customers get the same thing
-    whatever strategy names it, also once they are in another phase and their outcome is still awaited.
-    Source: domain specification 6.1 (exclusions before conditions), 7 (effects by instrument and phase).
+    Who is held out, and what was decided on, go by the instrument: see `Holdout.tries`. Source: domain
+    specification 6.1 (exclusions before conditions).
     """
     candidate = option.candidate
     found = _Found(len(facts))
     for place, holdout in enumerate(options.holdouts):
-        if holdout.instrument_id == candidate.instrument_id:
+        if holdout.tries(candidate.instrument_id):
             found.put(facts.controls[place], HOLDOUT)
     decided = facts.decided.get(candidate.instrument_id)
     if decided is not None:
