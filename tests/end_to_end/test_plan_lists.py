@@ -129,6 +129,25 @@ def test_nobody_of_a_control_group_is_listed_whatever_strategy_and_phase(
     assert export(analytics, plan) == (everybody - held, {"control_group": len(held)})
 
 
+def test_nobody_of_a_control_group_is_planned_for_what_is_tried(
+    analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    plan, items = planned
+    instrument, phase = items[0]["instrument_id"], items[0]["phase"]
+    holdout = begin_experiment(analytics, instrument, phase=phase)
+    same = [item["unit_id"] for item in items if item["instrument_id"] == instrument]
+    held = {unit for unit, is_held in zip(same, holdout.holds_out(same), strict=True) if is_held}
+    assert held
+    again = analytics.client.post("/v1/plans", json=PLAN).json()
+    chosen = analytics.get(f"/v1/plans/{again['id']}/choices")["items"]
+    tried = {item["unit_id"] for item in chosen if item["instrument_id"] == instrument}
+    assert set(same) - held <= tried
+    assert tried.isdisjoint(held)
+    _, dropped = export(analytics, again)
+    assert dropped == {}
+    assert again["candidate_count"] <= plan["candidate_count"]
+
+
 def test_what_was_decided_on_is_not_listed_and_without_the_crm_nothing_is(
     crm: Crm, analytics: Analytics, planned: tuple[Any, list[Any]]
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from services.analytics.calculations.feedback.known import Holdout
 from services.analytics.calculations.purchases import Booleans, Floats, Integers
 from services.analytics.calculations.recommendations.candidates import STEPS
 from services.analytics.ledger import Ledger
@@ -160,6 +161,17 @@ def without(options: StepOptions, decided: Iterable[tuple[str, str]]) -> StepOpt
     for row, (_, instrument) in zip(place.tolist(), known, strict=True):
         if row >= 0:
             value[row, _is(options.instrument, row, instrument)] = np.nan
+    return replace(options, value=value)
+
+
+def without_controls(options: StepOptions, holdouts: Iterable[Holdout]) -> StepOptions:
+    """Leave out what open experiments try for those whom they leave alone."""
+    value = options.value.copy()
+    for holdout in holdouts:
+        is_tried = options.instrument.are(filter(holdout.tries, options.instrument.words))
+        rows = np.flatnonzero((is_tried & (value > 0)).any(axis=1))
+        held = rows[holdout.holds_out(options.unit_ids.iloc[rows].tolist())]
+        value[held] = np.where(is_tried[held], np.nan, value[held])
     return replace(options, value=value)
 
 

@@ -7,6 +7,7 @@ import orjson
 from fastapi import Path, Query
 
 from services.analytics.decisions.automatic import load_rejections
+from services.analytics.experiments.loading import load_holdouts
 from services.analytics.plans import listing, operations, showing
 from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.dropping import DROP_REASONS, NewestSteps
@@ -21,6 +22,7 @@ from services.analytics.plans.schemas import (
     PlanChoicePage,
     PlanPage,
 )
+from services.analytics.plans.solving import Since
 from services.analytics.publication import Publication
 from services.foundation import idempotency
 from services.foundation.answers import StreamAnswer
@@ -73,7 +75,8 @@ async def create_plan(call: Call, body: Annotated[NewPlan, typical(EXAMPLE)]) ->
     The answer says how good that is: no plan can bring more than `upper_bound`, and `gap` is what this
     one lacks to it at most. `shadow_price` tells what one more unit of currency would bring. With `save`
     false nothing is kept: try what another budget or limit would change. The plan is of the version that
-    is published at this moment; later ones do not change it. What was decided on since is left out.
+    is published at this moment; later ones do not change it. What was decided on since is left out,
+    and what an experiment tries for those whom it leaves alone, also if it was begun since.
     """
     publication = await call.app.state.publications.current()
     catalogue = call.app.state.catalogue
@@ -86,7 +89,9 @@ async def create_plan(call: Call, body: Annotated[NewPlan, typical(EXAMPLE)]) ->
     solved = await call.app.state.planner.solve(
         wanted,
         Words.of(publication.version, publication.products),
-        await load_rejections(call.database, now=call.now),
+        Since(
+            await load_rejections(call.database, now=call.now), await load_holdouts(call.database)
+        ),
     )
     described = await operations.describe(call.database, body, solved)
     language = {"Content-Language": call.language}

@@ -12,9 +12,17 @@ import numpy as np
 
 from services.analytics.calculations.budget.offers import Limit, Plan
 from services.analytics.calculations.budget.planning import plan_within
+from services.analytics.calculations.feedback.known import Holdout
 from services.analytics.calculations.purchases import Booleans
 from services.analytics.ledger import Ledger, read_ledger
-from services.analytics.plans.options import Coded, StepOptions, Words, step_options, without
+from services.analytics.plans.options import (
+    Coded,
+    StepOptions,
+    Words,
+    step_options,
+    without,
+    without_controls,
+)
 from services.analytics.publication import NotComputedYet
 from services.analytics.turns import Busy, Turns
 
@@ -51,6 +59,25 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What holds by now, whatever did when the version of the ledger was computed.
+
+    Attributes
+    ----------
+    decided
+        Unit and instrument of what is not to be done again.
+    holdouts
+        Experiments that are not closed.
+    """
+
+    decided: Sequence[tuple[str, str]] = ()
+    holdouts: Sequence[Holdout] = ()
+
+
+NOTHING_SINCE: Final = Since()
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What is done for a customer; amounts in base currency."""
 
@@ -81,10 +108,8 @@ class Planner:
         self._data_dir = data_dir
         self._turns = Turns(at_once=1, most_waiting=_MOST_WAITING - 1, busy=PlansBusy)
 
-    async def solve(
-        self, wanted: Wanted, words: Words, decided: Sequence[tuple[str, str]]
-    ) -> Solved:
-        """Compute a plan of the version of the ledger, without what was decided on since.
+    async def solve(self, wanted: Wanted, words: Words, since: Since) -> Solved:
+        """Compute a plan of the version of the ledger, without what is not to be done by now.
 
         Raises
         ------
@@ -93,7 +118,7 @@ class Planner:
         PlansBusy
             Too many wait already.
         """
-        return await self.ask(partial(solve, wanted=wanted, words=words, decided=decided))
+        return await self.ask(partial(solve, wanted=wanted, words=words, since=since))
 
     async def ask(self, question: Callable[[Ledger], Result]) -> Result:
         """Ask a question of the ledger in a thread; raises what `solve` does."""
@@ -111,10 +136,11 @@ def solve(
     *,
     wanted: Wanted,
     words: Words,
-    decided: Sequence[tuple[str, str]] = (),
+    since: Since = NOTHING_SINCE,
 ) -> Solved:
     """Choose for every customer of the ledger at most one step, and sum up."""
-    options = without(step_options(ledger, words), decided)
+    options = without(step_options(ledger, words), since.decided)
+    options = without_controls(options, since.holdouts)
     options = options.only(~(options.until_day < wanted.first_day))
     for name, meant in wanted.filters.items():
         options = options.only(options.members(name, meant))
