@@ -86,6 +86,43 @@ def test_a_list_knows_what_no_refresh_has_read_yet(
     assert export(analytics, plan) == (expected | {renamed}, after_refresh)
 
 
+def test_a_list_counts_touches_that_no_refresh_has_read_yet(
+    crm: Crm, analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    services, _ = planned
+    filters = {"instrument": ["personal_attention"]}
+    plan = analytics.client.post("/v1/plans", json=PLAN | {"filters": filters}).json()
+    ids = [item["unit_id"] for item in analytics.get(f"/v1/plans/{plan['id']}/choices")["items"]]
+    everybody, _ = export(analytics, plan)
+    assert len(ids) == 9 and set(ids) <= everybody
+
+    def enter(place: int, *days: int, kind: str = "campaign_touch", **fields: Any) -> None:
+        for day in days:
+            at = f"2026-01-{day:02}T10:00:00Z"
+            crm.create("interactions", contact_id=ids[place], kind=kind, occurred_at=at, **fields)
+
+    enter(0, 30)  # less than three days ago
+    enter(1, 3, 10, 17, 24, outcome="clicked")  # four in 30 days
+    enter(2, 10, 17, 24)  # none of three was answered, so two are too many
+    enter(3, 30, kind="call", direction="outbound", campaign_id="spring")
+    waiting = {ids[place] for place in range(4)}
+    enter(4, 24)
+    enter(5, 10, 17, 24, outcome="clicked")
+    enter(6, 30, kind="call", direction="outbound")  # nobody's campaign
+    crm.create(
+        "interactions", contact_id=ids[7], kind="campaign_touch", due_at="2026-01-30T10:00:00Z"
+    )
+    expected = (everybody - waiting, {"contact_cap": len(waiting)})
+    assert export(analytics, plan) == expected
+    assert export(analytics, services) == (everybody, {})  # which no cap holds back
+    analytics.published()
+    assert export(analytics, plan) == expected
+    # What lies behind a day that was asked for has happened nevertheless.
+    crm.create("interactions", contact_id=ids[8], kind="offer", occurred_at="2026-02-05T10:00:00Z")
+    expected = (everybody - waiting - {ids[8]}, {"contact_cap": len(waiting) + 1})
+    assert export(analytics, plan) == expected
+
+
 def begin_experiment(analytics: Analytics, instrument: str, *, phase: str) -> Holdout:
     """Begin one that leaves every second alone, and return whom it holds out."""
     strategy = next(

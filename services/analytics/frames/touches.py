@@ -26,7 +26,9 @@ from services.analytics.frames.deals import Deals
 from services.analytics.frames.interactions import RESPONDED, Interactions
 from services.analytics.mirror.snapshot import Snapshot
 
-_TOUCHES = ("campaign_touch", "offer")
+TOUCHES = ("campaign_touch", "offer")
+MARKETING_KINDS = (*TOUCHES, "survey_invitation", "call")
+"""Of a call only what we made for a campaign (domain specification 6.4)."""
 _ANSWERED = (*RESPONDED, "declined", "unsubscribed")
 _GROUNDS = ("campaign_id", "promo_code", "treatment_id")
 """What a deal names whose discount was given to win it."""
@@ -64,24 +66,40 @@ class Touches:
         clock: Clock,
         parameters: ReachParameters,
     ) -> Touches:
-        is_marketing = interactions.kind.are(*_TOUCHES, "survey_invitation")
-        calls = np.flatnonzero(
-            interactions.kind.are("call") & interactions.direction.are("outbound")
-        )
+        calls = np.flatnonzero(interactions.kind.are("call"))
+        names_campaign = np.zeros(len(interactions.kind.codes), dtype=np.bool_)
         if len(calls):
             named = snapshot.read("interactions", ["campaign_id"], where=calls)
-            is_for_one = np.asarray(named.column("campaign_id").is_valid().to_numpy())
-            is_marketing[calls[is_for_one]] = True
+            names_campaign[calls] = np.asarray(named.column("campaign_id").is_valid().to_numpy())
         row = np.full(len(contacts.ids) + 1, -1)
         row[addressed] = np.arange(len(addressed))
         person = row[interactions.contact]
+        return cls.of(
+            interactions, person, len(addressed), names_campaign, clock=clock, parameters=parameters
+        )
+
+    @classmethod
+    def of(
+        cls,
+        interactions: Interactions,
+        person: Integers,
+        person_count: int,
+        names_campaign: Booleans,
+        *,
+        clock: Clock,
+        parameters: ReachParameters,
+    ) -> Touches:
+        """Tell which interactions are marketing; `names_campaign` says it of calls at least."""
+        is_call = interactions.kind.are("call")
+        is_ours = interactions.direction.are("outbound") & names_campaign
+        is_marketing = interactions.kind.are(*MARKETING_KINDS) & (~is_call | is_ours)
         return cls(
             interactions,
             clock,
             parameters,
             is_marketing & interactions.happened,
             person,
-            len(addressed),
+            person_count,
         )
 
     def _since(self, days: int) -> Booleans:
@@ -91,7 +109,7 @@ class Touches:
         """Return touches and responses of the response window; counts, shape (people, channels)."""
         channels, kinds = self.parameters.channels, self.interactions.kind
         number = {channel.id: code for code, channel in enumerate(channels)}
-        own = self.is_marketing & kinds.are(*_TOUCHES) & (self.person >= 0)
+        own = self.is_marketing & kinds.are(*TOUCHES) & (self.person >= 0)
         rows = np.flatnonzero(own & self._since(self.parameters.response_window_days))
         channel = Words.of(self.interactions.table.column("channel"))
         place = channel.numbers(lambda word: number.get(word, -1), empty=-1).astype(np.int64)[rows]

@@ -1,9 +1,10 @@
 """Asks the CRM what was changed since the last refresh, so that no list is taken of people on old news."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -53,6 +54,25 @@ class _Contact(BaseModel):
     consents: list[_Consent]
 
 
+class InteractionNow(BaseModel):
+    """What the CRM says of something that happened."""
+
+    contact_id: str
+    kind: str
+    direction: str | None
+    outcome: str | None
+    campaign_id: str | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Ids of what was changed behind a cursor of the feed."""
+
+    contacts: frozenset[str]
+    interactions: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ContactNow:
     """What the CRM says of a contact at this moment.
@@ -70,6 +90,7 @@ class ContactNow:
 
 
 _CONTACT = TypeAdapter(_Contact)
+_TOLD = ",".join(InteractionNow.model_fields)
 _REFUSALS = frozenset({"withdrawn", "objected"})
 
 
@@ -78,8 +99,8 @@ class CrmNews(CrmConnection):
 
     patience_seconds = SECONDS
 
-    async def changed_contacts(self, cursor: str) -> frozenset[str]:
-        """Return the contacts that were changed behind a cursor of the feed.
+    async def changed(self, cursor: str) -> Changed:
+        """Return the contacts and interactions that were changed behind a cursor of the feed.
 
         Raises
         ------
@@ -94,6 +115,12 @@ class CrmNews(CrmConnection):
         """Return what is said of these contacts now; who is missing is gone. Raises `CrmNotAsked`."""
         return await self._in_time(self._contacts(sorted(ids)))
 
+    async def interactions(
+        self, ids: Collection[str], *, of: Literal["id", "contact_id"], **filters: str | list[str]
+    ) -> list[InteractionNow]:
+        """Return those with these ids or of these contacts that took place. Raises `CrmNotAsked`."""
+        return await self._in_time(self._interactions(sorted(ids), of, filters))
+
     async def _in_time(self, work: Coroutine[Any, Any, Result]) -> Result:
         try:
             async with asyncio.timeout(self._seconds):
@@ -101,11 +128,16 @@ class CrmNews(CrmConnection):
         except (OSError, httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValidationError):
             raise CrmNotAsked() from None
 
-    async def _changed(self, cursor: str) -> frozenset[str]:
-        found = set[str]()
+    async def _changed(self, cursor: str) -> Changed:
+        contacts, interactions = set[str](), set[str]()
         async for page in self._pages(cursor):
-            found.update(_contacts_of(page))
-        return frozenset(found)
+            for change in page.items:
+                match changed_record(change.subject):
+                    case ("contacts", contact_id):
+                        contacts.add(contact_id)
+                    case ("interactions", interaction_id):
+                        interactions.add(interaction_id)
+        return Changed(frozenset(contacts), frozenset(interactions))
 
     async def _pages(self, cursor: str) -> AsyncIterator[ChangePage]:
         for _ in range(_MOST_PAGES):
@@ -119,8 +151,7 @@ class CrmNews(CrmConnection):
 
     async def _contacts(self, ids: Sequence[str]) -> dict[str, ContactNow]:
         found: dict[str, ContactNow] = {}
-        for start in range(0, len(ids), RECORDS_PER_REQUEST):
-            some = list(ids[start : start + RECORDS_PER_REQUEST])
+        for some in _pieces(ids):
             body = await self._get("/v1/exports/contacts", format="ndjson", id=some)
             for line in body.splitlines():
                 contact = _CONTACT.validate_json(line)
@@ -136,6 +167,16 @@ class CrmNews(CrmConnection):
                 )
         return found
 
+    async def _interactions(
+        self, ids: Sequence[str], of: str, filters: Mapping[str, str | list[str]]
+    ) -> list[InteractionNow]:
+        found: list[InteractionNow] = []
+        asked = {"format": "ndjson", "is_planned": "false", "fields": _TOLD, **filters}
+        for some in _pieces(ids):
+            body = await self._get("/v1/exports/interactions", **asked, **{of: some})
+            found += map(InteractionNow.model_validate_json, body.splitlines())
+        return found
+
     async def _get(self, path: str, **params: str | list[str]) -> bytes:
         answer = await self._http.get(path, params=params, headers=self._authorization())
         if answer.status_code != httpx.codes.OK:
@@ -143,8 +184,7 @@ class CrmNews(CrmConnection):
         return answer.content
 
 
-def _contacts_of(page: ChangePage) -> Iterator[str]:
-    for change in page.items:
-        match changed_record(change.subject):
-            case ("contacts", contact_id):
-                yield contact_id
+def _pieces(ids: Sequence[str]) -> Iterator[list[str]]:
+    """Cut ids into as many as one request takes."""
+    for start in range(0, len(ids), RECORDS_PER_REQUEST):
+        yield list(ids[start : start + RECORDS_PER_REQUEST])

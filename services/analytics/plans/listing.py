@@ -16,9 +16,10 @@ import orjson
 from services.analytics import store
 from services.analytics.calculations.feedback.known import Holdout
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.catalogue.options import addressable_channels
+from services.analytics.catalogue.options import addressable_channels, reach_parameters
 from services.analytics.decisions.automatic import load_rejections
 from services.analytics.experiments.loading import load_holdouts
+from services.analytics.frames.clock import Clock
 from services.analytics.plans import operations
 from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.dropping import (
@@ -26,9 +27,9 @@ from services.analytics.plans.dropping import (
     DropReason,
     NewestSteps,
     dropped,
-    told_now,
     why_not,
 )
+from services.analytics.plans.news import News
 from services.analytics.plans.showing import AMOUNTS, show_line
 from services.analytics.publication import Publication
 from services.foundation.database import Database, Reader
@@ -65,8 +66,8 @@ class Checks:
     ----------
     newest
         What the newest version recommends.
-    changed
-        Contacts that were changed in the CRM since.
+    news
+        What came after it in the CRM.
     holdouts
         Experiments whose control groups are left alone.
     decided
@@ -76,19 +77,25 @@ class Checks:
     """
 
     newest: NewestSteps
-    changed: frozenset[str]
+    news: News
     holdouts: Sequence[Holdout]
     decided: frozenset[Decision]
     channels: Sequence[str]
 
 
 async def gather_checks(
-    database: Database, newest: NewestSteps, crm: CrmNews, *, now: datetime, catalogue: Catalogue
+    database: Database,
+    newest: NewestSteps,
+    crm: CrmNews,
+    *,
+    now: datetime,
+    clock: Clock,
+    catalogue: Catalogue,
 ) -> Checks:
-    """Ask for all that a plan is checked against; raises what `CrmNews.changed_contacts` does."""
+    """Ask for all that a plan is checked against; raises what `CrmNews.changed` does."""
     return Checks(
         newest,
-        await crm.changed_contacts(newest.cursor),
+        await News.ask(crm, newest.cursor, clock=clock, reach=reach_parameters(catalogue)),
         await load_holdouts(database),
         frozenset(await load_rejections(database, now=now)),
         [channel.id for channel in addressable_channels(catalogue)],
@@ -109,7 +116,7 @@ async def check(
     """
     numbers, counts, total = set[int](), Counter[str](), 0
     async for rows in _pieces(database, plan["id"]):
-        barred = await _barred(database, publication, rows, checks, crm)
+        barred = await checks.news.barred(database, publication, rows, crm)
         reasons = await asyncio.to_thread(
             dropped,
             rows,
@@ -127,29 +134,6 @@ async def check(
     # Who was erased left the plan itself.
     counts["erased"] += plan["figures"]["chosen_count"] - total
     return Checked(frozenset(numbers), dict(+counts), total - len(numbers))
-
-
-async def _barred(
-    reader: Reader,
-    publication: Publication,
-    rows: Sequence[Record],
-    checks: Checks,
-    crm: CrmNews,
-) -> dict[str, DropReason]:
-    """Return why those are dropped of whom the CRM knows more than the newest version."""
-    if not checks.changed:
-        return {}
-    persons = await operations.persons_of(reader, publication, [row["unit_id"] for row in rows])
-    changed = {
-        row["unit_id"]: checks.changed & {row["unit_id"], persons.get(row["unit_id"])}
-        for row in rows
-    }
-    contacts = await crm.contacts(frozenset().union(*changed.values()))
-    return {
-        row["unit_id"]: told_now(row, changed[row["unit_id"]], contacts)
-        for row in rows
-        if changed[row["unit_id"]]
-    }
 
 
 async def _explained(

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, tuple_, update
 from uuid_utils import uuid7
 
 from services.analytics import store
@@ -84,9 +84,11 @@ def _choices(slot: Table) -> Statement:
 _SHOWN = {slot: _choices(slot) for slot in SLOTS.values()}
 _PERSONS = {
     slot: Statement(
-        select(slot.c.unit_id, slot.c.person).where(
-            is_among(slot.c.unit_id), slot.c.person.is_not(None)
-        )
+        select(
+            slot.c.unit_id,
+            func.coalesce(slot.c.person, slot.c.unit_id).label("person"),
+            slot.c.style,
+        ).where(is_among(slot.c.unit_id))
     )
     for slot in SLOTS.values()
 }
@@ -309,10 +311,10 @@ async def all_choices(reader: Reader, plan_id: str, *, after: int, limit: int) -
 
 async def persons_of(
     reader: Reader, publication: Publication, unit_ids: Sequence[str]
-) -> dict[str, str]:
-    """Return who is addressed in place of customers, by their ids; of the others it is themselves."""
+) -> dict[str, Record]:
+    """Return `person`, who is addressed for a customer, and its `style`, by the ids of customers."""
     rows = await reader.all(_PERSONS[publication.slot], {"ids": list(unit_ids)})
-    return {row["unit_id"]: row["person"] for row in rows}
+    return {row["unit_id"]: row for row in rows}
 
 
 async def reach_of(

@@ -8,6 +8,7 @@ from fastapi import Path, Query
 
 from services.analytics.decisions.automatic import load_rejections
 from services.analytics.experiments.loading import load_holdouts
+from services.analytics.frames.clock import Clock
 from services.analytics.plans import listing, operations, showing
 from services.analytics.plans.asking import CrmNews
 from services.analytics.plans.dropping import DROP_REASONS, NewestSteps
@@ -236,7 +237,8 @@ async def export_plan(
     what was changed since the last refresh; 503 `crm_not_asked` if it does not answer, 503
     `refresh_first` if that is too much to look through. Dropped is, by the first reason that holds, who
     was erased, objects to profiling, refused the channel or changed in another way since the last refresh
-    (`changed_since_refresh`: take the list again after the next), is in the control group of an open
+    (`changed_since_refresh`: take the list again after the next), was addressed since so that the contact
+    cap allows no more touch today (services are free of it), is in the control group of an open
     experiment with this instrument, was decided on, or is not recommended this step any
     more: for want of consent or of an address, for the contact cap, or because something else is better.
     `X-Dropped` says how many by reason; with `X-Listed-Count` that is everybody who was chosen.
@@ -251,7 +253,12 @@ async def export_plan(
     newest = await call.app.state.planner.ask(lambda ledger: NewestSteps.of(ledger, words))
     crm: CrmNews = call.app.state.crm_news
     checks = await listing.gather_checks(
-        call.database, newest, crm, now=call.now, catalogue=call.app.state.catalogue
+        call.database,
+        newest,
+        crm,
+        now=call.now,
+        clock=Clock(call.app.state.day_at(call.now), call.app.state.time_zone),
+        catalogue=call.app.state.catalogue,
     )
     publication, checked = await call.app.state.publications.read(
         lambda current: listing.check(call.database, current, row, checks, crm)
