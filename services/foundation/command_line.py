@@ -27,7 +27,7 @@ from services.foundation.database import Database
 from services.foundation.edge import start_logging
 from services.foundation.keys import add_key, has_key, new_key
 from services.foundation.problems import Problem, Unauthenticated, Unavailable
-from services.foundation.serving import AddressTaken, require_free, server
+from services.foundation.serving import AddressTaken, require_free, server, silence_standard_output
 from services.foundation.settings import Unusable
 from services.foundation.tokens import InvalidKeySet
 
@@ -202,6 +202,7 @@ def serve(
         require_free(host, port)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         asyncio.run(look(settings.database_url))
+        silence_standard_output()
         server(create_app(settings), host=host, port=port).run()
 
     return Command("serve", help, run)

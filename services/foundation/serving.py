@@ -52,6 +52,18 @@ def require_free(host: str, port: int) -> None:
         raise AddressTaken(f"cannot listen on {host} port {port}: {reason}") from error
 
 
+def silence_standard_output() -> None:
+    """Let what libraries print go nowhere: a service answers over HTTP, and logs to standard error.
+
+    HiGHS 1.12, which scipy 1.17 brings, prints a line wherever it repairs a solution that lies outside
+    a constraint by more than its tolerance, and no option keeps it from that (ERGO-Code/HiGHS, issue
+    2783). For as long as the process runs, so that threads do not take turns in it.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
 def server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
     """Build the server; `server.run()` serves until it is told to stop."""
     config = uvicorn.Config(
