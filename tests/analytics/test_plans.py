@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from services.analytics.app import create_app
+from services.analytics.calculations.budget import exact
 from services.analytics.calculations.quality import Quality
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
@@ -168,6 +169,24 @@ def test_a_plan_keeps_its_budget_adds_up_and_says_how_good_it_is(plans: Plans) -
     assert labels == {
         name: CATALOGUE.entry("phases", name).name("de") for name in labels if name is not None
     }
+
+
+def test_a_search_that_ends_by_its_time_proves_nothing_and_says_so(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_most = {"kind": "tier", "id": "A", "most_customers": 7}
+    asked = {"save": False, "budget": {"amount": "31.00", "currency": "EUR"}, "limits": [at_most]}
+    best = plans.make(**asked)
+    assert (best["is_optimal"], best["gap"]) == (True, 0)
+    monkeypatch.setattr(exact, "_SECONDS", 0.0)
+    plan = plans.make(**asked)
+    assert not plan["is_optimal"]
+    assert 0 < plan["gap"] < 0.1
+    assert amount(plan["expected_value"]) <= amount(best["expected_value"])
+    assert amount(best["expected_value"]) <= amount(plan["upper_bound"])
+    assert amount(plan["spent"]) <= 31
+    assert plan["limits"][0]["chosen_count"] <= 7
+    assert plan["shadow_price"] > 0
 
 
 def test_more_budget_brings_more_and_limits_are_kept(plans: Plans) -> None:

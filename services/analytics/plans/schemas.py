@@ -208,7 +208,8 @@ class PlanHead(Shown):
     )
     is_optimal: Flag = Field(
         description="True if it is proven that no plan brings more; the gap is 0 then. Up to 6,000 options "
-        "the best plan is looked for by exact search, of more where few are still open."
+        "the best plan is looked for by exact search, of more where few are still open; a search that "
+        "takes longer than 10 seconds ends unproven, with the best plan that it found."
     )
     shadow_price: Ratio = Field(
         description="What one more unit of currency of the budget would bring. Up to 6,000 options that "

@@ -70,7 +70,8 @@ def plan_within(
 
     Notes
     -----
-    Source: domain specification 6.8. The same input gives the same plan.
+    Source: domain specification 6.8. The same input gives the same plan, unless the search
+    for the best ends by its time.
     """
     if len(limits) > MOST_LIMITS:
         raise ValueError(f"at most {MOST_LIMITS} limits")
