@@ -216,6 +216,22 @@ def test_more_budget_brings_more_and_limits_are_kept(plans: Plans) -> None:
     assert parts["A"]["spent"] == by_tier["spent"]
 
 
+def test_a_campaign_is_what_it_covers_and_a_step_counts_in_each_limit_that_covers_it(
+    plans: Plans,
+) -> None:
+    parts = plans.make(save=False)["breakdown"]["channel"]
+    channel = max(parts, key=lambda part: part["chosen_count"])["id"]
+    campaign = {"kind": "campaign", "id": "not entered yet", "covers": {"channel": channel}}
+    limits = [
+        {"kind": "channel", "id": channel, "most_customers": 5},
+        campaign | {"most_customers": 3},
+    ]
+    by_channel, by_campaign = plans.make(save=False, limits=limits)["limits"]
+    assert by_campaign["label"] == "not entered yet"
+    assert by_channel["chosen_count"] == by_campaign["chosen_count"] == 3
+    assert by_channel["spent"] == by_campaign["spent"]
+
+
 @pytest.mark.parametrize(
     ("kind", "word", "column"),
     [("segment", "champions", "rfm_segment"), ("quadrant", "occasional", "quadrant")],

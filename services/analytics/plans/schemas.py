@@ -61,16 +61,23 @@ class Coverage(Shape):
 
 
 class PlanLimit(Shape):
-    """What a part of the plan may cost, or how many customers may be in it; one of both at least."""
+    """What a part of the plan may cost, or how many customers may be in it; one of both at least. A step
+    that several limits cover counts in each of them."""
 
-    kind: LimitKind = Field(description="What is limited.")
+    kind: LimitKind = Field(
+        description="What is limited: `campaign` the steps that `covers` says, any other kind all steps of "
+        "one strategy, instrument or channel, or for the customers of one phase, tier, segment or quadrant."
+    )
     id: text(64, shortest=1, example="phone") = Field(
         description="Which: an id of the catalogue, `A`, `B` or `C` of a tier; of a segment an RFM segment, "
-        "of a quadrant one of value and risk, such as `value_at_stake`; of a campaign a name for what "
-        "`covers` says, best its key in the CRM, in which it is not looked up."
+        "of a quadrant one of value and risk, such as `value_at_stake`; of a campaign a name of your own, "
+        "which is told again with the plan. It is not looked up in the CRM, as a budget is often planned "
+        "before the campaign is entered there: best take the key that it has or will have."
     )
     covers: Coverage | None = Field(
-        default=None, description="Of a campaign, and needed there: the steps that belong to it."
+        default=None,
+        description="Of a campaign, and needed there: the steps that belong to it. Phase, strategy, "
+        "instrument, channel and budget of the campaign in the CRM are not taken over.",
     )
     budget: Money | None = Field(
         default=None, description="What these steps may cost together; the currency of the budget."
