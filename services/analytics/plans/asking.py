@@ -49,6 +49,7 @@ class _Consent(BaseModel):
 
 class _Contact(BaseModel):
     id: str
+    parent_id: str | None
     erased_at: str | None
     profiling_objection_at: str | None
     consents: list[_Consent]
@@ -61,6 +62,7 @@ class InteractionNow(BaseModel):
     kind: str
     direction: str | None
     outcome: str | None
+    resolution: str | None
     campaign_id: str | None
     occurred_at: datetime
 
@@ -83,10 +85,13 @@ class ContactNow:
         Whether it objects to profiling.
     refused
         Channels over which it refuses marketing.
+    parent_id
+        The organisation that it belongs to.
     """
 
     objects: bool
     refused: frozenset[str]
+    parent_id: str | None
 
 
 _CONTACT = TypeAdapter(_Contact)
@@ -164,6 +169,7 @@ class CrmNews(CrmConnection):
                         for each in contact.consents
                         if each.purpose == "marketing" and each.state in _REFUSALS
                     ),
+                    contact.parent_id,
                 )
         return found
 

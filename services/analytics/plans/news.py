@@ -25,6 +25,8 @@ from services.foundation.statements import Record
 from shared.values import wire_instant
 
 _NEEDS_ROOM: Final = ["pressure_ok", True]
+_NEEDS_PEACE: Final = ["open_complaint", False]
+_COMPLAINT: Final = "complaint"
 _WORDS: Final = ("kind", "direction", "outcome")
 
 
@@ -38,6 +40,8 @@ class News:
         Contacts that were changed.
     touched
         Contacts of whom a touch was entered or changed.
+    complaining
+        Customers one of whose open complaints was entered or changed.
     clock
         The day for which the list is.
     reach
@@ -46,6 +50,7 @@ class News:
 
     changed: frozenset[str]
     touched: frozenset[str]
+    complaining: frozenset[str]
     clock: Clock
     reach: ReachParameters
 
@@ -53,9 +58,15 @@ class News:
     async def ask(cls, crm: CrmNews, cursor: str, *, clock: Clock, reach: ReachParameters) -> Self:
         """Ask for what came behind a cursor of the feed; raises what `CrmNews.changed` does."""
         changed = await crm.changed(cursor)
-        touches = await crm.interactions(changed.interactions, of="id", kind=list(MARKETING_KINDS))
-        touched = frozenset(touch.contact_id for touch in touches)
-        return cls(changed.contacts, touched, clock, reach)
+        kinds = [*MARKETING_KINDS, _COMPLAINT]
+        told = await crm.interactions(changed.interactions, of="id", kind=kinds)
+        touched = frozenset(each.contact_id for each in told if each.kind != _COMPLAINT)
+        complaining = frozenset(
+            each.contact_id for each in told if each.kind == _COMPLAINT and each.resolution is None
+        )
+        known = await crm.contacts(complaining)
+        houses = frozenset(each.parent_id for each in known.values() if each.parent_id is not None)
+        return cls(changed.contacts, touched, complaining | houses, clock, reach)
 
     async def barred(
         self, reader: Reader, publication: Publication, rows: Sequence[Record], crm: CrmNews
@@ -67,11 +78,18 @@ class News:
         CrmNotAsked
             The CRM does not say it.
         """
-        if not self.changed and not self.touched:
+        if not self.changed and not self.touched and not self.complaining:
             return {}
         known = await operations.persons_of(reader, publication, [row["unit_id"] for row in rows])
-        at_cap = await self._at_cap(rows, known, _bound_by_cap(publication.version), crm)
-        return at_cap | await self._told(rows, known, crm)
+        at_cap = await self._at_cap(rows, known, _that_need(_NEEDS_ROOM, publication.version), crm)
+        disturbing = _that_need(_NEEDS_PEACE, publication.version)
+        disturbed: dict[str, DropReason] = {
+            row["unit_id"]: "changed_since_refresh"
+            for row in rows
+            if row["unit_id"] in self.complaining
+            and (row["strategy_id"], row["instrument_id"]) in disturbing
+        }
+        return disturbed | at_cap | await self._told(rows, known, crm)
 
     async def _told(
         self, rows: Sequence[Record], known: Mapping[str, Record], crm: CrmNews
@@ -116,12 +134,12 @@ class News:
         }
 
 
-def _bound_by_cap(version: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """Return strategy and instrument of the steps that count as a touch; services are free of it."""
+def _that_need(check: list[Any], version: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return strategy and instrument of the steps with this condition."""
     return frozenset(
         (each["strategy_id"], each["instrument_id"])
         for each in (version["options"] or {"candidates": []})["candidates"]
-        if _NEEDS_ROOM in each["checks"]
+        if check in each["checks"]
     )
 
 
@@ -146,7 +164,8 @@ def who_waits(
     kind, direction, outcome = (_words([getattr(each, name) for each in told]) for name in _WORDS)
     everything = np.ones(len(told), dtype=np.bool_)
     interactions = Interactions(
-        pa.table({}), person, person, everything, occurred, kind, outcome, direction
+        *(pa.table({}), person, person, everything, occurred, kind, outcome, direction),
+        is_privacy_request=~everything,
     )
     names_campaign = np.array([each.campaign_id is not None for each in told], dtype=np.bool_)
     touches = Touches.of(

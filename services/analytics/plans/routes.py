@@ -236,8 +236,9 @@ async def export_plan(
     What holds now decides. Everybody is looked at once more in the newest version, and the CRM is asked
     what was changed since the last refresh; 503 `crm_not_asked` if it does not answer, 503
     `refresh_first` if that is too much to look through. Dropped is, by the first reason that holds, who
-    was erased, objects to profiling, refused the channel or changed in another way since the last refresh
-    (`changed_since_refresh`: take the list again after the next), was addressed since so that the contact
+    was erased, objects to profiling, refused the channel, changed in another way since the last refresh or
+    complained since, where the step waits for that (`changed_since_refresh`: take the list again after the
+    next), was addressed since so that the contact
     cap allows no more touch today (services are free of it), is in the control group of an open
     experiment with this instrument, was decided on, or is not recommended this step any
     more: for want of consent or of an address, for the contact cap, or because something else is better.

@@ -248,7 +248,8 @@ class DroppedCount(Shown):
     reason: DropReason = Field(
         description="Why; the first that holds. `no_consent`: the channel was refused or not agreed to, "
         "`unreachable`: no address, or business is not possible, `decided`: somebody decided on this step, "
-        "`changed_since_refresh`: the contact changed in the CRM, and nothing was computed of it yet."
+        "`changed_since_refresh`: the contact changed in the CRM, or complained, and nothing was computed "
+        "of it yet."
     )
     count: Count = Field(description="How many.")
 
