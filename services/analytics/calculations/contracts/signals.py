@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -25,6 +25,8 @@ OF_PURCHASES: Final = ("inactivity", "frequency_drop", "monetary_drop")
 """Silence, rhythm and amounts of purchases say nothing under a contract: it has its own."""
 HEARD: Final = tuple(name for name in SIGNALS if name not in OF_PURCHASES)
 """The signals that survival depends on, in the order of its columns."""
+_TOLD: Final = ("interactions", "ratings", "invoices", "lost_deals", "open_deals", "contracts")
+"""The frames of events that tell them."""
 
 
 def usual_weights(parameters: CombinationParameters) -> Floats:
@@ -92,10 +94,10 @@ class Hearing:
             rows: pd.DataFrame = frame.assign(unit=unit).loc[unit >= 0]
             return rows
 
-        frames = {each.name: chosen(getattr(self.events, each.name)) for each in fields(Events)}
-        return replace(
-            self, events=Events(**frames), purchases=chosen(self.purchases), unit_count=len(units)
+        told = replace(
+            Events.empty(), **{name: chosen(getattr(self.events, name)) for name in _TOLD}
         )
+        return replace(self, events=told, purchases=chosen(self.purchases), unit_count=len(units))
 
     def on(self, day: int) -> Floats:
         """Return the covariates of all units on a day; shape (units, signals)."""
