@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import pickle
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Self, get_args
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from services.analytics import changing, computing
+from services.analytics.calculations.contracts.parameters import ContractParameters
 from services.analytics.calculations.estimates import Estimates
 from services.analytics.calculations.parameters import Family, Parameters, RhythmParameters
 from services.analytics.calculations.purchase_models.spend import GammaGamma, SpendFit
@@ -52,7 +54,9 @@ from tests.conftest import BOTH, Templates
 
 CATALOGUE = load_catalogue()
 FRAMES = replace(PARAMETERS, reach=reach_parameters(CATALOGUE))
-RULES = Rules(DAY, BERLIN, "EUR", FRAMES, Parameters(), strategy_options(CATALOGUE))
+# So few contracts teach nothing, of however many months.
+FEW_MONTHS = Parameters(contracts=ContractParameters(history_months=4))
+RULES = Rules(DAY, BERLIN, "EUR", FRAMES, FEW_MONTHS, strategy_options(CATALOGUE))
 MARK = Mark(1, "1", "rules")
 RECORDS_PER_PART = 240  # a few parts: each is built anew for all that is estimated
 KINDS = (
@@ -281,37 +285,61 @@ def test_a_chain_of_changes_ends_as_computing_and_as_reading_everything_does(
             before, ledger = after, found
 
 
-@pytest.mark.parametrize("disk", ["free", "full", "in the way"])
-def test_frames_that_were_kept_give_what_frames_built_anew_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
-) -> None:
-    monkeypatch.setattr(computing, "RECORDS_PER_PART", RECORDS_PER_PART)
+@dataclass(frozen=True)
+class InParts:
+    """A base of a few parts, what was computed of it, and for how many parts frames were built."""
+
+    snapshot: Snapshot
+    estimates: Estimates
+    computed: Computed
+    built_count: int
+
+
+@contextmanager
+def counted_parts() -> Iterator[list[Snapshot]]:
+    """Cut bases into a few parts, and list those for which frames are built."""
     built: list[Snapshot] = []
 
     def counted(part: Snapshot, **options: Any) -> Frames:
         built.append(part)
         return build_frames(part, **options)
 
-    monkeypatch.setattr(computing, "build_frames", counted)
-    with opened(tmp_path) as mirror:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(computing, "RECORDS_PER_PART", RECORDS_PER_PART)
+        patched.setattr(computing, "build_frames", counted)
+        yield built
+
+
+@pytest.fixture(scope="module")
+def in_parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InParts]:
+    with opened(tmp_path_factory.mktemp("parts")) as mirror:
         snapshot = Crm.make(1).load(mirror)
-        estimates = estimate_base(snapshot, RULES)
-        expected = compute_base(snapshot, RULES, estimates)
-        anew, parts = len(built), computing.part_count(snapshot)
-        if disk == "in the way":
-            (tmp_path / "frames").write_text("a file of somebody else")
-        else:
-            (tmp_path / "frames").mkdir()
-            (tmp_path / "frames" / "0.pickle").write_bytes(b"left by a killed refresh")
-        if disk == "full":
-            monkeypatch.setattr(pickle, "dump", fail_as_full)
-        with FrameFiles(tmp_path) as kept:
-            assert estimate_base(snapshot, RULES, kept=kept) == estimates
-            found = compute_base(snapshot, RULES, estimates, kept=kept)
-    assert len(built) - anew == (anew - parts if disk == "free" else anew)
+        with counted_parts() as built:
+            estimates = estimate_base(snapshot, RULES)
+            computed = compute_base(snapshot, RULES, estimates)
+        yield InParts(snapshot, estimates, computed, len(built))
+
+
+@pytest.mark.parametrize("disk", ["free", "full", "in the way"])
+def test_frames_that_were_kept_give_what_frames_built_anew_give(
+    in_parts: InParts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
+) -> None:
+    snapshot, estimates, anew = in_parts.snapshot, in_parts.estimates, in_parts.built_count
+    if disk == "in the way":
+        (tmp_path / "frames").write_text("a file of somebody else")
+    else:
+        (tmp_path / "frames").mkdir()
+        (tmp_path / "frames" / "0.pickle").write_bytes(b"left by a killed refresh")
+    if disk == "full":
+        monkeypatch.setattr(pickle, "dump", fail_as_full)
+    with counted_parts() as built, FrameFiles(tmp_path) as kept:
+        parts = computing.part_count(snapshot)
+        assert estimate_base(snapshot, RULES, kept=kept) == estimates
+        found = compute_base(snapshot, RULES, estimates, kept=kept)
+    assert len(built) == (anew - parts if disk == "free" else anew)
     assert (tmp_path / "frames").exists() == (disk == "in the way")
-    assert_equal(found.customers, expected.customers)
-    assert_same_base(found, expected)
+    assert_equal(found.customers, in_parts.computed.customers)
+    assert_same_base(found, in_parts.computed)
 
 
 def fail_as_full(_: object, file: IO[bytes], **__: object) -> None:
@@ -445,7 +473,7 @@ def test_a_ledger_is_read_as_written_and_one_that_cannot_be_used_is_none(tmp_pat
 @pytest.mark.parametrize("family", get_args(Family))
 def test_estimates_read_back_score_exactly_alike(tmp_path: Path, family: Family) -> None:
     rhythm = RhythmParameters(family=family)
-    rules = replace(RULES, parameters=replace(Parameters(), rhythm=rhythm))
+    rules = replace(RULES, parameters=replace(FEW_MONTHS, rhythm=rhythm))
     with opened(tmp_path / "mirror") as mirror:
         snapshot = Crm.make(0).load(mirror)
         made = estimate_base(snapshot, rules)
