@@ -175,7 +175,6 @@ def pytest_collection() -> Generator[None, object, object]:
     """Collect without the garbage collector, and keep what was imported out of its later rounds."""
     gc.disable()
     collected = yield
-    gc.collect()
     gc.freeze()
     gc.enable()
     return collected

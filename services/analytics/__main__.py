@@ -9,6 +9,7 @@ from uuid import UUID
 
 from uuid_utils import uuid7
 
+import services.foundation.loading as loading
 from services.analytics import store
 from services.analytics.app import create_app
 from services.analytics.catalogue_command import add_catalogue_arguments, run_catalogue
@@ -195,4 +196,5 @@ COMMANDS: list[Command[Settings]] = [
 ]
 
 if __name__ == "__main__":
+    loading.has_ended()
     run_command(NAME, __doc__, COMMANDS, Settings)

@@ -1,5 +1,6 @@
 """The commands of the CRM service."""
 
+import services.foundation.loading as loading
 from services.crm_api.app import create_app
 from services.crm_api.scopes import SCOPES
 from services.crm_api.settings import Settings
@@ -21,4 +22,5 @@ COMMANDS: list[Command[Settings]] = [
 ]
 
 if __name__ == "__main__":
+    loading.has_ended()
     run_command(NAME, __doc__, COMMANDS, Settings)

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+import services.foundation.loading as loading
 from services.analytics.scopes import SCOPES as ANALYTICS_SCOPES
 from services.analytics.settings import Settings as AnalyticsSettings
 from services.crm_api.scopes import SCOPES as CRM_SCOPES
@@ -27,21 +28,9 @@ from services.foundation.keys import new_key
 from services.foundation.serving import AddressTaken, require_free
 from services.local.demo.importing import DemoFailed
 from services.local.demo.load import AS_OF, CURRENCY, DECLARED, load_demo
+from services.local.scopes import CARD_SCOPES, WORKER_SCOPES, WRITE_SCOPES
 from shared.values import wire_instant
 
-# What analytics may read in the CRM: no scope that shows personal data.
-WORKER_SCOPES = (
-    *("contacts:read", "interactions:read", "deals:read", "products:read"),
-    "changes:read",
-)
-# What plans decisions in the CRM may do there.
-WRITE_SCOPES = ("interactions:write",)
-# What reads customer cards there, for keys of analytics that may see them.
-CARD_SCOPES = tuple(
-    f"{resource}:{right}"
-    for resource in ("contacts", "interactions", "deals")
-    for right in ("read", "pii")
-)
 SERVICES = (("services.crm_api", "serve"), ("services.analytics", "serve"))
 NO_DEMO, LOG_ALONE = "false", "cdnow"
 """What PHASEWISE_DEMO says beside the default: log and invented customers."""
@@ -275,4 +264,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    loading.has_ended()
     main()

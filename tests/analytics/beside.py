@@ -7,7 +7,7 @@ from pathlib import Path
 from services.crm_api.app import create_app
 from services.crm_api.changes.operations import START, write_position
 from services.crm_api.settings import Settings
-from services.local.__main__ import WORKER_SCOPES
+from services.local.scopes import WORKER_SCOPES
 from tests.conftest import Templates, store_key
 from tests.live import LiveServer
 

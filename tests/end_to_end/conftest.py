@@ -29,8 +29,8 @@ from services.crm_api.settings import Settings as CrmSettings
 from services.foundation.application import utc_now
 from services.foundation.database import Database
 from services.foundation.statements import Record, Statement
-from services.local.__main__ import WORKER_SCOPES
 from services.local.demo.load import DECLARED, load_demo
+from services.local.scopes import WORKER_SCOPES
 from tests.conftest import BOTH, Crm, MakeCrm, Templates, store_key
 from tests.databases import on_database
 from tests.live import LiveServer, client

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.analytics.what_if import computing
-from services.local.__main__ import CARD_SCOPES
+from services.local.scopes import CARD_SCOPES
 from tests.conftest import BOTH, Crm, Templates, store_key
 from tests.end_to_end.conftest import Analytics, both_services
 from tests.end_to_end.test_refresh import sell

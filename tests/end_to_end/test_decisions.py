@@ -14,7 +14,7 @@ import pytest
 from services.analytics.decisions.runner import PlanRunner
 from services.analytics.decisions.sending import PlanSender
 from services.foundation.database import Database
-from services.local.__main__ import WRITE_SCOPES
+from services.local.scopes import WRITE_SCOPES
 from tests.conftest import BOTH, Crm, Templates, store_key
 from tests.end_to_end.conftest import Analytics, both_services
 from tests.end_to_end.test_refresh import make_reachable, sell
