@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from services.analytics.app import create_app
 from services.analytics.catalogue.catalogue import load_catalogue

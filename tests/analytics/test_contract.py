@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from services.analytics.app import create_app
 from services.analytics.scopes import SCOPES
