@@ -170,6 +170,11 @@ def crm(request: pytest.FixtureRequest, make_crm: MakeCrm) -> Crm:
     return make_crm(request.param)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end, the other workers would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect without the garbage collector, and keep what was imported out of its later rounds."""

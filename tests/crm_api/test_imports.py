@@ -695,6 +695,7 @@ def alive(http: httpx.Client) -> None:
     raise AssertionError("the server does not answer")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_killed_process_loses_and_doubles_nothing(
     kind: str, templates: Templates, tmp_path: Path

@@ -82,6 +82,7 @@ def wait_for_writes(writers: list[Writer]) -> None:
     until(lambda: acknowledged() >= enough, seconds=60)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", BOTH)
 def test_no_acknowledged_write_is_lost_or_doubled_by_a_kill(tmp_path: Path, kind: str) -> None:
     dice = random.Random(11)

@@ -222,6 +222,7 @@ def test_what_cannot_be_reverted_says_why(crm: Crm) -> None:
     assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_killed_revert_goes_on_and_takes_nothing_back_twice(
     kind: str, templates: Templates, tmp_path: Path

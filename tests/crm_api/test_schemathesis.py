@@ -9,6 +9,7 @@ from tests.conftest import Crm
 from tests.fuzz import SEED, cases_in, schemathesis
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("crm", ["postgresql"], indirect=True)
 def test_schemathesis_finds_nothing(crm: Crm) -> None:
     good, said = schemathesis(crm.url, crm.key, examples=1, seed=SEED, phases="fuzzing")

@@ -516,6 +516,7 @@ def test_a_target_that_fails_at_random_gets_everything_in_the_end(timed: Crm, cl
         assert len({next(iter(each)) for each in ids.values()}) == 30
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", BOTH)
 def test_a_killed_service_delivers_everything_after_its_restart(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch

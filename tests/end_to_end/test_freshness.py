@@ -64,6 +64,7 @@ def _summary_told(http: httpx.Client, stale_reason: str | None) -> dict[str, Any
     return found if found is not None and found["stale_reason"] == stale_reason else None
 
 
+@pytest.mark.long
 def test_while_the_crm_is_down_the_last_version_is_served_says_so_and_recovers_by_itself(
     crm_on_sqlite: Crm, make_analytics: MakeAnalytics
 ) -> None:
@@ -90,6 +91,7 @@ def test_while_the_crm_is_down_the_last_version_is_served_says_so_and_recovers_b
         assert fresh["total"] == first["total"]
 
 
+@pytest.mark.long
 def test_a_service_started_while_the_crm_is_down_answers_with_the_last_version(
     crm_on_sqlite: Crm, make_analytics: MakeAnalytics
 ) -> None:
