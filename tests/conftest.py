@@ -177,9 +177,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without the garbage collector, and keep what was imported out of its later rounds."""
+    """Collect without the garbage collector; later it looks seldom, and at nothing imported here."""
     gc.disable()
     collected = yield
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
     return collected
