@@ -28,7 +28,10 @@ from services.analytics.tables import (
 _STAYS = frozenset(
     {"unit_id", "kind", "recommendation_basis", "obligation_ids", PRIORITY_COLUMN}
     | {f"must_answer_{name}" for name in ("interaction", "person", "language")}
-    | {f"complaint_{name}" for name in ("interaction", "person", "language", "severity", "due_day")}
+    | {
+        f"complaint_{name}"
+        for name in ("interaction", "person", "language", "severity", "due_day", "count")
+    }
     | {f"privacy_{name}" for name in ("interaction", "person", "language", "due_day")}
 )
 

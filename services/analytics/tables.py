@@ -120,7 +120,10 @@ _REACH_RECORDS = (
     *("complaint_interaction", "complaint_person"),
     *("privacy_interaction", "privacy_person"),
 )
-_REACH_NUMBERS = ("spent_365", "complaint_severity", "complaint_due_day", "privacy_due_day")
+_REACH_NUMBERS = (
+    *("spent_365", "complaint_severity", "complaint_due_day", "complaint_count"),
+    "privacy_due_day",
+)
 REACH_COLUMNS = (*_REACH_COUNTS, *_REACH_NUMBERS, *_REACH_TEXTS, *_REACH_RECORDS)
 """What is stored of who may be reached, how and how often."""
 CONTRACT_PARTS = ("tenure", "term", "ending", "amount", "products")

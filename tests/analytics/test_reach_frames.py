@@ -378,8 +378,10 @@ def test_who_wrote_or_complained_is_told_with_the_record(base: Base) -> None:
     assert unit["complaint_severity"] == 2
     alone = base.one(house, [], told[2:3])
     assert (alone["complaint_severity"], alone["complaint_person"]) == (1, identify("c"))
+    assert (unit["complaint_count"], alone["complaint_count"]) == (3, 1)
     assert unit["complaint_due_day"] - alone["complaint_due_day"] == 1 + 7 - 14
     nothing = base.one(house)
+    assert nothing["complaint_count"] == 0
     assert pd.isna(nothing["complaint_person"]) and math.isnan(nothing["complaint_severity"])
 
 

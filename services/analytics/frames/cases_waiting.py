@@ -18,18 +18,20 @@ _RULES: Final = ComplaintParameters()
 
 def urgent_complaints(
     snapshot: Snapshot, interactions: Interactions, contacts: Contacts, clock: Clock
-) -> tuple[Integers, Floats, Floats]:
+) -> tuple[Integers, Floats, Floats, Integers]:
     """Return row, severity and last day of the open complaint that is the gravest of each unit.
 
-    Of several equally grave ones the oldest; the row is -1 and the others NaN without one. It is to be
+    Of several equally grave ones the oldest; the row is -1 and the others NaN without one. The last
+    array counts the open ones. It is to be
     settled within 14, 7 or 2 days by its severity, whoever complains. Source: domain specification 4,
     6.9.
     """
     found = np.full(contacts.unit_count, -1)
     severity, due_day = np.full((2, contacts.unit_count), np.nan)
     rows = np.flatnonzero(interactions.open_cases(clock, "complaint"))
+    count = np.bincount(interactions.unit[rows], minlength=contacts.unit_count)
     if not len(rows):
-        return found, severity, due_day
+        return found, severity, due_day, count
     told = floats_of(snapshot.read("interactions", ["severity"], where=rows), "severity")
     told = np.where(np.isnan(told), _RULES.severity_unknown, told)
     # The first one is put last and stays.
@@ -39,7 +41,7 @@ def urgent_complaints(
     severity[unit] = told[order]
     target = np.array(_RULES.target_days)[told[order].astype(np.int64) - 1]
     due_day[unit] = clock.days(interactions.occurred[rows[order]]) + target
-    return found, severity, due_day
+    return found, severity, due_day, count
 
 
 def urgent_requests(

@@ -82,7 +82,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
     ).quality
     service, survey = permissions.service[addressed], permissions.survey[addressed]
     waiting = unanswered_messages(snapshot, interactions, contacts, clock, parameters)
-    complaint, severity, due_day = urgent_complaints(snapshot, interactions, contacts, clock)
+    complaint, severity, due_day, count = urgent_complaints(snapshot, interactions, contacts, clock)
     request, answer_day = urgent_requests(interactions, contacts, clock)
     columns: dict[str, Any] = {
         "person": strings_of(contacts.ids.take(pa.array(addressed))),
@@ -101,6 +101,7 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         **_author(records, complaint, "complaint"),
         "complaint_severity": severity,
         "complaint_due_day": due_day,
+        "complaint_count": count,
         "privacy_interaction": _record_ids(snapshot, request),
         **_author(records, request, "privacy"),
         "privacy_due_day": answer_day,

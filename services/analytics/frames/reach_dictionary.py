@@ -24,6 +24,7 @@ _OF_UNIT = columns(
     ("complaint_language", "category", "word", "language of that contact; missing unknown"),
     ("complaint_severity", "float64", "1 to 3", "of that complaint; NaN if none"),
     ("complaint_due_day", "float64", DAY, "until when it is to be settled; NaN if none"),
+    ("complaint_count", "int64", "count", "open complaints"),
     ("privacy_interaction", "str", "id", "oldest open request of a data subject; missing if none"),
     ("privacy_person", "str", "id", "contact whose data it is about"),
     ("privacy_language", "category", "word", "language of that contact; missing unknown"),

@@ -68,7 +68,7 @@ def _owed(row: Row, publication: Publication) -> Iterator[Step]:
     duties = {(each["phase"], each["instrument_id"]): each for each in known.get("duties", ())}
     for instrument_id in (row["obligation_ids"] or "").split():
         duty = duties.get((row["phase"], instrument_id), {})
-        owed_to = _owed_to(row, _RECORDS[instrument_id])
+        owed_to = _owed_to(row, _RECORDS[instrument_id], publication.version["as_of"])
         yield Step(
             rank=0,
             recommendation_id=recommendation_id(
@@ -83,11 +83,13 @@ def _owed(row: Row, publication: Publication) -> Iterator[Step]:
         )
 
 
-def _owed_to(row: Row, record: str) -> dict[str, Any]:
+def _owed_to(row: Row, record: str, as_of: date) -> dict[str, Any]:
     """Return which record asks for an answer, who is waiting for it, and until when."""
     due_day = row.get(f"{record}_due_day")
+    due_on = None if due_day is None else _EPOCH + timedelta(days=int(due_day))
     return {
-        "due_on": None if due_day is None else _EPOCH + timedelta(days=int(due_day)),
+        "due_on": due_on,
+        "is_late": due_on is not None and due_on < as_of,
         "event_record_id": row.get(f"{record}_interaction"),
         "person_id": row.get(f"{record}_person"),
         "language": row.get(f"{record}_language"),
@@ -96,7 +98,10 @@ def _owed_to(row: Row, record: str) -> dict[str, Any]:
 
 def _triage(row: Row) -> Triage | None:
     severity = row.get("complaint_severity")
-    return None if severity is None else Triage(int(severity), row.get("complaint_priority"))
+    if severity is None:
+        return None
+    count = int(row.get("complaint_count") or 1)
+    return Triage(int(severity), row.get("complaint_priority"), count)
 
 
 def _valued(row: Row, publication: Publication) -> Iterator[Step]:

@@ -63,6 +63,9 @@ class ComplaintTriage(Shown):
         "probability + 0.2 x share of customers of lower value; of who objects to profiling the first "
         "part alone; null in a trial, where nobody is placed."
     )
+    open_count: whole(1, 1_000_000, example=1) = Field(
+        description="How many complaints of the customer are open; the next one is owed once this is settled."
+    )
     at_once: Flag = Field(description="True for severity 3: a person takes care of it at once.")
 
 

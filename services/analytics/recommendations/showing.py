@@ -128,6 +128,7 @@ def _step(
         and {
             "severity": step.triage.severity,
             "priority": step.triage.priority,
+            "open_count": step.triage.open_count,
             "at_once": step.triage.is_at_once,
         },
         "event_record_id": step.event_record_id,

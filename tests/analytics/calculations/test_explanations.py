@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from services.analytics.calculations.explanations import SCORES, explain
 from services.analytics.calculations.parameters import PhaseThresholds
 from services.analytics.calculations.reasons import Explanation, Reason, money_in
 from services.analytics.calculations.recommendations.recommending import recommend
-from services.analytics.calculations.recommendations.steps import RuledOut, Step, explain_steps
+from services.analytics.calculations.recommendations.steps import (
+    RuledOut,
+    Step,
+    Triage,
+    explain_step,
+    explain_steps,
+)
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.catalogue.options import strategy_options
 from services.analytics.texts import reason_text
@@ -397,6 +404,25 @@ def test_what_is_owed_says_why_before_the_step_that_pays(instrument: str, code: 
     owed = Step(0, STEP.recommendation_id, None, None, instrument)
     found = codes(explain_steps("obligation", [owed, STEP], [], money=EURO))
     assert found[:3] == [code, "R_NEXT_OBLIGATION", "R_NEXT_STEP"]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "triage", "is_late", "code"),
+    [
+        ("privacy_request", None, False, "R_PRIVACY_REQUEST_DUE"),
+        ("privacy_request", None, True, "R_PRIVACY_REQUEST_LATE"),
+        ("complaint_handling", Triage(2, 0.5), False, "R_COMPLAINT_DUE"),
+        ("complaint_handling", Triage(3, 0.5), False, "R_COMPLAINT_AT_ONCE"),
+        ("complaint_handling", Triage(3, 0.5), True, "R_COMPLAINT_LATE"),
+    ],
+)
+def test_what_is_owed_says_until_when_and_whether_that_has_passed(
+    instrument: str, triage: Triage | None, is_late: bool, code: str
+) -> None:
+    until: Any = {"due_on": date(2026, 3, 31), "is_late": is_late, "triage": triage}
+    owed = Step(0, STEP.recommendation_id, None, None, instrument, **until)
+    (reason,) = (each for each in explain_step(owed, money=EURO) if each.code == code)
+    assert reason.params["due"] == "2026-03-31"
 
 
 def test_of_who_objects_to_profiling_nothing_else_is_said() -> None:

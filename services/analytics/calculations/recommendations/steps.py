@@ -48,10 +48,13 @@ class Triage:
         1 to 3, 3 is worst.
     priority
         Its place in the queue, 0 to 1; None before it was computed.
+    open_count
+        How many complaints of the customer are open; this one is the gravest.
     """
 
     severity: int
     priority: float | None
+    open_count: int = 1
 
     @property
     def is_at_once(self) -> bool:
@@ -87,6 +90,8 @@ class Step:
         Of that person, if it is known.
     due_on
         The last day to settle what is owed; None of a message, which waits too long already.
+    is_late
+        Whether that day has passed.
     triage
         Of an open complaint.
     incentive_share, incentive_amount
@@ -119,6 +124,7 @@ class Step:
     person_id: str | None = None
     language: str | None = None
     due_on: date | None = None
+    is_late: bool = False
     triage: Triage | None = None
     incentive_share: float | None = None
     incentive_amount: float | None = None
@@ -210,8 +216,12 @@ def _urgency(step: Step) -> list[Reason]:
         return []
     named: dict[str, Value] = {"due": step.due_on.isoformat()}
     if step.triage is None:
-        return [Reason("R_PRIVACY_REQUEST_DUE", named)]
+        return [
+            Reason("R_PRIVACY_REQUEST_LATE" if step.is_late else "R_PRIVACY_REQUEST_DUE", named)
+        ]
     named["severity"] = step.triage.severity
+    if step.is_late:
+        return [Reason("R_COMPLAINT_LATE", named)]
     return [Reason("R_COMPLAINT_AT_ONCE" if step.triage.is_at_once else "R_COMPLAINT_DUE", named)]
 
 
