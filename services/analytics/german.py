@@ -131,6 +131,11 @@ translate = Translator(
         (r"It was decided on (\S+); what was done lies not before that day\.",
          r"Entschieden wurde am \1; Erledigtes liegt nicht vor diesem Tag."),
         (r"A cost is not negative\.", "Kosten sind nicht negativ."),
+        (r"Costs are counted in (\S+)\.", r"Kosten werden in \1 gezählt."),
+        (r"What is owed cannot be rejected\.", "Was geschuldet ist, lässt sich nicht ablehnen."),
+        (r"Settle its case or answer its message in the CRM; an accepted decision is ended with (.+)\.",
+         (r"Erledigen Sie den Fall oder beantworten Sie die Nachricht im CRM; eine angenommene Entscheidung "
+          r"endet mit \1.")),
         (r"There is no experiment (\S+)\.", r"Es gibt kein Experiment \1."),
         (r"There is an experiment with this key already\.",
          "Ein Experiment mit diesem Schlüssel gibt es schon."),

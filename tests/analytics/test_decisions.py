@@ -287,6 +287,11 @@ def test_what_is_owed_is_done_in_time_and_again_until_it_is_settled(desk: Desk) 
     asking = desk.all_owed("privacy_request")[0]
     refused = desk.decide(asking, 422, decision="rejected", reason="other")
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("owed", "/body/decision")
+    body = {"unit_id": asking["unit_id"], "recommendation_id": asking["recommendation"]["id"]}
+    body |= {"decision": "rejected", "reason": "other"}
+    german = desk.http.post(PATH, json=body, headers={"Accept-Language": "de"}).json()
+    assert german["title"] == "Was geschuldet ist, lässt sich nicht ablehnen."
+    assert german["detail"].startswith("Erledigen Sie den Fall")
     made = desk.decide(asking)
     assert (made["planned_for"], made["decided_on"]["rank"]) == ("2026-11-20", 0)
     assert made["decided_on"]["person_id"] and made["decided_on"]["event_record_id"]
@@ -377,6 +382,7 @@ def test_what_breaks_a_rule_is_refused_by_name(
             {"status": "executed", "cost": {"amount": "-99999.00", "currency": "EUR"}},
             "invalid_request",
         ),
+        ({"status": "executed", "cost": {"amount": "1.00", "currency": "USD"}}, "invalid_request"),
         ({"status": "expired"}, "reason_missing"),
         ({"reason": "other"}, "field_out_of_place"),
         ({"planned_for": "2026-11-19"}, "invalid_request"),

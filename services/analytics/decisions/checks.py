@@ -1,12 +1,14 @@
 """What may be sent of a decision: fields that go with its status, days and reasons."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.schemas import Reason
 from services.foundation.problems import FieldError, Invalid, invalid
+from shared.values import Money
 
 _FURTHEST_DAYS = 366
 _TOLERANCE = timedelta(minutes=5)
@@ -56,8 +58,8 @@ def check_owed(instrument_id: str, status: str, *, field: str) -> None:
     """Refuse to reject an obligation: it is owed as long as its record in the CRM is open."""
     if status == "rejected" and instrument_id in OBLIGATIONS:
         message = (
-            "Settle its case or answer its message in the CRM; an accepted decision is ended with the "
-            "status expired."
+            "Settle its case or answer its message in the CRM; an accepted decision is ended with "
+            "status=expired."
         )
         raise Owed(message, errors=[FieldError(f"/body/{field}", Owed.code, message)])
 
@@ -65,6 +67,17 @@ def check_owed(instrument_id: str, status: str, *, field: str) -> None:
 def check_plan(day: date | None, *, today: date) -> None:
     if day is not None and not today <= day <= today + timedelta(days=_FURTHEST_DAYS):
         raise invalid("/body/planned_for", "out_of_range", "A day from today to a year ahead.")
+
+
+def check_cost(given: Mapping[str, Any], *, currency: str) -> Money:
+    """Return a cost of nothing or more in base currency: no other is counted, as its day has no rate."""
+    cost = Money.model_validate(given)
+    if cost.minor() < 0:
+        raise invalid("/body/cost/amount", "out_of_range", "A cost is not negative.")
+    if cost.currency != currency:
+        message = f"Costs are counted in {currency}."
+        raise invalid("/body/cost/currency", "other_currency", message)
+    return cost
 
 
 def check_execution(

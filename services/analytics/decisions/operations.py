@@ -29,11 +29,10 @@ from services.foundation.problems import (
     Conflict,
     NotFound,
     StaleVersion,
-    invalid,
 )
 from services.foundation.statements import Record, Statement
 from shared.values import Instant as WireInstant
-from shared.values import Money, RecordId
+from shared.values import RecordId
 
 VALID_DAYS = 30
 MOST_ABOUT = 1000
@@ -314,9 +313,7 @@ def _changed(
         if values.get("interaction_id") is None and intent is not None:
             values["interaction_id"] = intent["interaction_id"]
         if given.get("cost") is not None:
-            cost = Money.model_validate(given["cost"])
-            if cost.minor() < 0:
-                raise invalid("/body/cost/amount", "out_of_range", "A cost is not negative.")
+            cost = checks.check_cost(given["cost"], currency=before["snapshot"]["currency"])
             values |= {"cost_minor": cost.minor(), "cost_currency": cost.currency}
     if values.get("planned_for") not in (None, before["planned_for"]):
         checks.check_plan(values["planned_for"], today=planning.today(actor.now))

@@ -109,8 +109,8 @@ class DecisionPatch(Shape):
     )
     cost: Money | None = Field(
         default=None,
-        description="What it cost in all, nothing or more; the CRM is told with the interaction, and the "
-        "result of an experiment counts it. Only if executed.",
+        description="What it cost in all, nothing or more, in the base currency; the CRM is told with the "
+        "interaction, and the result of an experiment counts it. Only if executed.",
     )
 
 
