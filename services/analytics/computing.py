@@ -44,6 +44,7 @@ from services.analytics.mirror.snapshot import Snapshot
 from services.analytics.referrals import read_referrals, referrals_by, referred_numbers
 from services.analytics.settings import Settings
 from services.analytics.tables import REACH_COLUMNS
+from shared.money import currency_exponent
 
 RECORDS_PER_PART = 1_000_000
 """Contacts, deals and interactions together; what one part may hold in memory at a time."""
@@ -105,6 +106,7 @@ def rules_of(
         Parameters(
             rhythm=RhythmParameters(family=settings.analytics_purchase_model),
             combination=combination_parameters(catalogue),
+            smallest_amount=10.0 ** -currency_exponent(settings.base_currency),
         ),
         strategy_options(catalogue).informed_by(feedback or Feedback()),
         feedback=feedback or Feedback(),

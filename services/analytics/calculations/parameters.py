@@ -210,3 +210,5 @@ class Parameters:
     standing: StandingParameters = field(default_factory=StandingParameters)
     termination: TerminationParameters = field(default_factory=TerminationParameters)
     occasions: OccasionParameters = field(default_factory=OccasionParameters)
+    smallest_amount: float = 0.01
+    """Of base currency: less than this cannot be told from nothing."""

@@ -134,6 +134,7 @@ def score(
             base_margin=estimates.margins.weighing.base_mean,
             base_order_value=estimates.orders.base_mean,
             tier_floor=estimates.tier_floor,
+            least_value=parameters.smallest_amount,
         )
         hunters = find_deal_hunters(
             observed.deals, margins=observed.margins, purchases=purchases, parameters=weighing

@@ -583,6 +583,17 @@ def test_a_step_that_costs_more_than_may_be_spent_is_ruled_out() -> None:
     assert ruled_out(found)["value_added_service"] == ("spend_cap", "")
 
 
+def test_a_step_that_brings_less_than_the_smallest_amount_gives_way_to_doing_nothing() -> None:
+    best = one(signal_support_burst=0.9)["step1_value"]
+    for least, basis in ((best, "expected_value"), (np.nextafter(best, np.inf), "do_nothing")):
+        found = one(signal_support_burst=0.9, parameters=replace(OF_BASE, least_value=least))
+        assert found["recommendation_basis"] == basis
+        assert found["recommendation_value"] == (best if basis == "expected_value" else 0)
+        assert all(value >= least for value in (found[f"step{n}_value"] or np.inf for n in (1, 2, 3)))
+    cheap = one(signal_support_burst=0.9, clv_alive_365=0.9)
+    assert {part for part in cheap if part.endswith("_value") and (cheap[part] or 1) < 0.01} == set()
+
+
 def holdout(share: float) -> Holdout:
     tried = ("retention", "attachment", "customer_service")
     return Holdout("01977b3a", "trial", *tried, None, share, ())
@@ -870,7 +881,7 @@ def without_clashes(best: dict[str, tuple[float, int | None]]) -> list[float]:
     taken: list[int | None] = []
     for name, (gain, product) in sorted(best.items(), key=lambda item: -item[1][0]):
         has_terms = name in WITH_TERMS
-        if gain <= 0 or len(chosen) == 3:
+        if gain < 0.01 or len(chosen) == 3:
             break
         if has_terms and taken and (None in taken or product is None or product in taken):
             continue
@@ -935,7 +946,7 @@ def test_every_choice_is_the_best_of_all_candidates_weighed_one_by_one() -> None
         values = [found[f"step{rank}_value"] for rank in (1, 2, 3)]
         assert [each for each in values if not math.isnan(each)] == pytest.approx(expected)
         out = sorted(
-            (gain for name, gain in barred.items() if gain > 0 and name not in best), reverse=True
+            (gain for name, gain in barred.items() if gain >= 0.01 and name not in best), reverse=True
         )
         values = [found[f"ruled_out{rank}_value"] for rank in range(1, 6)]
         assert [each for each in values if not math.isnan(each)] == pytest.approx(out[:5])

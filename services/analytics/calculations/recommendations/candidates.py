@@ -240,6 +240,9 @@ class StrategyParameters:
         Limits of the fit; no unit; defaults 0.25 and 2 (6.2).
     spend_share
         Share of the value that a step may cost; share; default 0.20 (6.2, 11).
+    least_value
+        What a step has to bring, or doing nothing wins: the smallest amount of money there is; base
+        currency; default 0.01 (6.2, where doing nothing is worth 0 and amounts are rounded).
     loyalty_factor
         Of the fit where a lead is loyal to another supplier; no unit; default 0.5 (6.2).
     inferred_share
@@ -273,6 +276,7 @@ class StrategyParameters:
     fit_min: float = 0.25
     fit_max: float = 2.0
     spend_share: float = 0.20
+    least_value: float = 0.01
     loyalty_factor: float = 0.5
     inferred_share: float = 0.5
     base_margin: float = float("nan")

@@ -90,9 +90,9 @@ class Ranked:
             np.copyto(target[place], source, where=better, casting="same_kind")
 
     def best(
-        self, ranks: int, *, above: float, terms: Booleans, first: int | None = None
+        self, ranks: int, *, least: float, terms: Booleans, first: int | None = None
     ) -> Ranked:
-        """Pick the best of all places for each unit, as many as there are above a value.
+        """Pick the best of all places for each unit, as many as there are from a value on.
 
         Those with the barrier `first` come before all others.
 
@@ -103,7 +103,7 @@ class Ranked:
         if not len(self.value):
             return found
         left, units = (
-            np.where(self.value > above, self.value, -np.inf),
+            np.where(self.value >= least, self.value, -np.inf),
             np.arange(self.value.shape[1]),
         )
         if first is not None:
@@ -128,7 +128,7 @@ def rank_steps(
     options: StrategyOptions,
     parameters: StrategyParameters,
 ) -> tuple[Ranked, Ranked]:
-    """Rank the steps of units in one situation: allowed ones above 0, and ruled-out ones above 0.
+    """Rank the steps of units in one situation: allowed ones that bring something, and ruled-out ones.
 
     An instrument counts once, under the strategy where it brings most; of equal values the first in
     the list wins. Ruled out is what no strategy allows; what an experiment holds out is named first, so
@@ -164,7 +164,8 @@ def rank_steps(
         candidate = option.candidate
         has_terms = bool(candidate.incentive_share or candidate.incentive_amount)
         terms[places[candidate.instrument_id]] |= has_terms
+    least = parameters.least_value
     return (
-        free.best(STEPS, above=0.0, terms=terms),
-        barred.best(RULED_OUT, above=0.0, terms=np.zeros_like(terms), first=HOLDOUT),
+        free.best(STEPS, least=least, terms=terms),
+        barred.best(RULED_OUT, least=least, terms=np.zeros_like(terms), first=HOLDOUT),
     )
