@@ -49,7 +49,7 @@ async def assign_people(
     *,
     now: datetime,
 ) -> None:
-    """Assign who has come into the phase of a running experiment, before that is published."""
+    """Assign whom running experiments may take in by now, before that is published."""
     touched = None
     if changes is not None:
         touched = frozenset((*changes.changed["unit_id"], *changes.ranks["unit_id"]))

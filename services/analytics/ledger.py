@@ -19,7 +19,7 @@ from services.analytics.calculations.recommendations.recommending import STEP_CO
 from services.analytics.computing import Computed
 from services.analytics.tables import RANK_COLUMNS
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 _QUALITY = TypeAdapter(Quality)
 LEDGER_COLUMNS: Final = (
     *("unit_id", "state", "phase", "purchase_count", "purchase_count_730", "gap_days"),
@@ -32,7 +32,7 @@ LEDGER_COLUMNS: Final = (
         "value_at_risk",
     ),
     *("clv_365", "clv_1095", "clv_alive_1095", "ladder_rung", "ambassador_score", "churn_basis"),
-    *("has_profiling_objection", "owner_id", "complaint_severity"),
+    *("has_profiling_objection", "owner_id", "complaint_severity", "open_experiment_ids"),
     *RANK_COLUMNS,
     *STEP_COLUMNS,
 )

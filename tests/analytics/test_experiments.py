@@ -83,6 +83,10 @@ class Service:
     def assign(self, customers: pd.DataFrame, **today: Any) -> None:
         """Assign as a refresh does; the customers of later ones follow those of the first."""
         day = replace(Today(FIRST_DAY, BERLIN, "EUR", NOW, 1, None), **today)
+        if "open_experiment_ids" not in customers:  # its step is open to everybody
+            ids = " ".join(each["id"] for each in self.get("experiments")["items"])
+            column = pd.Categorical([ids] * len(customers))
+            customers = customers.assign(open_experiment_ids=column)
         self.on_database(
             lambda database: assign_new(
                 database,
@@ -248,6 +252,23 @@ def test_people_are_assigned_once_and_forgotten_with_what_they_are_counted_in(
     assert not {*gone} & {each["unit_id"] for each in left}
     arms = service.get(f"experiments/{experiment}")["arms"]
     assert arms["treatment_count"] + arms["control_count"] == 18
+
+
+def test_only_those_are_taken_in_to_whom_the_step_is_open(service: Service) -> None:
+    experiment = service.started()
+    other = identify("other")
+    words = pd.Categorical([None, other, experiment, f"{other} {experiment}"])
+    frame = customers(PEOPLE[10:14], open_experiment_ids=words)
+    service.assign(frame)
+    place = f"experiments/{experiment}/assignments"
+    taken = [each["unit_id"] for each in service.get(place)["items"]]
+    assert taken == [identify(name) for name in PEOPLE[12:14]]
+    # Once taken in, they stay; others come as soon as the step is open to them.
+    later = frame.assign(open_experiment_ids=pd.Categorical([experiment, None, None, None]))
+    service.assign(later, version=2, as_of_day=FIRST_DAY + 1)
+    people = {each["unit_id"]: each for each in service.get(place)["items"]}
+    assert list(people) == [identify(name) for name in (PEOPLE[10], *PEOPLE[12:14])]
+    assert people[identify(PEOPLE[10])]["assigned_on"] == "2026-02-06"
 
 
 def test_nobody_is_assigned_as_of_a_day_before_the_start(service: Service) -> None:

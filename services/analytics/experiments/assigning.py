@@ -1,4 +1,4 @@
-"""Assigns customers to the arms of running experiments as they come into their phase; forgets the erased."""
+"""Assigns customers to the arms of experiments once the step is open to them; forgets the erased."""
 
 import logging
 from collections import Counter
@@ -17,6 +17,7 @@ from services.analytics.calculations.feedback.known import Feedback
 from services.analytics.calculations.feedback.parameters import FEATURES, FeedbackParameters
 from services.analytics.calculations.purchases import Booleans, Floats, float_column
 from services.analytics.calculations.recommendations.candidates import STEPS, StrategyOptions
+from services.analytics.calculations.recommendations.trials import may_take_in
 from services.analytics.experiments.loading import open_experiments
 from services.analytics.experiments.table import (
     experiment_assignments,
@@ -111,7 +112,7 @@ async def assign_new(
     erased: frozenset[str],
     parameters: FeedbackParameters,
 ) -> None:
-    """Put into an arm who has come into the phase of a running experiment, and remember it.
+    """Put into an arm whom a running experiment may take in by now, and remember it.
 
     Whoever objects to profiling takes no part, nor do those that were `erased`.
     """
@@ -144,10 +145,14 @@ async def _newcomers(
     *,
     erased: frozenset[str],
 ) -> pd.DataFrame:
-    """Return the customers that an experiment is for and who are in none of its arms yet."""
+    """Return the customers that an experiment is for and who are in none of its arms yet.
+
+    Taken in is only to whom the step is open on this day: who can never get it has the same outcome
+    in both arms, and would hide the effect on the others.
+    """
     is_meant = _is(customers["phase"], experiment["phase"])
     objects = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
-    is_meant = is_meant & ~objects
+    is_meant = is_meant & ~objects & may_take_in(experiment["id"], customers["open_experiment_ids"])
     if experiment["tiers"]:
         is_meant = is_meant & customers["tier"].isin(experiment["tiers"]).to_numpy()
     found: pd.DataFrame = customers.loc[is_meant]

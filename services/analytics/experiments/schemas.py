@@ -53,7 +53,10 @@ class NewExperiment(Shape):
     name: text(200, shortest=1, example="Return offer by post") = Field(
         description="What it is called."
     )
-    phase: Phase = Field(description="Customers in this phase take part.")
+    phase: Phase = Field(
+        description="Customers in this phase take part, from the day on which the step is open to them: it "
+        "would be recommended, or comes after steps that bring more."
+    )
     strategy_id: word(example="winback_factual") = Field(
         description="A strategy of the catalogue that is for this phase."
     )
@@ -167,7 +170,10 @@ class Experiment(Shown):
         description="`planned`; `running` takes people in; `stopped` does not any more; `closed` has its "
         "result."
     )
-    phase: Phase = Field(description="Customers in this phase take part.")
+    phase: Phase = Field(
+        description="Customers in this phase take part, from the day on which the step is open to them: it "
+        "would be recommended, or comes after steps that bring more."
+    )
     strategy_id: word(example="winback_factual") = Field(description="The strategy.")
     strategy_label: Label = Field(description="Its name in the language asked for.")
     instrument_id: word(example="return_offer") = Field(description="The instrument.")

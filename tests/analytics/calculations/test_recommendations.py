@@ -589,9 +589,13 @@ def test_a_step_that_brings_less_than_the_smallest_amount_gives_way_to_doing_not
         found = one(signal_support_burst=0.9, parameters=replace(OF_BASE, least_value=least))
         assert found["recommendation_basis"] == basis
         assert found["recommendation_value"] == (best if basis == "expected_value" else 0)
-        assert all(value >= least for value in (found[f"step{n}_value"] or np.inf for n in (1, 2, 3)))
+        assert all(
+            value >= least for value in (found[f"step{n}_value"] or np.inf for n in (1, 2, 3))
+        )
     cheap = one(signal_support_burst=0.9, clv_alive_365=0.9)
-    assert {part for part in cheap if part.endswith("_value") and (cheap[part] or 1) < 0.01} == set()
+    assert {
+        part for part in cheap if part.endswith("_value") and (cheap[part] or 1) < 0.01
+    } == set()
 
 
 def holdout(share: float) -> Holdout:
@@ -608,6 +612,45 @@ def test_the_control_group_of_an_experiment_is_not_treated_by_what_it_tests() ->
     found = one(**facts, options=control)
     assert "customer_service" not in {name for _, name, _ in steps_of(found)}
     assert ruled_out(found)["customer_service"] == ("holdout", "")
+
+
+def test_an_experiment_is_open_to_whom_its_step_is_whichever_arm_that_is() -> None:
+    def ids(share: float, tried: Holdout | None = None, **facts: Any) -> Any:
+        tried = tried or holdout(share)
+        options = OPTIONS.informed_by(Feedback(holdouts=(tried,)))
+        return one(options=options, **{"signal_support_burst": 0.9, **facts})["open_experiment_ids"]
+
+    def trial(**fields: Any) -> Holdout:
+        return replace(holdout(0.0), **fields)
+
+    assert (ids(1.0), ids(0.0)) == ("01977b3a", "01977b3a")
+    unreachable = {f"quality_{name}": math.nan for name in CHANNELS}
+    for closed in (
+        unreachable,
+        {"asked_no_contact": True},
+        {"status": "blocked"},
+        {"has_profiling_objection": True},
+        {"spent_365": 1e6},
+        {"clv_alive_365": 1.0},
+        {"phase": "development", "state": "developing"},
+    ):
+        assert (ids(1.0, **closed), ids(0.0, **closed)) == (None, None)
+    by_phone = trial(channel_id="phone")
+    assert ids(0.0, by_phone) == "01977b3a"
+    assert ids(0.0, by_phone, quality_phone=math.nan) is None
+    assert ids(0.0, trial(channel_id="post")) is None  # no channel of that instrument
+    # What pays less than three other steps is open, too.
+    lot = stronger(personal_attention=0.3, satisfaction_survey=0.4, value_added_service=0.4)
+    lot = lot.informed_by(Feedback(holdouts=(holdout(0.0),)))
+    found = one(options=lot, signal_support_burst=0.2)
+    ranked = {name for _, name, _ in steps_of(found, options=lot)}
+    assert len(ranked) == 3
+    assert "customer_service" not in ranked
+    assert found["open_experiment_ids"] == "01977b3a"
+    # Whom another experiment holds out of the instrument does not get it from this one either.
+    other = trial(experiment_id="01977b3b", phase="winback", key="other", holdout_share=1.0)
+    both = OPTIONS.informed_by(Feedback(holdouts=(holdout(0.0), other)))
+    assert one(options=both, signal_support_burst=0.9)["open_experiment_ids"] is None
 
 
 @pytest.mark.parametrize("tried_under", ["bondage_short_term", "sales_promotion"])
@@ -946,7 +989,8 @@ def test_every_choice_is_the_best_of_all_candidates_weighed_one_by_one() -> None
         values = [found[f"step{rank}_value"] for rank in (1, 2, 3)]
         assert [each for each in values if not math.isnan(each)] == pytest.approx(expected)
         out = sorted(
-            (gain for name, gain in barred.items() if gain >= 0.01 and name not in best), reverse=True
+            (gain for name, gain in barred.items() if gain >= 0.01 and name not in best),
+            reverse=True,
         )
         values = [found[f"ruled_out{rank}_value"] for rank in range(1, 6)]
         assert [each for each in values if not math.isnan(each)] == pytest.approx(out[:5])

@@ -18,6 +18,7 @@ from services.analytics.calculations.recommendations.candidates import (
     StrategyParameters,
 )
 from services.analytics.calculations.recommendations.facts import Codes, Facts
+from services.analytics.calculations.recommendations.trials import OpenTo, open_to
 from services.analytics.calculations.recommendations.valuation import Option, Rows, best_way
 
 Matrix: TypeAlias = NDArray[np.float64]
@@ -127,8 +128,10 @@ def rank_steps(
     *,
     options: StrategyOptions,
     parameters: StrategyParameters,
-) -> tuple[Ranked, Ranked]:
+) -> tuple[Ranked, Ranked, OpenTo]:
     """Rank the steps of units in one situation: allowed ones that bring something, and ruled-out ones.
+
+    With them comes to whom the steps of experiments are open.
 
     An instrument counts once, under the strategy where it brings most; of equal values the first in
     the list wins. Ruled out is what no strategy allows; what an experiment holds out is named first, so
@@ -168,4 +171,5 @@ def rank_steps(
     return (
         free.best(STEPS, least=least, terms=terms),
         barred.best(RULED_OUT, least=least, terms=np.zeros_like(terms), first=HOLDOUT),
+        open_to(allowed, facts, options=options, parameters=parameters),
     )

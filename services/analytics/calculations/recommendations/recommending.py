@@ -34,6 +34,7 @@ from services.analytics.calculations.recommendations.parts import (
 )
 from services.analytics.calculations.recommendations.ranking import Ranked, rank_steps
 from services.analytics.calculations.recommendations.situations import options_in, situation_codes
+from services.analytics.calculations.recommendations.trials import OpenTo, experiment_ids
 
 BASES: Final = (
     "expected_value",
@@ -69,6 +70,7 @@ RECOMMENDATION_COLUMNS: Final = (
     *TEXT_COLUMNS,
     "event_record_id",
     "recommendation_value",
+    "open_experiment_ids",
     *STEP_COLUMNS,
     *RULED_OUT_COLUMNS,
 )
@@ -120,7 +122,8 @@ def recommend(
         `RECOMMENDATION_COLUMNS`, indexed like ``customers``. Ids are categories; amounts are in
         base currency. Goal, strategy, instrument, channel and event are those of the best step;
         ``recommendation_value`` is that of the best step, 0 for doing nothing
-        and NaN where nothing is valued. ``event_record_id`` is the record of the first step's event.
+        and NaN where nothing is valued. ``open_experiment_ids`` are the experiments whose step is
+        open to the unit, whichever arm it is in. ``event_record_id`` is the record of the first step's event.
         ``step1_*`` to ``step3_*`` are the steps (`STEP_PARTS`), ``ruled_out1_*`` to
         ``ruled_out5_*`` those that would bring more than nothing and are not allowed; options,
         channels, products, events and signals by their number, NaN for none. A lead keeps the goal
@@ -140,7 +143,7 @@ def recommend(
     obligations = _obligations(units)
     barred = _without_steps(customers, units, facts)
     is_valued = np.logical_and.reduce([~rows for rows in barred.values()])
-    steps, ruled_out = _rank_all(customers, facts, is_valued, options, parameters)
+    steps, ruled_out, opened = _rank_all(customers, facts, is_valued, options, parameters)
     basis = _basis(barred, obligations, has_step=steps.option[0] >= 0)
     parts = step_parts(steps, facts, options=options, parameters=parameters)
     value = np.where(steps.option[0] >= 0, steps.value[0], np.nan)
@@ -152,6 +155,7 @@ def recommend(
         "recommendation_gap_ids": _gaps(facts, basis, is_valued),
         "avoid_ids": _avoided(facts),
         "recommendation_value": value,
+        "open_experiment_ids": experiment_ids(opened, options),
         **parts,
         **event_parts(steps.event, units, options=options),
         **_ruled_out(ruled_out),
@@ -217,22 +221,24 @@ def _rank_all(
     is_valued: Booleans,
     options: StrategyOptions,
     parameters: StrategyParameters,
-) -> tuple[Ranked, Ranked]:
+) -> tuple[Ranked, Ranked, OpenTo]:
     """Rank situation by situation, in blocks that stay in the processor's cache."""
     steps = Ranked.none(STEPS, len(facts))
     ruled_out = Ranked.none(RULED_OUT, len(facts))
+    opened = np.zeros((len(options.holdouts), len(facts)), dtype=np.bool_)
     situation = situation_codes(customers)
     for code in np.flatnonzero(np.bincount(situation[is_valued])):
         rows = np.flatnonzero(is_valued & (situation == code))
         allowed = options_in(options, int(code))
         for start in range(0, len(rows), _BLOCK_ROWS):
             block = rows[start : start + _BLOCK_ROWS]
-            best, barred = rank_steps(
+            best, barred, tried = rank_steps(
                 allowed, facts.take(block), options=options, parameters=parameters
             )
             steps.put(block, best)
             ruled_out.put(block, barred)
-    return steps, ruled_out
+            opened[:, block] = tried
+    return steps, ruled_out, opened
 
 
 def _ids(
