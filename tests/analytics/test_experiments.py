@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sqlalchemy import update
 
 from services.analytics.app import create_app
 from services.analytics.calculations.feedback.arms import arm_numbers
@@ -24,11 +25,13 @@ from services.analytics.decisions.table import decisions
 from services.analytics.experiments.assigning import Today, assign_new, forget
 from services.analytics.experiments.closing import Ground, close_due
 from services.analytics.experiments.loading import load_feedback
+from services.analytics.experiments.table import experiments
 from services.analytics.frames.clock import day_number
 from services.analytics.mirror.writer import Mirror
 from services.analytics.scopes import SCOPES
 from services.analytics.settings import Settings
 from services.foundation.database import Database, Transaction
+from services.foundation.statements import Statement
 from tests.analytics.test_frames import BERLIN, DAY, contact, deal, identify
 from tests.conftest import BOTH, Templates, store_key
 from tests.databases import on_database
@@ -149,6 +152,7 @@ def test_a_plan_is_checked_started_once_fixed_then_and_every_step_is_remembered(
     twice = service.http.post("/v1/experiments", json=PLAN)
     assert (twice.status_code, twice.json()["code"]) == (409, "experiment_exists")
     assert twice.json()["experiment_id"] == path
+    assert twice.json()["detail"] == f"The experiment {path} has the key winback-1."
     assert service.patch(path, 7, name="Other").status_code == 412
     assert service.patch(path, 1, holdout_share=0.3, channel_id=None).json()["channel_id"] is None
     wrong = service.patch(path, 2, phase="retention").json()
@@ -164,7 +168,9 @@ def test_a_plan_is_checked_started_once_fixed_then_and_every_step_is_remembered(
     assert (fixed.status_code, fixed.json()["code"]) == (409, "already_started")
     assert fixed.json()["title"].startswith("Was ein Experiment erprobt")
     other = service.plan(key="winback-2")
-    assert service.patch(other["id"], status="running").json()["code"] == "same_step_tried"
+    refused = service.patch(other["id"], status="running").json()
+    assert (refused["code"], refused["experiment_id"]) == ("same_step_tried", path)
+    assert refused["detail"] == f"The experiment winback-1 ({path}) is running."
     assert service.patch(path, review_note="Seen.").json()["code"] == "wrong_state"
     assert service.patch(path, status="stopped", name="Ended").json()["stopped_at"] is not None
     shown = service.get(f"experiments/{path}")
@@ -194,6 +200,22 @@ def test_a_plan_is_checked_started_once_fixed_then_and_every_step_is_remembered(
         ({"instrument_id": "loyalty_card"}, "instrument_id"),
         ({"channel_id": "tv"}, "channel_id"),
         (
+            {
+                "phase": "development",
+                "strategy_id": "service_strategy",
+                "instrument_id": "complaint_handling",
+            },
+            "instrument_id",
+        ),
+        (
+            {
+                "phase": "retention",
+                "strategy_id": "negative_retention",
+                "instrument_id": "exit_fee",
+            },
+            "strategy_id",
+        ),
+        (
             {"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"},
             "ends_at",
         ),
@@ -210,6 +232,29 @@ def test_what_the_catalogue_does_not_have_cannot_be_tried(
     assert answer.json()["errors"][0]["pointer"] == f"/body/{pointer}"
     reader = client(service.base, store_key(service.url, scopes=("analytics:read",)))
     assert reader.post("/v1/experiments", json=PLAN).status_code == 403
+
+
+@pytest.mark.parametrize("service", ["sqlite"], indirect=True)
+def test_what_can_be_tried_is_named_and_checked_again_at_the_start(service: Service) -> None:
+    owed = {"phase": "development", "strategy_id": "service_strategy"}
+    answer = service.http.post(
+        "/v1/experiments",
+        json=PLAN | owed | {"instrument_id": "complaint_handling"},
+        headers={"Accept-Language": "de"},
+    )
+    assert answer.json()["errors"][0]["code"] == "obligation"
+    assert answer.json()["detail"].startswith("Es steht jedem zu, den es betrifft;")
+    assert "guarantee" in answer.json()["detail"]
+    unknown = service.http.post("/v1/experiments", json=PLAN | {"strategy_id": "foo"}).json()
+    assert "winback_emotional, winback_factual" in unknown["detail"]
+    # The catalogue may have changed since it was planned.
+    made = service.plan(**owed, instrument_id="guarantee")
+    change = Statement(update(experiments).values(instrument_id="complaint_handling"))
+    service.on_database(lambda database: database.write(lambda it: it.run(change)))
+    refused = service.patch(made["id"], status="running").json()
+    assert [(each["pointer"], each["code"]) for each in refused["errors"]] == [
+        ("/body/status", "obligation")
+    ]
 
 
 def test_people_are_assigned_once_and_forgotten_with_what_they_are_counted_in(

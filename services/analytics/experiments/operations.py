@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import and_, bindparam, insert, or_, select, tuple_, update
 from uuid_utils import uuid7
 
-from services.analytics.catalogue.catalogue import Catalogue, Instrument, Strategy
+from services.analytics.catalogue.catalogue import Catalogue
+from services.analytics.experiments.checks import beliefs_of, check_step
 from services.analytics.experiments.table import (
     experiment_assignments,
     experiment_steps,
@@ -21,7 +22,7 @@ from services.foundation.columns import Texts
 from services.foundation.constructs import any_of
 from services.foundation.cursors import cut_page, read_position
 from services.foundation.database import Reader, Transaction
-from services.foundation.problems import Conflict, FieldError, Invalid, NotFound, StaleVersion
+from services.foundation.problems import Conflict, FieldError, NotFound, StaleVersion
 from services.foundation.statements import Record, Statement
 from shared.values import Instant, RecordId
 
@@ -48,7 +49,7 @@ _SET = Statement(
     )
 )
 _SAME_STEP = Statement(
-    select(_c.id)
+    select(_c.id, _c.key, _c.status)
     .where(
         or_(_c.status == "running", _c.status == "stopped"),
         # An effect is learned by instrument and phase, whatever strategy it was tried under.
@@ -112,66 +113,6 @@ _LISTS: dict[tuple[bool, tuple[str, ...]], Statement] = {
 }
 
 
-def check_step(values: Mapping[str, Any], catalogue: Catalogue) -> None:
-    """Refuse what the catalogue does not know, or does not have for the phase; and an end before its start.
-
-    Raises
-    ------
-    Invalid
-        It does.
-    """
-    faults = [
-        FieldError(f"/body/{name}", code, text) for name, code, text in _faults(values, catalogue)
-    ]
-    if faults:
-        raise Invalid(faults[0].message, errors=faults)
-
-
-def _faults(values: Mapping[str, Any], catalogue: Catalogue) -> list[tuple[str, str, str]]:
-    strategy = catalogue.sections["strategies"].get(values["strategy_id"])
-    instrument = catalogue.sections["instruments"].get(values["instrument_id"])
-    phase, channel = values["phase"], values["channel_id"]
-    faults = []
-    if not isinstance(strategy, Strategy):
-        faults.append(("strategy_id", "unknown_id", "The catalogue has no such strategy."))
-    elif phase not in strategy.phases:
-        faults.append(("strategy_id", "wrong_phase", "This strategy is not for that phase."))
-    if not isinstance(instrument, Instrument):
-        faults.append(("instrument_id", "unknown_id", "The catalogue has no such instrument."))
-    elif phase not in instrument.phases:
-        faults.append(("instrument_id", "wrong_phase", "This instrument is not for that phase."))
-    elif isinstance(strategy, Strategy) and instrument.id not in strategy.instruments:
-        faults.append(("instrument_id", "wrong_strategy", "That strategy has no such instrument."))
-    elif not instrument.addressable or instrument.uplift is None:
-        message = "Nobody can be held out of this instrument: it addresses no single customer."
-        faults.append(("instrument_id", "not_addressable", message))
-    elif channel is not None and channel not in instrument.channels:
-        faults.append(("channel_id", "wrong_channel", "That instrument does not use this channel."))
-    if values["starts_at"] and values["ends_at"] and values["ends_at"] <= values["starts_at"]:
-        faults.append(("ends_at", "ends_before_start", "The end has to be later than the start."))
-    return faults
-
-
-def beliefs_of(
-    instrument_id: str, channel_id: str | None, catalogue: Catalogue
-) -> dict[str, float]:
-    """Return what the catalogue says of a step: it is written down before anything is seen.
-
-    A contact costs what instrument and channel do (domain specification 6.2); where any channel will
-    do, that of the channel is added for each customer when it is assigned.
-    """
-    instrument = catalogue.sections["instruments"][instrument_id]
-    assert isinstance(instrument, Instrument) and instrument.uplift is not None
-    channel_costs = {channel.id: channel.unit_cost for channel in catalogue.channels}
-    channel_cost = 0.0 if channel_id is None else channel_costs[channel_id]
-    return {
-        "prior_mean": instrument.uplift[0],
-        "prior_sd": instrument.uplift[1],
-        "contact_cost": (instrument.unit_cost or 0.0) + channel_cost,
-        "incentive_cost": instrument.incentive_abs,
-    }
-
-
 async def create_experiment(
     transaction: Transaction,
     given: Mapping[str, Any],
@@ -193,7 +134,10 @@ async def create_experiment(
     await transaction.alone([f"experiment:{given['key']}"])
     known = await transaction.first(_BY_KEY, {"key": given["key"]})
     if known is not None:
-        raise ExperimentExists(extra={"experiment_id": known["id"]})
+        raise ExperimentExists(
+            f"The experiment {known['id']} has the key {given['key']}.",
+            extra={"experiment_id": known["id"]},
+        )
     row: Record = dict.fromkeys(column.name for column in experiments.columns)
     row |= {**given, **beliefs_of(given["instrument_id"], given["channel_id"], catalogue)}
     row |= {"id": str(uuid7()), "status": "planned", "version": 1}
@@ -246,6 +190,9 @@ async def change_experiment(
         check_step(after, catalogue)
         after |= beliefs_of(after["instrument_id"], after["channel_id"], catalogue)
     action = "changed"
+    if after["status"] == "running" and "status" in changes:
+        # The catalogue may be another one than when it was planned.
+        check_step(after, catalogue, at="status")
     if "status" in changes:
         action = await _move(transaction, row, after, now=stamp.now, today=today)
     if "review_note" in changes:
@@ -272,8 +219,12 @@ async def _move(
             raise WrongState("Only a planned experiment can be started.")
         step = (row["phase"], row["instrument_id"])
         await transaction.alone([f"experiment of {' '.join(step)}"])
-        if await transaction.first(_SAME_STEP, after) is not None:
-            raise SameStepTried()
+        other = await transaction.first(_SAME_STEP, after)
+        if other is not None:
+            raise SameStepTried(
+                f"The experiment {other['key']} ({other['id']}) is {other['status']}.",
+                extra={"experiment_id": other["id"]},
+            )
         latest = await transaction.first(_LATEST)
         day = today if latest is None else latest["as_of"]
         after |= {"started_at": now, "started_day": day_number(day)}
