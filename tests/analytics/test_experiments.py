@@ -593,6 +593,32 @@ def test_control_groups_are_told_until_the_end_and_change_the_mark(service: Serv
     assert service.on_database(load_feedback).holdouts == running.holdouts
 
 
+def test_an_id_that_no_catalogue_had_is_refused_and_one_of_an_earlier_one_found(
+    service: Service, tmp_path: Path
+) -> None:
+    service.started(ends_at="2026-02-06T00:00:00Z")
+    service.assign(customers(PEOPLE[10:20]))
+    assert close(service, mirrored(tmp_path / "mirror", [])) == 1
+    earlier = Statement(update(experiments).values(instrument_id="birthday_call"))
+    service.on_database(lambda database: database.write(lambda it: it.run(earlier)))
+    (shown,) = service.get("experiments")["items"]
+    assert (shown["instrument_id"], shown["instrument_label"]) == ("birthday_call",) * 2
+    found = service.get("effectiveness", instrument_id="birthday_call")["items"]
+    assert {each["instrument_label"] for each in found} == {"birthday_call"}
+    for path, name in (
+        ("effectiveness", "strategy_id"),
+        ("effectiveness", "instrument_id"),
+        ("effects", "instrument_id"),
+        ("decisions", "strategy_id"),
+        ("decisions", "instrument_id"),
+    ):
+        answer = service.http.get(f"/v1/{path}", params={name: ["foo"]})
+        assert answer.status_code == 422, path
+        (error,) = answer.json()["errors"]
+        assert (error["pointer"], error["code"]) == (f"/query/{name}/0", "unknown_id")
+        assert "return_offer" in error["message"] or "winback_factual" in error["message"]
+
+
 @pytest.mark.parametrize("service", ["sqlite"], indirect=True)
 def test_sample_sizes_are_told_and_impossible_effects_refused(service: Service) -> None:
     asked = {"base_rate": "0.10", "effect": "0.05", "holdout_share": "0.5"}

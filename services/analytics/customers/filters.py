@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from services.analytics.catalogue.asked_ids import check_ids
 from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.schemas import Confidence, Phase, Signal, State
-from services.foundation.problems import invalid
 from services.foundation.queries import Page, query_integer
 from shared.values import Day, decimal, text, word
 
@@ -93,14 +93,8 @@ WORDS = {
     "recommendation_basis": "recommendation_basis",
 }
 """Filters that name one of few words, and the columns that hold them."""
-_SECTIONS = {
-    "goal": "goals",
-    "strategy": "strategies",
-    "instrument": "instruments",
-    "channel": "channels",
-    "event": "marketing_events",
-}
-"""Filters that name an entry of the catalogue, and its section."""
+_ENTRIES = ("goal", "strategy", "instrument", "channel", "event")
+"""Filters that name an entry of the catalogue."""
 
 
 def check_entries(asked: BaseModel, catalogue: Catalogue) -> None:
@@ -111,12 +105,7 @@ def check_entries(asked: BaseModel, catalogue: Catalogue) -> None:
     Invalid
         The catalogue has no such entry.
     """
-    for name, section in _SECTIONS.items():
-        known = catalogue.sections[section]
-        for place, wanted in enumerate(getattr(asked, name)):
-            if wanted not in known:
-                message = f"The catalogue has no such entry; it has: {', '.join(known)}."
-                raise invalid(f"/query/{name}/{place}", "unknown_id", message)
+    check_ids({name: getattr(asked, name) for name in _ENTRIES}, catalogue)
 
 
 Amount = decimal(

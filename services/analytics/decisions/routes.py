@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Path, Query
 
+from services.analytics.catalogue.asked_ids import check_ids_of_records
 from services.analytics.decisions import automatic, operations, showing
 from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.schemas import (
@@ -20,6 +21,7 @@ from services.analytics.decisions.schemas import (
     NewDecision,
 )
 from services.analytics.decisions.steps import Actor
+from services.analytics.decisions.table import decisions
 from services.foundation.bodies import typical
 from services.foundation.calls import Call, etag
 from services.foundation.links import ANSWERED_VERSION, Link, of_answer
@@ -114,6 +116,12 @@ async def create_decision(
 )
 async def list_decisions(call: Call, query: Annotated[ListDecisions, Query()]) -> Answer:
     """A page of decisions, the newest first; none about customers who object to profiling."""
+    await check_ids_of_records(
+        call.database,
+        {"strategy_id": query.strategy_id, "instrument_id": query.instrument_id},
+        call.app.state.catalogue,
+        records=decisions,
+    )
     await _expire(call)
     rows, cursor = await operations.list_decisions(call.database, query)
     following, link = call.following(cursor)

@@ -99,11 +99,9 @@ def _about(experiment: Record, catalogue: Catalogue, language: Language) -> dict
         "experiment_key": experiment["key"],
         "closed_at": wire_instant(experiment["closed_at"]),
         "strategy_id": experiment["strategy_id"],
-        "strategy_label": catalogue.entry("strategies", experiment["strategy_id"]).name(language),
+        "strategy_label": catalogue.label("strategies", experiment["strategy_id"], language),
         "instrument_id": experiment["instrument_id"],
-        "instrument_label": catalogue.entry("instruments", experiment["instrument_id"]).name(
-            language
-        ),
+        "instrument_label": catalogue.label("instruments", experiment["instrument_id"], language),
         "phase": experiment["phase"],
         "currency": experiment["result"]["currency"],
     }

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query
 
+from services.analytics.catalogue.asked_ids import check_ids, check_ids_of_records
 from services.analytics.effectiveness import operations
 from services.analytics.effectiveness.schemas import (
     AskSampleSize,
@@ -14,6 +15,7 @@ from services.analytics.effectiveness.schemas import (
     ListEffects,
     SampleSize,
 )
+from services.analytics.experiments.table import experiments
 from services.foundation.calls import Call
 from services.foundation.problems import Answer
 from services.foundation.routing import Routes
@@ -33,6 +35,12 @@ routes = Routes("experiments")
 async def list_effectiveness(call: Call, query: Annotated[ListEffectiveness, Query()]) -> Answer:
     """What every closed experiment found, by strategy, instrument, phase and value tier: rates, uplift,
     contribution, cost and return. Rows of fewer than five customers in an arm are hidden."""
+    await check_ids_of_records(
+        call.database,
+        {"strategy_id": query.strategy_id, "instrument_id": query.instrument_id},
+        call.app.state.catalogue,
+        records=experiments,
+    )
     items, cursor = await operations.list_effectiveness(
         call.database,
         filters={
@@ -61,6 +69,7 @@ async def list_effectiveness(call: Call, query: Annotated[ListEffectiveness, Que
 async def list_effects(call: Call, query: Annotated[ListEffects, Query()]) -> Answer:
     """By how much each instrument is believed to raise the chance of success in each phase: what the
     catalogue assumes, and what results have made of it."""
+    check_ids({"instrument_id": query.instrument_id}, call.app.state.catalogue)
     items, cursor = await operations.list_effects(
         call.database,
         instrument_ids=list(query.instrument_id),

@@ -37,8 +37,8 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         **{name: row[name] for name in _PLAIN},
         **{name: instant(name) for name in _INSTANTS},
         "started_on": None if row["started_day"] is None else _day(row["started_day"]),
-        "strategy_label": catalogue.entry("strategies", row["strategy_id"]).name(language),
-        "instrument_label": catalogue.entry("instruments", row["instrument_id"]).name(language),
+        "strategy_label": catalogue.label("strategies", row["strategy_id"], language),
+        "instrument_label": catalogue.label("instruments", row["instrument_id"], language),
         "arms": _arms(row),
     }
 
