@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import delete, or_, select, update
 from services.analytics.app import create_app
 from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.decisions import automatic
+from services.analytics.decisions.plans import Planning
 from services.analytics.decisions.schemas import Reason
 from services.analytics.decisions.table import decision_steps, decision_writes, decisions
 from services.analytics.recommendations.identity import recommendation_id
@@ -137,6 +139,27 @@ def running(
 def desk(running: Desk) -> Iterator[Desk]:
     yield running
     running.forget()
+
+
+@pytest.mark.parametrize(
+    ("instrument_id", "channel_id", "tags"),
+    [
+        ("future_purchase_discount", "email", ["phasewise", "marketing"]),
+        ("advice", "phone", ["phasewise", "marketing"]),
+        ("satisfaction_survey", "email", ["phasewise", "marketing", "survey"]),
+        ("customer_service", "phone", ["phasewise"]),
+        ("complaint_handling", None, ["phasewise"]),
+        ("answer_message", None, ["phasewise"]),
+    ],
+)
+def test_a_planned_contact_says_whether_it_advertises(
+    instrument_id: str, channel_id: str | None, tags: list[str]
+) -> None:
+    planning = Planning(load_catalogue(), "en", ZoneInfo("Europe/Berlin"))
+    empty = dict.fromkeys(("note", "product_id", "assigned_to", "valid_until"))
+    step = {"unit_id": "a", "recommendation_id": "b", "planned_for": date(2026, 1, 2)}
+    decision = {**empty, **step, "instrument_id": instrument_id, "channel_id": channel_id}
+    assert planning.body(decision)["tags"] == tags
 
 
 def test_reasons_are_those_of_the_catalogue() -> None:

@@ -254,6 +254,29 @@ def test_what_presses_is_advertising(base: Base) -> None:
     assert not unit["survey_allowed"]
 
 
+def test_what_carries_out_a_recommendation_presses_and_costs_unless_it_is_a_service(
+    base: Base,
+) -> None:
+    at, tags = BEFORE, '["phasewise", "marketing"]'
+    spent = {"cost_minor": 300, "cost_currency": "EUR"}
+    interactions = [
+        touch(0, at, kind="email", direction="outbound", tags=tags, **spent),
+        touch(1, at, kind="call", direction="outbound", tags=tags, **spent),
+        touch(2, at, kind="visit", direction="outbound", tags=tags, **spent),
+        touch(3, at, kind="email", direction="outbound", tags='["phasewise"]', **spent),
+        touch(4, at, kind="email", direction="inbound", tags=tags, **spent),
+        touch(5, at, kind="note", direction="internal", tags=tags, **spent),
+        touch(6, END, kind="email", direction="outbound", tags=tags, **spent),
+    ]
+    unit = base.one([email("a")], [], interactions)
+    assert (unit["touches_30"], unit["spent_365"]) == (3, pytest.approx(9.0))
+    # What comes of a mail is not recorded: it says nothing of how well the channel is answered.
+    assert (unit["touch_count_email"], unit["survey_allowed"]) == (0, True)
+    asked = touch(7, at, kind="email", direction="outbound", tags='["phasewise","survey"]')
+    unit = base.one([email("a")], [], [asked])
+    assert (unit["touches_30"], unit["survey_allowed"]) == (1, False)
+
+
 def test_three_touches_without_an_answer_halve_the_cap(base: Base) -> None:
     cases: list[tuple[Row, int]] = [
         ({}, 2),

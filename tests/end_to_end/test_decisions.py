@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.analytics.catalogue.catalogue import load_catalogue
 from services.analytics.decisions.runner import PlanRunner
 from services.analytics.decisions.sending import PlanSender
 from services.foundation.database import Database
@@ -156,7 +157,10 @@ def test_what_is_accepted_is_planned_in_the_crm_moved_done_and_noticed(office: O
     }
     assert plan["subject"] == made["decided_on"]["instrument"]["label"]
     assert (plan["is_planned"], plan["user_id"]) == (True, "anna.weber")
-    assert (plan["body"], plan["tags"]) == ("Nach 15 Uhr", ["phasewise"])
+    kinds = {each.id: each.type for each in load_catalogue().instruments}
+    is_free = kinds[made["decided_on"]["instrument"]["id"]] in ("service", "obligation")
+    assert plan["body"] == "Nach 15 Uhr"
+    assert plan["tags"][:2] == (["phasewise"] if is_free else ["phasewise", "marketing"])
     assert plan["treatment_id"] == made["recommendation_id"]
     assert plan["external_refs"] == [{"source": "phasewise", "id": made["id"]}]
     assert plan["due_at"][:10] == day.isoformat()

@@ -45,7 +45,8 @@ _ADDRESSES: Mapping[str, Address] = {
     "visit": "postal",
 }
 """What a contact has to have for a channel; of the others the CRM knows no address."""
-_WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
+WITHOUT_CONTACT_CAP = frozenset({"obligation", "service"})
+"""Types of instruments that are no advertising; domain specification 6.4."""
 _GUARDED = {
     "price": ("deal_hunter", "open_complaint"),
     "product": ("open_complaint",),
@@ -181,7 +182,7 @@ def _candidate(
         *(*strategy.contraindications, *instrument.contraindications, "asked_no_contact"),
         *_GUARDED.get(instrument.type, ()),
     ]
-    if instrument.type not in _WITHOUT_CONTACT_CAP:
+    if instrument.type not in WITHOUT_CONTACT_CAP:
         required.append("pressure_ok")
         forbidden.append("minor")
     brief = next(style for style in catalogue.communication_styles if style.id == "brief")

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from services.analytics.calculations.recommendations.candidates import OBLIGATIONS
 from services.analytics.calculations.recommendations.steps import Step
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.catalogue.options import WITHOUT_CONTACT_CAP
+from services.analytics.frames.touches import MARKETING, SURVEY
 from services.foundation.statements import Record
 from shared.values import Total, wire_instant
 
@@ -71,7 +73,7 @@ class Planning:
             "body": decision["note"],
             "product_id": decision["product_id"],
             "treatment_id": decision["recommendation_id"],
-            "tags": [_TAG],
+            "tags": [_TAG, *self._tags(decision, kind)],
             **self.change(decision),
         }
         return {name: value for name, value in body.items() if value is not None}
@@ -89,6 +91,14 @@ class Planning:
             return done
         cost = Total.of_minor(decision["cost_minor"], decision["cost_currency"])
         return {**done, "cost": cost.model_dump()}
+
+    def _tags(self, decision: Mapping[str, Any], kind: str) -> list[str]:
+        """Say what the contact is: advertising presses and costs, a service or what is owed does not."""
+        kinds = {each.id: each.type for each in self.catalogue.instruments}
+        instrument_type = kinds[decision["instrument_id"]]
+        if kind == "note" or instrument_type in WITHOUT_CONTACT_CAP:
+            return []
+        return [MARKETING, SURVEY] if instrument_type == "survey" else [MARKETING]
 
     def _kind(self, decision: Mapping[str, Any]) -> str:
         """Choose by the channel; where none is named, a talk is a call and all else is a note."""

@@ -24,14 +24,41 @@ from services.analytics.frames.clock import Clock, day_number
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.interactions import RESPONDED, Interactions
+from services.analytics.frames.tags import has_tag
 from services.analytics.mirror.snapshot import Snapshot
 
 TOUCHES = ("campaign_touch", "offer")
-MARKETING_KINDS = (*TOUCHES, "survey_invitation", "call")
-"""Of a call only what we made for a campaign (domain specification 6.4)."""
+_SURVEY_KIND = "survey_invitation"
+_TALKS = ("call", "visit", "meeting", "chat")
+_MESSAGES = ("email", "social", "message")
+MARKETING_KINDS = (*TOUCHES, _SURVEY_KIND, *_TALKS, *_MESSAGES)
+"""Of talks and messages only what we made for a campaign, or tagged (domain specification 6.4)."""
+MARKETING, SURVEY = "marketing", "survey"
+"""Tags of what we say to people: it is to win them, or asks them what they think."""
 _ANSWERED = (*RESPONDED, "declined", "unsubscribed")
 _GROUNDS = ("campaign_id", "promo_code", "treatment_id")
 """What a deal names whose discount was given to win it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What is recorded of each interaction that makes a talk or message of ours marketing.
+
+    Attributes
+    ----------
+    names_campaign
+        It was made for a campaign.
+    is_marketing, is_survey
+        It is tagged so.
+    """
+
+    names_campaign: Booleans
+    is_marketing: Booleans
+    is_survey: Booleans
+
+    @classmethod
+    def nothing(cls, count: int) -> Said:
+        return cls(*np.zeros((3, count), dtype=np.bool_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +68,11 @@ class Touches:
     Attributes
     ----------
     is_marketing
-        Which interactions are: touches of campaigns, offers, invitations to surveys, and calls that
-        we made for a campaign (domain specification 6.4).
+        Which interactions are: touches of campaigns, offers, invitations to surveys, calls that we
+        made for a campaign, and talks and messages of ours that are tagged as advertising, as those
+        that carry out a recommendation are (domain specification 6.4).
+    is_survey
+        Which invited to a survey.
     person
         Row of the person that each interaction was with, -1 if with nobody who is addressed.
     person_count
@@ -53,6 +83,7 @@ class Touches:
     clock: Clock
     parameters: ReachParameters
     is_marketing: Booleans
+    is_survey: Booleans
     person: Integers
     person_count: int
 
@@ -66,16 +97,18 @@ class Touches:
         clock: Clock,
         parameters: ReachParameters,
     ) -> Touches:
-        calls = np.flatnonzero(interactions.kind.are("call"))
-        names_campaign = np.zeros(len(interactions.kind.codes), dtype=np.bool_)
-        if len(calls):
-            named = snapshot.read("interactions", ["campaign_id"], where=calls)
-            names_campaign[calls] = np.asarray(named.column("campaign_id").is_valid().to_numpy())
+        said = Said.nothing(len(interactions.kind.codes))
+        ours = np.flatnonzero(interactions.kind.are(*_TALKS, *_MESSAGES))
+        if len(ours):
+            told = snapshot.read("interactions", ["campaign_id", "tags"], where=ours)
+            said.names_campaign[ours] = np.asarray(told.column("campaign_id").is_valid().to_numpy())
+            said.is_marketing[ours] = has_tag(told, MARKETING)
+            said.is_survey[ours] = has_tag(told, SURVEY)
         row = np.full(len(contacts.ids) + 1, -1)
         row[addressed] = np.arange(len(addressed))
         person = row[interactions.contact]
         return cls.of(
-            interactions, person, len(addressed), names_campaign, clock=clock, parameters=parameters
+            interactions, person, len(addressed), said, clock=clock, parameters=parameters
         )
 
     @classmethod
@@ -84,20 +117,23 @@ class Touches:
         interactions: Interactions,
         person: Integers,
         person_count: int,
-        names_campaign: Booleans,
+        said: Said,
         *,
         clock: Clock,
         parameters: ReachParameters,
     ) -> Touches:
-        """Tell which interactions are marketing; `names_campaign` says it of calls at least."""
-        is_call = interactions.kind.are("call")
-        is_ours = interactions.direction.are("outbound") & names_campaign
-        is_marketing = interactions.kind.are(*MARKETING_KINDS) & (~is_call | is_ours)
+        """Tell which interactions are marketing; `said` of talks and messages at least."""
+        kind = interactions.kind
+        speaks = kind.are(*_TALKS, *_MESSAGES) & interactions.direction.are("outbound")
+        is_survey = kind.are(_SURVEY_KIND) | speaks & said.is_survey
+        of_campaign = said.names_campaign & kind.are("call")
+        is_marketing = kind.are(*TOUCHES) | is_survey | speaks & (said.is_marketing | of_campaign)
         return cls(
             interactions,
             clock,
             parameters,
             is_marketing & interactions.happened,
+            is_survey & interactions.happened,
             person,
             person_count,
         )
@@ -106,7 +142,10 @@ class Touches:
         return self.interactions.occurred >= self.clock.start_of_window(days)
 
     def by_channel(self) -> tuple[Integers, Integers]:
-        """Return touches and responses of the response window; counts, shape (people, channels)."""
+        """Return touches and responses of the response window; counts, shape (people, channels).
+
+        Those of the kinds that say what came of them: of a mail or a talk it is not recorded.
+        """
         channels, kinds = self.parameters.channels, self.interactions.kind
         number = {channel.id: code for code, channel in enumerate(channels)}
         own = self.is_marketing & kinds.are(*TOUCHES) & (self.person >= 0)
@@ -129,7 +168,7 @@ class Touches:
         own = np.flatnonzero(
             self.is_marketing & (self.person >= 0) & self._since(parameters.response_window_days)
         )
-        is_answered = told.outcome.are(*_ANSWERED) | told.kind.are("call")
+        is_answered = told.outcome.are(*_ANSWERED) | told.kind.are(*_TALKS)
         person = self.person[own]
         age = day_number(self.clock.as_of) - self.clock.days(told.occurred[own])
         caps = parameters.style_caps
@@ -159,8 +198,8 @@ class Touches:
 
     def was_surveyed(self) -> Booleans:
         """Tell which people were invited to a survey within the survey window."""
-        rows = self.is_marketing & self.interactions.kind.are("survey_invitation")
-        rows &= (self.person >= 0) & self._since(self.parameters.survey_window_days)
+        rows = self.is_survey & (self.person >= 0)
+        rows &= self._since(self.parameters.survey_window_days)
         surveyed = np.zeros(self.person_count, dtype=np.bool_)
         surveyed[self.person[rows]] = True
         return surveyed

@@ -64,6 +64,7 @@ class InteractionNow(BaseModel):
     outcome: str | None
     resolution: str | None
     campaign_id: str | None
+    tags: list[str]
     occurred_at: datetime
 
 

@@ -15,7 +15,7 @@ from services.analytics.calculations.reach.parameters import ReachParameters
 from services.analytics.frames.arrays import Words
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.interactions import Interactions
-from services.analytics.frames.touches import MARKETING_KINDS, Touches
+from services.analytics.frames.touches import MARKETING, MARKETING_KINDS, SURVEY, Said, Touches
 from services.analytics.plans import operations
 from services.analytics.plans.asking import CrmNews, InteractionNow
 from services.analytics.plans.dropping import DropReason, told_now
@@ -167,10 +167,17 @@ def who_waits(
         *(pa.table({}), person, person, everything, occurred, kind, outcome, direction),
         is_privacy_request=~everything,
     )
-    names_campaign = np.array([each.campaign_id is not None for each in told], dtype=np.bool_)
-    touches = Touches.of(
-        interactions, person, len(ids), names_campaign, clock=clock, parameters=reach
+    said = Said(
+        *(
+            np.array(marks, dtype=np.bool_)
+            for marks in (
+                [each.campaign_id is not None for each in told],
+                [MARKETING in each.tags for each in told],
+                [SURVEY in each.tags for each in told],
+            )
+        )
     )
+    touches = Touches.of(interactions, person, len(ids), said, clock=clock, parameters=reach)
     allowed = touches.pressure(_words(list(styles.values()))).allowed
     return frozenset(ids[row] for row in np.flatnonzero(~allowed))
 

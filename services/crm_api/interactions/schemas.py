@@ -209,8 +209,9 @@ class InteractionFields(Shape):
     )
     tags: Tags = Field(
         default=[],
-        description="Free words; three have meaning for analytics: `need:` with a word for what is needed, "
-        "`leave_intent`, and `privacy_request` on a service request by which a person asks for access, "
+        description="Free words; five have meaning for analytics: `need:` with a word for what is needed, "
+        "`leave_intent`; `marketing` and `survey` on a talk or message of ours that advertises or asks for "
+        "an opinion; and `privacy_request` on a service request by which a person asks for access, "
         "correction, erasure or transfer of its data.",
     )
     external_refs: ExternalRefs = Field(
