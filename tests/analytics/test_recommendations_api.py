@@ -89,15 +89,17 @@ def test_a_filter_keeps_those_whose_best_step_fits(analytics: httpx.Client, name
         assert any(item["obligations"] for item in found)
 
 
-def test_what_is_owed_and_what_pays_are_listed_apart_or_together(analytics: httpx.Client) -> None:
-    owed, valued = (
-        {item["unit_id"] for item in items(analytics, recommendation_basis=basis)}
-        for basis in ("obligation", "expected_value")
-    )
-    assert owed & valued and owed - valued and valued - owed
-    assert {item["unit_id"] for item in items(analytics)} == owed | valued
+def test_a_basis_finds_those_who_are_shown_with_it(analytics: httpx.Client) -> None:
+    whole = items(analytics)
+    for wanted in (["obligation"], ["profiling_objection"], ["obligation", "expected_value"]):
+        found = items(analytics, recommendation_basis=wanted)
+        assert found == [item for item in whole if item["basis"] in wanted]
+        assert found
+    # Whoever is owed something is found by that, whether it objects to profiling or not.
+    found = items(analytics, obligation=list(OWED))
+    assert {item["basis"] for item in found} == {"obligation", "profiling_objection"}
+    assert found == [item for item in whole if item["obligations"]]
     found = items(analytics, obligation="complaint_handling")
-    assert {item["unit_id"] for item in found} <= owed
     for item in found:
         assert "complaint_handling" in {each["instrument"]["id"] for each in item["obligations"]}
 
@@ -166,7 +168,7 @@ def test_texts_come_in_german(analytics: httpx.Client) -> None:
 def test_what_is_owed_comes_first_and_nothing_is_sold_beside_a_complaint(
     analytics: httpx.Client,
 ) -> None:
-    owed = items(analytics, recommendation_basis="obligation")
+    owed = items(analytics, obligation=list(OWED))
     assert owed
     catalogue = load_catalogue()
     ways = (*catalogue.strategies, *catalogue.instruments)

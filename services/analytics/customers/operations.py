@@ -1,6 +1,6 @@
 """Reads customers of the published version and what they were before; `showing` says it in words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -141,11 +141,9 @@ async def list_customers(
         values |= dict(zip(("last_value", "last_number"), position, strict=True))
     # Of one word an index gives the order, too; of several it cannot.
     single = frozenset(name for name in WORDS if len(filters.get(name, ())) == 1)
-    names, work = frozenset(filters), frozenset[str]()
-    if isinstance(query, ListRecommendations):
-        # Who is owed something may have a step that pays as well; the stored basis names one alone.
-        names, work = names - {"recommendation_basis"}, frozenset(query.recommendation_basis)
-    statement = _page(publication.slot, names, single, query.sort, work, query.cursor is not None)
+    names, has_work = frozenset(filters), isinstance(query, ListRecommendations)
+    is_next = query.cursor is not None
+    statement = _page(publication.slot, names, single, query.sort, has_work, is_next)
     rows = await reader.all(statement, values)
     if rows:
         publication.check(rows[0]["published"])
@@ -199,13 +197,9 @@ def _ordered_by(slot: Table, sort: str) -> ColumnElement[Any]:
     return func.coalesce(slot.c[PRIORITY_COLUMN], literal(UNKNOWN_ORDER, Float(53)))
 
 
-def _has_work(slot: Table, kinds: Collection[str]) -> ColumnElement[bool]:
-    """Build the condition that there is a step that pays, or something owed, as asked for."""
-    holds = {
-        "expected_value": slot.c.recommendation_value_order > 0,
-        "obligation": slot.c.obligation_ids.is_not(None),
-    }
-    return or_(*(holds[kind] for kind in sorted(kinds)))
+def _has_work(slot: Table) -> ColumnElement[bool]:
+    """Build the condition that there is a step that pays, or something owed."""
+    return or_(slot.c.recommendation_value_order > 0, slot.c.obligation_ids.is_not(None))
 
 
 def _clause(slot: Table, name: str, *, is_single: bool) -> list[Any]:
@@ -235,7 +229,7 @@ def _page(
     filters: frozenset[str],
     single: frozenset[str],
     sort: str,
-    work: frozenset[str],
+    has_work: bool,
     continued: bool,
 ) -> Statement:
     column, number = _ordered_by(slot, sort), slot.c.number
@@ -244,8 +238,8 @@ def _page(
         for name in sorted(filters - ({"signal"} if "signal_gte" in filters else set()))
         for clause in _clause(slot, name, is_single=name in single)
     ]
-    if work:
-        clauses.append(_has_work(slot, work))
+    if has_work:
+        clauses.append(_has_work(slot))
     if continued:
         here = tuple_(column, number)
         there = tuple_(

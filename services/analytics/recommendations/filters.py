@@ -19,7 +19,8 @@ from services.analytics.customers.filters import (
 from services.analytics.schemas import Phase, State
 from services.foundation.queries import Page
 
-RecommendedBasis = Literal["expected_value", "obligation"]
+RecommendedBasis = Literal["expected_value", "obligation", "excluded", "profiling_objection"]
+"""Those of customers with something to do."""
 Obligation = Literal["privacy_request", "complaint_handling", "answer_message"]
 
 
@@ -65,10 +66,11 @@ class ListRecommendations(Page):
         description="Looked after by this user of the CRM; several times: any of them.",
     )
     recommendation_basis: list[RecommendedBasis] = Field(
-        default=["expected_value", "obligation"],
-        min_length=1,
-        max_length=2,
-        description="Steps that pay (`expected_value`), what is owed (`obligation`), or both.",
+        default=[],
+        max_length=4,
+        description="With this `basis`; given several times: any of them. Who is owed something has the basis "
+        "`obligation`, also with steps that pay behind it, but for those that object to profiling or are "
+        "excluded: `obligation` finds them all.",
     )
     recommendation_value_gte: Amount | None = Field(
         default=None, description="Expected value of the best step: at least so much."

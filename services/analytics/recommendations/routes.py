@@ -61,7 +61,7 @@ async def list_recommendations(
     """Customers with something to do, by expected value: one row each, with all of its steps.
 
     Goal, strategy, instrument, channel and event are those of the best step that pays, also where
-    something is owed before it; `obligation` finds those who are owed something.
+    something is owed before it; `obligation` finds those who are owed something, whatever their basis.
 
     A page and its `next` speak of the version that is published at that moment.
     """
