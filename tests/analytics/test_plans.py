@@ -397,7 +397,7 @@ def test_who_is_erased_leaves_all_plans(plans: Plans) -> None:
         (
             {"limits": [{"kind": "campaign", "id": "x", "most_customers": 1}]},
             "/body/limits/0/covers",
-            None,
+            "covers_campaigns_only",
         ),
         ({"filters": {"strategy": ["hypnosis"]}}, "/body/filters/strategy/0", "unknown_id"),
         ({"filters": {"mood": ["good"]}}, "/body/filters/mood", None),

@@ -258,7 +258,7 @@ def test_what_carries_out_a_recommendation_presses_and_costs_unless_it_is_a_serv
     base: Base,
 ) -> None:
     at, tags = BEFORE, '["phasewise", "marketing"]'
-    spent = {"cost_minor": 300, "cost_currency": "EUR"}
+    spent: Row = {"cost_minor": 300, "cost_currency": "EUR"}
     interactions = [
         touch(0, at, kind="email", direction="outbound", tags=tags, **spent),
         touch(1, at, kind="call", direction="outbound", tags=tags, **spent),

@@ -293,6 +293,7 @@ def test_without_the_records_the_answer_says_where_they_are(counter: Counter) ->
         ({"fact": "price_changed"}, "/percent"),
         ({"fact": "price_changed", "percent": -100}, "/percent"),
         ({"fact": "purchase", "amount": "-1.00"}, "/amount"),
+        ({"fact": "purchase", "amount": "3.123"}, "/amount"),
         ({"fact": "motive", "motive": "greed"}, "/motive"),
         ({"fact": "consent", "channel": "pigeon", "granted": True}, "/channel"),
         ({"fact": "answered", "by": "anna"}, "/by"),

@@ -179,8 +179,12 @@ def sample_size(
         The rate with the effect is no probability, or there is no effect to speak of.
     """
     if abs(effect) < _SMALLEST_EFFECT or not 0 <= base_rate + effect <= 1:
-        fault = invalid("/query/effect", "effect_impossible", EffectImpossible.title)
-        raise EffectImpossible(errors=fault.errors)
+        message = (
+            f"At the base rate {base_rate:g} an effect lies between {-base_rate:g} and "
+            f"{1 - base_rate:g}, at least {_SMALLEST_EFFECT} from zero."
+        )
+        fault = invalid("/query/effect", "effect_impossible", message)
+        raise EffectImpossible(message, errors=fault.errors)
     found = rates.sample_size(base_rate, effect, power=power, holdout_share=holdout_share)
     return {
         "per_arm": found.per_arm,

@@ -50,27 +50,32 @@ def beliefs_of(
 
 def _faults(values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Fault]:
     strategy = catalogue.sections["strategies"].get(values["strategy_id"])
-    fault = _strategy_fault(strategy, values["phase"], catalogue)
-    if fault is not None:
-        yield ("strategy_id", *fault)
-    fault = _instrument_fault(strategy, values, catalogue)
-    if fault is not None:
-        yield fault
+    for fault in (
+        _strategy_fault(strategy, values["phase"], catalogue),
+        _instrument_fault(strategy, values, catalogue),
+    ):
+        if fault is not None:
+            yield fault
     if values["starts_at"] and values["ends_at"] and values["ends_at"] <= values["starts_at"]:
         yield "ends_at", "ends_before_start", "The end has to be later than the start."
 
 
-def _strategy_fault(strategy: Any, phase: str, catalogue: Catalogue) -> tuple[str, str] | None:
+def _strategy_fault(strategy: Any, phase: str, catalogue: Catalogue) -> Fault | None:
+    name = "strategy_id"
     known = _listed(
         each.id for each in catalogue.strategies if each.is_suggested and phase in each.phases
     )
     if not isinstance(strategy, Strategy):
-        return "unknown_id", f"The catalogue has no such strategy; for that phase it has: {known}."
+        return (
+            name,
+            "unknown_id",
+            f"The catalogue has no such strategy; for that phase it has: {known}.",
+        )
     if phase not in strategy.phases:
-        return "wrong_phase", f"This strategy is not for that phase, which has: {known}."
+        return name, "wrong_phase", f"This strategy is not for that phase, which has: {known}."
     if not strategy.is_suggested:
         message = "Nobody would get a step of this strategy, which is never recommended"
-        return "not_recommended", f"{message}; there are: {known}."
+        return name, "not_recommended", f"{message}; there are: {known}."
     return None
 
 

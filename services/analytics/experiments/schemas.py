@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from services.analytics.schemas import Label, Phase, Shown, next_page
 from services.foundation.queries import Page
@@ -35,6 +35,19 @@ Key = Annotated[
     ),
 ]
 Tiers = Annotated[list[Tier], Field(max_length=3)]
+
+
+def _each_once(tiers: list[Tier]) -> list[Tier]:
+    if len(set(tiers)) < len(tiers):
+        raise ValueError("Each tier once.")
+    return tiers
+
+
+NewTiers = Annotated[
+    list[Tier],
+    Field(max_length=3, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_each_once),
+]
 Difference = number(-1, 1, example=0.08)
 NextPage = next_page("/v1/experiments?cursor=WyI5")
 
@@ -69,7 +82,7 @@ class NewExperiment(Shape):
     holdout_share: number(0.01, 0.9, example=0.1) = Field(
         default=0.10, description="Share of the customers who are held out, the control group."
     )
-    tiers: Tiers = Field(
+    tiers: NewTiers = Field(
         default=[], description="Only customers of these value tiers take part; empty: all."
     )
     starts_at: Instant | None = Field(
@@ -116,7 +129,7 @@ class ExperimentPatch(Shape):
     holdout_share: number(0.01, 0.9, example=0.1) = Field(
         default=0.10, description="Of a plan: the share held out."
     )
-    tiers: Tiers = Field(default=[], description="Of a plan: the value tiers.")
+    tiers: NewTiers = Field(default=[], description="Of a plan: the value tiers.")
     starts_at: Instant | None = Field(default=None, description="Of a plan: the start.")
     ends_at: Instant | None = Field(default=None, description="Of a plan: the end.")
     hypothesis: text(

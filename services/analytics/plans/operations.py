@@ -157,11 +157,10 @@ def _wanted_limit(limit: PlanLimit, place: str, currency: str, catalogue: Catalo
             place, "limits_nothing", "A limit needs a budget, a number of customers or both."
         )
     if (limit.kind == "campaign") != (limit.covers is not None):
-        raise invalid(
-            f"{place}/covers",
-            "covers_campaigns_only",
-            "What is covered is told of a campaign, and only of one.",
-        )
+        message = "What is covered is told of a campaign, and only of one."
+        if limit.covers is None:
+            message = "`covers` is missing: it tells which steps belong to the campaign."
+        raise invalid(f"{place}/covers", "covers_campaigns_only", message)
     covers: dict[str, str] = {limit.kind: limit.id}
     if limit.covers is not None:
         covers = limit.covers.model_dump(exclude_none=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from services.analytics.catalogue.catalogue import Catalogue
@@ -17,10 +18,11 @@ from services.analytics.settings import Settings
 from services.analytics.termination_cases.feeding import load_cases
 from services.analytics.turns import Busy, Turns
 from services.analytics.what_if.computing import Tried, try_changes
-from services.analytics.what_if.schemas import Change
+from services.analytics.what_if.schemas import Change, Purchased
 from services.foundation.database import Database
-from services.foundation.problems import Conflict
+from services.foundation.problems import Conflict, invalid
 from services.foundation.statements import Record
+from shared.money import to_minor
 
 _MOST_WAITING = 8
 
@@ -56,6 +58,8 @@ class Trials:
 
         Raises
         ------
+        Invalid
+            An amount has more decimals than the base currency.
         CustomerMissing
             It is not in the published version.
         ProfilingObjection
@@ -67,6 +71,7 @@ class Trials:
         Superseded
             The published version is not the newest any more.
         """
+        _check_amounts(changes, publication.currency)
         row = await find_customer(database, publication, unit_id)
         if row["recommendation_basis"] == "profiling_objection":
             raise ProfilingObjection()
@@ -88,3 +93,13 @@ class Trials:
             rules=rules,
         )
         return row, await self._turns.run(work)
+
+
+def _check_amounts(changes: Sequence[Change], currency: str) -> None:
+    for place, change in enumerate(changes):
+        if isinstance(change, Purchased):
+            try:
+                to_minor(Decimal(change.amount), currency)
+            except ValueError as error:
+                pointer = f"/body/changes/{place}/amount"
+                raise invalid(pointer, "too_many_decimals", str(error)) from None
