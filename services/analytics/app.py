@@ -111,7 +111,10 @@ def create_app(
         app.state.time_zone = ZoneInfo(settings.business_time_zone)
         every = timedelta(minutes=settings.refresh_minutes)
         app.state.publications = Publications(
-            database, clock=clock, overdue_after=2 * every if every else None
+            database,
+            clock=clock,
+            overdue_after=2 * every if every else None,
+            day_at=settings.day_at,
         )
         app.state.planner = Planner(settings.data_dir)
         app.state.trials = Trials(settings)

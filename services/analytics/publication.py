@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar, get_args
 
 from sqlalchemy import Table
@@ -84,10 +84,19 @@ class Publications:
     """Finds the publication; it is remembered for a second, so that a read costs no extra query."""
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], datetime], overdue_after: timedelta | None
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], datetime],
+        overdue_after: timedelta | None,
+        day_at: Callable[[datetime], date],
     ) -> None:
-        """`overdue_after` is how old the last reading of the CRM may be; None: however old."""
+        """`overdue_after` is how old the last reading of the CRM may be; None: however old.
+
+        `day_at` tells of which day a refresh at an instant is that was asked for none.
+        """
         self._database, self._clock, self._overdue_after = database, clock, overdue_after
+        self._day_at = day_at
         self._until, self._known = 0.0, None
 
     _known: Publication | None
@@ -145,6 +154,8 @@ class Publications:
     def _stale_reason(self, version: Record, last: Record) -> StaleReason | None:
         if last.get("status") == "failed":
             return _NAMED.get(last["failure"], "refresh_failed")
+        if version["as_of"] < self._day_at(version["crm_read_at"]):
+            return "past_day"
         age = self._clock() - version["crm_read_at"]
         is_overdue = self._overdue_after is not None and age > self._overdue_after
         return "overdue" if is_overdue else None

@@ -46,7 +46,12 @@ Confidence = Literal["high", "medium", "low"]
 Basis = Literal["prior", "blended", "fitted"]
 Family = Literal["mbg_nbd", "bg_nbd", "pareto_nbd"]
 StaleReason = Literal[
-    "crm_unavailable", "crm_key_missing", "crm_contract_broken", "refresh_failed", "overdue"
+    "crm_unavailable",
+    "crm_key_missing",
+    "crm_contract_broken",
+    "refresh_failed",
+    "past_day",
+    "overdue",
 ]
 Days = number(0, 1e6, example=51.7)
 
@@ -83,8 +88,9 @@ class Published(Shown):
     stale_reason: StaleReason | None = Field(
         description="Why: `crm_unavailable` (the CRM did not answer), `crm_key_missing` (the key for it "
         "cannot be read), `crm_contract_broken` (it answered what it does not promise), "
-        "`refresh_failed` (something else; the refresh names it), `overdue` (the CRM was not read for "
-        "more than two refresh intervals); null if it is not stale."
+        "`refresh_failed` (something else; the refresh names it), `past_day` (a refresh was asked for an "
+        "earlier day than the one it ran on; the next one without a day ends that), `overdue` (the CRM "
+        "was not read for more than two refresh intervals); null if it is not stale."
     )
 
 

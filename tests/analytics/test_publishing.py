@@ -199,7 +199,9 @@ def test_readers_of_a_remembered_version_are_shown_one_whole_version(run: Run) -
     async def work(database: Database) -> None:
         frame = scored(3)
         await publish(database, version(), frame, now=NOW)
-        publications = Publications(database, clock=lambda: NOW, overdue_after=None)
+        publications = Publications(
+            database, clock=lambda: NOW, overdue_after=None, day_at=datetime.date
+        )
 
         async def ask() -> tuple[int, float]:
             publication, row = await publications.read(

@@ -50,6 +50,20 @@ def served(analytics: Analytics, **settings: str) -> Iterator[httpx.Client]:
         assert process.wait(20) in (0, -signal.SIGTERM)
 
 
+@pytest.mark.parametrize("crm", ["sqlite"], indirect=True)
+def test_a_version_of_a_past_day_says_so_until_a_refresh_of_the_day(
+    crm: Crm, analytics: Analytics
+) -> None:
+    fill(crm)
+    today = analytics.settings.as_of
+    assert today is not None
+    for as_of, reason in ((today - timedelta(days=1), "past_day"), (None, None), (today, None)):
+        analytics.published(as_of=as_of)
+        told = _until(lambda reason=reason: _summary_told(analytics.client, reason))
+        assert told["is_stale"] is (reason is not None)
+        assert told["as_of"] == (as_of or today).isoformat()
+
+
 def _summary(http: httpx.Client) -> dict[str, Any] | None:
     try:
         answer = http.get("/v1/summary")

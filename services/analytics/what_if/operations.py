@@ -71,10 +71,10 @@ class Trials:
         Superseded
             The published version is not the newest any more.
         """
-        _check_amounts(changes, publication.currency)
         row = await find_customer(database, publication, unit_id)
         if row["recommendation_basis"] == "profiling_objection":
             raise ProfilingObjection()
+        _check_amounts(changes, publication.currency)
         as_of = publication.version["as_of"]
         rules = rules_of(
             self._settings, catalogue, as_of=as_of, feedback=await load_feedback(database)
