@@ -309,6 +309,8 @@ def test_only_those_are_taken_in_to_whom_the_step_is_open(service: Service) -> N
     place = f"experiments/{experiment}/assignments"
     taken = [each["unit_id"] for each in service.get(place)["items"]]
     assert taken == [identify(name) for name in PEOPLE[12:14]]
+    seen = service.get(f"experiments/{experiment}")["intake"]
+    assert seen == {"as_of": "2026-02-05", "concerned_count": 4, "open_count": 2}
     # Once taken in, they stay; others come as soon as the step is open to them.
     later = frame.assign(open_experiment_ids=pd.Categorical([experiment, None, None, None]))
     service.assign(later, version=2, as_of_day=FIRST_DAY + 1)

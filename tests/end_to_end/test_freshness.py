@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,7 +60,7 @@ def test_a_version_of_a_past_day_says_so_until_a_refresh_of_the_day(
     assert today is not None
     for as_of, reason in ((today - timedelta(days=1), "past_day"), (None, None), (today, None)):
         analytics.published(as_of=as_of)
-        told = _until(lambda reason=reason: _summary_told(analytics.client, reason))
+        told = _until(partial(_summary_told, analytics.client, reason))
         assert told["is_stale"] is (reason is not None)
         assert told["as_of"] == (as_of or today).isoformat()
 

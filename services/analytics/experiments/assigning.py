@@ -56,6 +56,8 @@ _LOOKED = Statement(
         looked_at_version=bindparam("new_version"),
         looked_at_day=bindparam("new_day"),
         currency=bindparam("new_currency"),
+        concerned_count=bindparam("new_concerned"),
+        open_count=bindparam("new_open"),
     )
 )
 _FORGET = Statement(
@@ -124,7 +126,10 @@ async def assign_new(
             log.info("nobody is assigned as of an earlier day", extra={"fields": fields})
         if experiment["status"] != "running" or is_past or not first <= today.as_of_day < end:
             continue
-        new = await _newcomers(database, customers, experiment, today, erased=erased)
+        is_concerned = _concerned(customers, experiment)
+        is_open = may_take_in(experiment["id"], customers["open_experiment_ids"])
+        meant = customers.loc[is_concerned & is_open]
+        new = await _newcomers(database, meant, experiment, today, erased=erased)
         await _assign(
             database, new, experiment, feedback, today, options=options, parameters=parameters
         )
@@ -132,30 +137,34 @@ async def assign_new(
             "new_version": today.version,
             "new_day": today.as_of_day,
             "new_currency": today.currency,
+            "new_concerned": int(is_concerned.sum()),
+            "new_open": len(meant),
         }
         values = {"at_id": experiment["id"], **looked}
         await database.write(lambda transaction, v=values: transaction.run(_LOOKED, v))  # type: ignore[misc]
 
 
+def _concerned(customers: pd.DataFrame, experiment: Record) -> Booleans:
+    """Tell whom an experiment is about: of its phase and tiers, and nobody who objects to profiling."""
+    objects = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
+    is_concerned: Booleans = _is(customers["phase"], experiment["phase"]) & ~objects
+    if experiment["tiers"]:
+        is_concerned &= customers["tier"].isin(experiment["tiers"]).to_numpy()
+    return is_concerned
+
+
 async def _newcomers(
     database: Database,
-    customers: pd.DataFrame,
+    found: pd.DataFrame,
     experiment: Record,
     today: Today,
     *,
     erased: frozenset[str],
 ) -> pd.DataFrame:
-    """Return the customers that an experiment is for and who are in none of its arms yet.
+    """Return those to whom the step is open on this day and who are in none of the arms yet.
 
-    Taken in is only to whom the step is open on this day: who can never get it has the same outcome
-    in both arms, and would hide the effect on the others.
+    Who can never get it has the same outcome in both arms, and would hide the effect on the others.
     """
-    is_meant = _is(customers["phase"], experiment["phase"])
-    objects = customers["has_profiling_objection"].to_numpy(dtype=np.bool_, na_value=False)
-    is_meant = is_meant & ~objects & may_take_in(experiment["id"], customers["open_experiment_ids"])
-    if experiment["tiers"]:
-        is_meant = is_meant & customers["tier"].isin(experiment["tiers"]).to_numpy()
-    found: pd.DataFrame = customers.loc[is_meant]
     follows = experiment["looked_at_version"] == today.version - 1
     if today.touched is not None and follows:
         found = found[found["unit_id"].isin(today.touched)]

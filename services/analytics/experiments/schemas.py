@@ -173,6 +173,19 @@ class Arms(Shown):
     control_count: Count = Field(description="Held out.")
 
 
+class Intake(Shown):
+    """Whom the experiment could take in when a refresh looked last; who was taken in before stays in."""
+
+    as_of: Day = Field(description="The day that was computed.")
+    concerned_count: Count = Field(
+        description="Customers of the phase and tiers who do not object to profiling."
+    )
+    open_count: Count = Field(
+        description="Those of them to whom the step is open: no channel, condition, cap or decision forbids "
+        "it, and it pays."
+    )
+
+
 class Experiment(Shown):
     """A step that is tried on some while others are held out."""
 
@@ -201,6 +214,9 @@ class Experiment(Shown):
     )
     minimum_effect: Difference | None = Field(description="The smallest effect worth seeing.")
     arms: Arms
+    intake: Intake | None = Field(
+        description="Whom it could take in last; null before a refresh has looked."
+    )
     started_at: Instant | None = Field(description="When a person started it.")
     started_on: Day | None = Field(
         description="The latest day that was computed when it was started: a refresh for an earlier one "

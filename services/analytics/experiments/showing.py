@@ -40,7 +40,15 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         "strategy_label": catalogue.label("strategies", row["strategy_id"], language),
         "instrument_label": catalogue.label("instruments", row["instrument_id"], language),
         "arms": _arms(row),
+        "intake": _intake(row),
     }
+
+
+def _intake(row: Record) -> dict[str, Any] | None:
+    if row["concerned_count"] is None:
+        return None
+    counts = {name: row[name] for name in ("concerned_count", "open_count")}
+    return {"as_of": _day(row["looked_at_day"]), **counts}
 
 
 def _arms(row: Record) -> dict[str, int]:

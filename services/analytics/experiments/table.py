@@ -36,6 +36,9 @@ experiments = Table(
     # The version whose customers were all looked at, and the last day it was done for.
     Column("looked_at_version", Whole),
     Column("looked_at_day", Whole),
+    # Of all customers at that look: in the phase and tiers, and those of them to whom the step is open.
+    Column("concerned_count", Whole),
+    Column("open_count", Whole),
     Column("windows_close_day", Whole),
     # Of the amounts expected of people; known once somebody was assigned.
     Column("currency", String(3)),
