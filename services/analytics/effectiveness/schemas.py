@@ -10,7 +10,8 @@ from services.analytics.schemas import Label, Phase, Shown
 from services.foundation.queries import Page, Query, QueryFlag
 from shared.values import Count, Currency, Instant, Probability, RecordId, Shape, number, word
 
-Words = Annotated[list[word(example="return_offer")], Field(max_length=50)]  # type: ignore[misc]
+Strategies = Annotated[list[word(example="winback_factual")], Field(max_length=50)]  # type: ignore[misc]
+Instruments = Annotated[list[word(example="return_offer")], Field(max_length=50)]  # type: ignore[misc]
 
 
 class EffectivenessRow(ResultRow):
@@ -39,8 +40,8 @@ class EffectivenessPage(Shown):
 class ListEffectiveness(Page):
     """Closed experiments, newest first; of each all customers, then each value tier."""
 
-    strategy_id: Words = Field(default=[], description="Of these strategies.")
-    instrument_id: Words = Field(default=[], description="Of these instruments.")
+    strategy_id: Strategies = Field(default=[], description="Of these strategies.")
+    instrument_id: Instruments = Field(default=[], description="Of these instruments.")
     phase: Annotated[list[Phase], Field(max_length=5)] = Field(
         default=[], description="In these phases."
     )
@@ -97,7 +98,7 @@ class EffectPage(Shown):
 class ListEffects(Page):
     """Effects in the order of instruments and phases."""
 
-    instrument_id: Words = Field(default=[], description="Of these instruments.")
+    instrument_id: Instruments = Field(default=[], description="Of these instruments.")
     phase: Annotated[list[Phase], Field(max_length=5)] = Field(
         default=[], description="In these phases."
     )
