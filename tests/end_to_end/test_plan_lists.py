@@ -61,9 +61,9 @@ def test_a_list_knows_what_no_refresh_has_read_yet(
     crm: Crm, analytics: Analytics, planned: tuple[Any, list[Any]]
 ) -> None:
     plan, items = planned
-    withdrawn, erased, objecting, renamed = (item["unit_id"] for item in items[:4])
+    withdrawn, erased, objecting, saying_no, renamed = (item["unit_id"] for item in items[:5])
     everybody, nobody = export(analytics, plan)
-    assert {withdrawn, erased, objecting, renamed} <= everybody
+    assert {withdrawn, erased, objecting, saying_no, renamed} <= everybody
     assert nobody == {}
     withdraw(crm, withdrawn)
     answer = crm.client.post(
@@ -72,17 +72,19 @@ def test_a_list_knows_what_no_refresh_has_read_yet(
     assert answer.is_success
     objection = {"profiling_objection_at": "2026-01-15T10:00:00Z"}
     assert crm.patch(f"/v1/contacts/{objecting}", objection, version="*").status_code == 200
+    said = {"channel": "phone", "purpose": "profiling", "action": "objected"}
+    assert crm.client.post(f"/v1/contacts/{saying_no}/consents", json=said).status_code == 201
     assert crm.patch(f"/v1/contacts/{renamed}", {"name": "W."}, version="*").status_code == 200
     before_refresh = {
         "erased": 1,
-        "profiling_objection": 1,
+        "profiling_objection": 2,
         "no_consent": 1,
         "changed_since_refresh": 1,
     }
-    expected = everybody - {withdrawn, erased, objecting, renamed}
+    expected = everybody - {withdrawn, erased, objecting, saying_no, renamed}
     assert export(analytics, plan) == (expected, before_refresh)
     analytics.published()
-    after_refresh = {"erased": 1, "profiling_objection": 1, "no_consent": 1}
+    after_refresh = {"erased": 1, "profiling_objection": 2, "no_consent": 1}
     assert export(analytics, plan) == (expected | {renamed}, after_refresh)
 
 

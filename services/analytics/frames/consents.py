@@ -1,4 +1,4 @@
-"""What contacts allow and refuse, as the CRM tells it: by channel, for marketing and for surveys."""
+"""What contacts allow and refuse, as the CRM tells it: marketing and surveys by channel, and profiling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.analytics.calculations.reach.channels import CONSENTS, Codes
-from services.analytics.frames.arrays import Booleans, Integers, Words, instants_of
+from services.analytics.frames.arrays import NEVER, Booleans, Integers, Words, instants_of
 from services.analytics.frames.clock import Clock
 from services.analytics.frames.json_lists import read_lists
 from services.analytics.mirror.snapshot import Snapshot
@@ -88,6 +88,25 @@ class Consents:
         marketing, survey = states.reshape(len(_PURPOSES), count, width)
         only_refuses = said[_REFUSED] & ~said[_STATES["granted"]]
         return cls(marketing, survey, is_given.reshape(count, width), only_refuses)
+
+
+def objects_to_profiling(snapshot: Snapshot) -> Booleans:
+    """Tell of every contact in the mirror, in its order, whether it objects to profiling.
+
+    It does on the word of either record: the instant of an objection, or what it said of the purpose
+    `profiling` over any channel, of which only `granted` allows. Holds for every day. Source: Art. 21
+    and 7(3) GDPR.
+    """
+    table = snapshot.read("contacts", ["profiling_objection_at", "consents"])
+    objects = np.asarray(instants_of(table, "profiling_objection_at") != NEVER, dtype=np.bool_)
+    texts = table.column("consents").fill_null("[]")
+    told = np.flatnonzero(np.asarray(pc.match_substring(texts, '"profiling"').to_numpy()))
+    if len(told):
+        place, entries = read_lists(texts.take(pa.array(told)), _CONSENT)
+        is_no = Words.of(entries.column("purpose")).are("profiling")
+        is_no &= ~Words.of(entries.column("state")).are("granted")
+        objects[told[place[is_no]]] = True
+    return objects
 
 
 def _numbered(column: pa.ChunkedArray, numbers: Mapping[str, int]) -> Integers:

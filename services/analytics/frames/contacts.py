@@ -23,6 +23,7 @@ from services.analytics.frames.arrays import (
     strings_of,
 )
 from services.analytics.frames.clock import Clock
+from services.analytics.frames.consents import objects_to_profiling
 from services.analytics.frames.gaps import Gap, gap_of
 from services.analytics.frames.parameters import FrameParameters
 from services.analytics.mirror.snapshot import Snapshot
@@ -128,7 +129,7 @@ class Contacts:
         """Build the columns of the units that contacts alone decide."""
         money = ["acquisition_cost_minor", "acquisition_cost_currency"]
         texts = ["kind", "status", "source_campaign_id", "purchase_motive", "owner_id"]
-        instants = ["terminated_at", "profiling_objection_at", "created_at"]
+        instants = ["terminated_at", "created_at"]
         table = snapshot.read("contacts", [*texts, *money, *instants], words=money[1:])
         terminated = instants_of(table, "terminated_at")
         # Ended after the day, so it still ran on the day; without a date it has always been over.
@@ -150,8 +151,7 @@ class Contacts:
             "kind": strings_of(table.column("kind").take(own)),
             "status": strings_of(status.take(own)),
             "is_excluded": np.zeros(count, dtype=np.bool_),
-            "has_profiling_objection": instants_of(table, "profiling_objection_at")[self.unit_rows]
-            != NEVER,
+            "has_profiling_objection": objects_to_profiling(snapshot)[self.unit_rows],
             "acquisition_cost": self._acquisition_cost(snapshot, table, base_currency, gaps),
             "source_campaign_id": strings_of(table.column("source_campaign_id").take(own)),
             "is_active_in_window": self.flags(self.unit, is_new),

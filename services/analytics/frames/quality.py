@@ -28,6 +28,7 @@ from services.analytics.frames.arrays import (
     instants_of,
 )
 from services.analytics.frames.clock import Clock
+from services.analytics.frames.consents import objects_to_profiling
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deals import Deals
 from services.analytics.frames.gaps import DataGaps, gap_of, lowest_ids
@@ -142,7 +143,7 @@ def _count_contacts(tally: _Tally, deals: Deals) -> None:
         "contacts",
         [
             *("status", "owner_id", "source_campaign_id", "acquisition_cost_minor"),
-            *("purchase_motive", "next_contact_at", "profiling_objection_at"),
+            *("purchase_motive", "next_contact_at"),
         ],
         words=["owner_id", "purchase_motive"],
     )
@@ -167,7 +168,7 @@ def _count_contacts(tally: _Tally, deals: Deals) -> None:
     tally.complete("contacts.next_contact_at", units, customers & is_active, follow_up)
     tally.find_units("customers_without_acquisition_cost", customers & ~cost)
     tally.find_units("customers_without_follow_up", customers & is_active & ~follow_up)
-    objects = own("profiling_objection_at")
+    objects = objects_to_profiling(tally.snapshot)[contacts.unit_rows]
     tally.find_units("customers_objecting_to_profiling", objects, shown=False)
     erased = np.zeros_like(objects)
     gone = contacts.erased_units(tally.snapshot)

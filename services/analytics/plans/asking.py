@@ -54,6 +54,13 @@ class _Contact(BaseModel):
     profiling_objection_at: str | None
     consents: list[_Consent]
 
+    @property
+    def objects(self) -> bool:
+        """As `frames.consents.objects_to_profiling` has it."""
+        return self.profiling_objection_at is not None or any(
+            each.purpose == "profiling" and each.state != "granted" for each in self.consents
+        )
+
 
 class InteractionNow(BaseModel):
     """What the CRM says of something that happened."""
@@ -164,7 +171,7 @@ class CrmNews(CrmConnection):
                 if contact.erased_at is not None:
                     continue
                 found[contact.id] = ContactNow(
-                    contact.profiling_objection_at is not None,
+                    contact.objects,
                     frozenset(
                         each.channel
                         for each in contact.consents

@@ -18,7 +18,11 @@ class NewConsentEvent(Shape):
     """Something that a contact said about being contacted."""
 
     channel: ConsentChannel = Field(description="Over which channel.")
-    purpose: ConsentPurpose = Field(default="marketing", description="What for.")
+    purpose: ConsentPurpose = Field(
+        default="marketing",
+        description="What for. Who objects to or withdraws `profiling`, over any channel, has no scores made, "
+        "as with `profiling_objection_at`; `granted` over the same channel ends that.",
+    )
     action: Action = Field(
         description="What happened. A consent to e-mail counts once it was confirmed (double opt-in)."
     )

@@ -67,7 +67,8 @@ class CurrentConsent(Shape):
     purpose: ConsentPurpose = Field(description="What for.")
     state: ConsentState = Field(
         description="Only `granted` allows. `pending`: an e-mail consent that waits for its "
-        "confirmation (double opt-in)."
+        "confirmation (double opt-in). Of purpose `profiling` any other than `granted`, over any "
+        "channel, has no scores made."
     )
     since: Instant = Field(description="Since when.")
 
@@ -162,7 +163,8 @@ class ContactFields(Shape):
     profiling_objection_at: Instant | None = Field(
         default=None,
         description="Since when the contact objects to profiling: no scores are made. Not more than "
-        "five minutes in the future.",
+        "five minutes in the future. So does who said it as a consent event of purpose `profiling`; "
+        "either is enough, and each ends by itself: this one by null.",
     )
     next_contact_at: Instant | None = Field(
         default=None,
@@ -320,7 +322,9 @@ class ContactFilters(Filters):
     )
     previous_supplier_id: Texts = Field(default=[], description="Won from this competitor.")
     profiling_objection_at_known: QueryFlag | None = Field(
-        default=None, description="Objecting to profiling, or not."
+        default=None,
+        description="With `profiling_objection_at`, or without. Objections that were recorded as events "
+        "of consents stand in `consents`.",
     )
     deals__stage: Annotated[list[StageKey], Field(max_length=50)] = Field(
         default=[], alias="deals.stage", description="With a deal in this stage."
