@@ -52,6 +52,24 @@ def planned(crm: Crm, analytics: Analytics) -> tuple[Any, list[Any]]:
     return plan, [item for item in items if item["channel"] == "email"]
 
 
+def try_out(analytics: Analytics, item: Any) -> str:
+    """Start an experiment with a step; half of the customers are held out."""
+    body = {
+        "key": "tried",
+        "name": "Does it work?",
+        **{name: item[name] for name in ("phase", "strategy_id", "instrument_id")},
+        "holdout_share": 0.5,
+        "hypothesis": "It works.",
+    }
+    made = analytics.client.post("/v1/experiments", json=body)
+    assert made.status_code == 201, made.text
+    headers = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
+    path = f"/v1/experiments/{made.json()['id']}"
+    started = analytics.client.patch(path, json={"status": "running"}, headers=headers)
+    assert started.status_code == 200, started.text
+    return str(made.json()["id"])
+
+
 def withdraw(crm: Crm, contact_id: str) -> None:
     body = {"channel": "email", "action": "withdrawn"}
     assert crm.client.post(f"/v1/contacts/{contact_id}/consents", json=body).status_code == 201
@@ -155,9 +173,8 @@ def test_nothing_is_sold_to_who_complained_since_the_refresh(
     assert complaining not in listed and "changed_since_refresh" not in dropped
     settle = {"resolution": "fixed", "resolved_at": "2026-01-30T12:00:00Z"}
     assert crm.patch(f"/v1/interactions/{case['id']}", settle, version="*").status_code == 200
-    assert (
-        complaining not in export(analytics, plan)[0]
-    )  # what it is recommended is not computed yet
+    # What it is recommended is not computed yet.
+    assert complaining not in export(analytics, plan)[0]
     analytics.published()
     assert complaining in export(analytics, plan)[0]
 
@@ -169,21 +186,8 @@ def begin_experiment(analytics: Analytics, instrument: str, *, phase: str) -> Ho
         for each in CATALOGUE.strategies
         if phase in each.phases and instrument in each.instruments
     )
-    body = {
-        "key": "tried",
-        "name": "Does it work?",
-        "phase": phase,
-        "strategy_id": strategy,
-        "instrument_id": instrument,
-        "holdout_share": 0.5,
-        "hypothesis": "It works.",
-    }
-    made = analytics.client.post("/v1/experiments", json=body)
-    assert made.status_code == 201, made.text
-    headers = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
-    path = f"/v1/experiments/{made.json()['id']}"
-    started = analytics.client.patch(path, json={"status": "running"}, headers=headers)
-    assert started.status_code == 200, started.text
+    step = {"phase": phase, "strategy_id": strategy, "instrument_id": instrument}
+    try_out(analytics, step)
     return Holdout("", "tried", phase, strategy, instrument, None, 0.5, ())
 
 
@@ -248,3 +252,39 @@ def test_what_was_decided_on_is_not_listed_and_without_the_crm_nothing_is(
     assert (answer.status_code, answer.json()["code"]) == (503, "crm_not_asked")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["title"].startswith("Das CRM hat nicht gesagt")
+
+
+def test_who_asks_for_its_data_is_told_its_experiments_and_plans(
+    analytics: Analytics, planned: tuple[Any, list[Any]]
+) -> None:
+    plan, items = planned
+    export(analytics, plan)
+    item = items[0]
+    unit_id, arms = (
+        item["unit_id"],
+        {name: item[f"{name}_id"] for name in ("strategy", "instrument")},
+    )
+    experiment = try_out(analytics, item)
+    analytics.published()
+    told = analytics.get(f"/v1/customers/{unit_id}/personal-data")
+    (of_plan,), (tried,) = told["plans"], told["experiments"]
+    assert (of_plan["id"], of_plan["name"], of_plan["period"]) == (
+        plan["id"],
+        plan["name"],
+        plan["period"],
+    )
+    assert of_plan["choice"] == item
+    assert [each["reason"] for each in of_plan["lists"]] == ["Mailing"]
+    assert (tried["id"], tried["name"]) == (experiment, "Does it work?")
+    assert {name: tried[f"{name}_id"] for name in arms} == arms
+    assigned = analytics.get(f"/v1/experiments/{experiment}/assignments")["items"]
+    assert tried["assignment"] == next(each for each in assigned if each["unit_id"] == unit_id)
+    assert tried["assignment"]["arm"] in ("treatment", "control")
+    assert tried["known_by"]["purchase_count"] == 2
+    assert "experiments" in told["logic"]
+    german = analytics.get(
+        f"/v1/customers/{unit_id}/personal-data", headers={"Accept-Language": "de"}
+    )
+    assert "Experiment" in german["logic"]
+    assert german["experiments"][0]["strategy_label"] != tried["strategy_label"]
+    assert german["plans"][0]["choice"]["strategy_label"] != item["strategy_label"]

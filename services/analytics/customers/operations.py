@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
@@ -25,7 +25,9 @@ from services.analytics.customers.logic import LOGIC
 from services.analytics.customers.showing import EPOCH, describe, show_past
 from services.analytics.decisions.operations import about_customer
 from services.analytics.decisions.showing import show as show_decision
+from services.analytics.experiments.about import experiments_about
 from services.analytics.packing import unpack
+from services.analytics.plans.about import plans_about
 from services.analytics.publication import Publication
 from services.analytics.recommendations.filters import ListRecommendations
 from services.analytics.tables import (
@@ -46,6 +48,12 @@ from services.foundation.database import Reader
 from services.foundation.problems import NotFound
 from services.foundation.statements import Record, Statement
 from services.foundation.tables import keys
+
+
+class _Words(TypedDict):
+    catalogue: Catalogue
+    language: Language
+
 
 _POSITION = TypeAdapter(tuple[float, int])
 _PAST_POSITION = TypeAdapter(tuple[int])
@@ -82,7 +90,7 @@ _FILLED = Statement(
     .order_by(versions.c.number.desc())
     .limit(1)
 )
-_READING = frozenset({"analytics:read", "privacy:export", "termination:read"})
+_READING = frozenset({"analytics:read", "plans:export", "privacy:export", "termination:read"})
 _KEYS = Statement(select(keys.c.id, keys.c.name, keys.c.scopes).order_by(keys.c.id))
 _MOST_PAST = 1000
 _AMONG = {"newness": "newness_ids", "obligation": "obligation_ids"}
@@ -304,8 +312,11 @@ async def personal_data(
     left = await _left(reader, publication, unit_id)
     decided = await about_customer(reader, unit_id)
     due_process = await stored_of(reader, unit_id)
+    words: _Words = {"catalogue": catalogue, "language": language}
+    tried = await experiments_about(reader, unit_id, **words)
+    planned = await plans_about(reader, publication, unit_id, **words)
     is_known = row is not None or past or left is not None
-    if not is_known and not decided and not due_process["cases"]:
+    if not (is_known or decided or tried or planned or due_process["cases"]):
         raise CustomerMissing(f"Nothing is computed about {unit_id}.")
     recipients = [
         {name: key[name] for name in ("id", "name")}
@@ -318,18 +329,13 @@ async def personal_data(
         "recipients": recipients,
         "current": None
         if row is None
-        else describe(
-            row,
-            publication,
-            catalogue=catalogue,
-            language=language,
-        )
+        else describe(row, publication, **words)
         | {"model": publication.version["model"], "stored": _stored(row)},
-        "history": [show_past(each, catalogue=catalogue, language=language) for each in past],
+        "history": [show_past(each, **words) for each in past],
         "to_be_overwritten": left and _stored(left),
-        "decisions": [
-            show_decision(each, catalogue=catalogue, language=language) for each in decided
-        ],
+        "decisions": [show_decision(each, **words) for each in decided],
+        "experiments": tried,
+        "plans": planned,
         "termination": due_process,
     }
 

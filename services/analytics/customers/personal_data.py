@@ -6,9 +6,13 @@ from pydantic import Field
 
 from services.analytics.customers.schemas import Customer, PastCustomer
 from services.analytics.decisions.schemas import Decision
-from services.analytics.schemas import Shown
+from services.analytics.experiments.schemas import Assignment
+from services.analytics.experiments.schemas import Status as ExperimentStatus
+from services.analytics.plans.schemas import Period, PlanChoice, PlanExport
+from services.analytics.plans.schemas import Status as PlanStatus
+from services.analytics.schemas import Label, Phase, Shown
 from services.analytics.summary.schemas import ModelSummary
-from shared.values import RecordId
+from shared.values import Flag, Probability, RecordId, word
 from shared.values import text as bounded_text
 
 
@@ -24,6 +28,48 @@ class Recipient(Shown):
 
     id: bounded_text(8, example="q7Rk2mZx") = Field(description="The key's id.")
     name: bounded_text(100, example="Frontend") = Field(description="What it was named for.")
+
+
+class ExperimentPart(Shown):
+    """What an experiment keeps about a customer."""
+
+    id: RecordId = Field(description="The experiment.")
+    key: bounded_text(64, example="winback-2026q1") = Field(
+        description="Decides with the id of a customer which arm it is in."
+    )
+    name: bounded_text(200, example="Return offer by post") = Field(
+        description="What it is called."
+    )
+    status: ExperimentStatus = Field(description="How far it is.")
+    phase: Phase = Field(description="Customers in this phase take part.")
+    strategy_id: word(example="winback_factual") = Field(description="The strategy that is tried.")
+    strategy_label: Label = Field(description="Its name in the language asked for.")
+    instrument_id: word(example="return_offer") = Field(description="The instrument that is tried.")
+    instrument_label: Label = Field(description="Its name in the language asked for.")
+    holdout_share: Probability = Field(
+        description="Share of the customers who do not get it, to be compared with."
+    )
+    assignment: Assignment = Field(
+        description="Its arm, the number that decided it, the window and what was expected."
+    )
+    known_by: dict[str, Any] = Field(
+        description="Its scores on that day, by which it is told who answers to the step."
+    )
+    is_under_contract: Flag = Field(description="Whether a contract ran on that day.")
+
+
+class PlanPart(Shown):
+    """What a plan keeps about a customer."""
+
+    id: RecordId = Field(description="The plan.")
+    name: bounded_text(200, example="Spring 2026") = Field(description="What it is called.")
+    status: PlanStatus = Field(description="`active` or `canceled`.")
+    period: Period = Field(description="The days that it is for.")
+    choice: PlanChoice = Field(description="What is planned for the customer.")
+    lists: Annotated[list[PlanExport], Field(max_length=100)] = Field(
+        description="Lists that were taken of the plan, the newest first; it is on them unless it was dropped "
+        "at that time, of which only the counts are kept."
+    )
 
 
 class PersonalData(Shown):
@@ -50,4 +96,10 @@ class PersonalData(Shown):
     )
     decisions: Annotated[list[Decision], Field(max_length=1000)] = Field(
         description="What people decided on recommendations, the newest first."
+    )
+    experiments: Annotated[list[ExperimentPart], Field(max_length=1000)] = Field(
+        description="Experiments that it takes part in, the last assignment first."
+    )
+    plans: Annotated[list[PlanPart], Field(max_length=1000)] = Field(
+        description="Plans that name it, the newest first."
     )

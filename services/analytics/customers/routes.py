@@ -138,10 +138,11 @@ async def list_customer_history(
 )
 async def read_personal_data(call: Call, unit_id: UnitId) -> Answer:
     """For Art. 15 GDPR, beside `GET /v1/contacts/{id}/personal-data` of the CRM, whose first line names
-    this path: what is published, what is kept of versions before, every stored number, and the logic
-    behind them. Of a person of an organisation nothing is computed, only of the organisation; of an
-    erased person nothing is kept: 404. The reading is noted in the log with key and request id, and as a
-    reading of termination data, which it holds whatever the key's other scopes."""
+    this path: what is published, what is kept of versions before, every stored number, decisions,
+    experiments and plans with the lists taken of them, and the logic behind them. Of a person of an
+    organisation nothing is computed, only of the organisation; of an erased person nothing is kept: 404.
+    The reading is noted in the log with key and request id, and as a reading of termination data, which it
+    holds whatever the key's other scopes."""
     _, body = await call.app.state.publications.read(
         lambda current: operations.personal_data(
             call.database,

@@ -43,15 +43,17 @@ def show_head(row: Row) -> dict[str, Any]:
         "as_of": row["as_of"].isoformat(),
         "currency": currency,
         "budget": Total.of_minor(row["budget_minor"], currency).model_dump(),
-        "period": {
-            "from": row["period_from"].isoformat(),
-            "until": row["period_until"].isoformat(),
-        },
+        "period": show_period(row),
         **{name: figures[name] for name in _RATIOS},
         **{name: money(figures[name], currency) for name in _AMOUNTS},
         **_step(row, "created"),
         **_step(row, "canceled"),
     }
+
+
+def show_period(row: Row) -> dict[str, str]:
+    """Return the days that a plan is for."""
+    return {"from": row["period_from"].isoformat(), "until": row["period_until"].isoformat()}
 
 
 def _step(row: Row, what: str) -> dict[str, Any]:
@@ -99,11 +101,12 @@ def show_plan(
             ]
             for kind, parts in figures["breakdown"].items()
         },
-        "exports": [_show_export(each) for each in exports],
+        "exports": [show_export(each) for each in exports],
     }
 
 
-def _show_export(row: Row) -> dict[str, Any]:
+def show_export(row: Row) -> dict[str, Any]:
+    """Return a list that was taken, and by whom."""
     return {
         "exported_at": wire_instant(row["exported_at"]),
         "exported_by": {
