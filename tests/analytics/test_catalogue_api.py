@@ -76,6 +76,16 @@ def test_every_section_is_there_in_the_language_asked_for(
                 assert item["description"] == known[item["id"]].description(language)  # type: ignore[arg-type]
 
 
+def test_covert_ways_and_what_serves_them_alone_are_not_shown(http: httpx.Client) -> None:
+    assert not [name for name in entries(http, "strategies") if name.startswith("covert")]
+    shown = {each["openness"] for each in entries(http, "strategies").values()}
+    assert "covert" not in shown
+    covert = {"gradual_reduction", "price_increase", "product_respecification", "offer_unbundling"}
+    assert covert < SECTIONS["instruments"].keys()
+    assert not covert & entries(http, "instruments").keys()
+    assert "termination_letter" in entries(http, "instruments")
+
+
 def test_what_is_computed_with_is_shown(http: httpx.Client) -> None:
     handling = entries(http, "instruments")["complaint_handling"]
     assert handling["phases"] == ["development", "retention", "winback"]

@@ -197,6 +197,8 @@ def test_a_plan_is_checked_started_once_fixed_then_and_every_step_is_remembered(
     ("fields", "pointer"),
     [
         ({"strategy_id": "no_such"}, "strategy_id"),
+        ({"strategy_id": "covert_price_increase"}, "strategy_id"),
+        ({"instrument_id": "price_increase"}, "instrument_id"),
         ({"instrument_id": "loyalty_card"}, "instrument_id"),
         ({"channel_id": "tv"}, "channel_id"),
         (
@@ -230,7 +232,11 @@ def test_what_the_catalogue_does_not_have_cannot_be_tried(
 ) -> None:
     answer = service.http.post("/v1/experiments", json=PLAN | fields)
     assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == f"/body/{pointer}"
+    fault = answer.json()["errors"][0]
+    assert fault["pointer"] == f"/body/{pointer}"
+    # What is hidden is as unknown as what is not there.
+    hidden = {"covert_price_increase", "price_increase"} & {str(each) for each in fields.values()}
+    assert not hidden or fault["code"] == "unknown_id"
     reader = client(service.base, store_key(service.url, scopes=("analytics:read",)))
     assert reader.post("/v1/experiments", json=PLAN).status_code == 403
 

@@ -400,6 +400,21 @@ def test_who_is_erased_leaves_all_plans(plans: Plans) -> None:
             "covers_campaigns_only",
         ),
         ({"filters": {"strategy": ["hypnosis"]}}, "/body/filters/strategy/0", "unknown_id"),
+        (
+            {"filters": {"strategy": ["covert_price_increase"]}},
+            "/body/filters/strategy/0",
+            "unknown_id",
+        ),
+        (
+            {"limits": [{"kind": "strategy", "id": "covert_deescalation", "most_customers": 1}]},
+            "/body/limits/0/id",
+            "unknown_id",
+        ),
+        (
+            {"limits": [{"kind": "instrument", "id": "price_increase", "most_customers": 1}]},
+            "/body/limits/0/id",
+            "unknown_id",
+        ),
         ({"filters": {"mood": ["good"]}}, "/body/filters/mood", None),
     ],
 )
@@ -411,6 +426,8 @@ def test_what_cannot_be_planned_is_refused_in_both_languages(
     (fault,) = answer.json()["errors"]
     assert fault["pointer"] == pointer
     assert code in (None, fault["code"])
+    assert "covert" not in fault["message"]
+    assert "gradual_reduction" not in fault["message"]
     assert answer.headers["content-language"] == "de"
 
 

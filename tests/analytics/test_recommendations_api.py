@@ -268,3 +268,20 @@ def test_what_cannot_be_asked_is_an_error_that_names_it(
     answer = analytics.get("/v1/recommendations", params=asked)
     assert answer.status_code == status
     assert next(iter(asked)) in answer.json()["errors"][0]["pointer"]
+
+
+@pytest.mark.parametrize("path", ["customers", "recommendations"])
+@pytest.mark.parametrize(
+    "asked", ["strategy=foo", "strategy=covert_deescalation", "instrument=price_increase"]
+)
+def test_a_filter_tells_nothing_of_covert_ways(
+    analytics: httpx.Client, path: str, asked: str
+) -> None:
+    answer = analytics.get(f"/v1/{path}?{asked}")
+    assert answer.status_code == 422, answer.text
+    (fault,) = answer.json()["errors"]
+    assert fault["code"] == "unknown_id"
+    kind = asked.partition("=")[0]
+    assert "bondage" in fault["message"] if kind == "strategy" else "gift" in fault["message"]
+    for hidden in ("covert", "price_increase", "gradual_reduction"):
+        assert hidden not in fault["message"]

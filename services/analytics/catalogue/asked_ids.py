@@ -54,12 +54,12 @@ async def check_ids_of_records(
 
 def _unknown(asked: Asked, catalogue: Catalogue) -> Iterator[tuple[str, int]]:
     for name, ids in asked.items():
-        known = catalogue.sections[SECTIONS[name]]
+        known = catalogue.shown_sections[SECTIONS[name]]
         yield from ((name, place) for place, wanted in enumerate(ids) if wanted not in known)
 
 
 def _refused(name: str, place: int, catalogue: Catalogue) -> Invalid:
-    known = ", ".join(catalogue.sections[SECTIONS[name]])
+    known = ", ".join(catalogue.shown_sections[SECTIONS[name]])
     message = f"The catalogue has no such entry; it has: {known}."
     return invalid(f"/query/{name}/{place}", "unknown_id", message)
 

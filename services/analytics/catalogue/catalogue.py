@@ -143,6 +143,24 @@ class Catalogue(BaseModel):
             if isinstance(value, tuple) and name != "language"
         }
 
+    @cached_property
+    def shown_sections(self) -> Mapping[str, Mapping[str, Entry]]:
+        """The sections without what only a case with a written justification shows.
+
+        Hidden are covert strategies, and instruments that serve no other. Source: domain specification
+        5 (D-TERM) and `guard_rails.covert_off_by_default`.
+        """
+        covert = [each for each in self.strategies if each.openness == "covert"]
+        openly = {each for s in self.strategies if s not in covert for each in s.instruments}
+        hidden = {
+            "strategies": {each.id for each in covert},
+            "instruments": {each for s in covert for each in s.instruments} - openly,
+        }
+        return {
+            name: {key: entries[key] for key in entries if key not in hidden.get(name, ())}
+            for name, entries in self.sections.items()
+        }
+
     def entry(self, section: str, entry_id: str) -> Entry:
         """Return one entry; `KeyError` if there is no such section or id."""
         return self.sections[section][entry_id]

@@ -35,11 +35,11 @@ def list_sections(catalogue: Catalogue, *, language: Language) -> dict[str, Any]
             {
                 "section": section,
                 **_head(catalogue, section, language),
-                "entry_count": sum(not _is_hidden(entry) for entry in entries.values()),
-                "adjusted_count": len(fields.get(section, {})),
+                "entry_count": len(entries),
+                "adjusted_count": len(entries.keys() & fields.get(section, {}).keys()),
                 "disabled_count": sum(not _is_enabled(entry) for entry in entries.values()),
             }
-            for section, entries in catalogue.sections.items()
+            for section, entries in catalogue.shown_sections.items()
         ],
     }
 
@@ -52,24 +52,15 @@ def show_section(catalogue: Catalogue, section: str, *, language: Language) -> d
     NoSuchSection
         There is none of this name; the text names all.
     """
-    entries = catalogue.sections.get(section)
+    entries = catalogue.shown_sections.get(section)
     if entries is None:
         names = ", ".join(catalogue.sections)
         raise NoSuchSection(f"The catalogue has these sections: {names}.")
     return {
         "section": section,
         **_head(catalogue, section, language),
-        "items": [
-            _shown(catalogue, section, entry, language)
-            for entry in entries.values()
-            if not _is_hidden(entry)
-        ],
+        "items": [_shown(catalogue, section, entry, language) for entry in entries.values()],
     }
-
-
-def _is_hidden(entry: Entry) -> bool:
-    """Tell whether an entry is shown to nobody here: covert ways out need a justification first."""
-    return isinstance(entry, Strategy) and entry.openness == "covert"
 
 
 def _head(catalogue: Catalogue, section: str, language: Language) -> dict[str, str]:

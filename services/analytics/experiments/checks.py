@@ -49,7 +49,7 @@ def beliefs_of(
 
 
 def _faults(values: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Fault]:
-    strategy = catalogue.sections["strategies"].get(values["strategy_id"])
+    strategy = catalogue.shown_sections["strategies"].get(values["strategy_id"])
     for fault in (
         _strategy_fault(strategy, values["phase"], catalogue),
         _instrument_fault(strategy, values, catalogue),
@@ -83,7 +83,7 @@ def _instrument_fault(
     strategy: Any, values: Mapping[str, Any], catalogue: Catalogue
 ) -> Fault | None:
     """Find what is wrong with instrument or channel; domain specification 6.1, third point."""
-    instrument = catalogue.sections["instruments"].get(values["instrument_id"])
+    instrument = catalogue.shown_sections["instruments"].get(values["instrument_id"])
     phase, channel = values["phase"], values["channel_id"]
     known = _listed(
         each.id

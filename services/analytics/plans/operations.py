@@ -176,7 +176,7 @@ def _wanted_limit(limit: PlanLimit, place: str, currency: str, catalogue: Catalo
 
 
 def _check_word(kind: str, word: str, place: str, catalogue: Catalogue) -> None:
-    known: Collection[str] = _WORDS.get(kind) or catalogue.sections[_SECTIONS[kind]].keys()
+    known: Collection[str] = _WORDS.get(kind) or catalogue.shown_sections[_SECTIONS[kind]].keys()
     if word not in known:
         raise invalid(place, "unknown_id", f"Known are: {', '.join(known)}.")
 
