@@ -248,7 +248,8 @@ def test_a_relationship_ends_only_after_remedy_hearing_and_review(office: Office
     decided = office.do("reviewer", f"{path}/decision", END, version=6)
     assert decided["step"]["id"] == "approved"
     assert decided["decisions"][0]["strategy"]["id"] == "open_explained"
-    letter = office.get("reviewer", f"{path}/draft?purpose=decision&language=en")
+    letter = office.get("reviewer", f"{path}/draft?language=en")
+    assert letter["purpose"] == "decision"
     assert "30 Jun 2027" in letter["text"]
     assert "contest this decision: in writing to Mia Berg" in letter["text"]
     executed = {"executed_on": "2027-02-09"}
@@ -617,12 +618,15 @@ def test_a_customer_is_heard_in_words_and_in_its_own_language(office: Office) ->
     path = office.opened(unit)
     letter = office.get("proposer", f"{path}/draft")
     assert (letter["language"], letter["is_customer_language"]) == ("de", True)
+    assert letter["purpose"] == "remedy"
     undecided = office.get("proposer", f"{path}/draft?purpose=decision", status=409, language="de")
     assert undecided["code"] == "not_decided"
     assert undecided["title"].startswith("Entschieden ist noch nichts")
     office.do("proposer", f"{path}/remedy", {}, version=1)
+    assert office.get("proposer", f"{path}/draft")["purpose"] == "remedy"
     office.now += timedelta(days=60)
     office.do("proposer", f"{path}/remedy-result", {"result": "failed"}, version=2)
+    assert office.get("proposer", f"{path}/draft")["purpose"] == "hearing"
 
     def pointer(**body: str) -> str:
         problem = office.do("proposer", f"{path}/hearing", body, version=3, status=422)

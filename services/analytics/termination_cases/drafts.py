@@ -96,6 +96,15 @@ class NotDecided(Problem):
     title = "Nothing is decided yet, so there is no decision to write about."
 
 
+def purpose_of(case: Case) -> Purpose:
+    """Tell which letter fits the step: the remedy until it has failed, then the hearing, then the decision."""
+    content = case["content"]
+    if content["decisions"]:
+        return "decision"
+    has_failed = content["remedy"] is not None and content["remedy"]["result"] == "failed"
+    return "hearing" if has_failed else "remedy"
+
+
 def draft(
     purpose: Purpose,
     case: Case,

@@ -9,7 +9,7 @@ from fastapi import Path, Query
 
 from services.analytics.termination_cases import listing, log, operations, process, showing
 from services.analytics.termination_cases import schemas as shapes
-from services.analytics.termination_cases.drafts import draft
+from services.analytics.termination_cases.drafts import draft, purpose_of
 from services.analytics.termination_cases.operations import Asked
 from services.analytics.termination_cases.process import Actor, Case, Standing
 from services.foundation.answers import problem_answer
@@ -245,19 +245,18 @@ async def read_termination_draft(
     call: Call, case_id: CaseId, query: Annotated[shapes.DraftQuery, Query()]
 ) -> Answer:
     """A letter that offers the remedy, tells the facts for the hearing, or tells the decision with
-    reasons, contact person and the way to contest it (409 `not_decided` before). Nothing is sent. The
-    reading is logged."""
+    reasons, contact person and the way to contest it (409 `not_decided` before): the one that is asked for,
+    else the one that the step of the case calls for. Nothing is sent. The reading is logged."""
     case = await operations.find_case(call.database, case_id)
     publications, catalogue = call.app.state.publications, call.app.state.catalogue
     _, standing = await operations.find_standing(call.database, publications, case["unit_id"])
     await _note(call, "draft_read", case)
     own: Language | None = case["language"] or standing.language
     language: Language = query.language or own or call.language
-    letter = draft(
-        query.purpose, case, standing, catalogue=catalogue, language=language, now=call.now
-    )
+    purpose = query.purpose or purpose_of(case)
+    letter = draft(purpose, case, standing, catalogue=catalogue, language=language, now=call.now)
     body = {
-        "purpose": query.purpose,
+        "purpose": purpose,
         "language": language,
         "is_customer_language": None if own is None else language == own,
         **letter,

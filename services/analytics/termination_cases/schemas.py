@@ -349,7 +349,11 @@ class CounterEvidence(Shown):
 class DraftQuery(QueryModel):
     """Which letter."""
 
-    purpose: Purpose = Field(default="hearing", description="What the letter is for.")
+    purpose: Purpose | None = Field(
+        default=None,
+        description="What the letter is for. Absent: what the step of the case calls for: `remedy` until it "
+        "has failed, then `hearing`, and `decision` once something is decided.",
+    )
     language: Language | None = Field(
         default=None, description="Absent: the customer's, if it is known, else yours."
     )
