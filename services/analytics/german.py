@@ -48,7 +48,6 @@ translate = Translator(
         (r"What stands against it: (.+)\.", r"Dagegen steht: \1."),
         (r"At least (\d+) letters are expected, spaces not counted\.",
          r"Mindestens \1 Zeichen ohne Leerzeichen werden erwartet."),
-        (r"There is no such profile\.", "Dieses Profil gibt es nicht."),
         (r"A profile needs a signal that is not met\.",
          "Ein Profil braucht ein Signal, das nicht erfüllt ist."),
         (r"The profile (\S+) needs the signal (\S+)\.", r"Das Profil \1 braucht das Signal \2."),

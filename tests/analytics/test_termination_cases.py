@@ -315,7 +315,11 @@ def test_nothing_opens_without_two_signals_or_against_a_block(office: Office) ->
     ]
     assert code(unit_id(99), status=404) == "customer_missing"
     assert code(unit_id(24), profiles=["serial_complainer"]) == "profile_not_met"
-    assert code(unit_id(24), profiles=["nobody"], status=404) == "profile_missing"
+    unknown = {"unit_id": unit_id(24), "profile_ids": [*PROFILES, "nobody"], "note": "Late."}
+    (fault,) = office.do("proposer", "termination-cases", unknown, status=422)["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/body/profile_ids/2", "unknown_id")
+    assert fault["message"].startswith("Known are: ")
+    assert "chronic_late_payer" in fault["message"]
     assert code(unit_id(24), profiles=[], status=422) == "invalid_request"
     assert office.refused("reviewer", "termination-cases", {}, status=403) == "scope_missing"
     body = [{"unit_id": unit_id(24), "profile_ids": PROFILES, "note": "In bulk."}]

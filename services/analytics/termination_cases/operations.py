@@ -44,10 +44,6 @@ class CaseIsOpen(Problem):
     code, status, title = "case_is_open", 409, "This customer has an open case already."
 
 
-class ProfileMissing(NotFound):
-    code, title = "profile_missing", "There is no such profile."
-
-
 class ProfileNotMet(Problem):
     code, status, title = "profile_not_met", 409, "A profile needs a signal that is not met."
 
@@ -180,14 +176,15 @@ async def open_case(
         What is published is not what holds now.
     """
     publication, standing = await find_standing(asked.transaction, asked.publications, unit_id)
+    signals = {each.id: each.signal for each in catalogue.terminate_profiles}
+    for place, profile_id in enumerate(profile_ids):
+        if profile_id not in signals:
+            known = f"Known are: {', '.join(signals)}."
+            raise invalid(f"/body/profile_ids/{place}", "unknown_id", known)
     process.check_permissible(standing)
-    profiles = catalogue.sections["terminate_profiles"]
     for profile_id in profile_ids:
-        signal = getattr(profiles.get(profile_id), "signal", None)
-        if signal is None:
-            raise ProfileMissing()
-        if signal not in standing.signals:
-            raise ProfileNotMet(f"The profile {profile_id} needs the signal {signal}.")
+        if signals[profile_id] not in standing.signals:
+            raise ProfileNotMet(f"The profile {profile_id} needs the signal {signals[profile_id]}.")
     found = await asked.transaction.first(_OPEN, {"unit_id": unit_id})
     if found is not None:
         raise CaseIsOpen(extra={"existing_id": found["id"]})
