@@ -107,6 +107,7 @@ def create_app(
     @asynccontextmanager
     async def refreshes_run(app: FastAPI) -> AsyncIterator[None]:
         app.state.catalogue = catalogue
+        app.state.data_dir = settings.data_dir
         app.state.day_at = settings.day_at
         app.state.time_zone = ZoneInfo(settings.business_time_zone)
         every = timedelta(minutes=settings.refresh_minutes)

@@ -1,6 +1,6 @@
 """A termination case beside a CRM that changes: no step rests on what has ceased to hold."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -139,3 +139,43 @@ def test_a_trial_tells_an_open_case_to_those_alone_who_may_know_it(
     assert "to_terminate" not in untold.text
     for name in ("state", "phase", "basis"):
         assert untold.json()["before"][name] is None
+
+
+def test_a_customer_is_told_facts_by_days_and_amounts(
+    crm: Crm, analytics: Analytics, case: Case
+) -> None:
+    for month in range(5, 10):
+        crm.create(
+            "interactions",
+            contact_id=case.unit_id,
+            kind="complaint",
+            severity=1,
+            justified=False,
+            occurred_at=f"2025-{month:02}-02T10:00:00Z",
+        )
+    analytics.published()
+    case.open()
+    english = analytics.get(f"{case.path}/draft?purpose=hearing&language=en")
+    assert (
+        "\n  - invoice of 1 Sep 2025 for EUR 100.00, due 15 Sep 2025, paid 25 Oct 2025\n"
+        in (english["text"])
+    )
+    assert "\n  - invoice of 1 Jun 2024 for EUR 100.00, no payment" not in english["text"]
+    assert (
+        "\n  - invoice of 1 Jun 2024 for EUR 100.00, charged back 20 Jun 2024\n"
+        in (english["text"])
+    )
+    assert "\n  - complaint of 2 Sep 2025" in english["text"]
+    for each in english["records"]:
+        assert each["id"] not in english["text"]
+        assert each["name"] in english["text"]
+    case.step("remedy", {}, version=1)
+    analytics.move_clock(timedelta(days=60))
+    case.step("remedy-result", {"result": "failed"}, version=2)
+    heard = case.step("hearing", {"language": "de"}, version=3)["hearing"]["text"]
+    assert (
+        "\n  - Rechnung vom 01.09.2025 über 100,00 EUR, fällig am 15.09.2025, bezahlt am" in heard
+    )
+    assert "\n  - Beschwerde vom 02.09.2025" in heard
+    assert english["records"]
+    assert not any(each["id"] in heard for each in english["records"])

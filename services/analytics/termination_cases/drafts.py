@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
+from services.analytics.termination_cases.naming import Names
 from services.analytics.termination_cases.process import HEARING, REMEDY, Case, Standing
 from services.analytics.texts import day_text
 from services.foundation.problems import Problem
@@ -48,12 +49,12 @@ _REMEDY: Final[Mapping[Language, str]] = {
 }
 _HEARING: Final[Mapping[Language, str]] = {
     "en": "We are reviewing our business relationship with you. Nothing has been decided. These are the "
-    "facts that we know:\n\n{facts}\n\nIn your favor we take into account: {counter}.\n\nPlease tell us by "
+    "facts that we know:\n\n{facts}\n\nIn your favor we take into account:\n\n{counter}\n\nPlease tell us by "
     "{day} how you see it, what is wrong and what we do not know. You may answer in any form, and be "
     "represented. Afterwards a person who did not propose this review reads your answer and decides; no "
     "decision is made automatically.",
     "de": "wir prüfen unsere Geschäftsbeziehung mit Ihnen. Entschieden ist nichts. Folgende Tatsachen sind "
-    "uns bekannt:\n\n{facts}\n\nZu Ihren Gunsten berücksichtigen wir: {counter}.\n\nBitte teilen Sie uns "
+    "uns bekannt:\n\n{facts}\n\nZu Ihren Gunsten berücksichtigen wir:\n\n{counter}\n\nBitte teilen Sie uns "
     "bis zum {day} mit, wie Sie das sehen, was nicht stimmt und was wir nicht wissen. Sie können in jeder "
     "Form antworten und sich vertreten lassen. Danach liest ein Mensch, der diese Prüfung nicht "
     "vorgeschlagen hat, Ihre Antwort und entscheidet; automatisch wird nichts entschieden.",
@@ -84,7 +85,10 @@ _CONTESTING: Final[Mapping[Language, str]] = {
     "de": "Wenn Sie nicht einverstanden sind, können Sie dieser Entscheidung widersprechen: {way}. Dann "
     "entscheidet ein anderer Mensch neu. Ihre Ansprechperson ist {contact}.",
 }
-_RECORDS: Final[Mapping[Language, str]] = {"en": "records: {ids}", "de": "Vorgänge: {ids}"}
+_UNNAMED: Final[Mapping[Language, str]] = {
+    "en": "[date and amount or subject]",
+    "de": "[Datum und Betrag oder Betreff]",
+}
 _NOTHING: Final[Mapping[Language, str]] = {
     "en": "[nothing is recorded so far]",
     "de": "[bisher ist nichts erfasst]",
@@ -109,12 +113,13 @@ def draft(
     purpose: Purpose,
     case: Case,
     standing: Standing,
+    named: Names,
     *,
     catalogue: Catalogue,
     language: Language,
     now: datetime,
 ) -> dict[str, str]:
-    """Write a letter as far as it can be written without a person.
+    """Write a letter as far as it can be written without a person; records are called as `named`.
 
     Returns
     -------
@@ -131,7 +136,7 @@ def draft(
         day = day_text((now + REMEDY).date(), language=language)
         body = _REMEDY[language].format(remedies="\n".join(remedies), day=day)
     elif purpose == "hearing":
-        body = _hearing(standing, catalogue=catalogue, language=language, now=now)
+        body = _hearing(standing, named, catalogue=catalogue, language=language, now=now)
     else:
         body = _decision(case, language=language)
     closing = _CLOSING[language].format(contact=_CONTACT[language])
@@ -149,22 +154,35 @@ def remedy_texts(case: Case, catalogue: Catalogue, language: Language) -> list[d
     ]
 
 
-def _hearing(standing: Standing, *, catalogue: Catalogue, language: Language, now: datetime) -> str:
+def _hearing(
+    standing: Standing, named: Names, *, catalogue: Catalogue, language: Language, now: datetime
+) -> str:
     facts, counter = [], []
     for signal in standing.signals:
         entry = catalogue.entry("termination_signals", signal)
-        records = standing.evidence.get(signal, {})
-        line = f"- {getattr(entry, f'hearing_{language}')}"
-        if grounds := records.get("grounds"):
-            line += f" ({_RECORDS[language].format(ids=', '.join(grounds))})"
-        facts.append(line)
-        counter += records.get("counter_evidence", [])
-    shown = _RECORDS[language].format(ids=", ".join(dict.fromkeys(counter)))
+        facts.append(f"- {getattr(entry, f'hearing_{language}')}")
+        facts += [f"  - {named.get(each, _UNNAMED[language])}" for each in _ids(standing, signal)]
+        counter += _ids(standing, signal, "counter_evidence")
+    told = [f"- {named.get(each, _UNNAMED[language])}" for each in dict.fromkeys(counter)]
     return _HEARING[language].format(
         facts="\n".join(facts),
-        counter=shown if counter else _NOTHING[language],
+        counter="\n".join(told) or f"- {_NOTHING[language]}",
         day=day_text((now + HEARING).date(), language=language),
     )
+
+
+def hearing_records(standing: Standing, named: Names) -> list[dict[str, str | None]]:
+    """Return the records that the letter of a hearing names, in its order."""
+    return [
+        {"id": each, "signal_id": signal, "role": role, "name": named.get(each)}
+        for role in ("grounds", "counter_evidence")
+        for signal in standing.signals
+        for each in _ids(standing, signal, role)
+    ]
+
+
+def _ids(standing: Standing, signal: str, role: str = "grounds") -> list[str]:
+    return standing.evidence.get(signal, {}).get(role, [])
 
 
 def _decision(case: Case, *, language: Language) -> str:

@@ -1,7 +1,7 @@
 """Opens termination cases and takes their steps; the rules are in `process`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from services.analytics.catalogue.catalogue import Catalogue
 from services.analytics.customers.operations import CustomerMissing, find_customer
 from services.analytics.publication import Publication, Publications
 from services.analytics.termination_cases import log, process
+from services.analytics.termination_cases.naming import Names
 from services.analytics.termination_cases.present import ChangedSince, Present
 from services.analytics.termination_cases.process import Actor, Case, Standing
 from services.analytics.termination_cases.strategies import checked_decision
@@ -55,10 +56,11 @@ class ClosedByItself(Problem):
 
 @dataclass(frozen=True)
 class Looked:
-    """Which version was compared with the CRM, and what stands against resting on it."""
+    """Which version was compared with the CRM, what stands against resting on it, and names of records."""
 
     version: int
     problem: Problem | None
+    names: Names = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Termination cases over HTTP; every reading and every step goes into the log."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ from fastapi import Path, Query
 
 from services.analytics.termination_cases import listing, log, operations, process, showing
 from services.analytics.termination_cases import schemas as shapes
-from services.analytics.termination_cases.drafts import draft, purpose_of
+from services.analytics.termination_cases.draft_schemas import Draft, DraftQuery
+from services.analytics.termination_cases.drafts import draft, hearing_records, purpose_of
+from services.analytics.termination_cases.naming import Names, names_of
 from services.analytics.termination_cases.operations import Asked
 from services.analytics.termination_cases.process import Actor, Case, Standing
 from services.foundation.answers import problem_answer
@@ -58,6 +61,25 @@ async def _look(call: Call, arguments: Mapping[str, Any]) -> operations.Looked |
     return await operations.look(
         call.database, state.publications, state.present, unit_id, now=call.now
     )
+
+
+async def _named(call: Call, standing: Standing, language: Language) -> Names:
+    state = call.app.state
+    return await names_of(
+        standing, data_dir=state.data_dir, time_zone=state.time_zone, language=language
+    )
+
+
+async def _look_and_name(call: Call, arguments: Mapping[str, Any]) -> operations.Looked | None:
+    """Beside `_look`, name the records of the letter, if it is written here."""
+    looked, body = await _look(call, arguments), arguments["body"]
+    if looked is None or body.text is not None:
+        return looked
+    case = await operations.find_case(call.database, arguments["case_id"])
+    _, standing = await operations.find_standing(
+        call.database, call.app.state.publications, case["unit_id"]
+    )
+    return replace(looked, names=await _named(call, standing, body.language))
 
 
 _CHECKED: dict[str, Any] = {"prepare": _look, "problems": (404, 409, 503)}
@@ -235,18 +257,20 @@ async def read_counter_evidence(call: Call, case_id: CaseId) -> Answer:
 @routes.add(
     "GET",
     "/termination-cases/{case_id}/draft",
-    answer=shapes.Draft,
+    answer=Draft,
     scope=READ,
     localized=True,
     problems=(404, 409),
     summary="Read the draft of a letter",
 )
 async def read_termination_draft(
-    call: Call, case_id: CaseId, query: Annotated[shapes.DraftQuery, Query()]
+    call: Call, case_id: CaseId, query: Annotated[DraftQuery, Query()]
 ) -> Answer:
     """A letter that offers the remedy, tells the facts for the hearing, or tells the decision with
     reasons, contact person and the way to contest it (409 `not_decided` before): the one that is asked for,
-    else the one that the step of the case calls for. Nothing is sent. The reading is logged."""
+    else the one that the step of the case calls for. The facts of a hearing are named by days and amounts,
+    and by a placeholder where they are not on this machine; `records` has their ids. Nothing is sent. The
+    reading is logged."""
     case = await operations.find_case(call.database, case_id)
     publications, catalogue = call.app.state.publications, call.app.state.catalogue
     _, standing = await operations.find_standing(call.database, publications, case["unit_id"])
@@ -254,12 +278,16 @@ async def read_termination_draft(
     own: Language | None = case["language"] or standing.language
     language: Language = query.language or own or call.language
     purpose = query.purpose or purpose_of(case)
-    letter = draft(purpose, case, standing, catalogue=catalogue, language=language, now=call.now)
+    named = await _named(call, standing, language) if purpose == "hearing" else {}
+    letter = draft(
+        purpose, case, standing, named, catalogue=catalogue, language=language, now=call.now
+    )
     body = {
         "purpose": purpose,
         "language": language,
         "is_customer_language": None if own is None else language == own,
         **letter,
+        "records": hearing_records(standing, named) if purpose == "hearing" else [],
     }
     return Answer(orjson.dumps(body), headers={"Content-Language": language})
 
@@ -292,17 +320,18 @@ async def record_termination_remedy(
 @_declared("hearing", WRITE, "Open the hearing", description="Records that the customer was told the "
            "facts, in the customer's language where it is known; 14 days to answer begin. "
            f"`GET …/draft` writes the letter. {_BY_ITSELF}",
-           **_CHECKED)  # fmt: skip
+           **_CHECKED | {"prepare": _look_and_name})  # fmt: skip
 async def open_termination_hearing(
     call: Call, case_id: CaseId, body: Annotated[shapes.NewHearing, typical({"language": "de"})]
 ) -> Answer:
     catalogue = call.app.state.catalogue
+    names = {} if call.prepared is None else call.prepared.names
 
     def work(case: Case, actor: Actor, standing: Standing) -> Case:
-        letter = draft(
-            "hearing", case, standing, catalogue=catalogue, language=body.language, now=actor.now
+        options: dict[str, Any] = {"catalogue": catalogue, "language": body.language}
+        text = (
+            body.text or draft("hearing", case, standing, names, now=actor.now, **options)["text"]
         )
-        text = body.text or letter["text"]
         return process.open_hearing(case, actor, text=text, language=body.language)
 
     case, has_closed = await operations.take_checked_step(

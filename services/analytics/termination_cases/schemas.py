@@ -6,9 +6,7 @@ from pydantic import Field
 
 from services.analytics.customers.schemas import Choice, NextPage, TerminationSignal
 from services.analytics.schemas import Description, Shown
-from services.analytics.termination_cases.drafts import Purpose
 from services.foundation.queries import Page
-from services.foundation.queries import Query as QueryModel
 from shared.values import Day, Flag, Instant, Language, RecordId, Shape, Version, whole, word
 from shared.values import text as bounded_text
 
@@ -344,35 +342,6 @@ class CounterEvidence(Shown):
         description="What the customer said."
     )
     notice: Description = Field(description="What holds for everybody who reads this.")
-
-
-class DraftQuery(QueryModel):
-    """Which letter."""
-
-    purpose: Purpose | None = Field(
-        default=None,
-        description="What the letter is for. Absent: what the step of the case calls for: `remedy` until it "
-        "has failed, then `hearing`, and `decision` once something is decided.",
-    )
-    language: Language | None = Field(
-        default=None, description="Absent: the customer's, if it is known, else yours."
-    )
-
-
-class Draft(Shown):
-    """A letter for a person to complete and send; what is missing stands in square brackets."""
-
-    purpose: Purpose = Field(description="What it is for.")
-    language: Language = Field(description="Its language.")
-    is_customer_language: Flag | None = Field(
-        description="Whether it is the customer's; null: not known until the next refresh."
-    )
-    subject: bounded_text(200, example="Our business relationship") = Field(
-        description="Its subject."
-    )
-    text: bounded_text(20_000, lines=True, example="Dear Sir or Madam, …") = Field(
-        description="Its text."
-    )
 
 
 class LogEntry(Shown):
