@@ -108,7 +108,7 @@ CHANNELS = (
 )
 """The channels that can address a person."""
 _REACH_COUNTS = (
-    *("touches_30", "cap_30", "wait_days", "channel_barriers"),
+    *("touches_30", "cap_30", "wait_days", "channel_barriers", "asked_no_contact"),
     *(f"{kind}_count_{channel}" for channel in CHANNELS for kind in ("touch", "response")),
 )
 _REACH_TEXTS = (

@@ -52,14 +52,20 @@ class Counter:
         self._consent(self.dora, "email")
         for day in ("2026-01-19", "2026-01-30"):
             self._talk(self.dora, "campaign_touch", day, None, channel="email", outcome="delivered")
+        # Both refuse a channel; one of them agreed to another, over which it cannot be found.
+        self.nora, self.paul = self._person("Nora Nein"), self._person("Paul Post", email=None)
+        for person in (self.nora, self.paul):
+            sell(crm, person, "2025-10-10", "10.00")
+            self._consent(person, "phone", "objected")
+        self._consent(self.paul, "email")
         self.version = analytics.published()
 
     def _person(self, name: str, **fields: Any) -> str:
         fields.setdefault("email", f"{name.split()[0].lower()}@example.org")
         return str(self.crm.create("contacts", kind="person", name=name, **fields)["id"])
 
-    def _consent(self, contact_id: str, channel: str) -> None:
-        for action in ("granted", "confirmed"):
+    def _consent(self, contact_id: str, channel: str, *said: str) -> None:
+        for action in said or ("granted", "confirmed"):
             body = {"channel": channel, "action": action, "occurred_at": "2025-01-02T10:00:00Z"}
             answer = self.crm.client.post(f"/v1/contacts/{contact_id}/consents", json=body)
             assert answer.status_code == 201, answer.text
@@ -156,6 +162,14 @@ def test_the_card_of_an_organisation_names_the_person_that_is_addressed(counter:
 def test_what_a_rule_forbids_is_always_told(counter: Counter) -> None:
     assert "R_AVOID_MINOR" in codes(counter.card(counter.mia)["avoid"])
     assert codes(counter.card(counter.objector)["avoid"])[:1] == ["R_OBJECTION"]
+
+
+def test_only_who_refused_all_that_it_spoke_of_is_said_to_have_refused_advertising(
+    counter: Counter,
+) -> None:
+    barred = {"R_AVOID_ADVERTISING", "R_NO_CONSENT"}
+    assert barred & {*codes(counter.card(counter.nora)["avoid"])} == {"R_AVOID_ADVERTISING"}
+    assert barred & {*codes(counter.card(counter.paul)["avoid"])} == {"R_NO_CONSENT"}
 
 
 def test_without_the_crm_a_card_still_says_what_is_computed(counter: Counter) -> None:

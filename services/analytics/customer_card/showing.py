@@ -183,8 +183,8 @@ def _not_reached(row: Row, contact: Row | None) -> Iterator[Reason]:
         return
     channels, pressure = contact["channels"], contact["pressure"]
     if not any(channel["allowed"] for channel in channels):
-        reasons = {channel["why_not"]["code"] for channel in channels}
-        is_wished = "R_CHANNEL_REFUSED" in reasons
+        # One refused channel is no wish: others may be granted and lack an address alone.
+        is_wished = row.get("asked_no_contact")
         yield Reason("R_AVOID_ADVERTISING" if is_wished else "R_NO_CONSENT", {})
     elif not pressure["allowed"]:
         named = {"used": pressure["used"], "cap": pressure["cap"], "days": row["wait_days"]}
