@@ -159,6 +159,26 @@ def test_consent_opens_and_refusal_closes_a_channel(base: Base) -> None:
             assert channel not in allowed(asked)
 
 
+def test_who_refuses_advertising_is_not_surveyed_there_unless_it_agreed_later(base: Base) -> None:
+    def asked(*said: tuple[str, str, Any]) -> bool:
+        """Whether who also agreed to e-mail is asked for an opinion by post."""
+        told: list[Any] = [orjson.loads(consents(("email", "marketing", "granted")))[0]]
+        for purpose, state, since in said:
+            told += orjson.loads(consents(("post", purpose, state), since=since))
+        unit = base.one([reachable() | {"consents": orjson.dumps(told).decode()}])
+        assert not unit["asked_no_contact"]
+        return bool(unit["survey_post"])
+
+    later = BEFORE + timedelta(days=1)
+    assert asked()
+    for refusal in ("withdrawn", "objected"):
+        assert not asked(("marketing", refusal, BEFORE))
+        assert asked(("marketing", refusal, BEFORE), ("survey", "granted", later))
+        assert not asked(("marketing", refusal, later), ("survey", "granted", BEFORE))
+        assert not asked(("marketing", refusal, BEFORE), ("survey", "granted", BEFORE))
+        assert not asked(("marketing", "granted", later), ("survey", refusal, BEFORE))
+
+
 def test_permissions_hold_from_when_they_were_given_and_refusals_for_every_day(base: Base) -> None:
     granted = consents(("email", "marketing", "granted"), since=END)
     assert allowed(base.one([reachable() | {"consents": granted}])) == {"post"}

@@ -41,6 +41,8 @@ class Consents:
     ----------
     marketing, survey
         Codes of `CONSENTS`; shape (contacts, channels).
+    bars_surveys
+        Whether a refusal of marketing bars surveys as well; shape (contacts, channels).
     is_given
         Whether anything at all is granted over a channel; shape (contacts, channels).
     asked_no_contact
@@ -49,6 +51,7 @@ class Consents:
 
     marketing: Codes
     survey: Codes
+    bars_surveys: Booleans
     is_given: Booleans
     asked_no_contact: Booleans
 
@@ -57,12 +60,15 @@ class Consents:
         """Read what holds on the day.
 
         A permission holds from when it was given. A refusal holds for every day, as an objection to
-        profiling does: nobody is to be addressed on the word of a day before.
+        profiling does: nobody is to be addressed on the word of a day before. Who refuses marketing over
+        a channel is asked for no opinion there either, unless it agreed to surveys later: a survey of
+        satisfaction is advertising. Source: § 7 UWG, BGH VI ZR 225/17.
         """
         texts = snapshot.read("contacts", ["consents"]).column("consents").fill_null("[]")
         told = np.flatnonzero(np.asarray(pc.greater(pc.binary_length(texts), 2).to_numpy()))
         count, width = len(texts), len(channel_ids)
         states = np.zeros((len(_PURPOSES), count * width), dtype=np.int8)
+        since = np.zeros(states.shape)
         is_given = np.zeros(count * width, dtype=np.bool_)
         said = np.zeros((len(CONSENTS), count), dtype=np.bool_)
         if len(told):
@@ -75,7 +81,8 @@ class Consents:
                     ("channel", {name: number for number, name in enumerate(channel_ids)}),
                 )
             )
-            holds = (instants_of(entries, "since") < clock.end) | (state == _REFUSED)
+            at = instants_of(entries, "since")
+            holds = (at < clock.end) | (state == _REFUSED)
             holds &= state > 0
             contact = told[place]
             of_marketing = holds & (purpose == _PURPOSES["marketing"])
@@ -85,9 +92,13 @@ class Consents:
             is_given[cell[state[known] == _STATES["granted"]]] = True
             known, cell = known[purpose[known] >= 0], cell[purpose[known] >= 0]
             states[purpose[known], cell] = state[known]
+            since[purpose[known], cell] = at[known]
         marketing, survey = states.reshape(len(_PURPOSES), count, width)
+        refused_at, agreed_at = since.reshape(len(_PURPOSES), count, width)
+        agrees = (survey == _STATES["granted"]) & (agreed_at > refused_at)
+        bars_surveys = (marketing == _REFUSED) & ~agrees
         only_refuses = said[_REFUSED] & ~said[_STATES["granted"]]
-        return cls(marketing, survey, is_given.reshape(count, width), only_refuses)
+        return cls(marketing, survey, bars_surveys, is_given.reshape(count, width), only_refuses)
 
 
 def objects_to_profiling(snapshot: Snapshot) -> Booleans:

@@ -36,6 +36,8 @@ class Permissions:
     ----------
     marketing
         What bars marketing, codes of `BARRIERS`; shape (contacts, channels).
+    survey_barriers
+        What bars surveys by what was said of them alone, as `marketing`.
     service, survey
         Whether service is possible, and a survey allowed; shape (contacts, channels).
     asked_no_contact
@@ -43,6 +45,7 @@ class Permissions:
     """
 
     marketing: Codes
+    survey_barriers: Codes
     service: Booleans
     survey: Booleans
     asked_no_contact: Booleans
@@ -82,10 +85,12 @@ def read_permissions(
     def barriers(consent: Codes) -> Codes:
         return channel_barriers(consent, has_address, is_active, channels=channels)
 
+    survey_barriers = barriers(consents.survey)
     return Permissions(
         barriers(consents.marketing),
+        survey_barriers,
         has_address & is_there[:, None],
-        barriers(consents.survey) == 0,
+        (survey_barriers == 0) & ~consents.bars_surveys,
         consents.asked_no_contact,
     )
 

@@ -31,6 +31,7 @@ _OF_UNIT = columns(
     ("privacy_due_day", "float64", DAY, "until when it is to be answered; NaN if none"),
     ("has_open_request", "bool", "", "the person itself waits for an answer of ours"),
     ("channel_barriers", "int64", "number", "a digit for each channel: place in `BARRIERS`"),
+    ("survey_barriers", "int64", "number", "so of surveys, by what was said of them alone"),
     ("is_loyal_to_competitor", "bool", "", "attached to its other or former supplier"),
     ("brief_style", "boolean", "", "likes it brief; missing unknown"),
     ("solvent", "boolean", "", "nothing long overdue, no credit hold; missing unknown"),

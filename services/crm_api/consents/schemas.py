@@ -21,7 +21,8 @@ class NewConsentEvent(Shape):
     purpose: ConsentPurpose = Field(
         default="marketing",
         description="What for. Who objects to or withdraws `profiling`, over any channel, has no scores made, "
-        "as with `profiling_objection_at`; `granted` over the same channel ends that.",
+        "as with `profiling_objection_at`; `granted` over the same channel ends that. Who refuses `marketing` "
+        "over a channel is not surveyed over it either, unless `survey` is granted after that.",
     )
     action: Action = Field(
         description="What happened. A consent to e-mail counts once it was confirmed (double opt-in)."

@@ -194,6 +194,16 @@ def test_whoever_withdraws_the_last_consent_is_left_alone() -> None:
     assert not asked[["survey_email", "survey_post"]].any(axis=None)
 
 
+def test_a_refusal_of_marketing_bars_surveys_until_they_are_granted() -> None:
+    open_to = {"survey_post": True, "survey_barriers": barriers("no_consent", "allowed")}
+    refused = grant("post", False)(known(reach=open_to))
+    assert not refused.reach["survey_post"].any()
+    assert grant("post", True, "survey")(refused).reach["survey_post"].all()
+    assert grant("post", True)(refused).reach["survey_post"].all()
+    both = grant("post", False, "survey")(refused)
+    assert not grant("post", True)(both).reach["survey_post"].any()
+
+
 def test_the_pressure_of_another_style_is_taken_as_it_was_read() -> None:
     after = like(known(reach={"style": "brief"}), "normal", cap_30=4, wait_days=2).reach
     assert (after["cap_30"].tolist(), after["wait_days"].tolist()) == ([4], [2])

@@ -33,11 +33,12 @@ def change_consent(
     """Grant or withdraw the consent to a channel for a purpose, of the person that is addressed.
 
     A consent given over one channel says nothing of the others. Whoever withdraws one counts as having
-    asked for no contact if no channel is left. Source: domain specification 6.3.
+    asked for no contact if no channel is left. Marketing that is refused bars surveys over the channel, too,
+    until they are granted. Source: domain specification 6.3, § 7 UWG.
     """
     place = [each.id for each in parameters.channels].index(channel)
-    before = _barriers(known, parameters)
-    after = before.copy()
+    before, own = _barriers(known, parameters), _barriers(known, parameters, of="survey_barriers")
+    after = (own if purpose == "survey" else before).copy()
     rule = parameters.channels[place]
     has_address = known.reach[f"service_{channel}"].to_numpy(dtype=np.bool_)
     consent = np.full(
@@ -46,12 +47,15 @@ def change_consent(
     after[:, place] = channel_barriers(
         consent, has_address[:, None], before[:, place] != _NOT_ACTIVE, channels=(rule,)
     )[:, 0]
-    if purpose == "survey":
-        allowed = after[:, place] == 0
-        if (known.reach[f"survey_{channel}"].to_numpy() == allowed).all():
-            return known
-        return known.with_reach(**{f"survey_{channel}": allowed})
-    if (after == before).all():
+    is_new = purpose == "survey" and bool((after != own).any())
+    own = after if is_new else own
+    may_ask = (own[:, place] == 0) & (granted or purpose == "survey")
+    is_asked = known.reach[f"survey_{channel}"].to_numpy(dtype=np.bool_)
+    if is_new or (may_ask != is_asked).any():
+        known = known.with_reach(
+            **{f"survey_{channel}": may_ask}, survey_barriers=_packed(own, parameters)
+        )
+    if purpose == "survey" or (after == before).all():
         return known
     asked = known.reach["asked_no_contact"].to_numpy(dtype=np.bool_, na_value=False)
     is_left = (after == 0).any(axis=1)
@@ -63,11 +67,14 @@ def ask_no_contact(known: Known, *, parameters: ReachParameters) -> Known:
     """Let the person refuse advertising and surveys over every channel; service stays possible."""
     before = _barriers(known, parameters)
     after = np.where(before == _NOT_ACTIVE, before, _REFUSED)
-    if (after == before).all() and known.reach["asked_no_contact"].fillna(False).all():
-        return known
     surveys = {f"survey_{channel.id}": False for channel in parameters.channels}
-    changed = _with_barriers(known, after, parameters)
-    return changed.with_reach(asked_no_contact=True, **surveys)
+    asks_nothing = not known.reach[list(surveys)].any(axis=None)
+    has_asked = known.reach["asked_no_contact"].fillna(False).all()
+    if (after == before).all() and has_asked and asks_nothing:
+        return known
+    return _with_barriers(known, after, parameters).with_reach(
+        asked_no_contact=True, survey_barriers=_packed(after, parameters), **surveys
+    )
 
 
 def change_style(
@@ -94,11 +101,18 @@ def change_style(
     )
 
 
-def _barriers(known: Known, parameters: ReachParameters) -> Codes:
-    """Read what bars marketing; codes of `BARRIERS`, shape (units, channels)."""
+def _barriers(known: Known, parameters: ReachParameters, *, of: str = "channel_barriers") -> Codes:
+    """Read what bars marketing, or what that names; codes of `BARRIERS`, shape (units, channels)."""
     scale: Integers = len(BARRIERS) ** np.arange(len(parameters.channels))
-    digits = known.reach["channel_barriers"].to_numpy()[:, None] // scale % len(BARRIERS)
+    digits = known.reach[of].to_numpy()[:, None] // scale % len(BARRIERS)
     return digits.astype(np.int8)
+
+
+def _packed(barriers: Codes, parameters: ReachParameters) -> Integers:
+    """Write barriers as `_barriers` reads them."""
+    scale: Integers = len(BARRIERS) ** np.arange(len(parameters.channels))
+    packed: Integers = barriers.astype(np.int64) @ scale
+    return packed
 
 
 def _with_barriers(known: Known, barriers: Codes, parameters: ReachParameters) -> Known:
@@ -121,9 +135,8 @@ def _with_barriers(known: Known, barriers: Codes, parameters: ReachParameters) -
         base_response=np.array([channel.base_response for channel in channels]),
         parameters=parameters,
     ).quality
-    scale = len(BARRIERS) ** np.arange(len(ids))
     return known.with_reach(
-        channel_barriers=barriers.astype(np.int64) @ scale,
+        channel_barriers=_packed(barriers, parameters),
         addressable=allowed.any(axis=1),
         **{f"quality_{name}": quality[:, place] for place, name in enumerate(ids)},
     )

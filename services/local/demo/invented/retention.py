@@ -199,6 +199,7 @@ def _complaint_settled(story: Story) -> None:
     story.allows(*(("sms",) if is_short else ("email", "phone")), ago=350)
     if is_short:
         story.refuses("post", ago=350)
+        story.allows("sms", ago=350, purpose="survey")
     times = 5 if is_short else 1
     deals = story.buys_regularly(story.about(24), 40, 5, *_DISCS, times=times, late=0)
     ago = story.random.randint(14, 20)
