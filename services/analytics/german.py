@@ -1,6 +1,20 @@
 """The German of the problems of analytics; all other texts come from the catalogue."""
 
-from services.foundation.translating import COMMON, SHAPES, Translator
+import re
+
+from services.foundation.translating import COMMON, SHAPES, German, Translator
+
+_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*Z)?")
+
+
+def _with_days(german: str) -> German:
+    """Write days, which the English has as the wire does, as people read them: 31.12.2025."""
+
+    def of(day: re.Match[str]) -> str:
+        return f"{day[3]}.{day[2]}.{day[1]}" + (f", {day[4]} Uhr" if day[4] else "")
+
+    return lambda found: _DAY.sub(of, found.expand(german))
+
 
 translate = Translator(
     (
@@ -16,7 +30,7 @@ translate = Translator(
         (r"There is no termination case (\S+)\.", r"Einen Beendigungsfall \1 gibt es nicht."),
         (r"What is published is of another day: refresh, and take the step then\.",
          "Veröffentlicht ist der Stand eines anderen Tages: Aktualisieren Sie, dann ist der Schritt möglich."),
-        (r"It is of (\S+), and today is (\S+)\.", r"Er ist vom \1, und heute ist der \2."),
+        (r"It is of (\S+), and today is (\S+)\.", _with_days(r"Er ist vom \1, und heute ist der \2.")),
         (r"The CRM has changed since what is published: refresh, and take the step then\.",
          "Das CRM hat sich seitdem geändert: Aktualisieren Sie, dann ist der Schritt möglich."),
         (r"Whether anything forbids the step cannot be read from the CRM now; it was not taken\.",
@@ -35,8 +49,8 @@ translate = Translator(
         (r"The case stands at the step (\S+)\.", r"Der Fall steht beim Schritt \1."),
         (r"A term is still running and cannot be cut short\.",
          "Eine Frist läuft noch und lässt sich nicht abkürzen."),
-        (r"This is possible from (\S+) on\.", r"Das ist ab \1 möglich."),
-        (r"This is possible from (\S+) on \(UTC\)\.", r"Das ist ab \1 (UTC) möglich."),
+        (r"This is possible from (\S+) on\.", _with_days(r"Das ist ab \1 möglich.")),
+        (r"This is possible from (\S+) on \(UTC\)\.", _with_days(r"Das ist ab \1 (UTC) möglich.")),
         (r"Another person decides than who proposed, or who decided before\.",
          "Es entscheidet ein anderer Mensch als der, der vorgeschlagen oder schon entschieden hat."),
         (r"Whoever decides has to open the counter-evidence first\.",
@@ -82,7 +96,7 @@ translate = Translator(
         (r"This customer objects to profiling, so nothing is computed about it\.",
          "Dieser Kunde widerspricht der Profilbildung; über ihn wird daher nichts berechnet."),
         (r"A plan ends after it begins\.", "Ein Plan endet nicht vor seinem Beginn."),
-        (r"A plan ends not before (\S+)\.", r"Ein Plan endet nicht vor dem \1."),
+        (r"A plan ends not before (\S+)\.", _with_days(r"Ein Plan endet nicht vor dem \1.")),
         (r"A plan is for (\d+) days at most\.", r"Ein Plan gilt für höchstens \1 Tage."),
         (r"A limit needs a budget, a number of customers or both\.",
          "Eine Grenze braucht ein Budget, eine Zahl von Kunden oder beides."),
@@ -97,8 +111,10 @@ translate = Translator(
         (r"The catalogue has no such section\.", "Diesen Abschnitt hat der Katalog nicht."),
         (r"The catalogue has these sections: (.+)\.", r"Der Katalog hat diese Abschnitte: \1."),
         (r"Version (\d+) has no customer (\S+)\. It is read as of (\S+): .+",
-         (r"Fassung \1 hat keinen Kunden \2. Ihr Stand ist der \3: wen bis dahin nichts betraf oder wer erst "
-         r"seit der letzten Berechnung erfasst ist, fehlt. Eine Person einer Organisation steht bei dieser.")),
+         _with_days(
+             r"Fassung \1 hat keinen Kunden \2. Ihr Stand ist der \3: wen bis dahin nichts betraf oder wer "
+             r"erst seit der letzten Berechnung erfasst ist, fehlt. Eine Person einer Organisation steht bei "
+             r"dieser.")),
         (r"The published version does not recommend this to this customer\.",
          "Die veröffentlichte Fassung empfiehlt diesem Kunden das nicht."),
         (r"Recommendations change with every refresh\. Read the present one with (.+) and decide on its (.+)\.",

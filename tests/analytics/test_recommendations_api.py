@@ -1,5 +1,6 @@
 """Recommendations over HTTP: what is owed, what pays, what was ruled out, in both languages."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -285,3 +286,10 @@ def test_a_filter_tells_nothing_of_covert_ways(
     assert "bondage" in fault["message"] if kind == "strategy" else "gift" in fault["message"]
     for hidden in ("covert", "price_increase", "gradual_reduction"):
         assert hidden not in fault["message"]
+
+
+def test_a_problem_in_german_has_its_days_in_german(analytics: httpx.Client) -> None:
+    path = "/v1/customers/01977b3a-5c00-7000-8000-00000000ffff"
+    detail = analytics.get(path, headers={"Accept-Language": "de"}).json()["detail"]
+    assert re.search(r"Ihr Stand ist der \d\d\.\d\d\.\d{4}: ", detail)
+    assert re.search(r"as of \d{4}-\d\d-\d\d: ", analytics.get(path).json()["detail"])

@@ -227,6 +227,12 @@ def test_a_relationship_ends_only_after_remedy_hearing_and_review(office: Office
         "term_running",
         "This is possible from 2027-01-26T09:00:00.000000Z on (UTC).",
     )
+    german = office.people["proposer"].post(
+        f"/v1/{path}/remedy-result",
+        headers={"If-Match": '"2"', "Accept-Language": "de"},
+        json=failed,
+    )
+    assert german.json()["detail"] == "Das ist ab 26.01.2027, 09:00 Uhr (UTC) möglich."
     office.now += timedelta(hours=1)
     office.do("proposer", f"{path}/remedy-result", failed, version=2)
     hearing = office.do("proposer", f"{path}/hearing", {"language": "de"}, version=3)["hearing"]

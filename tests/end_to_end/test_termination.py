@@ -98,7 +98,7 @@ def test_a_version_of_another_day_carries_no_step(analytics: Analytics, case: Ca
     analytics.published(as_of=date(2026, 1, 30))
     refused = case.step("remedy", {}, version=1, status=409)
     assert refused["code"] == "version_of_another_day"
-    assert refused["detail"] == "Er ist vom 2026-01-30, und heute ist der 2026-01-31."
+    assert refused["detail"] == "Er ist vom 30.01.2026, und heute ist der 31.01.2026."
     analytics.published()
     case.step("remedy", {}, version=1)
 
