@@ -130,13 +130,13 @@ def test_next_products_are_named_and_explained_in_both_languages(
             "code": "R_NBO",
             "params": {"p": 0.41, "product": "Bank Nr. 1", "owned": "Bank Nr. 0"},
             "contribution": None,
-            "text": "Of customers who own Bank Nr. 0, 41 % also bought Bank Nr. 1.",
+            "text": "Of customers who own Bank Nr. 0, 41% also bought Bank Nr. 1.",
         },
     }
     assert (rare["is_obvious"], rare["is_upgrade"], rare["price"]) == (False, True, None)
     assert (again["kind"], again["is_obvious"]) == ("repeat", True)
     assert again["reason"]["text"] == (
-        "Buys Bank Nr. 0 again, by experience with 60 % of later purchases."
+        "Buys Bank Nr. 0 again, by experience with 60% of later purchases."
     )
     texts = [offer["reason"]["text"] for offer in read(http, 1, "de")]
     assert texts[0] == "Von den Kunden, die Bank Nr. 0 haben, kauften 41 % auch Bank Nr. 1."

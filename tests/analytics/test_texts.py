@@ -84,7 +84,7 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_OVERDUE",
             {"gap": 116, "median_gap": 1, "rank": 0.8515},
-            "Last purchase 116 days ago. Judging by the purchases so far, half of this customer's pauses should be shorter than 1 day, and 85.2 % shorter than the present one.",
+            "Last purchase 116 days ago. Judging by the purchases so far, half of this customer's pauses should be shorter than 1 day, and 85.2% shorter than the present one.",
             "Letzter Kauf vor 116 Tagen. Nach den bisherigen Käufen sollte die Hälfte der Pausen dieses Kunden kürzer als 1 Tag sein; 85,2 % sollten kürzer sein als die aktuelle.",
         ),
         (
@@ -132,19 +132,19 @@ def test_money_keeps_the_decimals_of_its_currency(
         (
             "R_PHASE_ALIVE",
             {"p": 0.0},
-            "The probability of still being a customer is less than 0.1 %.",
+            "The probability of still being a customer is less than 0.1%.",
             "Die Wahrscheinlichkeit, noch Kunde zu sein, beträgt weniger als 0,1 %.",
         ),
         (
             "R_CHURN",
             {"p": 1.0, "horizon": 30, "reference": 0.3},
-            "Without any further step, the chance of no purchase in the next 30 days is more than 99.9 %; right after the last purchase it was 30 %.",
+            "Without any further step, the chance of no purchase in the next 30 days is more than 99.9%; right after the last purchase it was 30%.",
             "Ohne weiteres Zutun bleibt mit mehr als 99,9 % Wahrscheinlichkeit in den nächsten 30 Tagen jeder Kauf aus; direkt nach dem letzten Kauf waren es 30 %.",
         ),
         (
             "R_STATE_RULE_6",
             {"vitality": 0.195, "limit": 0.4},
-            "The chance of buying again within this customer's usual time has fallen to 19.5 % of what it was right after the last purchase. Below 40 % a customer counts as lapsed, unless a contract is running.",
+            "The chance of buying again within this customer's usual time has fallen to 19.5% of what it was right after the last purchase. Below 40% a customer counts as lapsed, unless a contract is running.",
             "Die Chance, in der für diesen Kunden üblichen Zeit wieder zu kaufen, ist auf 19,5 % ihres Werts direkt nach dem letzten Kauf gefallen. Unter 40 % gilt ein Kunde ohne laufenden Vertrag als abgewandert.",
         ),
         (
@@ -183,7 +183,7 @@ def test_reasons_read_as_written(
     ],
 )
 def test_no_estimated_chance_is_told_as_certain(chance: float, english: str) -> None:
-    assert text("R_PHASE_ALIVE", "en", p=chance).endswith(f" is {english} %.")
+    assert text("R_PHASE_ALIVE", "en", p=chance).endswith(f" is {english}%.")
 
 
 @pytest.mark.parametrize(
@@ -229,3 +229,20 @@ def test_what_cannot_be_written_is_an_error(
 ) -> None:
     with pytest.raises(error):
         text(code, "en", **params)
+
+
+def test_percentages_are_written_as_each_language_does() -> None:
+    for section, entries in CATALOGUE.sections.items():
+        for entry in entries.values():
+            for name, text in entry.model_dump().items():
+                if isinstance(text, str) and name.endswith(("_en", "_de")):
+                    spaced = re.search(r"[\d}\]…] %", text)
+                    tight = re.search(r"[\d}\]…]%", text)
+                    wrong = spaced if name.endswith("_en") else tight
+                    assert not wrong, (section, entry.id, name)
+
+
+def test_a_channel_is_named_in_a_sentence_that_fits_each_of_them() -> None:
+    for channel in CATALOGUE.channels:
+        told = text("R_CHANNEL", "de", channel=channel.id)
+        assert told.startswith(f"Der Kanal „{channel.de}“ ist erlaubt und bringt ")

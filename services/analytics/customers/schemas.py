@@ -59,17 +59,17 @@ class Value(Shown):
         description="What clv_365 would be by the rhythm alone. It differs where customers of this base "
         "with such a past did other than their rhythm suggests."
     )
-    clv_365_low: Amount = Field(description="Lower end of the 90 % interval.")
+    clv_365_low: Amount = Field(description="Lower end of the 90% interval.")
     clv_365_high: Amount = Field(
-        description="Upper end of the 90 % interval, never below clv_365: where anything at all is less "
-        "likely than 5 %, both ends and most of what comes are nothing, and the rare rest makes the mean."
+        description="Upper end of the 90% interval, never below clv_365: where anything at all is less "
+        "likely than 5%, both ends and most of what comes are nothing, and the rare rest makes the mean."
     )
     clv_365_standard_error: Amount = Field(
         description="Standard error of clv_365: how far the estimate itself can be off."
     )
     clv_1095: Amount = Field(description="The same of the next 1,095 days.")
-    clv_1095_low: Amount = Field(description="Lower end of the 90 % interval.")
-    clv_1095_high: Amount = Field(description="Upper end of the 90 % interval.")
+    clv_1095_low: Amount = Field(description="Lower end of the 90% interval.")
+    clv_1095_high: Amount = Field(description="Upper end of the 90% interval.")
     clv_alive_365: Amount = Field(description="clv_365 if the customer is certainly still one.")
     clv_alive_1095: Amount = Field(description="clv_1095 if the customer is certainly still one.")
     expected_new_value: Amount = Field(description="Of a lead: what a first year would bring.")

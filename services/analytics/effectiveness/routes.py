@@ -94,7 +94,7 @@ async def check_sample_size(
     call: Call,  # noqa: ARG001
     query: Annotated[AskSampleSize, Query()],
 ) -> Answer:
-    """How many customers it takes to see an effect, at 95 % confidence."""
+    """How many customers it takes to see an effect, at 95% confidence."""
     found = operations.sample_size(
         query.base_rate, query.effect, power=query.power, holdout_share=query.holdout_share
     )

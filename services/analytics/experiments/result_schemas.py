@@ -29,7 +29,7 @@ class Contribution(Shown):
         description="What treatment brought per customer, what was expected of both arms allowed for."
     )
     low: Total | None = Field(
-        description="Lower end of the 95 % interval, from arms that are drawn anew: it keeps its level on "
+        description="Lower end of the 95% interval, from arms that are drawn anew: it keeps its level on "
         "skewed spend."
     )
     high: Total | None = Field(description="Upper end of it.")
@@ -53,7 +53,7 @@ class ResultRow(Shown):
     treatment_rate: Probability | None = Field(description="Success rate of those to be treated.")
     control_rate: Probability | None = Field(description="Success rate of those held out.")
     uplift: Difference | None = Field(description="The difference of both rates.")
-    uplift_low: Difference | None = Field(description="Lower end of Newcombe's 95 % interval.")
+    uplift_low: Difference | None = Field(description="Lower end of Newcombe's 95% interval.")
     uplift_high: Difference | None = Field(description="Upper end of it.")
     verdict: Verdict | None = Field(
         description="`effective` or `harmful` if the interval lies on one side of zero, else "
@@ -65,7 +65,7 @@ class ResultRow(Shown):
     incremental: Total | None = Field(
         description="Contribution of all treated that would not have come without treatment."
     )
-    incremental_low: Total | None = Field(description="Lower end of its 95 % interval.")
+    incremental_low: Total | None = Field(description="Lower end of its 95% interval.")
     incremental_high: Total | None = Field(description="Upper end of it.")
     cost: Total | None = Field(
         description="What treating cost: of each customer the cost that was recorded of the executed "
@@ -106,7 +106,7 @@ class Responders(Shown):
         description="How much more the top third responded."
     )
     difference_low: number(-6, 6, example=0.02) | None = Field(
-        description="Lower end of its 95 % interval; above zero, traits are used."
+        description="Lower end of its 95% interval; above zero, traits are used."
     )
     difference_high: number(-6, 6, example=0.16) | None = Field(description="Upper end of it.")
     traits: Annotated[list[Trait], Field(max_length=20)] = Field(

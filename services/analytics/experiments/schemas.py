@@ -96,7 +96,7 @@ class NewExperiment(Shape):
         "is stopped.",
     )
     hypothesis: text(
-        2000, shortest=1, lines=True, example="A return offer brings 5 % more back."
+        2000, shortest=1, lines=True, example="A return offer brings 5% more back."
     ) = Field(description="What is expected, written down before anything is seen.")
     minimum_effect: Difference | None = Field(
         default=None, description="The smallest rise of the success rate worth seeing."
@@ -133,7 +133,7 @@ class ExperimentPatch(Shape):
     starts_at: Instant | None = Field(default=None, description="Of a plan: the start.")
     ends_at: Instant | None = Field(default=None, description="Of a plan: the end.")
     hypothesis: text(
-        2000, shortest=1, lines=True, example="A return offer brings 5 % more back."
+        2000, shortest=1, lines=True, example="A return offer brings 5% more back."
     ) = Field(default="", description="Of a plan: what is expected.")
     minimum_effect: Difference | None = Field(
         default=None, description="Of a plan: the smallest effect worth seeing."
@@ -209,7 +209,7 @@ class Experiment(Shown):
     tiers: Tiers = Field(description="The value tiers that take part; empty for all.")
     starts_at: Instant | None = Field(description="Nobody is assigned before that day.")
     ends_at: Instant | None = Field(description="Nobody is assigned from that day on.")
-    hypothesis: text(2000, lines=True, example="A return offer brings 5 % more back.") = Field(
+    hypothesis: text(2000, lines=True, example="A return offer brings 5% more back.") = Field(
         description="What is expected."
     )
     minimum_effect: Difference | None = Field(description="The smallest effect worth seeing.")
@@ -322,7 +322,7 @@ EXAMPLE = {
     "holdout_share": 0.2,
     "starts_at": "2026-01-01T00:00:00Z",
     "ends_at": "2026-04-01T00:00:00Z",
-    "hypothesis": "A return offer brings 5 % more back.",
+    "hypothesis": "A return offer brings 5% more back.",
     "minimum_effect": 0.05,
 }
 EXAMPLE_PATCH = {"status": "running"}

@@ -176,7 +176,7 @@ class Comparison(Shown):
     value: Number = Field(description="What the model reached.")
     yardstick_value: Number = Field(description="What the yardstick reached.")
     difference: Number = Field(description="By how much the model is better; negative: worse.")
-    low: Number = Field(description="Lower limit of its 95 % interval, by paired bootstrap.")
+    low: Number = Field(description="Lower limit of its 95% interval, by paired bootstrap.")
     high: Number = Field(description="Upper limit of it.")
     result: Literal["better", "level", "worse"] = Field(
         description="`level` if the interval holds zero: then the model does not beat the yardstick."

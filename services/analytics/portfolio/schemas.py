@@ -38,7 +38,7 @@ class TierSums(PortfolioSums):
     """The customers of one tier within a quadrant."""
 
     tier: Tier = Field(
-        description="A: the most valuable that make up 80 % of all value; B: up to 95 %; C: the rest."
+        description="A: the most valuable that make up 80% of all value; B: up to 95%; C: the rest."
     )
 
 

@@ -19,7 +19,7 @@ class CompetitorActivityFields(Shape):
     competitor_id: CompetitorId = Field(description="The competitor, by key.")
     kind: Kind = Field(description="What kind of step it was.")
     occurred_at: Instant = Field(description="When; not more than five minutes in the future.")
-    description: text(2000, shortest=1, lines=True, example="Tables are 10 % cheaper.") = Field(
+    description: text(2000, shortest=1, lines=True, example="Tables are 10% cheaper.") = Field(
         description="What was seen."
     )
     product_id: ProductId | None = Field(default=None, description="Our product it meets, by key.")
@@ -55,7 +55,7 @@ EXAMPLE = {
     "competitor_id": "nordwind",
     "kind": "price_change",
     "occurred_at": "2026-03-01T00:00:00Z",
-    "description": "Tables are 10 % cheaper.",
+    "description": "Tables are 10% cheaper.",
     "impact": 3,
     "external_refs": [{"source": "market", "id": "A-1"}],
 }
