@@ -158,6 +158,7 @@ def test_a_planned_contact_says_whether_it_advertises(
     planning = Planning(load_catalogue(), "en", ZoneInfo("Europe/Berlin"))
     empty = dict.fromkeys(("note", "product_id", "assigned_to", "valid_until"))
     step = {"unit_id": "a", "recommendation_id": "b", "planned_for": date(2026, 1, 2)}
+    step |= {"snapshot": {}}
     decision = {**empty, **step, "instrument_id": instrument_id, "channel_id": channel_id}
     assert planning.body(decision)["tags"] == tags
 

@@ -68,7 +68,10 @@ def test_the_summary_is_the_sum_of_all_pages(demo: Demo) -> None:
     items = all_pages(analytics.client, "/v1/customers?limit=200")
     assert len({item["unit_id"] for item in items}) == len(items) == customer_count(crm)
     scored = [item for item in items if item["state"] is not None]  # the others object to it
-    groups = [("total", summary["total"], scored)]
+    # Of the invented so many object that they are in the total, which tells nobody's numbers by that.
+    assert summary["total"]["customer_count"] == len(items)
+    assert len(items) - len(scored) == (6 if is_mixed(crm) else 0)
+    groups = [] if is_mixed(crm) else [("total", summary["total"], items)]
     for name in ("phase", "state"):
         for sums in summary[f"{name}s"]:
             members = [item for item in items if item[name] == sums[name]]
