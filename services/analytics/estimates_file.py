@@ -20,7 +20,7 @@ from services.analytics.calculations.next_products.model import (
 from services.analytics.calculations.purchase_models.fitting import read_purchase_fit
 from services.analytics.computing import Rules
 
-CALCULATION = "13"
+CALCULATION = "14"
 """Changes with every release whose numbers differ, so that nothing stays published by mistake."""
 _NAME = "estimates.json"
 

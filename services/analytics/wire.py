@@ -1,7 +1,9 @@
 """Amounts and entries of the catalogue as the wire shows them."""
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
+from itertools import accumulate
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from shared.money import currency_exponent
@@ -21,6 +23,19 @@ def amount_text(value: float, currency: str) -> str:
 def money(value: float | None, currency: str) -> dict[str, str] | None:
     """Write an amount as the wire shows it."""
     return None if value is None else {"amount": amount_text(value, currency), "currency": currency}
+
+
+def add_up(values: Sequence[float], currency: str) -> list[dict[str, str]]:
+    """Write the parts of an amount so that they add up to it as it is written.
+
+    Each is the difference of two rounded running totals, hence less than a minor unit off.
+    """
+    totals = [Decimal(amount_text(total, currency)) for total in accumulate(values)]
+    before = [Decimal(0), *totals[:-1]]
+    return [
+        {"amount": str(total - last), "currency": currency}
+        for total, last in zip(totals, before, strict=True)
+    ]
 
 
 def choice(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -93,8 +94,9 @@ class Plans:
     def with_scopes(self, *scopes: str) -> httpx.Client:
         return client(self.address, store_key(self.url, scopes=scopes, name="agent"))
 
-    def make(self, **changes: Any) -> dict[str, Any]:
-        answer = self.http.post("/v1/plans", json=PLAIN | changes)
+    def make(self, *, language: Any = "en", **changes: Any) -> dict[str, Any]:
+        headers = {"Accept-Language": language}
+        answer = self.http.post("/v1/plans", json=PLAIN | changes, headers=headers)
         assert answer.status_code in (200, 201), answer.text
         body: dict[str, Any] = answer.json()
         return body
@@ -155,9 +157,9 @@ def test_a_plan_keeps_its_budget_adds_up_and_says_how_good_it_is(plans: Plans) -
     assert plan["created_by"]["name"] == "anna"
     for parts in plan["breakdown"].values():
         assert sum(part["chosen_count"] for part in parts) == plan["chosen_count"]
-        assert sum(amount(part["spent"]) for part in parts) == pytest.approx(
-            amount(plan["spent"]), abs=0.2
-        )
+        for name in ("spent", "expected_value"):
+            total = sum(Decimal(part[name]["amount"]) for part in parts)
+            assert total == Decimal(plan[name]["amount"])
     items = plans.choices(plan["id"])
     assert len(items) == len({item["unit_id"] for item in items}) <= plan["chosen_count"]
     values = [amount(item["expected_value"]) for item in items]
@@ -466,6 +468,20 @@ def test_a_list_has_its_header_whoever_is_dropped_first(
         assert listed() == others
     finally:
         plans.ledger = before
+
+
+def test_a_limit_is_named_in_german_whatever_it_is_of(plans: Plans) -> None:
+    limits: list[dict[str, Any]] = [
+        {"kind": "quadrant", "id": "partners", "most_customers": 3},
+        {"kind": "segment", "id": "cannot_lose", "most_customers": 3},
+    ]
+    made = plans.make(limits=limits, save=False, language="de")
+    sections = ("value_quadrants", "rfm_segments")
+    named = [
+        CATALOGUE.entry(section, limit["id"]).name("de")
+        for section, limit in zip(sections, limits, strict=True)
+    ]
+    assert [each["label"] for each in made["limits"]] == named
 
 
 def test_a_list_for_a_german_spreadsheet_opens_as_it_should(plans: Plans) -> None:

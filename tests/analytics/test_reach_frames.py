@@ -231,6 +231,9 @@ def test_of_an_organisation_the_reachable_person_is_addressed_who_turned_to_us_l
     assert addressed(anna, bert | {"consents": consents(), "has_address": None}) == "b"
     assert addressed(anna | {"has_email": None, "has_address": None}) == "a"
     assert addressed(bert | {"created_at": LATER}) == "c", "known from what it said"
+    objecting = bert | {"profiling_objection_at": BEFORE}
+    assert addressed(anna, objecting) == "b", "who objects to profiling is not chosen"
+    assert addressed(objecting) == "a"
     assert addressed(email("d", parent_id="a", created_at=LATER)) == "a"
     assert addressed(email("f", parent_id="a"), email("e", parent_id="a")) == "e"
     unit = base.one([house, anna], [], said)

@@ -18,7 +18,7 @@ from services.analytics.frames.arrays import (
     instants_of,
 )
 from services.analytics.frames.clock import Clock
-from services.analytics.frames.consents import Consents
+from services.analytics.frames.consents import Consents, objects_to_profiling
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.interactions import Interactions
 from services.analytics.mirror.snapshot import Snapshot
@@ -116,7 +116,8 @@ def addressed_contacts(
     """Return the place of the contact to be addressed for each unit.
 
     A person itself; for an organisation the reachable person who turned to us last, of several
-    the one of lowest id, else the organisation itself. Source: domain specification 6.1, step 3.
+    the one of lowest id, else the organisation itself. Nobody is chosen who objects to profiling: to
+    choose by what somebody did is some. Source: domain specification 6.1, step 3, and 10, privacy.
     """
     addressed = contacts.unit_rows.copy()
     count = len(contacts.ids)
@@ -125,7 +126,10 @@ def addressed_contacts(
     is_known[interactions.contact[interactions.happened]] = True
     is_below = contacts.unit >= 0
     is_below[contacts.unit_rows] = False
-    rows = np.flatnonzero(is_below & is_known & permissions.is_reachable)
+    is_below &= is_known & permissions.is_reachable
+    if is_below.any():
+        is_below &= ~objects_to_profiling(snapshot)
+    rows = np.flatnonzero(is_below)
     if not len(rows):
         return addressed
     turned = interactions.happened & interactions.is_inbound

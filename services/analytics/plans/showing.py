@@ -7,7 +7,7 @@ from typing import Any
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.plans.dropping import DROP_REASONS
 from services.analytics.recommendations.identity import recommendation_id
-from services.analytics.wire import money
+from services.analytics.wire import add_up, money
 from shared.values import Total, wire_instant
 
 Row = Mapping[str, Any]
@@ -17,6 +17,7 @@ _SECTIONS = {
     "channel": "channels",
     "phase": "phases",
     "segment": "rfm_segments",
+    "quadrant": "value_quadrants",
 }
 _AMOUNTS = ("spent", "expected_value", "upper_bound")
 AMOUNTS = ("cost", "expected_value")
@@ -89,20 +90,29 @@ def show_plan(
         ],
         "filters": row["filters"],
         "breakdown": {
-            kind: [
-                {
-                    "id": part["id"],
-                    "label": label(kind, part["id"], catalogue, language),
-                    "chosen_count": part["chosen_count"],
-                    "spent": money(part["spent"], currency),
-                    "expected_value": money(part["expected_value"], currency),
-                }
-                for part in parts
-            ]
+            kind: _breakdown(kind, parts, currency, catalogue, language)
             for kind, parts in figures["breakdown"].items()
         },
         "exports": [show_export(each) for each in exports],
     }
+
+
+def _breakdown(
+    kind: str, parts: list[Row], currency: str, catalogue: Catalogue, language: Language
+) -> list[dict[str, Any]]:
+    amounts = {
+        name: add_up([part[name] for part in parts], currency)
+        for name in ("spent", "expected_value")
+    }
+    return [
+        {
+            "id": part["id"],
+            "label": label(kind, part["id"], catalogue, language),
+            "chosen_count": part["chosen_count"],
+            **{name: amounts[name][place] for name in amounts},
+        }
+        for place, part in enumerate(parts)
+    ]
 
 
 def show_export(row: Row) -> dict[str, Any]:

@@ -519,6 +519,8 @@ def test_who_may_be_reached_over_no_channel_is_recommended_nothing_and_it_says_w
     assert found["recommendation_basis"] == "do_nothing"
     assert found["recommendation_gap_ids"] == "order_value_unknown consent_unknown"
     assert set(ruled_out(found).values()) == {("not_met", "addressable")}
+    refusing = one(**closed, asked_no_contact=True)
+    assert refusing["recommendation_gap_ids"] == "order_value_unknown"
 
 
 def test_a_service_needs_consent_but_for_the_answer_to_an_own_request() -> None:

@@ -285,10 +285,12 @@ def _gaps(facts: Facts, basis: Codes, is_valued: Booleans) -> pd.Categorical[str
     for qualities in facts.quality.values():
         for quality in qualities.values():
             is_unreachable &= np.isnan(quality)
+    none = np.zeros(len(facts), dtype=np.bool_)
+    refused = facts.conditions.get("asked_no_contact", Answers(none, none))
     holds = {
         "order_value_unknown": is_valued & np.isnan(facts.order_value),
         "value_unknown": basis == BASES.index("insufficient_data"),
-        "consent_unknown": is_valued & is_unreachable,
+        "consent_unknown": is_valued & is_unreachable & ~(refused.holds & ~refused.is_unknown),
     }
     return joined_ids({name: holds[name] for name in GAPS})
 
