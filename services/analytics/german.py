@@ -4,6 +4,7 @@ import re
 
 from services.foundation.translating import COMMON, SHAPES, German, Translator
 
+_DECIMAL = re.compile(r"(\d)\.(\d)")
 _DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*Z)?")
 
 
@@ -14,6 +15,11 @@ def _with_days(german: str) -> German:
         return f"{day[3]}.{day[2]}.{day[1]}" + (f", {day[4]} Uhr" if day[4] else "")
 
     return lambda found: _DAY.sub(of, found.expand(german))
+
+
+def _with_commas(german: str) -> German:
+    """Write decimals, which the English has as the wire does, as people read them: 0,35."""
+    return lambda found: _DECIMAL.sub(r"\1,\2", found.expand(german))
 
 
 translate = Translator(
@@ -143,11 +149,12 @@ translate = Translator(
         (r"(\S+) goes with (\S+) or (\S+) only\.", r"\1 ist nur bei \2 oder \3 möglich."),
         (r"(\S+) goes with (\S+) only\.", r"\1 ist nur bei \2 möglich."),
         (r"A day from today to a year ahead\.",
-         "Der Tag muss zwischen heute und in einem Jahr liegen."),
+         "Ein Tag von heute bis in einem Jahr."),
         (r"What was done lies not in the future\.", "Erledigtes liegt nicht in der Zukunft."),
         (r"It was decided on (\S+); what was done lies not before that day\.",
-         r"Entschieden wurde am \1; Erledigtes liegt nicht vor diesem Tag."),
+         _with_days(r"Entschieden wurde am \1; Erledigtes liegt nicht vor diesem Tag.")),
         (r"A cost is not negative\.", "Kosten sind nicht negativ."),
+        (r"It is owed until (\S+)\.", _with_days(r"Das ist bis zum \1 geschuldet.")),
         (r"Costs are counted in (\S+)\.", r"Kosten werden in \1 gezählt."),
         (r"What is owed cannot be rejected\.", "Was geschuldet ist, lässt sich nicht ablehnen."),
         (r"Settle its case or answer its message in the CRM; an accepted decision is ended with (.+)\.",
@@ -195,10 +202,11 @@ translate = Translator(
         (r"That instrument does not use this channel; it uses: (.+)\.",
          r"Dieses Instrument nutzt diesen Kanal nicht; es nutzt: \1."),
         (r"The end has to be later than the start\.", "Das Ende muss nach dem Beginn liegen."),
-        (r"With this effect the success rate would be none, or the same\.",
-         "Mit dieser Wirkung wäre die Erfolgsquote keine mehr oder dieselbe."),
+        (r"There is no such effect at this base rate\.",
+         "Eine solche Wirkung gibt es bei dieser Grundquote nicht."),
         (r"At the base rate (\S+) an effect lies between (\S+) and (\S+), at least (\S+) from zero\.",
-         r"Bei der Grundquote \1 liegt eine Wirkung zwischen \2 und \3, mindestens \4 von null entfernt."),
+         _with_commas(
+             r"Bei der Grundquote \1 liegt eine Wirkung zwischen \2 und \3, mindestens \4 von null entfernt.")),
         (r"Each tier once\.", "Jede Wertklasse nur einmal."),
     ),
     SHAPES,

@@ -324,7 +324,11 @@ def test_what_is_owed_is_done_in_time_and_again_until_it_is_settled(desk: Desk) 
     desk.patch(made, status="executed")
     desk.patch(desk.decide(asking), status="expired", reason="other")
     desk.now = datetime(2024, 10, 10, 12, tzinfo=UTC)
-    assert desk.decide(asking)["planned_for"] == "2024-11-03"
+    late = desk.decide(asking, 422, planned_for="2024-11-04")
+    assert late["errors"][0]["message"] == "It is owed until 2024-11-03."
+    asked = desk.decide(asking)
+    assert (asked["planned_for"], asked["decided_on"]["due_on"]) == ("2024-11-03", "2024-11-03")
+    assert desk.patch(asked, 422, planned_for="2024-11-04")["errors"][0]["code"] == "out_of_range"
     by_severity = {
         each["obligation"]["triage"]["severity"]: each
         for each in desk.all_owed("complaint_handling")

@@ -69,6 +69,13 @@ def check_plan(day: date | None, *, today: date) -> None:
         raise invalid("/body/planned_for", "out_of_range", "A day from today to a year ahead.")
 
 
+def check_due(day: date | None, on: Mapping[str, Any], *, today: date) -> None:
+    """Refuse a day after the last one to settle what is owed, unless that has passed already."""
+    due_on = None if on.get("due_on") is None else date.fromisoformat(on["due_on"])
+    if day is not None and due_on is not None and today <= due_on < day:
+        raise invalid("/body/planned_for", "out_of_range", f"It is owed until {due_on}.")
+
+
 def check_cost(given: Mapping[str, Any], *, currency: str) -> Money:
     """Return a cost of nothing or more in base currency: no other is counted, as its day has no rate."""
     cost = Money.model_validate(given)

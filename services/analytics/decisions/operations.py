@@ -198,6 +198,7 @@ async def create_decision(
     row |= asked | _snapshot(publication, step) | {"phase": phase, "status": status}
     row |= {name: given[name] for name in ("reason", "note", "planned_for", "assigned_to")}
     row |= {"id": str(uuid7()), "version": 1, "decided_at": actor.now, "updated_at": actor.now}
+    checks.check_due(given["planned_for"], row["snapshot"], today=today)
     if is_owed:
         row["planned_for"] = row["planned_for"] or planning.day_of_owed(step, now=actor.now)
     if status == "accepted":
@@ -232,6 +233,7 @@ def _snapshot(publication: Publication, step: Step) -> Record:
     return {name: getattr(step, name) for name in ids} | {
         "snapshot": {name: getattr(step, name) for name in _PARTS}
         | {
+            "due_on": None if step.due_on is None else step.due_on.isoformat(),
             "currency": publication.currency,
             "model_version": publication.number,
             "as_of": publication.version["as_of"].isoformat(),
@@ -316,7 +318,9 @@ def _changed(
             cost = checks.check_cost(given["cost"], currency=before["snapshot"]["currency"])
             values |= {"cost_minor": cost.minor(), "cost_currency": cost.currency}
     if values.get("planned_for") not in (None, before["planned_for"]):
-        checks.check_plan(values["planned_for"], today=planning.today(actor.now))
+        today = planning.today(actor.now)
+        checks.check_plan(values["planned_for"], today=today)
+        checks.check_due(values["planned_for"], before["snapshot"], today=today)
         values["valid_until"] = max(before["valid_until"], values["planned_for"])
     return values
 

@@ -57,7 +57,8 @@ class NewDecision(Shape):
     note: Note | None = Field(default=None, description="For colleagues; no program reads it.")
     planned_for: Day | None = Field(
         default=None,
-        description="The day on which it is to be done: today or within a year. Only if accepted; absent of "
+        description="The day on which it is to be done: today or within a year, of what is owed not after its "
+        "last day, if that is to come. Only if accepted; absent of "
         "what is owed: its last day, or today if that is past, it is to be done at once, or a message waits.",
     )
     assigned_to: UserId | None = Field(
@@ -139,6 +140,9 @@ class DecidedOn(Shown):
     person_id: RecordId | None = Field(
         description="The contact whom it addresses: the planned interaction is with it. Null: not known, then "
         "with the customer."
+    )
+    due_on: Day | None = Field(
+        description="The last day to settle what is owed; null of everything else."
     )
     discount_pct: number(0, 100, example=10) | None = Field(
         description="What it gave off the order that follows; percent; null: none."

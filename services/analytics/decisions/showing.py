@@ -43,7 +43,7 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
             for name, section in _SECTIONS.items()
         },
         "event": choice("marketing_events", snapshot.get("event_id")),
-        **{name: snapshot.get(name) for name in ("person_id", "event_record_id")},
+        **{name: snapshot.get(name) for name in ("person_id", "event_record_id", "due_on")},
         **_terms(snapshot),
         "product_id": row["product_id"],
     }

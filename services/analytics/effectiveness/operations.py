@@ -29,7 +29,7 @@ _HARMFUL = Statement(
 class EffectImpossible(Invalid):
     code, title = (
         "effect_impossible",
-        "With this effect the success rate would be none, or the same.",
+        "There is no such effect at this base rate.",
     )
 
 
