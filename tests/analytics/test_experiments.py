@@ -641,11 +641,12 @@ def test_sample_sizes_are_told_and_impossible_effects_refused(service: Service) 
     for effect in ("0", "0.95", "NaN", "x"):
         answer = service.http.get("/v1/sample-size", params=asked | {"effect": effect})
         assert answer.status_code == 422, effect
-    for language, told in (("en", "between -0.1 and 0.9"), ("de", "zwischen -0.1 und 0.9")):
+    for language, told in (("en", "between -0.1 and 0.9"), ("de", "zwischen -0,1 und 0,9")):
         answer = service.http.get(
             "/v1/sample-size",
             params=asked | {"effect": "0.000001"},
             headers={"Accept-Language": language},
         )
         assert told in answer.json()["detail"]
-        assert "0.0001" in answer.json()["errors"][0]["message"]
+        least = "0,0001" if language == "de" else "0.0001"
+        assert least in answer.json()["errors"][0]["message"]

@@ -129,7 +129,7 @@ def _faults_of_names(
 
 def _faults_of_own(catalogue: Catalogue, given: Given) -> Iterator[LineFault]:
     """Say what keeps an unknown id from being an own entry: most often it is a mistyped one."""
-    ids = list(catalogue.sections[given.section])
+    ids = list(catalogue.shown_sections[given.section])
     if given.section not in OWN_SECTIONS:
         yield given.fault("", advice_among(ids, given.entry_id, what="entry"))
         return
