@@ -138,6 +138,7 @@ def write_exports(base: SimulatedBase, folder: Path) -> None:
     )
     _write_interactions(base, ids, folder)
     _write(folder, "products", 0)
+    _write(folder, "competitor-activities", 0)
     days = base.deals["day"].to_numpy(dtype=np.int64)
     count = len(base.deals)
     won = _wire(pd.Series(np.datetime64("1970-01-01T12:00") + days.astype("timedelta64[D]")))

@@ -23,6 +23,7 @@ from services.analytics.computing import (
     place,
     read_part,
 )
+from services.analytics.crm_client import Resource
 from services.analytics.crm_reading import Reading
 from services.analytics.frames.cases import case_marks, changed_units
 from services.analytics.ledger import LEDGER_COLUMNS, Ledger
@@ -32,6 +33,8 @@ from services.analytics.tables import RANK_COLUMNS
 
 _WORTH_FOLLOWING = 0.1
 """Share of the contacts up to which following changes is quicker than computing everything."""
+_OF_ALL: tuple[Resource, ...] = ("products", "competitor-activities")
+"""What the numbers of every customer may rest on."""
 _PLACED = (*RANK_COLUMNS, "referral_value")
 
 
@@ -66,7 +69,7 @@ def compute_changes(
     its own records and the estimates alone, ranks and totals are made of all units in one order.
     """
     before, after, changed = reading.before, reading.snapshot, reading.changed
-    if before is None or changed is None or changed.get("products"):
+    if before is None or changed is None or any(changed.get(name) for name in _OF_ALL):
         return None
     judged = changed_units(ledger.cases, case_marks(rules.cases))
     judged |= {unit_id for unit_id, *_ in ledger.decided ^ decided_by(rules)}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, get_args
 from urllib.parse import urlencode
 
 import httpx
@@ -23,10 +23,10 @@ from pydantic import BaseModel, Field, ValidationError
 from services.analytics.crm_columns import INSTANT, schema_of
 from services.analytics.crm_feed import CHANGES_PER_PAGE, ChangePage, changed_record
 
-Resource = Literal["contacts", "interactions", "deals", "products"]
+Resource = Literal["contacts", "interactions", "deals", "products", "competitor-activities"]
 _Received = TypeVar("_Received")
 
-RESOURCES: tuple[Resource, ...] = ("contacts", "interactions", "deals", "products")
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
 RECORDS_PER_REQUEST = 200
 
 
@@ -64,6 +64,7 @@ SCHEMAS: Mapping[Resource, pa.Schema] = {
         counts="replacement_days service_interval_days",
         flags="is_repeatable is_sample is_for_sale",
     ),
+    "competitor-activities": schema_of(texts="id_ product_id", instants="occurred_at_"),
 }
 """What analytics takes of each export: what is read of it, hence nobody's name, address or text."""
 _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
@@ -74,6 +75,7 @@ _WORDS: Mapping[Resource, Mapping[str, tuple[str, ...]]] = {
     "interactions": {},
     "deals": {"stage_kind": ("open", "won", "lost")},
     "products": {},
+    "competitor-activities": {},
 }
 _IDS = ("id", "contact_id")
 """What records are found by: an id is a UUID, all of one length."""

@@ -3,7 +3,7 @@
 # What analytics may read in the CRM: no scope that shows personal data.
 WORKER_SCOPES = (
     *("contacts:read", "interactions:read", "deals:read", "products:read"),
-    "changes:read",
+    *("competitors:read", "changes:read"),
 )
 # What plans decisions in the CRM may do there.
 WRITE_SCOPES = ("interactions:write",)

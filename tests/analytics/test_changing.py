@@ -435,7 +435,7 @@ NOTHING: Mapping[str, Any] = {}
 VERSION = NewVersion(DAY, "EUR", LATER, "", "", NOTHING, NOTHING, NOTHING)
 
 
-def test_a_changed_product_or_a_reading_of_everything_has_all_units_looked_at(
+def test_a_changed_product_a_competitors_move_or_a_reading_of_everything_has_all_units_looked_at(
     tmp_path: Path,
 ) -> None:
     with opened(tmp_path) as mirror:
@@ -445,6 +445,7 @@ def test_a_changed_product_or_a_reading_of_everything_has_all_units_looked_at(
         for reading in (
             Reading(snapshot),
             Reading(snapshot, snapshot, {"products": frozenset({"p"})}),
+            Reading(snapshot, snapshot, {"competitor-activities": frozenset({"p"})}),
         ):
             assert compute_changes(reading, ledger, RULES, estimates) is None
 

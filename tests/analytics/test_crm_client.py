@@ -23,7 +23,14 @@ from services.analytics.crm_client import (
 )
 from tests.conftest import Crm, store_key
 
-SCOPES = ("changes:read", "contacts:read", "interactions:read", "deals:read", "products:read")
+SCOPES = (
+    "changes:read",
+    "contacts:read",
+    "interactions:read",
+    "deals:read",
+    "products:read",
+    "competitors:read",
+)
 QUICK = Limits(attempts=3, longest_wait_seconds=0.0, silence_seconds=0.5, connect_seconds=1.0)
 
 
@@ -86,6 +93,7 @@ def test_exports_and_feed_tell_what_the_crm_holds(
         "interactions": frozenset(),
         "deals": {deal["id"]},
         "products": frozenset(),
+        "competitor-activities": frozenset(),
     }
     assert client.fetch_records("contacts", changes.ids["contacts"]).num_rows == 1
     assert client.fetch_records("deals", changes.ids["deals"]).num_rows == 0

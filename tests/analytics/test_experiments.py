@@ -349,6 +349,7 @@ def mirrored(folder: Path, deals: list[dict[str, Any]]) -> Ground:
         "deals": deals,
         "interactions": [],
         "products": [],
+        "competitor-activities": [],
     }
     ids = ("id", "contact_id")
     with Mirror(folder) as mirror:

@@ -49,6 +49,7 @@ class Crm:
         crm.rows["deals"] = {f"d{n:03}": crm.deal(f"d{n:03}") for n in range(200)}
         crm.rows["interactions"] = {f"i{n:03}": crm.interaction(f"i{n:03}") for n in range(200)}
         crm.rows["products"] = {"p": {"id": "p", "key": "P", "category": "lamps"}}
+        crm.rows["competitor-activities"] = {}
         return crm
 
     def any_contact(self) -> str:

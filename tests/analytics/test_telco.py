@@ -86,6 +86,7 @@ def frames_of(deals: pd.DataFrame, folder: Path, *days: date) -> list[Frames]:
         "interactions": [pa.RecordBatch.from_pylist([], schema=SCHEMAS["interactions"])],
         "deals": [pa.RecordBatch.from_arrays(arrays, schema=SCHEMAS["deals"])],
         "products": [pa.RecordBatch.from_pylist(products, schema=SCHEMAS["products"])],
+        "competitor-activities": [],
     }
     with Mirror(folder) as mirror:
         snapshot = mirror.load(batches, cursor="1", now=datetime(2026, 4, 1, tzinfo=UTC))

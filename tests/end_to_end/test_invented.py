@@ -159,6 +159,6 @@ def test_each_strategy_event_channel_and_obligation_that_records_can_call_for_is
     wholes = {"persuasion", "bondage", "positive_retention"}
     assert shown["strategy"] == strategies - wholes - {"bondage_long_term"}
     events = {each.id for each in catalogue.marketing_events}
-    assert shown["event"] == events - {"season_start", "competitor_activity"}
+    assert shown["event"] == events - {"season_start"}
     channels = {each.id for each in catalogue.channels if each.addressable}
     assert shown["channel"] == channels - {"call_centre"}

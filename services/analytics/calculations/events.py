@@ -75,6 +75,7 @@ EVENT_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "bought_products": {"unit": "int64", "day": "int32", "product": "int32"},
     "declined_products": {"unit": "int64", "day": "int32", "product": "int32"},
     "live_terms": {"unit": "int64", "day": "int32", "product": "int32", "is_quote": "bool"},
+    "competitor_moves": {"unit": "int64", "day": "int32", "activity_id": "str"},
     "opened_products": {
         "unit": "int64",
         "day": "int32",
@@ -117,6 +118,7 @@ class Events:
     bought_products: pd.DataFrame
     declined_products: pd.DataFrame
     live_terms: pd.DataFrame
+    competitor_moves: pd.DataFrame
     opened_products: pd.DataFrame
     interest: pd.DataFrame
     won_reasons: pd.DataFrame

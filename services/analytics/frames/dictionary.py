@@ -177,6 +177,11 @@ LIVE_TERMS = columns(
     ("product", "int32", "place", "of the product offered in the list; -1 where none is named"),
     ("is_quote", "bool", "", "in an open deal; else an offer that nobody has decided on"),
 )
+COMPETITOR_MOVES = columns(
+    _UNIT,
+    ("day", "int32", DAY, "when a competitor did something about a product that the unit buys"),
+    ("activity_id", "str", "id", "of the activity in the CRM"),
+)
 OPENED_PRODUCTS = columns(
     _UNIT,
     ("day", "int32", DAY, "when it was bought"),
@@ -226,6 +231,7 @@ EVENT_FRAMES: Mapping[str, tuple[Column, ...]] = {
     "bought_products": BOUGHT_PRODUCTS,
     "declined_products": DECLINED_PRODUCTS,
     "live_terms": LIVE_TERMS,
+    "competitor_moves": COMPETITOR_MOVES,
     "opened_products": OPENED_PRODUCTS,
     "interest": INTEREST,
     "won_reasons": WON_REASONS,

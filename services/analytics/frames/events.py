@@ -8,6 +8,7 @@ import pandas as pd
 from services.analytics.calculations.events import Events, empty_frame
 from services.analytics.frames.arrays import NEVER, Integers, Words, instants_of, places_of
 from services.analytics.frames.clock import Clock, day_number
+from services.analytics.frames.competitor_moves import competitor_moves_frame
 from services.analytics.frames.contacts import Contacts
 from services.analytics.frames.deal_events import deal_events, framed, open_deal_interest
 from services.analytics.frames.deals import Deals
@@ -48,7 +49,12 @@ def build_events(
     telling = telling_interactions(snapshot, interactions)
     complaints = complained_deals(snapshot, interactions, clock)
     since_day = day_number(clock.as_of) - occasion_window_days
-    frames = deal_events(snapshot, deals, products, complaints, clock, since_day=since_day) | {
+    frames = deal_events(snapshot, deals, products, complaints, clock, since_day=since_day)
+    bought = frames["bought_products"]
+    frames |= {
+        "competitor_moves": competitor_moves_frame(
+            snapshot, products, bought, clock, since_day=since_day
+        ),
         "interactions": interaction_frame(snapshot, interactions, telling, clock),
         "declined_products": declined_products_frame(snapshot, interactions, products, clock),
         "live_terms": live_terms_frame(snapshot, deals, interactions, products, clock),

@@ -19,7 +19,7 @@ from services.analytics.mirror.hashes import hash_ids
 from services.analytics.mirror.records import OWNED, Records
 from services.analytics.mirror.units import Numbers, number_partitions, places_of_units
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 class Content(BaseModel):

@@ -113,7 +113,8 @@ class RecommendedStep(Shown):
         description="Of `complaint_handling`; null for everything else."
     )
     event_record_id: RecordId | None = Field(
-        description="The deal or interaction in the CRM that the occasion follows from, of the first step; "
+        description="The deal, interaction or activity of a competitor in the CRM that the occasion follows "
+        "from, of the first step; "
         "of what is owed the message or case."
     )
     valid_until: Day | None = Field(description="Until when the occasion lasts; null without one.")

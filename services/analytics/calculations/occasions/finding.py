@@ -181,6 +181,12 @@ def _contract_expiring(sought: _Sought) -> Records:
     return Records(found.unit, np.maximum(found.day, soon), found.ids)
 
 
+def _competitor_activity(sought: _Sought) -> Records:
+    moves = sought.observed.events.competitor_moves
+    every = np.ones(len(moves), dtype=np.bool_)
+    return Records.of(moves, every, day="day", record_id="activity_id")
+
+
 def _anniversary(sought: _Sought) -> Records:
     return anniversaries(sought.deals, sought.purchases, first_day=sought.first_day)
 
@@ -199,5 +205,6 @@ _FINDERS: Mapping[str, Callable[[_Sought], Records]] = {
     "rhythm_break": _rhythm_break,
     "contract_expiring": _contract_expiring,
     "relationship_anniversary": _anniversary,
+    "competitor_activity": _competitor_activity,
 }
-"""How records of each event are found; the CRM does not tell of activities of competitors."""
+"""How records of each event are found."""
