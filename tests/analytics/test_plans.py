@@ -404,6 +404,16 @@ def test_who_is_erased_leaves_all_plans(plans: Plans) -> None:
         ),
         ({"filters": {"strategy": ["hypnosis"]}}, "/body/filters/strategy/0", "unknown_id"),
         (
+            {"filters": {"instrument": ["complaint_handling"]}},
+            "/body/filters/instrument/0",
+            "unknown_id",
+        ),
+        (
+            {"limits": [{"kind": "channel", "id": "tv", "most_customers": 3}]},
+            "/body/limits/0/id",
+            "unknown_id",
+        ),
+        (
             {"filters": {"strategy": ["covert_price_increase"]}},
             "/body/filters/strategy/0",
             "unknown_id",

@@ -176,9 +176,24 @@ def _wanted_limit(limit: PlanLimit, place: str, currency: str, catalogue: Catalo
 
 
 def _check_word(kind: str, word: str, place: str, catalogue: Catalogue) -> None:
-    known: Collection[str] = _WORDS.get(kind) or catalogue.shown_sections[_SECTIONS[kind]].keys()
+    known = _WORDS.get(kind) or _recommended(kind, catalogue)
     if word not in known:
         raise invalid(place, "unknown_id", f"Known are: {', '.join(known)}.")
+
+
+def _recommended(kind: str, catalogue: Catalogue) -> Collection[str]:
+    """Return what steps can be of; nothing is planned of what is owed, or never recommended."""
+    if kind == "strategy":
+        return [each.id for each in catalogue.strategies if each.is_suggested]
+    if kind == "channel":
+        return [each.id for each in catalogue.channels if each.enabled and each.addressable]
+    if kind == "instrument":
+        return [
+            each.id
+            for each in catalogue.instruments
+            if each.is_suggested and each.type != "obligation"
+        ]
+    return catalogue.shown_sections[_SECTIONS[kind]].keys()
 
 
 def _amount(money: Money, place: str, currency: str) -> float:
