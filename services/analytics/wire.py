@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from shared.money import currency_exponent
@@ -31,10 +31,9 @@ def add_up(values: Sequence[float], currency: str) -> list[dict[str, str]]:
     Each is the difference of two rounded running totals, hence less than a minor unit off.
     """
     totals = [Decimal(amount_text(total, currency)) for total in accumulate(values)]
-    before = [Decimal(0), *totals[:-1]]
     return [
         {"amount": str(total - last), "currency": currency}
-        for total, last in zip(totals, before, strict=True)
+        for last, total in pairwise([Decimal(0), *totals])
     ]
 
 

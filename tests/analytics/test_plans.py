@@ -480,6 +480,12 @@ def test_a_list_has_its_header_whoever_is_dropped_first(
         plans.ledger = before
 
 
+def test_a_plan_of_nobody_chooses_nobody(plans: Plans) -> None:
+    plan = plans.make(save=False, filters={"owner": ["nobody.at.all"]})
+    assert (plan["candidate_count"], plan["chosen_count"]) == (0, 0)
+    assert (amount(plan["spent"]), set(map(len, plan["breakdown"].values()))) == (0, {0})
+
+
 def test_a_limit_is_named_in_german_whatever_it_is_of(plans: Plans) -> None:
     limits: list[dict[str, Any]] = [
         {"kind": "quadrant", "id": "partners", "most_customers": 3},
