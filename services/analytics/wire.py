@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from typing import Any
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from shared.money import currency_exponent
@@ -23,6 +24,14 @@ def amount_text(value: float, currency: str) -> str:
 def money(value: float | None, currency: str) -> dict[str, str] | None:
     """Write an amount as the wire shows it."""
     return None if value is None else {"amount": amount_text(value, currency), "currency": currency}
+
+
+def on_top(share: float | None, amount: float | None, currency: str) -> dict[str, Any]:
+    """Write what a step gives on success: off the order in percent, and an amount; null for nothing."""
+    return {
+        "discount_pct": None if share is None else round(100 * share, 4),
+        "incentive": money(amount, currency),
+    }
 
 
 def add_up(values: Sequence[float], currency: str) -> list[dict[str, str]]:

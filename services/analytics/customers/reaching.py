@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from services.analytics.calculations.reach.channels import channel_quality
+from services.analytics.calculations.reach.channels import channel_quality, unpack_barriers
 from services.analytics.calculations.reach.parameters import BARRIERS
 from services.analytics.catalogue.catalogue import Catalogue, Language
 from services.analytics.catalogue.options import addressable_channels, reach_parameters
@@ -58,7 +58,7 @@ def _channels(
 ) -> Iterator[dict[str, Any]]:
     known = addressable_channels(catalogue)
     ids = [channel.id for channel in known]
-    digits = row["channel_barriers"] // len(BARRIERS) ** np.arange(len(ids)) % len(BARRIERS)
+    (codes,) = unpack_barriers(np.array([row["channel_barriers"]]), channel_count=len(ids))
     touches, responses = (
         np.array([[row[f"{kind}_count_{name}"] or 0 for name in ids]])
         for kind in ("touch", "response")
@@ -67,13 +67,13 @@ def _channels(
     found = channel_quality(
         responses,
         touches,
-        (digits == 0)[None, :],
+        (codes == 0)[None, :],
         np.array([ids.index(preferred) if preferred in ids else -1]),
         base_response=np.array([channel.base_response for channel in known]),
         parameters=reach_parameters(catalogue),
     )
     for place, channel in enumerate(known):
-        barrier = BARRIERS[int(digits[place])]
+        barrier = BARRIERS[int(codes[place])]
         is_allowed = barrier == "allowed"
         yield {
             "channel": channel.id,

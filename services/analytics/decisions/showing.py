@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.analytics.catalogue.catalogue import Catalogue, Language
-from services.analytics.wire import money
+from services.analytics.wire import money, on_top
 from services.foundation.statements import Record
 from shared.values import Total, wire_instant
 
@@ -44,7 +44,11 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         },
         "event": choice("marketing_events", snapshot.get("event_id")),
         **{name: snapshot.get(name) for name in ("person_id", "event_record_id", "due_on")},
-        **_terms(snapshot),
+        **on_top(
+            snapshot.get("incentive_share"),
+            snapshot.get("incentive_amount"),
+            snapshot["currency"],
+        ),
         "product_id": row["product_id"],
     }
     return {
@@ -59,14 +63,6 @@ def show(row: Record, *, catalogue: Catalogue, language: Language) -> dict[str, 
         "crm": _crm(row),
         "decided_at": _instant(row["decided_at"]),
         "updated_at": _instant(row["updated_at"]),
-    }
-
-
-def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    share = snapshot.get("incentive_share")
-    return {
-        "discount_pct": None if share is None else round(100 * share, 4),
-        "incentive": money(snapshot.get("incentive_amount"), snapshot["currency"]),
     }
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from services.analytics.calculations.events import Events
-from services.analytics.calculations.reach.channels import Codes, channel_quality
-from services.analytics.calculations.reach.parameters import BARRIERS, ReachParameters
+from services.analytics.calculations.reach.channels import channel_quality, pack_barriers
+from services.analytics.calculations.reach.parameters import ReachParameters
 from services.analytics.frames.answers import unanswered_messages
 from services.analytics.frames.arrays import (
     Booleans,
@@ -106,8 +106,8 @@ def reach_frame(records: Records, parameters: ReachParameters) -> pd.DataFrame:
         **_author(records, request, "privacy"),
         "privacy_due_day": answer_day,
         "has_open_request": _asks(records, waiting, parameters)[addressed],
-        "channel_barriers": _digits(barriers),
-        "survey_barriers": _digits(permissions.survey_barriers[addressed]),
+        "channel_barriers": pack_barriers(barriers),
+        "survey_barriers": pack_barriers(permissions.survey_barriers[addressed]),
         **_conditions(records, permissions, addressed, style, parameters),
         "addressable": _answers((barriers == 0).any(axis=1)),
         "pressure_ok": _answers(pressure.allowed),
@@ -240,12 +240,6 @@ def _has_sample(snapshot: Snapshot, unit_count: int) -> Any:
     """
     is_sample = booleans_of(snapshot.read("products", ["is_sample"]), "is_sample")
     return _answers(np.full(unit_count, is_sample.any()), np.full(unit_count, not len(is_sample)))
-
-
-def _digits(barriers: Codes) -> Integers:
-    """Write the barriers of each unit as one number, a digit for each channel."""
-    digits: Integers = barriers.astype(np.int64) @ len(BARRIERS) ** np.arange(barriers.shape[1])
-    return digits
 
 
 def _overdue(

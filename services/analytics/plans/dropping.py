@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from services.analytics.calculations.feedback.known import Holdout
+from services.analytics.calculations.reach.channels import unpack_barriers
 from services.analytics.calculations.reach.parameters import BARRIERS
 from services.analytics.ledger import Ledger
 from services.analytics.plans.asking import ContactNow
@@ -158,9 +159,9 @@ def why_not(
     """
     if choice["channel"] not in channels or row["channel_barriers"] is None:
         return "no_longer_recommended"
-    size = len(BARRIERS)
-    digit = int(row["channel_barriers"]) // size ** channels.index(choice["channel"]) % size
-    reason = _OF_BARRIERS.get(BARRIERS[digit])
+    packed = np.array([int(row["channel_barriers"])])
+    (codes,) = unpack_barriers(packed, channel_count=len(channels))
+    reason = _OF_BARRIERS.get(BARRIERS[int(codes[channels.index(choice["channel"])])])
     if reason is not None:
         return reason
     return "contact_cap" if row["wait_days"] else "no_longer_recommended"

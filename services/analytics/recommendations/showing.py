@@ -17,7 +17,7 @@ from services.analytics.publication import Publication
 from services.analytics.recommendations.drafts import draft_of
 from services.analytics.recommendations.reading import ruled_out_of, steps_of
 from services.analytics.texts import gap_text, reason_text
-from services.analytics.wire import choice, money
+from services.analytics.wire import choice, money, on_top
 
 Row = Mapping[str, Any]
 
@@ -143,11 +143,7 @@ def _terms(step: Step, currency: str) -> dict[str, Any] | None:
     share, amount = step.incentive_share, step.incentive_amount
     if share is None and amount is None:
         return None
-    return {
-        "discount_pct": None if share is None else round(100 * share, 4),
-        "incentive": money(amount, currency),
-        "product_id": step.product_id,
-    }
+    return {**on_top(share, amount, currency), "product_id": step.product_id}
 
 
 def _ruled_out(

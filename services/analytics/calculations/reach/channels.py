@@ -21,6 +21,19 @@ CONSENTS: Final = ("unknown", "granted", "pending", "refused")
 """What is known of the consent to a channel for a purpose, in the order of its codes."""
 
 
+def pack_barriers(barriers: Codes) -> Integers:
+    """Write codes of `BARRIERS`, shape (people, channels), as one number each: a digit for a channel."""
+    digits = len(BARRIERS) ** np.arange(barriers.shape[1])
+    packed: Integers = barriers.astype(np.int64) @ digits
+    return packed
+
+
+def unpack_barriers(packed: Integers, *, channel_count: int) -> Codes:
+    """Read what `pack_barriers` wrote; shape (people, channels)."""
+    digits = len(BARRIERS) ** np.arange(channel_count)
+    return (packed[:, None] // digits % len(BARRIERS)).astype(np.int8)
+
+
 def channel_barriers(
     consent: Codes, has_address: Booleans, is_active: Booleans, *, channels: tuple[ChannelRule, ...]
 ) -> Codes:

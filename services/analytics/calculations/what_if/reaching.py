@@ -8,12 +8,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from services.analytics.calculations.purchases import Booleans, Integers
+from services.analytics.calculations.purchases import Booleans
 from services.analytics.calculations.reach.channels import (
     CONSENTS,
     Codes,
     channel_barriers,
     channel_quality,
+    pack_barriers,
+    unpack_barriers,
 )
 from services.analytics.calculations.reach.parameters import BARRIERS, ReachParameters
 from services.analytics.calculations.what_if.known import Known
@@ -53,7 +55,7 @@ def change_consent(
     is_asked = known.reach[f"survey_{channel}"].to_numpy(dtype=np.bool_)
     if is_new or (may_ask != is_asked).any():
         known = known.with_reach(
-            **{f"survey_{channel}": may_ask}, survey_barriers=_packed(own, parameters)
+            **{f"survey_{channel}": may_ask}, survey_barriers=pack_barriers(own)
         )
     if purpose == "survey" or (after == before).all():
         return known
@@ -73,7 +75,7 @@ def ask_no_contact(known: Known, *, parameters: ReachParameters) -> Known:
     if (after == before).all() and has_asked and asks_nothing:
         return known
     return _with_barriers(known, after, parameters).with_reach(
-        asked_no_contact=True, survey_barriers=_packed(after, parameters), **surveys
+        asked_no_contact=True, survey_barriers=pack_barriers(after), **surveys
     )
 
 
@@ -103,16 +105,7 @@ def change_style(
 
 def _barriers(known: Known, parameters: ReachParameters, *, of: str = "channel_barriers") -> Codes:
     """Read what bars marketing, or what that names; codes of `BARRIERS`, shape (units, channels)."""
-    scale: Integers = len(BARRIERS) ** np.arange(len(parameters.channels))
-    digits = known.reach[of].to_numpy()[:, None] // scale % len(BARRIERS)
-    return digits.astype(np.int8)
-
-
-def _packed(barriers: Codes, parameters: ReachParameters) -> Integers:
-    """Write barriers as `_barriers` reads them."""
-    scale: Integers = len(BARRIERS) ** np.arange(len(parameters.channels))
-    packed: Integers = barriers.astype(np.int64) @ scale
-    return packed
+    return unpack_barriers(known.reach[of].to_numpy(), channel_count=len(parameters.channels))
 
 
 def _with_barriers(known: Known, barriers: Codes, parameters: ReachParameters) -> Known:
@@ -136,7 +129,7 @@ def _with_barriers(known: Known, barriers: Codes, parameters: ReachParameters) -
         parameters=parameters,
     ).quality
     return known.with_reach(
-        channel_barriers=_packed(barriers, parameters),
+        channel_barriers=pack_barriers(barriers),
         addressable=allowed.any(axis=1),
         **{f"quality_{name}": quality[:, place] for place, name in enumerate(ids)},
     )
